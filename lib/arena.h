@@ -1,0 +1,26 @@
+/**
+ * arena - memory for one batch's life, released in one go, with a hard limit
+ *
+ * Blocks do not move. Not thread-safe.
+ */
+#ifndef LIB_ARENA_H
+#define LIB_ARENA_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+#include "lib/text.h"
+
+typedef struct Arena Arena;
+
+/** An empty arena that gives out at most `limit_bytes`. NULL: no memory. Caller frees with arena_free(). */
+MUST_CHECK Arena *arena_new(size_t limit_bytes);
+/** `size` bytes aligned for any type, not zeroed; NULL when memory or the limit is used up. */
+MUST_CHECK void *arena_alloc(Arena *self, size_t size);
+/** A NUL-terminated copy; NULL as above. */
+MUST_CHECK char *arena_copy(Arena *self, Text text);
+/** Give everything back to the arena, keeping its first block. */
+void arena_reset(Arena *self);
+void arena_free(Arena **self);
+
+#endif

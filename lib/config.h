@@ -1,0 +1,65 @@
+/**
+ * config - where a stack lives, and its settings
+ *
+ * A stack is found by --data DIR, else MILLIBILL_DATA, else the `data:` of the configuration file
+ * (MILLIBILL_CONFIG or /etc/millibill/millibill.yaml), else the default directory: /var/lib/millibill for root,
+ * $XDG_DATA_HOME/millibill or ~/.local/share/millibill for others. Settings are read from DIR/millibill.yaml
+ * (written by `millibill up`), else from the configuration file, else take the defaults below. The file's keys are
+ * the members' names; unknown keys are errors with their line.
+ */
+#ifndef LIB_CONFIG_H
+#define LIB_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+enum { CONFIG_TEXT_BYTES = 1024, CONFIG_COLLECTORS_MAX = 8 };
+
+typedef struct Config {
+    char data[PATH_MAX];               /* the stack's directory, absolute */
+    char run[PATH_MAX];                /* directory of Unix sockets; short enough for sun_path */
+    char database[CONFIG_TEXT_BYTES];  /* libpq connection string without a user (role added by the program) */
+    bool embedded;                     /* made by `millibill up`: --tenant registers tenants on first use */
+    char log_level[16];                /* error, warn, info, debug */
+
+    /* agent */
+    char agent_name[128];
+    char agent_socket[PATH_MAX];        /* NDJSON lines */
+    char import_socket[PATH_MAX];       /* import, exec, simulate: framed batches (proto/local.proto) */
+    char ring_socket[PATH_MAX];         /* hands out shared-memory rings */
+    char spool[PATH_MAX];               /* LMDB directory */
+    int64_t spool_max_mb;               /* 1024 */
+    int64_t flush_interval_ms;          /* 200: longest time a record waits before it is spooled */
+    int64_t batch_records_max;          /* 8192 */
+    char agent_key[PATH_MAX];           /* CURVE key pair file, mode 0600 */
+    char collectors[CONFIG_COLLECTORS_MAX][256]; /* tcp://host:port or ipc://path */
+    int64_t collector_count;
+    char collector_public_key[PATH_MAX]; /* file that holds the collector's public key (Z85) */
+
+    /* collector */
+    char listen[256];                   /* endpoint */
+    char collector_key[PATH_MAX];       /* CURVE key pair file, mode 0600 */
+    int64_t group_commit_batches;       /* 64 */
+    int64_t group_commit_ms;            /* 20: longest wait for a group to fill */
+    int64_t live_past_days;             /* 35: older live records are quarantined */
+    int64_t live_future_s;              /* 300 */
+} Config;
+
+/** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),
+ *  ERR_IO. A stack that was never started is not an error here: the defaults for its directory come back. */
+MUST_CHECK bool config_load(const char *data_option, Config *config, Err *err);
+
+/** Fill every derived default of `config->data` (the rest is overwritten). ERR_RANGE if paths get too long. */
+MUST_CHECK bool config_defaults(Config *config, Err *err);
+
+/** Write DATA/millibill.yaml (mode 0644, atomically) so that config_load gives `config` back. */
+MUST_CHECK bool config_save(const Config *config, Err *err);
+
+/** A connection string for one of the database roles (millibill_owner, millibill_collector, millibill_rater,
+ *  millibill_reader): config->database with user= added. `out` holds CONFIG_TEXT_BYTES. */
+MUST_CHECK bool config_conninfo(const Config *config, const char *role, char *out, Err *err);
+
+#endif

@@ -1,0 +1,60 @@
+#include "lib/digest.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+Digest
+digest_of(const void *bytes, size_t length)
+{
+    Digest digest;
+    crypto_hash_sha256(digest.bytes, bytes, length);
+    return digest;
+}
+
+const char *
+bytes_hex(const void *bytes, size_t length, char *out)
+{
+    static const char HEX[] = "0123456789abcdef";
+    const uint8_t *from = bytes;
+    for (size_t i = 0; i < length; i++) {
+        out[2 * i] = HEX[from[i] >> 4];
+        out[2 * i + 1] = HEX[from[i] & 15];
+    }
+    out[2 * length] = '\0';
+    return out;
+}
+
+const char *
+digest_hex(const Digest *digest, char out[DIGEST_HEX_BYTES])
+{
+    return bytes_hex(digest->bytes, DIGEST_BYTES, out);
+}
+
+void
+random_bytes(void *out, size_t length)
+{
+    randombytes_buf(out, length);
+}
+
+void
+uuid_make(uint8_t out[16])
+{
+    random_bytes(out, 16);
+    out[6] = (uint8_t) ((out[6] & 0x0f) | 0x40); /* version 4 */
+    out[8] = (uint8_t) ((out[8] & 0x3f) | 0x80); /* variant of RFC 4122 */
+}
+
+const char *
+uuid_format(const uint8_t uuid[16], char out[37])
+{
+    static const char HEX[] = "0123456789abcdef";
+    char *at = out;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *at++ = '-';
+        *at++ = HEX[uuid[i] >> 4];
+        *at++ = HEX[uuid[i] & 15];
+    }
+    *at = '\0';
+    return out;
+}

@@ -1,0 +1,34 @@
+/**
+ * digest - SHA-256 by libsodium, and hex
+ *
+ * SHA-256 names what must stay the same for years (batches, price books, documents).
+ */
+#ifndef LIB_DIGEST_H
+#define LIB_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DIGEST_BYTES = 32, DIGEST_HEX_BYTES = 65 };
+
+typedef struct Digest {
+    uint8_t bytes[DIGEST_BYTES];
+} Digest;
+
+Digest digest_of(const void *bytes, size_t length);
+
+/** Lower-case hex with a NUL; returns `out`. */
+const char *digest_hex(const Digest *digest, char out[DIGEST_HEX_BYTES]);
+
+/** Lower-case hex of any bytes: 2 * length + 1 bytes at `out`. Returns `out`. */
+const char *bytes_hex(const void *bytes, size_t length, char *out);
+
+/** Random bytes from the operating system. */
+void random_bytes(void *out, size_t length);
+
+/** A random UUID (version 4) as 16 bytes. */
+void uuid_make(uint8_t out[16]);
+/** "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", 36 characters and a NUL; returns `out`. */
+const char *uuid_format(const uint8_t uuid[16], char out[37]);
+
+#endif

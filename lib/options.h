@@ -1,0 +1,75 @@
+/**
+ * options - command lines by popt, and commands with sub-commands
+ *
+ * One table for each command gives the parser and the help. Exit status: 0 done or help shown, 1 failed, 2 wrong
+ * usage, 3 a difference was found.
+ */
+#ifndef LIB_OPTIONS_H
+#define LIB_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+typedef enum OptionKind {
+    OPTION_FLAG,    /* target: bool * */
+    OPTION_TEXT,    /* target: const char ** (lives as long as argv or the process) */
+    OPTION_INTEGER, /* target: int64_t * */
+    OPTION_LIST     /* target: OptionList *, may be given several times */
+} OptionKind;
+
+enum { OPTION_LIST_MAX = 64 };
+
+typedef struct OptionList {
+    const char *items[OPTION_LIST_MAX];
+    size_t count;
+} OptionList;
+
+typedef struct Option {
+    const char *name; /* long name without dashes */
+    char letter;      /* short name, or 0 */
+    OptionKind kind;
+    void *target;
+    const char *argument; /* name of the value in the help, NULL for a flag */
+    const char *help;     /* one line */
+} Option;
+
+/** Static description of a command; `options` ends with an entry whose name is NULL. */
+typedef struct CommandLine {
+    const char *command;   /* as typed: "millibill import" */
+    const char *arguments; /* "FILE…", "" when none */
+    const char *summary;   /* one sentence */
+    const char *detail;    /* further lines for --help, may be NULL */
+    const Option *options;
+    size_t arguments_min;   /* positional arguments */
+    size_t arguments_max;   /* SIZE_MAX: any number */
+    bool stop_at_first;     /* options end at the first positional argument (exec) */
+} CommandLine;
+
+typedef enum OptionsResult { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_WRONG } OptionsResult;
+
+/** Parse argv (argv[0] is the command's own name). On OPTIONS_RUN `*rest` (may be NULL when no arguments are allowed)
+ *  points to a NULL-terminated array of positional arguments that lives as long as the process. --help and --version
+ *  print on standard output and give OPTIONS_HELP (exit 0); a mistake prints what is wrong and how to get help and
+ *  gives OPTIONS_WRONG (exit 2). */
+MUST_CHECK OptionsResult options_parse(const CommandLine *line, int argc, char **argv, const char *const **rest);
+
+/** Exit status for a result other than OPTIONS_RUN. */
+int options_exit_status(OptionsResult result);
+
+/** A command of a program: `run` gets argv with argv[0] = the command's name and returns the exit status. */
+typedef struct Command {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} Command;
+
+/** Choose by argv[1] among `commands` (ended by a NULL name) and run it with argv shifted; prints the list for --help,
+ *  nothing, or an unknown name (exit 2). `program` is what stands in messages ("millibill invoice"). */
+MUST_CHECK int command_dispatch(const char *program, const char *summary, const Command *commands, int argc, char **argv);
+
+extern const char MILLIBILL_VERSION[];
+
+#endif
