@@ -107,7 +107,7 @@ config_defaults(Config *config, Err *err)
            set_text(config->collector_key, sizeof(config->collector_key), err, data, "/keys/collector.key") &&
            set_text(config->collector_public_key, sizeof(config->collector_public_key), err, data,
                     "/keys/collector.pub") &&
-           snprintf(config->database, sizeof(config->database), "host=%s dbname=millibill", run) > 0;
+           snprintf(config->database, sizeof(config->database), "host='%s' dbname=millibill", run) > 0;
 }
 
 static bool
@@ -164,7 +164,7 @@ read_settings(const char *path, Config *config, Err *err)
     bool done = yaml_keys_check(yaml_root(yaml), NULL, known, err);
     for (size_t i = 0; done && i < SETTING_COUNT; i++)
         done = read_setting(&SETTINGS[i], yaml_root(yaml), config, err);
-    yaml_free(&yaml);
+    yaml_close(&yaml);
     return done;
 }
 
@@ -185,7 +185,7 @@ data_from_file(char out[PATH_MAX], Err *err)
     if (yaml == NULL)
         return false;
     snprintf(out, PATH_MAX, "%.*s", TEXT_ARG(yaml_text(yaml_get(yaml_root(yaml), "data"))));
-    yaml_free(&yaml);
+    yaml_close(&yaml);
     return true;
 }
 

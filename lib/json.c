@@ -23,8 +23,9 @@ json_parse(Text text, Err *err)
             state = json_tokener_get_error(tokener);
         }
         size_t end = json_tokener_get_parse_end(tokener);
-        if (state != json_tokener_success)
-            err_set(err, ERR_INPUT, "not JSON: %s at byte %zu", json_tokener_error_desc(state), end + 1);
+        if (state != json_tokener_success || value == NULL)
+            err_set(err, ERR_INPUT, "not JSON: %s at byte %zu",
+                    state == json_tokener_success ? "no value" : json_tokener_error_desc(state), end + 1);
         else if (end < text.length && text_trim((Text){text.data + end, text.length - end}).length > 0)
             err_set(err, ERR_INPUT, "not JSON: text after the end of the value at byte %zu", end + 1);
         if (err != NULL && err_is_set(err)) {

@@ -104,10 +104,12 @@ mirror_nodes(Yaml *self, Err *err)
     return true;
 }
 
-/* Depth (aliases may make a cycle) and duplicate keys. */
+/* Depth (aliases may make a cycle), duplicate keys, and the size once every alias is followed. */
 static bool
-check_node(const YamlNode *node, int depth, Err *err)
+check_node(const YamlNode *node, int depth, size_t *visits, Err *err)
 {
+    if (++*visits > YAML_NODES_MAX)
+        return yaml_fail(node, NULL, err, "more than %d values once aliases are followed", YAML_NODES_MAX);
     if (depth > YAML_DEPTH_MAX)
         return yaml_fail(node, NULL, err, "nested deeper than %d levels", YAML_DEPTH_MAX);
     if (node->type == YAML_SCALAR_NODE)
@@ -122,7 +124,7 @@ check_node(const YamlNode *node, int depth, Err *err)
                                      TEXT_ARG(node->keys[i]->text), node->keys[j]->line);
             }
         }
-        if (!check_node(node->children[i], depth + 1, err))
+        if (!check_node(node->children[i], depth + 1, visits, err))
             return false;
     }
     return true;
@@ -131,9 +133,10 @@ check_node(const YamlNode *node, int depth, Err *err)
 static Yaml *
 finish_parse(Yaml *self, Err *err)
 {
-    if (parse_document(self, err) && mirror_nodes(self, err) && check_node(yaml_root(self), 0, err))
+    size_t visits = 0;
+    if (parse_document(self, err) && mirror_nodes(self, err) && check_node(yaml_root(self), 0, &visits, err))
         return self;
-    yaml_free(&self);
+    yaml_close(&self);
     return NULL;
 }
 
@@ -145,7 +148,7 @@ new_yaml(const char *name, Err *err)
         self->name = strdup(name);
     if (self == NULL || self->name == NULL) {
         err_set(err, ERR_NOMEM, "no memory to read %s", name);
-        yaml_free(&self);
+        yaml_close(&self);
     }
     return self;
 }
@@ -157,7 +160,7 @@ yaml_open(const char *path, Err *err)
     if (self == NULL)
         return NULL;
     if (!file_read(path, YAML_FILE_BYTES_MAX, &self->source, err)) {
-        yaml_free(&self);
+        yaml_close(&self);
         return NULL;
     }
     return finish_parse(self, err);
@@ -170,14 +173,14 @@ yaml_parse(Text text, const char *name, Err *err)
     if (self == NULL)
         return NULL;
     if (!buffer_append(&self->source, text.data, text.length, err)) {
-        yaml_free(&self);
+        yaml_close(&self);
         return NULL;
     }
     return finish_parse(self, err);
 }
 
 void
-yaml_free(Yaml **self)
+yaml_close(Yaml **self)
 {
     if (*self == NULL)
         return;

@@ -16,16 +16,17 @@
 #include "lib/text.h"
 
 typedef struct Yaml Yaml;         /* a parsed file; owns all nodes */
+#define yaml_free yaml_close /* old name, going away */
 typedef struct YamlNode YamlNode; /* borrowed from its Yaml */
 
 enum { YAML_FILE_BYTES_MAX = 4 << 20 };
 
-/** Read and parse a file ("-": standard input). Caller frees with yaml_free(). NULL: ERR_IO, ERR_INPUT
+/** Read and parse a file ("-": standard input). Caller frees with yaml_close(). NULL: ERR_IO, ERR_INPUT
  *  "FILE:LINE: ...". */
 MUST_CHECK Yaml *yaml_open(const char *path, Err *err);
 /** Parse text; `name` stands for the file in messages. */
 MUST_CHECK Yaml *yaml_parse(Text text, const char *name, Err *err);
-void yaml_free(Yaml **self);
+void yaml_close(Yaml **self);
 const YamlNode *yaml_root(const Yaml *self);
 Text yaml_source(const Yaml *self);       /* the bytes as read, borrowed */
 

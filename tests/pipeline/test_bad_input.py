@@ -1,0 +1,107 @@
+"""What is wrong gets a message with file, line, field and remedy, and a non-zero exit or a place in quarantine; nothing else
+is disturbed."""
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from harness import Stack
+
+GOOD = {"function": "f", "region": "us-east-1", "memory_mb": 128, "started_at": "2026-05-10T12:00:00Z", "duration_ms": 100}
+
+
+class BadInput(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack()
+        cls.stack.up()
+        cls.addClassCleanup(cls.stack.remove)
+        cls.files = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.files.cleanup)
+
+    def write(self, name, text):
+        path = Path(self.files.name) / name
+        path.write_text(text)
+        return path
+
+    def test_bad_records_go_to_quarantine_and_the_rest_is_billed(self):
+        without_memory = {k: v for k, v in GOOD.items() if k != "memory_mb"}
+        lines = [json.dumps({**GOOD, "request_id": "ok-1"}),
+                 '{"request_id": "broken"',
+                 json.dumps({**without_memory, "request_id": "no-memory"}),
+                 json.dumps({**GOOD, "request_id": "long", "duration_ms": 86_400_001}),
+                 json.dumps({**GOOD, "request_id": "negative", "duration_ms": -1}),
+                 json.dumps({**GOOD, "request_id": "strange", "colour": "red"}),
+                 json.dumps({**GOOD, "request_id": "ok-2"})]
+        path = self.write("bad.ndjson", "\n".join(lines) + "\n")
+        result = self.stack.run("import", "--json", "--format", "ndjson", "--tenant", "careful", path)
+        counts = json.loads(result.stdout)
+        self.assertEqual((counts["lines"], counts["accepted"], counts["quarantined"]), (7, 2, 5))
+        for line, field in ((3, "memory_mb"), (4, "duration"), (5, "duration"), (6, "colour")):
+            self.assertRegex(result.stderr, f"bad.ndjson:{line}: .*{field}")
+        rows = self.stack.query("SELECT line, reason, field FROM quarantine WHERE source LIKE '%bad.ndjson' ORDER BY line")
+        self.assertEqual([(int(line), reason) for line, reason, _ in rows],
+                         [(2, "malformed"), (3, "missing_field"), (4, "out_of_range"), (5, "out_of_range"), (6, "unknown_field")])
+        self.assertEqual(self.stack.number("SELECT sum(invocations) FROM rollups JOIN tenants USING (tenant_id) "
+                                           "WHERE name = 'careful'"), 2)
+        listed = self.stack.run("quarantine", "list").stdout
+        self.assertIn("missing_field", listed)
+
+    def test_an_unknown_tenant_waits_in_quarantine_until_it_is_added(self):
+        line = json.dumps({**GOOD, "request_id": "w-1", "tenant": "newcomer"}) + "\n"
+        counts = self.stack.json("import", "--format", "ndjson", self.write("unknown.ndjson", line))
+        self.assertEqual((counts["accepted"], counts["quarantined"]), (0, 1))
+        self.assertEqual(self.stack.value("SELECT reason FROM quarantine WHERE tenant_name = 'newcomer'"), "unknown_tenant")
+        self.stack.run("tenant", "add", "newcomer")
+        self.stack.run("quarantine", "replay")
+        billed = "SELECT coalesce(sum(invocations), 0) FROM rollups JOIN tenants USING (tenant_id) WHERE name = 'newcomer'"
+        self.assertEqual(self.stack.number(billed), 1)
+        self.stack.run("quarantine", "replay")
+        self.assertEqual(self.stack.number(billed), 1)
+
+    def test_a_malformed_report_line_names_its_line(self):
+        path = self.write("bad.log", "2026-05-10T12:00:00Z REPORT RequestId: \tDuration: 1.00 ms\tBilled Duration: 1 ms\t"
+                          "Memory Size: 128 MB\tMax Memory Used: 3 MB\n")
+        result = self.stack.run("import", "--format", "lambda-report", "--tenant", "careful-log", "--function", "f", path)
+        self.assertIn("bad.log:1:", result.stderr)
+        self.assertEqual(self.stack.number("SELECT count(*) FROM quarantine WHERE source LIKE '%bad.log'"), 1)
+
+    def test_a_month_that_is_not_one(self):
+        for month in ("2026-13", "2026-1", "soon", "2026-10-01"):
+            result = self.stack.run("rate", "--month", month, status=None)
+            self.assertNotEqual(result.returncode, 0)
+            self.assertIn("YYYY-MM", result.stderr)
+
+    def test_a_month_that_is_not_over_cannot_be_final(self):
+        result = self.stack.run("rate", "--final", "--month", "2100-01", status=1)
+        self.assertIn("not over", result.stderr)
+
+    def test_mistakes_in_a_price_book_name_file_line_and_field(self):
+        book = Path("rater/books/aws-lambda.yaml").read_text()
+        usage = self.write("usage.json", json.dumps([{**{k: v for k, v in GOOD.items() if k not in ("started_at", "duration_ms")},
+                                                     "invocations": 1, "duration_ms": "1"}]))
+        lines = book.splitlines()
+        first_price = next(i for i, line in enumerate(lines) if "0.0000166667" in line and not line.lstrip().startswith("#"))
+        cases = {"negative": [line.replace("0.0000166667", "-0.0000166667") if i == first_price else line
+                              for i, line in enumerate(lines)],
+                 "unknown": lines + ["colour: red"]}
+        for name, text in cases.items():
+            path = self.write(f"{name}.yaml", "\n".join(text) + "\n")
+            result = self.stack.run("price-book", "validate", path, status=1)
+            line = first_price + 1 if name == "negative" else len(text)
+            self.assertIn(f"{name}.yaml:{line}:", result.stderr)
+            result = self.stack.run("quote", "--price-book", path, "--usage", usage, status=1)
+            self.assertIn(f"{name}.yaml:{line}:", result.stderr)
+
+    def test_wrong_usage_exits_with_two(self):
+        for words in (("import",), ("rate", "--mnth", "2026-10"), ("nonsense",), ("quote",), ("tenant", "frobnicate")):
+            result = self.stack.run(*words, status=None)
+            self.assertEqual(result.returncode, 2, (words, result.stderr))
+
+    def test_a_missing_file_is_an_error(self):
+        result = self.stack.run("import", "--tenant", "careful", "/nowhere/usage.ndjson", status=1)
+        self.assertIn("/nowhere/usage.ndjson", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
