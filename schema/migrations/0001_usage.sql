@@ -136,7 +136,7 @@ COMMENT ON COLUMN rollups.streamed_bytes IS 'Sum of response bytes above 6 MB (6
 COMMENT ON COLUMN rollups.max_memory_used_mb IS 'Greatest memory seen in use; 0 when no record said';
 
 CREATE TABLE exclusions (
-    tenant_id bigint NOT NULL REFERENCES tenants,
+    tenant_id bigint NOT NULL,
     hour timestamptz NOT NULL,
     segment_id bigint NOT NULL,
     ordinal integer NOT NULL,
@@ -182,7 +182,7 @@ CREATE TABLE quarantine (
     replayed_at timestamptz
 );
 COMMENT ON TABLE quarantine IS 'What arrived but cannot be billed, with the reason. format record: payload is a packed UsageBatch of one record and can be replayed; else the line as it came';
-CREATE INDEX quarantine_open ON quarantine (reason, tenant_name) WHERE replayed_at IS NULL;
+CREATE INDEX quarantine_not_replayed ON quarantine (reason, tenant_name) WHERE replayed_at IS NULL;
 CREATE INDEX quarantine_import ON quarantine (import_id) WHERE import_id IS NOT NULL;
 
 CREATE TABLE losses (

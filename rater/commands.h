@@ -1,0 +1,13 @@
+/**
+ * commands - the commands that millibill-rater owns; each gets argv with argv[0] = its name and returns the exit status
+ */
+#ifndef RATER_COMMANDS_H
+#define RATER_COMMANDS_H
+
+int quote_command(int argc, char **argv);
+int rate_command(int argc, char **argv);
+int price_book_command(int argc, char **argv);
+
+#define RATER_DEFAULT_BOOK "aws-lambda"
+
+#endif

@@ -1,0 +1,241 @@
+#include "rater/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/utc.h"
+
+static Json *
+new_object(Err *err)
+{
+    Json *object = json_object_new_object();
+    if (object == NULL)
+        err_set(err, ERR_NOMEM, "no memory for JSON");
+    return object;
+}
+
+static Json *
+new_array(Err *err)
+{
+    Json *array = json_object_new_array();
+    if (array == NULL)
+        err_set(err, ERR_NOMEM, "no memory for JSON");
+    return array;
+}
+
+/* Add `text` and free it; NULL means that it could not be made (err is set). */
+static bool
+add_owned(Json *object, const char *key, char *text, Err *err)
+{
+    bool done = text != NULL && json_add_text(object, key, text, err);
+    free(text);
+    return done;
+}
+
+bool
+document_add_exact(Json *object, const char *key, const mpq_t value, Err *err)
+{
+    return add_owned(object, key, decimal_format_exact(value, err), err);
+}
+
+bool
+document_add_money(Json *object, const char *key, const mpq_t value, const PriceBook *book, Err *err)
+{
+    return add_owned(object, key, decimal_format(value, book->rounding_scale, book->rounding, err), err);
+}
+
+/* A count as a JSON number; beyond 64 bits as a decimal string. */
+static bool
+add_count(Json *object, const char *key, UsageSum count, Err *err)
+{
+    if (count <= INT64_MAX)
+        return json_add_int(object, key, (int64_t) count, err);
+    mpq_t value;
+    mpq_init(value);
+    decimal_set_u128(mpq_numref(value), count);
+    bool done = document_add_exact(object, key, value, err);
+    mpq_clear(value);
+    return done;
+}
+
+char *
+document_rounding(const PriceBook *book, Err *err)
+{
+    Buffer text = {0};
+    if (!buffer_printf(&text, err, "%s, %d digits, each line", rounding_mode_name(book->rounding),
+                       book->rounding_scale))
+        return NULL;
+    for (char *underscore = strchr(text.data, '_'); underscore != NULL; underscore = strchr(underscore, '_'))
+        *underscore = ' ';
+    return text.data;
+}
+
+Json *
+document_price_book(const PriceBook *book, Err *err)
+{
+    char hex[DIGEST_HEX_BYTES];
+    Json *object = new_object(err);
+    if (object != NULL && json_add_text(object, "name", book->name, err) &&
+        json_add_text(object, "version", book->version, err) &&
+        json_add_text(object, "sha256", digest_hex(&book->digest, hex), err))
+        return object;
+    json_object_put(object);
+    return NULL;
+}
+
+static bool
+line_fields(Json *object, const RatedLine *line, const PriceBook *book, Err *err)
+{
+    return json_add_text(object, "account", line->account, err) && json_add_text(object, "tenant", line->tenant, err) &&
+           json_add_text(object, "region", line->region, err) &&
+           json_add_text(object, "architecture", usage_architecture_name(line->architecture), err) &&
+           json_add_text(object, "mode", usage_mode_name(line->mode), err) &&
+           json_add_text(object, "sku", line->meter->sku, err) &&
+           json_add_text(object, "description", line->meter->description, err) &&
+           document_add_exact(object, "quantity", line->quantity, err) &&
+           document_add_exact(object, "free_quantity", line->free_quantity, err) &&
+           document_add_exact(object, "billed_quantity", line->billed_quantity, err) &&
+           json_add_text(object, "unit", line->meter->unit, err) &&
+           document_add_exact(object, "unit_price", line->unit_price, err) &&
+           json_add_int(object, "tier", line->tier, err) &&
+           document_add_money(object, "amount", line->amount, book, err) &&
+           document_add_exact(object, "amount_exact", line->amount_exact, err);
+}
+
+static bool
+function_fields(Json *object, const RatedFunction *function, Err *err)
+{
+    return json_add_text(object, "tenant", function->tenant, err) &&
+           json_add_text(object, "function", function->function, err) &&
+           json_add_text(object, "region", function->region, err) &&
+           json_add_text(object, "architecture", usage_architecture_name(function->architecture), err) &&
+           json_add_int(object, "memory_mb", function->memory_mb, err) &&
+           json_add_text(object, "mode", usage_mode_name(function->mode), err) &&
+           add_count(object, "invocations", function->invocations, err) &&
+           add_count(object, "errors", function->errors, err) &&
+           add_count(object, "timeouts", function->timeouts, err) &&
+           document_add_exact(object, "gb_seconds", function->gb_seconds, err) &&
+           document_add_exact(object, "amount_exact", function->amount_exact, err);
+}
+
+static bool
+free_tier_fields(Json *object, const RatedFreeTier *taken, Err *err)
+{
+    mpq_t left;
+    mpq_init(left);
+    mpq_sub(left, taken->tier->quantity, taken->account_used);
+    bool done =
+        json_add_text(object, "account", taken->account, err) && json_add_text(object, "tenant", taken->tenant, err) &&
+        json_add_text(object, "name", taken->tier->name, err) && json_add_text(object, "unit", taken->unit, err) &&
+        json_add_text(object, "allocation", allocation_name(taken->tier->allocation), err) &&
+        document_add_exact(object, "allowance", taken->tier->quantity, err) &&
+        document_add_exact(object, "used", taken->used, err) &&
+        document_add_exact(object, "account_used", taken->account_used, err) &&
+        document_add_exact(object, "left", left, err);
+    mpq_clear(left);
+    return done;
+}
+
+static bool
+add_lines(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, Err *err)
+{
+    Json *array = new_array(err);
+    if (array == NULL || !json_add(document, "lines", array, err))
+        return false;
+    for (size_t i = slice->line; i < slice->line_end; i++) {
+        Json *object = new_object(err);
+        if (object == NULL || !json_append(array, object, err) || !line_fields(object, &rated->lines[i], book, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_functions(Json *document, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    Json *array = new_array(err);
+    if (array == NULL || !json_add(document, "functions", array, err))
+        return false;
+    for (size_t i = slice->function; i < slice->function_end; i++) {
+        Json *object = new_object(err);
+        if (object == NULL || !json_append(array, object, err) || !function_fields(object, &rated->functions[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_free_tiers(Json *document, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    Json *array = new_array(err);
+    if (array == NULL || !json_add(document, "free_tiers", array, err))
+        return false;
+    for (size_t i = slice->free_tier; i < slice->free_tier_end; i++) {
+        Json *object = new_object(err);
+        if (object == NULL || !json_append(array, object, err) || !free_tier_fields(object, &rated->free_tiers[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_totals(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, Err *err)
+{
+    mpq_t total;
+    mpq_init(total);
+    rated_total(rated, slice, total);
+    bool done = document_add_money(document, "subtotal", total, book, err) &&
+                document_add_money(document, "total", total, book, err);
+    mpq_clear(total);
+    return done;
+}
+
+static bool
+add_body(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier, Err *err)
+{
+    Json *price_book = NULL;
+    return json_add_text(document, "currency", book->currency, err) &&
+           (price_book = document_price_book(book, err)) != NULL && json_add(document, "price_book", price_book, err) &&
+           json_add_bool(document, "free_tier", free_tier, err) &&
+           add_owned(document, "rounding", document_rounding(book, err), err) &&
+           add_lines(document, rated, slice, book, err) && add_functions(document, rated, slice, err) &&
+           add_free_tiers(document, rated, slice, err) && add_totals(document, rated, slice, book, err);
+}
+
+static bool
+add_head(Json *document, const InvoiceHead *head, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    Json *invoice = new_object(err);
+    return invoice != NULL && json_add(document, "invoice", invoice, err) &&
+           json_add_text(invoice, "number", head->number, err) &&
+           json_add_text(invoice, "state", head->number == NULL ? "preview" : "final", err) &&
+           json_add_text(invoice, "tenant", head->tenant, err) &&
+           json_add_text(invoice, "account", head->account, err) &&
+           json_add_text(invoice, "period_start", utc_format(head->period_start_us, start), err) &&
+           json_add_text(invoice, "period_end", utc_format(head->period_end_us, end), err) &&
+           json_add_int(invoice, "receipt_watermark", head->receipt_watermark, err);
+}
+
+Json *
+document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err)
+{
+    RatedSlice whole = rated_whole(rated);
+    Json *document = new_object(err);
+    if (document != NULL && add_body(document, rated, &whole, book, free_tier, err))
+        return document;
+    json_object_put(document);
+    return NULL;
+}
+
+Json *
+document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice, const PriceBook *book,
+                 bool free_tier, Err *err)
+{
+    Json *document = new_object(err);
+    if (document != NULL && add_head(document, head, err) && add_body(document, rated, slice, book, free_tier, err))
+        return document;
+    json_object_put(document);
+    return NULL;
+}

@@ -1,0 +1,47 @@
+/**
+ * document - a rated result as JSON: the answer of quote and the canonical document of an invoice
+ *
+ * One function writes both, so that what is quoted, previewed and finalized has one form. Members come in a fixed order
+ * and numbers in one form: with json_canonical() the same result gives the same bytes. Amounts and quantities are decimal
+ * strings.
+ */
+#ifndef RATER_DOCUMENT_H
+#define RATER_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/json.h"
+#include "rater/rate.h"
+
+/** What stands at the head of an invoice (all borrowed). */
+typedef struct InvoiceHead {
+    const char *number; /* NULL for a preview */
+    const char *tenant;
+    const char *account;
+    int64_t period_start_us;
+    int64_t period_end_us;
+    int64_t receipt_watermark; /* usage was looked at up to this receipt */
+} InvoiceHead;
+
+/** The answer of quote: currency, price_book, free_tier, rounding, lines, functions, free_tiers, subtotal, total.
+ *  Caller releases with json_object_put(). NULL: ERR_NOMEM. */
+MUST_CHECK Json *document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err);
+
+/** The same for one tenant, with `invoice` first: number, state, tenant, account, period_start, period_end,
+ *  receipt_watermark. */
+MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice,
+                                  const PriceBook *book, bool free_tier, Err *err);
+
+/** Name, version and digest of a book as an object. */
+MUST_CHECK Json *document_price_book(const PriceBook *book, Err *err);
+
+/** "half up, 2 digits, each line". Caller frees with free(). */
+MUST_CHECK char *document_rounding(const PriceBook *book, Err *err);
+
+/** Add an exact number, or one rounded to the book's digits, as a decimal string. */
+bool document_add_exact(Json *object, const char *key, const mpq_t value, Err *err);
+bool document_add_money(Json *object, const char *key, const mpq_t value, const PriceBook *book, Err *err);
+
+#endif

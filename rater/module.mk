@@ -1,0 +1,2 @@
+# rater: price books, rating, invoices; knows lib, proto and schema
+RATER_SOURCES := $(wildcard rater/*.c)

@@ -1,0 +1,99 @@
+/**
+ * rate - the pure core: usage rows + price book + options -> priced lines
+ *
+ * No I/O, no clock, no locale. Preview, final, what-if and quote all call this one function; the same arguments give the
+ * same result, in the same order. Steps: rows are summed to one quantity for each (tenant, region, architecture,
+ * mode, sku); the free tiers of each account are taken off; what is left is put on the tier ladder of (account, region,
+ * price); every tenant gets its proportional part of every tier; each line is rounded once, as the book says.
+ */
+#ifndef RATER_RATE_H
+#define RATER_RATE_H
+
+#include <gmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "rater/price_book.h"
+#include "rater/usage.h"
+
+typedef struct RateOptions {
+    int64_t month_start_us; /* decides which dated rules of the book hold */
+    bool free_tier;
+} RateOptions;
+
+/** One (tenant, region, architecture, mode, sku, tier). quantity = free + billed, and the sum of `quantity` over the tiers
+ *  of a sku is what was used; free_quantity stands on tier 1. A metered sku has its tier 1 even at zero. */
+typedef struct RatedLine {
+    const char *account;
+    const char *tenant;
+    const char *region;
+    UsageArchitecture architecture;
+    UsageMode mode;
+    const Meter *meter;
+    int tier; /* 1.. */
+    mpq_t quantity;
+    mpq_t free_quantity;
+    mpq_t billed_quantity;
+    mpq_t unit_price;
+    mpq_t amount; /* rounded */
+    mpq_t amount_exact;
+} RatedLine;
+
+/** What one function configuration contributes; amount_exact is its proportional share of each line, unrounded. */
+typedef struct RatedFunction {
+    const char *tenant;
+    const char *function;
+    const char *region;
+    UsageArchitecture architecture;
+    UsageMode mode;
+    int64_t memory_mb;
+    UsageSum invocations;
+    UsageSum errors;
+    UsageSum timeouts;
+    mpq_t gb_seconds;
+    mpq_t amount_exact;
+} RatedFunction;
+
+/** What a tenant and its account took from one free tier. */
+typedef struct RatedFreeTier {
+    const char *account;
+    const char *tenant;
+    const FreeTier *tier;
+    const char *unit;
+    mpq_t used;
+    mpq_t account_used;
+} RatedFreeTier;
+
+/** Texts, meters and free tiers are borrowed from the rows and the book. */
+typedef struct Rated {
+    RatedLine *lines; /* by account, tenant, region, architecture, mode, meter of the book, tier */
+    size_t line_count;
+    RatedFunction *functions; /* by account, tenant, region, architecture, mode, function, memory */
+    size_t function_count;
+    RatedFreeTier *free_tiers; /* by account, tenant, free tier of the book; none when switched off */
+    size_t free_tier_count;
+} Rated;
+
+/** Rate. Caller frees with rated_free(). NULL: ERR_INPUT (usage that the book has no price for: names row, tenant, function
+ *  and what is known), ERR_NOMEM. */
+MUST_CHECK Rated *
+rate(const RatingRow *rows, size_t count, const PriceBook *book, const RateOptions *options, Err *err);
+void rated_free(Rated **self);
+
+/** A run of a result's lines, functions and free tiers: [line, line_end) and so on. */
+typedef struct RatedSlice {
+    size_t line, line_end;
+    size_t function, function_end;
+    size_t free_tier, free_tier_end;
+} RatedSlice;
+
+/** Move `slice` (all zero at first) to the next tenant; false after the last. A tenant has at least one function. */
+bool rated_next_tenant(const Rated *rated, RatedSlice *slice);
+RatedSlice rated_whole(const Rated *rated);
+
+/** The sum of the rounded amounts. `out` is initialised by the caller. */
+void rated_total(const Rated *rated, const RatedSlice *slice, mpq_t out);
+
+#endif

@@ -1,0 +1,254 @@
+/* rate - make the invoices of a month */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/config.h"
+#include "lib/decimal.h"
+#include "lib/json.h"
+#include "lib/options.h"
+#include "lib/utc.h"
+#include "rater/commands.h"
+#include "rater/document.h"
+#include "rater/rate_month.h"
+#include "schema/migrate.h"
+
+typedef struct RateCommand {
+    const char *month_text;
+    const char *tenant;
+    const char *book_name;
+    const char *data;
+    bool preview;
+    bool final;
+    bool no_free_tier;
+    bool dry_run;
+    bool json;
+    UtcMonth month;
+} RateCommand;
+
+static bool
+check_options(RateCommand *self, int64_t now_us, Err *err)
+{
+    char over[UTC_TEXT_BYTES];
+    if (self->preview && self->final)
+        return err_set(err, ERR_USAGE, "--preview and --final exclude each other");
+    if (self->month_text == NULL) {
+        err_set(err, ERR_USAGE, "which month? Give --month YYYY-MM");
+        return err_hint(err, "see: millibill rate --help");
+    }
+    if (!utc_month_parse(self->month_text, &self->month, err))
+        return err_prefix(err, "--month: ");
+    if (self->final && utc_month_end_us(self->month) > now_us) {
+        err_set(err, ERR_CONFLICT, "%s is not over: it ends at %s", self->month_text,
+                utc_format(utc_month_end_us(self->month), over));
+        return err_hint(err, "--preview shows what there is so far");
+    }
+    return true;
+}
+
+static const char *
+outcome_state(const RateOutcome *outcome)
+{
+    return outcome->is_final ? "final" : "preview";
+}
+
+/* The sum of the totals in the book's currency. */
+static char *
+sum_totals(const RateReport *report, const PriceBook *book, Err *err)
+{
+    mpq_t sum, total;
+    mpq_inits(sum, total, NULL);
+    bool done = true;
+    for (size_t i = 0; done && i < report->outcome_count; i++) {
+        if (strcmp(report->outcomes[i].currency, book->currency) != 0)
+            continue;
+        done = decimal_parse(text_of(report->outcomes[i].total), total, err);
+        mpq_add(sum, sum, total);
+    }
+    char *text = done ? decimal_format(sum, book->rounding_scale, book->rounding, err) : NULL;
+    mpq_clears(sum, total, NULL);
+    return text;
+}
+
+static void
+print_line(const RateCommand *self, const RateOutcome *outcome)
+{
+    char month[UTC_TEXT_BYTES];
+    printf("%-16s %s  %-28s %-8s %s %14s%s\n", outcome->number == NULL ? "-" : outcome->number,
+           utc_month_format(self->month, month), outcome->tenant, outcome_state(outcome), outcome->currency,
+           outcome->total, outcome->was_final ? "  unchanged" : "");
+}
+
+static void
+print_warnings(const RateReport *report)
+{
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        const RateOutcome *outcome = &report->outcomes[i];
+        if (outcome->late_records > 0)
+            fprintf(stderr,
+                    "millibill rate: warning: tenant '%s': %" PRId64
+                    " record%s came after invoice %s was final and %s not on it\n",
+                    outcome->tenant, outcome->late_records, outcome->late_records == 1 ? "" : "s", outcome->number,
+                    outcome->late_records == 1 ? "is" : "are");
+    }
+    if (report->copies > 0)
+        fprintf(stderr, "millibill rate: %" PRId64 " duplicate%s found and excluded\n", report->copies,
+                report->copies == 1 ? "" : "s");
+    if (report->conflicts > 0)
+        fprintf(stderr,
+                "millibill rate: warning: %" PRId64
+                " record%s in conflict with an earlier one of the same identity: see "
+                "`millibill quarantine list`\n",
+                report->conflicts, report->conflicts == 1 ? "" : "s");
+    for (size_t i = 0; i < report->skip_count; i++)
+        fprintf(stderr, "millibill rate: account '%s' is not billed: %s\n  %s\n", report->skips[i].account,
+                report->skips[i].message, report->skips[i].hint);
+}
+
+static bool
+print_text(const RateCommand *self, const RateReport *report, const PriceBook *book, Err *err)
+{
+    char *total = sum_totals(report, book, err);
+    if (total == NULL)
+        return false;
+    for (size_t i = 0; i < report->outcome_count; i++)
+        print_line(self, &report->outcomes[i]);
+    if (report->outcome_count == 0 && report->skip_count == 0)
+        printf("no usage in %s: nothing to bill\n", self->month_text);
+    else
+        printf("%zu invoice%s, total %s %s%s\n", report->outcome_count, report->outcome_count == 1 ? "" : "s",
+               book->currency, total, self->dry_run ? " (dry run: nothing was written)" : "");
+    free(total);
+    return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+}
+
+static bool
+add_outcomes(Json *object, const RateReport *report, Err *err)
+{
+    Json *invoices = json_object_new_array();
+    Json *late = json_object_new_array();
+    bool done = json_add(object, "invoices", invoices, err) && json_add(object, "late", late, err);
+    for (size_t i = 0; done && i < report->outcome_count; i++) {
+        const RateOutcome *outcome = &report->outcomes[i];
+        done = json_append(invoices, json_object_get(outcome->document), err);
+        if (!done || outcome->late_records == 0)
+            continue;
+        Json *entry = json_object_new_object();
+        done = json_append(late, entry, err) && json_add_text(entry, "tenant", outcome->tenant, err) &&
+               json_add_text(entry, "number", outcome->number, err) &&
+               json_add_int(entry, "records", outcome->late_records, err);
+    }
+    return done;
+}
+
+static bool
+add_skips(Json *object, const RateReport *report, Err *err)
+{
+    Json *skipped = json_object_new_array();
+    bool done = json_add(object, "skipped", skipped, err);
+    for (size_t i = 0; done && i < report->skip_count; i++) {
+        Json *entry = json_object_new_object();
+        done = json_append(skipped, entry, err) && json_add_text(entry, "account", report->skips[i].account, err) &&
+               json_add_text(entry, "message", report->skips[i].message, err);
+    }
+    return done;
+}
+
+static bool
+print_json(const RateCommand *self, const RateReport *report, const PriceBook *book, Err *err)
+{
+    Json *object = json_object_new_object();
+    char *total = sum_totals(report, book, err);
+    Json *price_book = document_price_book(book, err);
+    bool done = object != NULL && total != NULL && price_book != NULL &&
+                json_add_text(object, "month", self->month_text, err) &&
+                json_add_text(object, "kind", self->final ? "final" : "preview", err) &&
+                json_add_bool(object, "dry_run", self->dry_run, err) &&
+                json_add_int(object, "receipt_watermark", report->receipt_watermark, err) &&
+                json_add(object, "price_book", json_object_get(price_book), err) && add_outcomes(object, report, err) &&
+                add_skips(object, report, err) && json_add_text(object, "currency", book->currency, err) &&
+                json_add_text(object, "total", total, err) && json_print(object, stdout, err);
+    json_object_put(price_book);
+    json_object_put(object);
+    free(total);
+    return done;
+}
+
+static Db *
+connect_stack(const RateCommand *self, Err *err)
+{
+    Config config;
+    char conninfo[CONFIG_TEXT_BYTES];
+    if (!config_load(self->data, &config, err) || !config_conninfo(&config, "millibill_rater", conninfo, err))
+        return NULL;
+    Db *db = db_connect(conninfo, "millibill rate", err);
+    if (db != NULL && !migrate_check(db, err))
+        db_free(&db);
+    return db;
+}
+
+/* Exit status 1 when an account had to be skipped, though the others have their invoices. */
+static bool
+run(RateCommand *self, bool *skipped, Err *err)
+{
+    RateReport report = {0};
+    if (!check_options(self, utc_now_us(), err))
+        return false;
+    PriceBook *book = price_book_find(self->book_name, err);
+    Db *db = book == NULL ? NULL : connect_stack(self, err);
+    const RateRequest request = {
+        .month = self->month,
+        .tenant = self->tenant,
+        .final = self->final,
+        .dry_run = self->dry_run,
+        .free_tier = !self->no_free_tier,
+        .documents = self->json,
+        .book = book,
+    };
+    bool done = db != NULL && rate_month(db, &request, &report, err);
+    if (done) {
+        print_warnings(&report);
+        done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);
+    }
+    *skipped = report.skip_count > 0;
+    rate_report_free(&report);
+    db_free(&db);
+    price_book_free(&book);
+    return done;
+}
+
+int
+rate_command(int argc, char **argv)
+{
+    RateCommand self = {.book_name = RATER_DEFAULT_BOOK};
+    const Option table[] = {
+        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to rate (UTC)"},
+        {"tenant", 't', OPTION_TEXT, &self.tenant, "T", "write the invoice of this tenant only"},
+        {"preview", 0, OPTION_FLAG, &self.preview, NULL, "month to date; replaced by the next preview (the default)"},
+        {"final", 0, OPTION_FLAG, &self.final, NULL, "numbered, for a month that is over; never changed again"},
+        {"price-book", 'b', OPTION_TEXT, &self.book_name, "FILE|NAME", "price book; default " RATER_DEFAULT_BOOK},
+        {"no-free-tier", 0, OPTION_FLAG, &self.no_free_tier, NULL, "leave the free tier out"},
+        {"dry-run", 'n', OPTION_FLAG, &self.dry_run, NULL, "show what would be billed, write no invoice"},
+        {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document with every invoice"},
+        {"data", 'd', OPTION_TEXT, &self.data, "DIR", "the stack's directory"},
+        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+    };
+    const CommandLine line = {
+        .command = "millibill rate",
+        .arguments = "",
+        .summary = "Make the invoices of a month.",
+        .detail = "Duplicates are looked for first and excluded (with --dry-run too). A final invoice that exists "
+                  "stays as it\n"
+                  "is; usage that came after it is reported. An account whose usage has no price is skipped and named.",
+        .options = table,
+    };
+    OptionsResult result = options_parse(&line, argc, argv, NULL);
+    if (result != OPTIONS_RUN)
+        return options_exit_status(result);
+    Err err = {0};
+    bool skipped = false;
+    if (!run(&self, &skipped, &err))
+        return err_report(&err, "millibill rate");
+    return skipped ? EXIT_FAILURE : EXIT_SUCCESS;
+}

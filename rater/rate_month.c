@@ -1,0 +1,369 @@
+#include "rater/rate_month.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/decimal.h"
+#include "lib/log.h"
+#include "rater/document.h"
+#include "rater/meter.h"
+#include "rater/rate.h"
+#include "rater/rate_tenants.h"
+#include "schema/duplicates.h"
+#include "schema/invoice_store.h"
+#include "schema/price_store.h"
+#include "schema/rollup_store.h"
+
+enum { TRIES_MAX = 8, WAIT_MS = 50 };
+
+typedef struct Month {
+    Db *db;
+    const RateRequest *request;
+    RateReport *report;
+    RateTenants tenants;
+    RatingRows *rows;
+    int64_t start_us;
+    int64_t end_us;
+    int64_t watermark;
+    int64_t run_id; /* 0: not recorded yet */
+} Month;
+
+static bool
+no_memory(Err *err)
+{
+    return err_set(err, ERR_NOMEM, "no memory for the report of a rating run");
+}
+
+void
+rate_report_free(RateReport *report)
+{
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        RateOutcome *outcome = &report->outcomes[i];
+        free(outcome->tenant);
+        free(outcome->account);
+        free(outcome->number);
+        free(outcome->currency);
+        free(outcome->total);
+        json_object_put(outcome->document);
+    }
+    for (size_t i = 0; i < report->skip_count; i++) {
+        free(report->skips[i].account);
+        free(report->skips[i].message);
+        free(report->skips[i].hint);
+    }
+    free(report->outcomes);
+    free(report->skips);
+    *report = (RateReport){.copies = report->copies, .conflicts = report->conflicts};
+}
+
+static RateOutcome *
+outcome_add(Month *self, const char *account, const char *tenant, Err *err)
+{
+    RateReport *report = self->report;
+    RateOutcome *grown = reallocarray(report->outcomes, report->outcome_count + 1, sizeof(*grown));
+    if (grown == NULL) {
+        no_memory(err);
+        return NULL;
+    }
+    report->outcomes = grown;
+    RateOutcome *outcome = &grown[report->outcome_count++];
+    *outcome = (RateOutcome){.tenant = strdup(tenant), .account = strdup(account)};
+    if (outcome->tenant == NULL || outcome->account == NULL) {
+        no_memory(err);
+        return NULL;
+    }
+    return outcome;
+}
+
+static bool
+skip_add(Month *self, const char *account, const Err *reason, Err *err)
+{
+    RateReport *report = self->report;
+    RateSkip *grown = reallocarray(report->skips, report->skip_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return no_memory(err);
+    report->skips = grown;
+    RateSkip *skip = &grown[report->skip_count++];
+    *skip = (RateSkip){strdup(account), strdup(reason->message), strdup(reason->hint)};
+    return (skip->account != NULL && skip->message != NULL && skip->hint != NULL) || no_memory(err);
+}
+
+/* ---- reading ---- */
+
+static bool
+take_row(void *context, const RollupRow *from, Err *err)
+{
+    Month *self = context;
+    const RatingNames names = {from->account, from->tenant, from->function, from->region};
+    const RatingRow row = {
+        .architecture = from->architecture,
+        .mode = from->mode,
+        .package = from->package,
+        .memory_mb = from->memory_mb,
+        .ephemeral_mb = from->ephemeral_mb,
+        .invocations = from->invocations,
+        .errors = from->errors,
+        .timeouts = from->timeouts,
+        .duration_1ms = from->duration_1ms,
+        .duration_100ms = from->duration_100ms,
+        .with_init_1ms = from->with_init_1ms,
+        .with_init_100ms = from->with_init_100ms,
+    };
+    return rating_rows_add(self->rows, &names, &row, err);
+}
+
+/* All tenants in one stream; for one tenant, every member of its account. */
+static bool
+read_rows(Month *self, Err *err)
+{
+    if (self->request->tenant == NULL)
+        return rollup_stream(self->db, NULL, self->start_us, self->end_us, take_row, self, err);
+    for (size_t i = 0; i < self->tenants.count; i++) {
+        if (!rollup_stream(self->db, self->tenants.all[i].name, self->start_us, self->end_us, take_row, self, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- writing ---- */
+
+static bool
+record_run(Month *self, Err *err)
+{
+    const PriceBook *book = self->request->book;
+    enum { KINDS = USAGE_MODE_COUNT * USAGE_PACKAGE_COUNT };
+    RatingMeasure measures[PRICE_BOOK_METERS_MAX * KINDS];
+    size_t count = 0;
+    for (size_t m = 0; m < book->meter_count; m++) {
+        for (int kind = 0; kind < KINDS; kind++) {
+            const Meter *meter = &book->meters[m];
+            UsageMode mode = (UsageMode) (kind / USAGE_PACKAGE_COUNT);
+            UsagePackage package = (UsagePackage) (kind % USAGE_PACKAGE_COUNT);
+            measures[count++] = (RatingMeasure){
+                .sku = meter->sku,
+                .mode = usage_mode_name(mode),
+                .package = usage_package_name(package),
+                .measure = measure_name(meter->measure),
+                .rollup_column = meter_rollup_column(book, meter, package, mode, self->start_us),
+                .included_mb = meter->included_mb,
+            };
+        }
+    }
+    const RatingRun run = {
+        .final = self->request->final,
+        .period_start_us = self->start_us,
+        .period_end_us = self->end_us,
+        .receipt_watermark = self->watermark,
+        .price_book = book->digest,
+        .default_region = book->default_region,
+        .free_tier = self->request->free_tier,
+    };
+    Text source = {book->source, book->source_length};
+    return price_store_put(self->db, &book->digest, book->name, book->version, source, err) &&
+           rating_run_create(self->db, &run, measures, count, &self->run_id, err);
+}
+
+static bool
+take_number(Month *self, char **number, Err *err)
+{
+    char series[32];
+    char text[64];
+    int64_t next = 0;
+    snprintf(series, sizeof(series), "MB-%04d", self->request->month.year);
+    if (!invoice_number_take(self->db, series, &next, err))
+        return false;
+    snprintf(text, sizeof(text), "%s-%06" PRId64, series, next);
+    *number = strdup(text);
+    return *number != NULL || no_memory(err);
+}
+
+static bool
+store_document(Month *self, int64_t tenant_id, Json *document, Err *err)
+{
+    char *canonical = json_canonical(document, err);
+    bool done = canonical != NULL && invoice_write(self->db, tenant_id, self->run_id, canonical, err);
+    free(canonical);
+    return done;
+}
+
+static bool
+outcome_total(Month *self, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    const PriceBook *book = self->request->book;
+    mpq_t total;
+    mpq_init(total);
+    rated_total(rated, slice, total);
+    outcome->total = decimal_format(total, book->rounding_scale, book->rounding, err);
+    mpq_clear(total);
+    outcome->currency = strdup(book->currency);
+    return outcome->total != NULL && (outcome->currency != NULL || no_memory(err));
+}
+
+static bool
+write_invoice(Month *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    const RateRequest *request = self->request;
+    RateOutcome *outcome = outcome_add(self, tenant->account, tenant->name, err);
+    if (outcome == NULL)
+        return false;
+    if (!request->dry_run && self->run_id == 0 && !record_run(self, err))
+        return false;
+    outcome->is_final = request->final && !request->dry_run;
+    if (outcome->is_final && !take_number(self, &outcome->number, err))
+        return false;
+    const InvoiceHead head = {outcome->number, tenant->name, tenant->account,
+                              self->start_us,  self->end_us, self->watermark};
+    Json *document = document_invoice(&head, rated, slice, request->book, request->free_tier, err);
+    bool done = document != NULL && outcome_total(self, outcome, rated, slice, err) &&
+                (request->dry_run || store_document(self, tenant->tenant_id, document, err));
+    if (request->documents)
+        outcome->document = document;
+    else
+        json_object_put(document);
+    return done;
+}
+
+static bool
+keep_final(Month *self, const RateTenant *tenant, const FinalInvoice *found, const Buffer *text, Err *err)
+{
+    RateOutcome *outcome = outcome_add(self, tenant->account, tenant->name, err);
+    if (outcome == NULL)
+        return false;
+    outcome->number = strdup(found->number);
+    outcome->currency = strdup(found->currency);
+    outcome->total = strdup(found->total);
+    outcome->is_final = true;
+    outcome->was_final = true;
+    if (outcome->number == NULL || outcome->currency == NULL || outcome->total == NULL)
+        return no_memory(err);
+    if (self->request->documents) {
+        outcome->document = json_parse(buffer_text(text), err);
+        if (outcome->document == NULL)
+            return err_prefix(err, "invoice %s: ", found->number);
+    }
+    return invoice_late_records(self->db, tenant->tenant_id, self->start_us, self->end_us, found->receipt_watermark,
+                                &outcome->late_records, err);
+}
+
+static bool
+settle_tenant(Month *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    FinalInvoice found = {0};
+    Buffer document = {0};
+    bool done = self->request->dry_run ||
+                invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
+    if (done)
+        done = found.exists ? keep_final(self, tenant, &found, &document, err)
+                            : write_invoice(self, tenant, rated, slice, err);
+    buffer_free(&document);
+    return done;
+}
+
+/* One account: rate it, then settle each tenant that was asked for. */
+static bool
+settle_account(Month *self, const RatingRow *rows, size_t count, Err *err)
+{
+    const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
+    Err reason = {0};
+    Rated *rated = rate(rows, count, self->request->book, &options, &reason);
+    if (rated == NULL)
+        return reason.code == ERR_INPUT ? skip_add(self, rows[0].account, &reason, err)
+                                        : err_set(err, reason.code, "%s", reason.message);
+    bool done = true;
+    RatedSlice slice = {0};
+    while (done && rated_next_tenant(rated, &slice)) {
+        const char *name = rated->functions[slice.function].tenant;
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
+        if (tenant == NULL)
+            done = err_set(err, ERR_BUSY, "tenant '%s' appeared while rating", name);
+        else if (self->request->tenant == NULL || strcmp(self->request->tenant, name) == 0)
+            done = settle_tenant(self, tenant, rated, &slice, err);
+    }
+    rated_free(&rated);
+    return done;
+}
+
+static bool
+settle_all(Month *self, Err *err)
+{
+    const RatingRow *rows = rating_rows_all(self->rows);
+    size_t count = rating_rows_count(self->rows);
+    for (size_t start = 0, end = 0; start < count; start = end) {
+        while (end < count && strcmp(rows[end].account, rows[start].account) == 0)
+            end++;
+        if (!settle_account(self, rows + start, end - start, err))
+            return false;
+    }
+    if (self->run_id != 0 && !rating_runs_tidy(self->db, self->run_id, err))
+        return false;
+    return true;
+}
+
+/* ---- one try ---- */
+
+static bool
+rate_once(Month *self, Err *err)
+{
+    rate_report_free(self->report);
+    rating_rows_clear(self->rows);
+    self->run_id = 0;
+    bool done = db_begin(self->db, true, err) && (self->request->dry_run || rating_run_lock(self->db, err)) &&
+                receipt_watermark(self->db, &self->watermark, err) && read_rows(self, err) && settle_all(self, err) &&
+                db_commit(self->db, err);
+    db_rollback(self->db);
+    self->report->receipt_watermark = self->watermark;
+    return done;
+}
+
+/* A deadlock, a serialization failure or a lost connection: wait a little, longer each time, and have a connection. */
+static bool
+recover(Month *self, int attempt, Err *err)
+{
+    if (!err_is_retryable(err) || attempt >= TRIES_MAX)
+        return false;
+    log_warn("event=rate_again attempt=%d reason=\"%s\"", attempt, err->message);
+    err_clear(err);
+    const struct timespec wait = {.tv_nsec = (long) WAIT_MS * attempt * 1000000L};
+    nanosleep(&wait, NULL);
+    return db_is_connected(self->db) || db_reconnect(self->db, err);
+}
+
+static bool
+exclude_duplicates(Month *self, const RateTenant *tenant, Err *err)
+{
+    DuplicatesReport found = {0};
+    for (int attempt = 1; !duplicates_exclude(self->db, tenant->tenant_id, self->start_us, self->end_us, &found, err);
+         attempt++) {
+        if (!recover(self, attempt, err))
+            return err_prefix(err, "tenant '%s': ", tenant->name);
+    }
+    self->report->copies += found.copies;
+    self->report->conflicts += found.conflicts;
+    return true;
+}
+
+bool
+rate_month(Db *db, const RateRequest *request, RateReport *report, Err *err)
+{
+    Month self = {
+        .db = db,
+        .request = request,
+        .report = report,
+        .start_us = utc_month_start_us(request->month),
+        .end_us = utc_month_end_us(request->month),
+    };
+    *report = (RateReport){0};
+    bool done = rate_tenants_read(&self.tenants, db, request->tenant, err);
+    for (size_t i = 0; done && i < self.tenants.count; i++)
+        done = exclude_duplicates(&self, &self.tenants.all[i], err);
+    self.rows = done ? rating_rows_new(err) : NULL;
+    done = done && self.rows != NULL;
+    for (int attempt = 1; done && !rate_once(&self, err); attempt++)
+        done = recover(&self, attempt, err);
+    rating_rows_free(&self.rows);
+    rate_tenants_free(&self.tenants);
+    return done;
+}

@@ -1,0 +1,68 @@
+/**
+ * rate_month - rate one month from the database and write its invoices
+ *
+ * Duplicates are excluded first. Then one snapshot gives the receipt watermark and the rollups; the pure core rates
+ * account by account; all invoices are written in the snapshot's transaction or none. An account whose usage cannot be
+ * priced is skipped and reported, the others get their invoices. A final invoice that exists stays as it is. Of two
+ * runs at once the later one waits and finds what the first one wrote.
+ * Holds one row for each function configuration of the month in memory.
+ */
+#ifndef RATER_RATE_MONTH_H
+#define RATER_RATE_MONTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/utc.h"
+#include "rater/price_book.h"
+#include "schema/db.h"
+
+typedef struct RateRequest {
+    UtcMonth month;
+    const char *tenant; /* NULL: all. Its whole account is rated, its invoice alone is written */
+    bool final;
+    bool dry_run; /* no invoice is written or looked at */
+    bool free_tier;
+    bool documents; /* keep the documents for the report */
+    const PriceBook *book;
+} RateRequest;
+
+/** What became of one tenant (owned by the report). */
+typedef struct RateOutcome {
+    char *tenant;
+    char *account;
+    char *number; /* NULL for a preview */
+    char *currency;
+    char *total; /* as printed */
+    bool is_final;
+    bool was_final;       /* it existed already and is unchanged */
+    int64_t late_records; /* received after the final invoice's watermark */
+    Json *document;       /* when asked for */
+} RateOutcome;
+
+/** An account that could not be rated. */
+typedef struct RateSkip {
+    char *account;
+    char *message;
+    char *hint;
+} RateSkip;
+
+typedef struct RateReport {
+    RateOutcome *outcomes; /* by account and tenant */
+    size_t outcome_count;
+    RateSkip *skips;
+    size_t skip_count;
+    int64_t receipt_watermark;
+    int64_t copies; /* duplicates that this run excluded */
+    int64_t conflicts;
+} RateReport;
+
+/** Rate. `report` is filled on success and freed with rate_report_free() in any case. ERR_NOT_FOUND (the tenant),
+ *  ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
+MUST_CHECK bool rate_month(Db *db, const RateRequest *request, RateReport *report, Err *err);
+void rate_report_free(RateReport *report);
+
+#endif

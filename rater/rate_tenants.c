@@ -1,0 +1,88 @@
+#include "rater/rate_tenants.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/tenant_store.h"
+
+static int
+compare_tenants(const void *left, const void *right)
+{
+    return strcmp(((const RateTenant *) left)->name, ((const RateTenant *) right)->name);
+}
+
+static bool
+take_tenant(void *context, const TenantRow *row, Err *err)
+{
+    RateTenants *self = context;
+    if (self->count == self->capacity) {
+        size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
+        RateTenant *grown = reallocarray(self->all, capacity, sizeof(*grown));
+        if (grown == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for %zu tenants", capacity);
+        self->all = grown;
+        self->capacity = capacity;
+    }
+    RateTenant *tenant = &self->all[self->count++];
+    *tenant = (RateTenant){row->tenant_id, strdup(row->name), strdup(row->account)};
+    return (tenant->name != NULL && tenant->account != NULL) || err_set(err, ERR_NOMEM, "no memory for a tenant");
+}
+
+static void
+free_tenant(RateTenant *tenant)
+{
+    free(tenant->name);
+    free(tenant->account);
+}
+
+/* Keep the members of one account. */
+static void
+keep_account(RateTenants *self, const char *account)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        if (strcmp(self->all[i].account, account) == 0)
+            self->all[kept++] = self->all[i];
+        else
+            free_tenant(&self->all[i]);
+    }
+    self->count = kept;
+}
+
+bool
+rate_tenants_read(RateTenants *self, Db *db, const char *tenant, Err *err)
+{
+    *self = (RateTenants){0};
+    if (!tenant_list(db, take_tenant, self, err))
+        return false;
+    qsort(self->all, self->count, sizeof(*self->all), compare_tenants);
+    if (tenant == NULL)
+        return true;
+    const RateTenant *found = rate_tenants_find(self, tenant);
+    if (found == NULL) {
+        err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", tenant);
+        return err_hint(err, "millibill tenant list shows the names");
+    }
+    char *account = strdup(found->account);
+    if (account == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a tenant");
+    keep_account(self, account);
+    free(account);
+    return true;
+}
+
+void
+rate_tenants_free(RateTenants *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        free_tenant(&self->all[i]);
+    free(self->all);
+    *self = (RateTenants){0};
+}
+
+const RateTenant *
+rate_tenants_find(const RateTenants *self, const char *name)
+{
+    const RateTenant key = {.name = (char *) (uintptr_t) name};
+    return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof(key), compare_tenants);
+}

@@ -1,0 +1,33 @@
+/**
+ * rate_tenants - the tenants that a rating run is about, found by name
+ */
+#ifndef RATER_RATE_TENANTS_H
+#define RATER_RATE_TENANTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "schema/db.h"
+
+typedef struct RateTenant {
+    int64_t tenant_id;
+    char *name;
+    char *account;
+} RateTenant;
+
+typedef struct RateTenants {
+    RateTenant *all; /* by name, bytewise */
+    size_t count;
+    size_t capacity;
+} RateTenants;
+
+/** Read all tenants, or the members of the account of `tenant`. ERR_NOT_FOUND. Freed with rate_tenants_free() in any
+ *  case. */
+MUST_CHECK bool rate_tenants_read(RateTenants *self, Db *db, const char *tenant, Err *err);
+void rate_tenants_free(RateTenants *self);
+
+/** NULL when there is none of that name. */
+const RateTenant *rate_tenants_find(const RateTenants *self, const char *name);
+
+#endif

@@ -1,0 +1,18 @@
+/* millibill-rater - price books, quotes and invoices */
+#include "lib/log.h"
+#include "lib/options.h"
+#include "rater/commands.h"
+
+static const Command COMMANDS[] = {
+    {"quote", "rate given usage, without a database", quote_command},
+    {"rate", "make the invoices of a month", rate_command},
+    {"price-book", "list, show and validate price books", price_book_command},
+    {NULL, NULL, NULL},
+};
+
+int
+main(int argc, char **argv)
+{
+    log_start("rater", LOG_LEVEL_INFO);
+    return command_dispatch("millibill", "Rating: what usage costs", COMMANDS, argc, argv);
+}

@@ -1,0 +1,172 @@
+-- Billing: the definer functions that alone write invoices, and the views of invoices and cost.
+-- Columns of views are stable: new ones are added at the end. Quantities and amounts are numeric, never rounded here.
+
+CREATE OR REPLACE FUNCTION invoice_number_take(p_series text) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    INSERT INTO millibill.invoice_numbers AS n (series, last_number) VALUES (p_series, 1)
+        ON CONFLICT (series) DO UPDATE SET last_number = n.last_number + 1
+        RETURNING last_number;
+$$;
+COMMENT ON FUNCTION invoice_number_take(text) IS 'Next number of a series; locks the series until the transaction ends, so that a rollback leaves no gap';
+
+-- Everything comes from the document: what the tables say and what the document says cannot differ.
+CREATE OR REPLACE FUNCTION invoice_write(p_tenant_id bigint, p_run_id bigint, p_document text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    v_document jsonb := p_document::jsonb;
+    v_head jsonb := v_document -> 'invoice';
+    v_run millibill.rating_runs;
+    v_id bigint;
+BEGIN
+    SELECT * INTO STRICT v_run FROM millibill.rating_runs WHERE run_id = p_run_id;
+    IF v_head ->> 'state' IS DISTINCT FROM v_run.kind
+       OR (v_head ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
+       OR (v_head ->> 'period_end')::timestamptz IS DISTINCT FROM v_run.period_end
+       OR (v_head ->> 'receipt_watermark')::bigint IS DISTINCT FROM v_run.receipt_watermark
+       OR decode(v_document -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
+       OR NOT EXISTS (SELECT FROM millibill.tenants WHERE tenant_id = p_tenant_id AND name = v_head ->> 'tenant') THEN
+        RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', p_tenant_id, p_run_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    DELETE FROM millibill.invoices
+     WHERE tenant_id = p_tenant_id AND period_start = v_run.period_start AND state = 'preview';
+    INSERT INTO millibill.invoices (tenant_id, state, number, run_id, period_start, period_end, receipt_watermark, currency,
+                                    subtotal, total, invocations, price_book_sha256, document, document_sha256)
+        VALUES (p_tenant_id, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_start, v_run.period_end,
+                v_run.receipt_watermark, v_document ->> 'currency', (v_document ->> 'subtotal')::numeric,
+                (v_document ->> 'total')::numeric,
+                (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(v_document -> 'functions') f),
+                v_run.price_book_sha256, p_document, sha256(convert_to(p_document, 'UTF8')))
+        RETURNING invoice_id INTO v_id;
+    INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
+                                         quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact)
+        SELECT p_tenant_id, v_id, l.line::integer, d ->> 'region', d ->> 'architecture', d ->> 'mode', d ->> 'sku',
+               (d ->> 'tier')::integer, d ->> 'description', (d ->> 'quantity')::numeric, (d ->> 'free_quantity')::numeric,
+               (d ->> 'billed_quantity')::numeric, d ->> 'unit', (d ->> 'unit_price')::numeric, (d ->> 'amount')::numeric,
+               (d ->> 'amount_exact')::numeric
+          FROM jsonb_array_elements(v_document -> 'lines') WITH ORDINALITY AS l(d, line);
+    INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)
+        SELECT p_tenant_id, v_id, d ->> 'name', d ->> 'unit', (d ->> 'allowance')::numeric, (d ->> 'used')::numeric,
+               (d ->> 'account_used')::numeric
+          FROM jsonb_array_elements(v_document -> 'free_tiers') AS t(d);
+    RETURN v_id;
+END $$;
+COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write an invoice from its canonical JSON and remove the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final';
+
+CREATE OR REPLACE VIEW invoices_overview AS
+SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, i.currency, i.subtotal, i.total,
+       i.invocations, b.name AS price_book, b.version AS price_book_version,
+       encode(i.price_book_sha256, 'hex') AS price_book_sha256, r.free_tier, i.receipt_watermark, i.issued_at,
+       encode(i.document_sha256, 'hex') AS document_sha256
+  FROM invoices i
+  JOIN tenants t USING (tenant_id)
+  JOIN accounts a USING (account_id)
+  JOIN rating_runs r USING (run_id)
+  JOIN price_books b ON b.sha256 = i.price_book_sha256;
+COMMENT ON VIEW invoices_overview IS 'One row for each invoice, previews included';
+COMMENT ON COLUMN invoices_overview.number IS 'Null for a preview';
+COMMENT ON COLUMN invoices_overview.state IS 'preview or final; a final invoice never changes';
+COMMENT ON COLUMN invoices_overview.period_start IS 'First instant of the period, UTC; period_end is the first after it';
+COMMENT ON COLUMN invoices_overview.subtotal IS 'Sum of the rounded lines, in currency';
+COMMENT ON COLUMN invoices_overview.total IS 'What is owed, in currency';
+COMMENT ON COLUMN invoices_overview.free_tier IS 'Was the free tier taken off?';
+COMMENT ON COLUMN invoices_overview.receipt_watermark IS 'Usage was looked at up to this receipt (commits.receipt)';
+COMMENT ON COLUMN invoices_overview.document_sha256 IS 'SHA-256 of the canonical JSON';
+
+CREATE OR REPLACE VIEW invoice_lines_view AS
+SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, l.line, l.region, l.architecture,
+       l.mode, l.sku, l.tier, l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, i.currency,
+       l.amount, l.amount_exact
+  FROM invoice_lines l
+  JOIN invoices i USING (tenant_id, invoice_id)
+  JOIN tenants t USING (tenant_id)
+  JOIN accounts a USING (account_id);
+COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each invoice, previews included';
+COMMENT ON COLUMN invoice_lines_view.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
+COMMENT ON COLUMN invoice_lines_view.tier IS 'From 1; tiers are counted over the account and region';
+COMMENT ON COLUMN invoice_lines_view.quantity IS 'Used, in units: free_quantity + billed_quantity';
+COMMENT ON COLUMN invoice_lines_view.unit_price IS 'For one unit, in currency';
+COMMENT ON COLUMN invoice_lines_view.amount IS 'In currency, rounded as the price book says';
+COMMENT ON COLUMN invoice_lines_view.amount_exact IS 'billed_quantity times unit_price, unrounded';
+
+-- The invoice that counts for a tenant and month: the final one, else the preview.
+CREATE OR REPLACE VIEW invoices_in_force AS
+SELECT DISTINCT ON (i.tenant_id, i.period_start) i.tenant_id, i.invoice_id, i.number, i.state, i.run_id, i.period_start,
+       i.period_end, i.currency, i.total
+  FROM invoices i
+ ORDER BY i.tenant_id, i.period_start, (i.state = 'final') DESC, i.revision DESC;
+COMMENT ON VIEW invoices_in_force IS 'For each tenant and period the final invoice, or the preview while there is none';
+
+-- A line's cost spread over the rollups that made it: a rollup's quantity x (exact amount of all tiers / quantity).
+CREATE OR REPLACE VIEW cost_hourly AS
+WITH skus AS (
+    SELECT tenant_id, invoice_id, region, architecture, mode, sku, unit, sum(quantity) AS quantity,
+           sum(amount_exact) AS amount_exact
+      FROM invoice_lines GROUP BY tenant_id, invoice_id, region, architecture, mode, sku, unit
+)
+SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.architecture, c.memory_mb, c.mode, s.sku, s.unit,
+       q.quantity, i.currency, coalesce(q.quantity * s.amount_exact / nullif(s.quantity, 0), 0) AS cost,
+       i.state AS invoice_state, i.number AS invoice_number, i.period_start
+  FROM invoices_in_force i
+  JOIN rating_runs run USING (run_id)
+  JOIN rating_measures m USING (run_id)
+  JOIN rollups r ON r.tenant_id = i.tenant_id AND r.hour >= i.period_start AND r.hour < i.period_end
+  JOIN configs c ON c.tenant_id = r.tenant_id AND c.config_id = r.config_id AND c.mode = m.mode AND c.package = m.package
+  JOIN skus s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id AND s.sku = m.sku AND s.mode = c.mode
+             AND s.architecture = c.architecture AND s.region = coalesce(nullif(c.region, ''), run.default_region)
+ CROSS JOIN LATERAL (
+    SELECT CASE m.rollup_column WHEN 'invocations' THEN r.invocations WHEN 'duration_1ms' THEN r.duration_1ms
+                WHEN 'duration_100ms' THEN r.duration_100ms WHEN 'with_init_1ms' THEN r.with_init_1ms
+                WHEN 'with_init_100ms' THEN r.with_init_100ms END::numeric
+         * CASE m.measure WHEN 'invocations' THEN 1 WHEN 'gb_seconds' THEN c.memory_mb
+                WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0) END
+         / CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END AS raw) w
+ CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
+  JOIN tenants t ON t.tenant_id = i.tenant_id
+  JOIN accounts a USING (account_id);
+COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price';
+COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
+COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
+COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when it may still change';
+
+CREATE OR REPLACE VIEW cost_daily AS
+SELECT tenant, account, (hour AT TIME ZONE 'UTC')::date AS day, currency, sum(cost) AS cost,
+       sum(quantity) FILTER (WHERE sku = 'requests') AS requests, sum(quantity) FILTER (WHERE sku = 'duration') AS gb_seconds,
+       min(invoice_state) AS invoice_state
+  FROM cost_hourly GROUP BY tenant, account, day, currency;
+COMMENT ON VIEW cost_daily IS 'One row for each tenant and UTC day';
+COMMENT ON COLUMN cost_daily.cost IS 'In currency, unrounded';
+COMMENT ON COLUMN cost_daily.requests IS 'Invocations';
+COMMENT ON COLUMN cost_daily.gb_seconds IS 'Billed duration times memory, 1 GB = 1024 MB';
+COMMENT ON COLUMN cost_daily.invoice_state IS 'final, or preview when the month may still change';
+
+CREATE OR REPLACE VIEW cost_by_function AS
+SELECT tenant, account, period_start AS month, function, region, architecture, memory_mb, mode, currency, sum(cost) AS cost,
+       sum(quantity) FILTER (WHERE sku = 'requests') AS requests, sum(quantity) FILTER (WHERE sku = 'duration') AS gb_seconds,
+       min(invoice_state) AS invoice_state
+  FROM cost_hourly GROUP BY tenant, account, period_start, function, region, architecture, memory_mb, mode, currency;
+COMMENT ON VIEW cost_by_function IS 'One row for each tenant, month and function configuration';
+COMMENT ON COLUMN cost_by_function.month IS 'First instant of the month';
+COMMENT ON COLUMN cost_by_function.cost IS 'In currency, unrounded';
+COMMENT ON COLUMN cost_by_function.gb_seconds IS 'Billed duration times memory, 1 GB = 1024 MB';
+
+CREATE OR REPLACE VIEW free_tier_use_by_tenant AS
+SELECT a.name AS account, t.name AS tenant, i.period_start AS month, f.name, f.unit, f.allowance, f.used, i.state AS invoice_state
+  FROM invoices_in_force i
+  JOIN invoice_free_tiers f USING (tenant_id, invoice_id)
+  JOIN tenants t USING (tenant_id)
+  JOIN accounts a USING (account_id);
+COMMENT ON VIEW free_tier_use_by_tenant IS 'What each tenant took from each free tier in a month';
+COMMENT ON COLUMN free_tier_use_by_tenant.allowance IS 'Of the whole account, in unit';
+COMMENT ON COLUMN free_tier_use_by_tenant.used IS 'By this tenant, in unit';
+
+CREATE OR REPLACE VIEW free_tier_use AS
+SELECT account, month, name, unit, max(allowance) AS allowance, sum(used) AS used, max(allowance) - sum(used) AS "left",
+       round(100 * sum(used) / nullif(max(allowance), 0), 1) AS used_percent, min(invoice_state) AS invoice_state
+  FROM free_tier_use_by_tenant GROUP BY account, month, name, unit;
+COMMENT ON VIEW free_tier_use IS 'One row for each account, month and free tier';
+COMMENT ON COLUMN free_tier_use.month IS 'First instant of the month';
+COMMENT ON COLUMN free_tier_use.allowance IS 'For the month, in unit';
+COMMENT ON COLUMN free_tier_use.used IS 'By all tenants of the account, in unit';
+COMMENT ON COLUMN free_tier_use."left" IS 'allowance less used, in unit';
+COMMENT ON COLUMN free_tier_use.invoice_state IS 'final, or preview when any of it may still change';
