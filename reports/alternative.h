@@ -1,0 +1,63 @@
+/**
+ * alternative - what would do the work instead of functions, read from YAML
+ *
+ * Instances by the hour, what stands around them (load balancer, database, storage), people's hours and a one-time cost;
+ * and, under `serverless:`, what the functions need besides their own bill (a gateway, monthly items, people's hours).
+ * `doc/alternatives.md` describes the form. Amounts are those of one month; a one-time cost is spread over `months`.
+ * Every mistake in the file is told with file, line, field and remedy.
+ */
+#ifndef REPORTS_ALTERNATIVE_H
+#define REPORTS_ALTERNATIVE_H
+
+#include <gmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/text.h"
+
+/* In the order in which the readings of a comparison add them. */
+typedef enum CostKind {
+    COST_INSTANCES, /* the machines */
+    COST_AROUND,    /* load balancer, database, storage, gateway, other monthly items */
+    COST_PEOPLE     /* operations and one-time work */
+} CostKind;
+
+typedef struct CostItem {
+    CostKind kind;
+    char *what;
+    char *unit;
+    bool per_invocations; /* the quantity is the number of invocations / 1,000,000 */
+    mpq_t quantity;
+    mpq_t unit_price;
+    /* instances only */
+    mpq_t each_hours; /* hours that one of them runs in the month */
+    mpq_t hours;      /* instance-hours: count x hours */
+    mpq_t places;     /* executions at a time on all of them, times their hours */
+    mpq_t memory_gb;  /* of all of them; 0 when the file does not say */
+} CostItem;
+
+typedef struct CostItems {
+    CostItem *items;
+    size_t count;
+} CostItems;
+
+typedef struct Alternative {
+    char *name;
+    char *currency; /* "USD" unless the file says otherwise */
+    int64_t months; /* 1 when there is no one-time cost to spread and no horizon */
+    CostItems items;
+    CostItems extras; /* the serverless side */
+    bool has_extras;  /* the file has a `serverless:` section, even an empty one */
+} Alternative;
+
+/** Read and check a file (a path, or "-"). Caller frees with alternative_free(). NULL: ERR_IO, ERR_INPUT, ERR_NOMEM. */
+MUST_CHECK Alternative *alternative_open(const char *path, Err *err);
+
+/** The same from text; `name` stands for the file in messages. */
+MUST_CHECK Alternative *alternative_parse(Text text, const char *name, Err *err);
+
+void alternative_free(Alternative **self);
+
+#endif

@@ -1,0 +1,181 @@
+#include "reports/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const DocumentFormat FORMATS[] = {
+    {"text", "txt", render_text},
+    {"json", "json", render_json},
+    {"csv", "csv", render_csv},
+    {"html", "html", render_html},
+};
+
+const DocumentFormat *
+document_format(const char *name, Err *err)
+{
+    for (size_t i = 0; i < sizeof(FORMATS) / sizeof(FORMATS[0]); i++)
+        if (strcmp(name, FORMATS[i].name) == 0)
+            return &FORMATS[i];
+    err_set(err, ERR_USAGE, "there is no format '%s'", name);
+    err_hint(err, "give one of text, json, csv, html");
+    return NULL;
+}
+
+/* A member as text: a string's characters, a number's digits, "" where it is absent and may be. */
+static bool
+take(Json *object, const char *key, bool required, const char **out, Err *err)
+{
+    Json *value = json_member(object, key);
+    *out = "";
+    if (value == NULL)
+        return !required || err_set(err, ERR_INPUT, "'%s' is missing", key);
+    if (json_object_is_type(value, json_type_string)) {
+        *out = json_object_get_string(value);
+        return strlen(*out) == (size_t) json_object_get_string_len(value) ||
+               err_set(err, ERR_INPUT, "'%s' holds a NUL character", key);
+    }
+    Text digits;
+    if (!json_number_text(value, &digits))
+        return err_set(err, ERR_INPUT, "'%s' should be text or a number", key);
+    *out = digits.data;
+    return true;
+}
+
+static bool
+take_line(Json *line, DocumentLine *out, Err *err)
+{
+    return take(line, "region", false, &out->region, err) &&
+           take(line, "architecture", false, &out->architecture, err) && take(line, "mode", false, &out->mode, err) &&
+           take(line, "sku", true, &out->sku, err) && take(line, "tier", false, &out->tier, err) &&
+           take(line, "description", true, &out->description, err) &&
+           take(line, "quantity", true, &out->quantity, err) &&
+           take(line, "free_quantity", false, &out->free_quantity, err) &&
+           take(line, "billed_quantity", false, &out->billed_quantity, err) &&
+           take(line, "unit", false, &out->unit, err) && take(line, "unit_price", true, &out->unit_price, err) &&
+           take(line, "amount", true, &out->amount, err) && take(line, "amount_exact", true, &out->amount_exact, err);
+}
+
+static bool
+take_function(Json *function, DocumentFunction *out, Err *err)
+{
+    return take(function, "function", true, &out->name, err) && take(function, "region", false, &out->region, err) &&
+           take(function, "architecture", false, &out->architecture, err) &&
+           take(function, "memory_mb", false, &out->memory_mb, err) && take(function, "mode", false, &out->mode, err) &&
+           take(function, "invocations", true, &out->invocations, err) &&
+           take(function, "errors", false, &out->errors, err) &&
+           take(function, "timeouts", false, &out->timeouts, err) &&
+           take(function, "gb_seconds", false, &out->gb_seconds, err) &&
+           take(function, "amount_exact", false, &out->amount_exact, err);
+}
+
+static bool
+array_length(Json *root, const char *key, Json **array, size_t *length, Err *err)
+{
+    *array = json_member(root, key);
+    if (!json_object_is_type(*array, json_type_array))
+        return err_set(err, ERR_INPUT, "'%s' should be an array", key);
+    *length = json_object_array_length(*array);
+    return true;
+}
+
+static bool
+take_lines(Document *self, Err *err)
+{
+    Json *array;
+    size_t length = 0;
+    if (!array_length(self->json, "lines", &array, &length, err))
+        return false;
+    self->lines = calloc(length + 1, sizeof(*self->lines));
+    if (self->lines == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an invoice");
+    for (; self->line_count < length; self->line_count++)
+        if (!take_line(json_object_array_get_idx(array, self->line_count), &self->lines[self->line_count], err))
+            return err_prefix(err, "line %zu: ", self->line_count + 1);
+    return true;
+}
+
+static bool
+take_functions(Document *self, Err *err)
+{
+    Json *array;
+    size_t length = 0;
+    if (!array_length(self->json, "functions", &array, &length, err))
+        return false;
+    self->functions = calloc(length + 1, sizeof(*self->functions));
+    if (self->functions == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an invoice");
+    for (; self->function_count < length; self->function_count++)
+        if (!take_function(json_object_array_get_idx(array, self->function_count),
+                           &self->functions[self->function_count], err))
+            return err_prefix(err, "function %zu: ", self->function_count + 1);
+    return true;
+}
+
+static bool
+take_head(Document *self, Err *err)
+{
+    Json *head = json_member(self->json, "invoice");
+    Json *book = json_member(self->json, "price_book");
+    Json *free_tier = json_member(self->json, "free_tier");
+    if (!json_object_is_type(head, json_type_object) || !json_object_is_type(book, json_type_object))
+        return err_set(err, ERR_INPUT, "'invoice' or 'price_book' is missing");
+    if (!take(head, "number", false, &self->number, err) || !take(head, "state", true, &self->state, err) ||
+        !take(head, "tenant", true, &self->tenant, err) || !take(head, "account", false, &self->account, err) ||
+        !take(head, "period_start", true, &self->period_start, err) ||
+        !take(head, "period_end", true, &self->period_end, err) ||
+        !take(head, "receipt_watermark", false, &self->receipt_watermark, err) ||
+        !take(self->json, "currency", true, &self->currency, err) || !take(book, "name", true, &self->book_name, err) ||
+        !take(book, "version", false, &self->book_version, err) ||
+        !take(book, "sha256", true, &self->book_sha256, err) ||
+        !take(self->json, "subtotal", true, &self->subtotal, err) ||
+        !take(self->json, "total", true, &self->total, err))
+        return false;
+    Json *rounding = json_member(self->json, "rounding");
+    self->rounding = rounding == NULL ? ""
+                     : json_object_is_type(rounding, json_type_string)
+                         ? json_object_get_string(rounding)
+                         : json_object_to_json_string_ext(rounding, JSON_C_TO_STRING_PLAIN);
+    self->is_final = strcmp(self->state, "final") == 0;
+    self->free_tier = json_object_is_type(free_tier, json_type_boolean) && !json_object_get_boolean(free_tier)
+                          ? "not applied"
+                          : "applied, shared by the account";
+    return true;
+}
+
+static bool
+document_read(Document *self, Text text, Err *err)
+{
+    self->source = text_duplicate(text);
+    if (self->source == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an invoice");
+    Digest digest = digest_of(text.data, text.length);
+    digest_hex(&digest, self->sha256);
+    self->json = json_parse(text, err);
+    if (self->json == NULL || !take_head(self, err) || !take_lines(self, err) || !take_functions(self, err))
+        return err_prefix(err, "invoice document: ");
+    return true;
+}
+
+Document *
+document_parse(Text text, Err *err)
+{
+    Document *self = calloc(1, sizeof(*self));
+    if (self == NULL)
+        err_set(err, ERR_NOMEM, "no memory for an invoice");
+    else if (!document_read(self, text, err))
+        document_free(&self);
+    return self;
+}
+
+void
+document_free(Document **self)
+{
+    if (*self == NULL)
+        return;
+    free((*self)->source);
+    free((*self)->lines);
+    free((*self)->functions);
+    json_object_put((*self)->json);
+    free(*self);
+    *self = NULL;
+}

@@ -1,0 +1,102 @@
+/**
+ * document - an invoice as its canonical JSON says it, ready for any renderer
+ *
+ * Parsed once and checked here; renderers only set type. Texts are borrowed from the parsed JSON and live as long as the
+ * Document. Nothing is calculated: every figure is the text that stands in the canonical document.
+ */
+#ifndef REPORTS_DOCUMENT_H
+#define REPORTS_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/digest.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/text.h"
+
+typedef struct DocumentLine {
+    const char *region;
+    const char *architecture;
+    const char *mode;
+    const char *sku;
+    const char *tier;
+    const char *description;
+    const char *quantity;
+    const char *free_quantity;
+    const char *billed_quantity;
+    const char *unit;
+    const char *unit_price;
+    const char *amount;
+    const char *amount_exact;
+} DocumentLine;
+
+typedef struct DocumentFunction {
+    const char *name;
+    const char *region;
+    const char *architecture;
+    const char *memory_mb;
+    const char *mode;
+    const char *invocations;
+    const char *errors;
+    const char *timeouts;
+    const char *gb_seconds;
+    const char *amount_exact;
+} DocumentFunction;
+
+typedef struct Document {
+    char *source; /* the canonical JSON as stored; its digest is `sha256` */
+    Json *json;
+    char sha256[DIGEST_HEX_BYTES];
+    const char *number; /* "" for a preview */
+    const char *state;
+    const char *tenant;
+    const char *account;
+    const char *period_start;
+    const char *period_end;
+    const char *receipt_watermark;
+    const char *currency;
+    const char *book_name;
+    const char *book_version;
+    const char *book_sha256;
+    const char *rounding;  /* in words */
+    const char *free_tier; /* in words */
+    bool is_final;
+    DocumentLine *lines;
+    size_t line_count;
+    DocumentFunction *functions;
+    size_t function_count;
+    const char *subtotal;
+    const char *total;
+} Document;
+
+/** Read a canonical document. Caller frees with document_free(). NULL: ERR_INPUT names the member that is missing or
+ *  wrong; ERR_NOMEM. */
+MUST_CHECK Document *document_parse(Text text, Err *err);
+
+void document_free(Document **self);
+
+/** A renderer appends any number of documents to `out`. `style` is the path of a stylesheet for those that use one, NULL
+ *  for the shipped one. */
+typedef bool (*DocumentRender)(const Document *const *documents, size_t count, const char *style, Buffer *out,
+                               Err *err);
+
+/** For a terminal: fits 100 columns, numbers to the right, thousands separated. */
+MUST_CHECK bool render_text(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+/** The canonical document, byte for byte (so that its SHA-256 can be checked); several become an array. */
+MUST_CHECK bool render_json(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+/** RFC 4180, one row for each line, header first. A text that a spreadsheet would take for a formula gets a leading '. */
+MUST_CHECK bool render_csv(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+/** One self-contained page by an XSLT stylesheet over the XML that render_html.c describes. */
+MUST_CHECK bool render_html(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+
+typedef struct DocumentFormat {
+    const char *name;
+    const char *extension;
+    DocumentRender render;
+} DocumentFormat;
+
+/** The format of that name; ERR_USAGE lists the names there are. */
+MUST_CHECK const DocumentFormat *document_format(const char *name, Err *err);
+
+#endif

@@ -1,0 +1,108 @@
+#include "reports/figures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+figure_parse(Json *value, const char *key, mpq_t out, Err *err)
+{
+    Text digits;
+    if (!json_number_text(value, &digits))
+        return err_set(err, ERR_INPUT, "'%s' should be a number or a decimal string", key);
+    if (!decimal_parse(digits, out, err))
+        return err_prefix(err, "'%s': ", key);
+    return true;
+}
+
+bool
+figure_read(Json *object, const char *key, mpq_t out, Err *err)
+{
+    Json *value = json_member(object, key);
+    if (value == NULL)
+        return err_set(err, ERR_INPUT, "the member '%s' is missing", key);
+    return figure_parse(value, key, out, err);
+}
+
+bool
+figure_read_optional(Json *object, const char *key, mpq_t out, Err *err)
+{
+    Json *value = json_member(object, key);
+    return value == NULL || figure_parse(value, key, out, err);
+}
+
+/* Takes `digits`, which may be NULL when `err` holds why. */
+static bool
+figure_add_digits(Json *object, const char *key, char *digits, Err *err)
+{
+    bool done = digits != NULL && json_add_text(object, key, digits, err);
+    free(digits);
+    return done;
+}
+
+bool
+figure_add(Json *object, const char *key, const mpq_t value, int scale, Err *err)
+{
+    return figure_add_digits(object, key, decimal_format(value, scale, ROUND_HALF_UP, err), err);
+}
+
+bool
+figure_add_exact(Json *object, const char *key, const mpq_t value, Err *err)
+{
+    return figure_add_digits(object, key, decimal_format_exact(value, err), err);
+}
+
+char *
+figure_people(const mpq_t value, int scale, Err *err)
+{
+    char *plain = decimal_format(value, scale, ROUND_HALF_UP, err);
+    if (plain == NULL)
+        return NULL;
+    char *grouped = decimal_group_thousands(plain, err);
+    free(plain);
+    return grouped;
+}
+
+bool
+figure_is_plain(const char *text)
+{
+    size_t start = text[0] == '-' ? 1 : 0;
+    size_t digits = strspn(text + start, "0123456789");
+    size_t end = start + digits;
+    if (text[end] == '.')
+        end += 1 + strspn(text + end + 1, "0123456789");
+    return digits > 0 && text[end] == '\0';
+}
+
+char *
+figure_grouped(const char *decimal, Err *err)
+{
+    if (decimal != NULL && figure_is_plain(decimal))
+        return decimal_group_thousands(decimal, err);
+    char *copy = text_duplicate(text_of(decimal));
+    if (copy == NULL)
+        err_set(err, ERR_NOMEM, "no memory for a figure");
+    return copy;
+}
+
+char *
+figure_brief(const char *decimal, int scale, Err *err)
+{
+    mpq_t value;
+    if (decimal == NULL || !figure_is_plain(decimal))
+        return figure_grouped(decimal, err);
+    mpq_init(value);
+    char *grouped = NULL;
+    if (decimal_parse(text_of(decimal), value, err))
+        grouped = figure_people(value, mpz_cmp_ui(mpq_denref(value), 1) == 0 ? 0 : scale, err);
+    mpq_clear(value);
+    return grouped;
+}
+
+bool
+figure_append(Buffer *out, const mpq_t value, int scale, Err *err)
+{
+    char *text = figure_people(value, scale, err);
+    bool done = text != NULL && buffer_append_text(out, text, err);
+    free(text);
+    return done;
+}

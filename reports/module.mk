@@ -1,0 +1,6 @@
+# reports: what people read of usage and bills; knows lib, proto and schema
+REPORTS_SOURCES := $(wildcard reports/*.c)
+# libxslt and libxml2 for the invoice page, in this part alone
+REPORTS_PACKAGES := libxslt libxml-2.0
+$(OUT)/obj/reports/%: CFLAGS += $(shell pkg-config --cflags $(REPORTS_PACKAGES))
+$(OUT)/bin/millibill-report $(OUT)/tests/unit/reports/%: LDLIBS += $(shell pkg-config --libs $(REPORTS_PACKAGES))

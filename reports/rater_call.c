@@ -1,0 +1,123 @@
+#include "reports/rater_call.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/share.h"
+
+enum { READ_BYTES = 1 << 16 };
+
+/* The input as a file in memory: the rater can be slow, or not read at all, and nobody waits for the other. -1 on error. */
+static int
+input_file(Text input, Err *err)
+{
+    int file = memfd_create("millibill-usage", MFD_CLOEXEC);
+    size_t written = 0;
+    while (file >= 0 && written < input.length) {
+        ssize_t step = write(file, input.data + written, input.length - written);
+        if (step < 0 && errno == EINTR)
+            continue;
+        if (step <= 0)
+            break;
+        written += (size_t) step;
+    }
+    if (file >= 0 && written == input.length && lseek(file, 0, SEEK_SET) == 0)
+        return file;
+    err_set(err, ERR_IO, "cannot hand the usage to the rater: %s", strerror(errno));
+    if (file >= 0)
+        close(file);
+    return -1;
+}
+
+static bool
+spawn_rater(const char *const *arguments, int input, int output, pid_t *child, Err *err)
+{
+    char path[PATH_MAX];
+    char name[] = "millibill-rater";
+    char *argv[RATER_ARGUMENTS_MAX + 2] = {name};
+    if (!share_program(name, path, err))
+        return false;
+    for (size_t i = 0; i < RATER_ARGUMENTS_MAX && arguments[i] != NULL; i++)
+        argv[i + 1] = (char *) (uintptr_t) arguments[i]; /* posix_spawn does not write them */
+    posix_spawn_file_actions_t actions;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed == 0) {
+        failed = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+        if (failed == 0)
+            failed = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+        if (failed == 0)
+            failed = posix_spawn(child, path, &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    return failed == 0 || err_set(err, ERR_IO, "cannot start '%s': %s", path, strerror(failed));
+}
+
+static bool
+read_all(int file, Buffer *out, Err *err)
+{
+    while (out->length < RATER_ANSWER_BYTES_MAX) {
+        char *room = buffer_reserve(out, READ_BYTES, err);
+        if (room == NULL)
+            return false;
+        ssize_t step = read(file, room, READ_BYTES);
+        if (step < 0 && errno == EINTR)
+            continue;
+        if (step < 0)
+            return err_set(err, ERR_IO, "cannot read the rater's answer: %s", strerror(errno));
+        if (step == 0)
+            return true;
+        out->length += (size_t) step;
+    }
+    return err_set(err, ERR_RANGE, "the rater's answer is larger than %d MB", RATER_ANSWER_BYTES_MAX >> 20);
+}
+
+static bool
+wait_for(pid_t child, Err *err)
+{
+    int status = 0;
+    pid_t ended = 0;
+    do
+        ended = waitpid(child, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    if (ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    return err_set(err, ERR_INPUT, "the usage could not be rated; the rater's own message says why");
+}
+
+static bool
+exchange(const char *const *arguments, int input, Buffer *answer, Err *err)
+{
+    int ends[2];
+    pid_t child = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return err_set(err, ERR_IO, "cannot make a pipe: %s", strerror(errno));
+    bool started = spawn_rater(arguments, input, ends[1], &child, err);
+    close(ends[1]);
+    bool done = started && read_all(ends[0], answer, err);
+    close(ends[0]);
+    return started && wait_for(child, err) && done;
+}
+
+Json *
+rater_call(const char *const *arguments, Text input, Err *err)
+{
+    int file = input_file(input, err);
+    if (file < 0)
+        return NULL;
+    Buffer answer = {0};
+    Json *json = NULL;
+    if (exchange(arguments, file, &answer, err)) {
+        json = json_parse(buffer_text(&answer), err);
+        if (json == NULL)
+            err_prefix(err, "the rater's answer: ");
+    }
+    close(file);
+    buffer_free(&answer);
+    return json;
+}

@@ -1,0 +1,268 @@
+/*
+ * The stylesheet's input, for those who write their own:
+ *
+ *   <invoices>
+ *     <invoice number="" state="preview|final" tenant="" account="" period_start="" period_end="" month="" currency=""
+ *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
+ *              sha256="" subtotal="" total="">
+ *       <line region="" architecture="" mode="" sku="" tier="" description="" unit="" quantity="" free_quantity=""
+ *             billed_quantity="" unit_price="" amount="" amount_exact=""/> …
+ *       <function name="" region="" architecture="" memory_mb="" mode="" invocations="" errors="" timeouts=""
+ *                 gb_seconds="" amount=""/> …
+ *     </invoice> …
+ *   </invoices>
+ *
+ * Figures come ready to print, with thousands separators. The stylesheet may read no file and open no connection.
+ */
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <libxslt/security.h>
+#include <libxslt/transform.h>
+#include <libxslt/xsltInternals.h>
+#include <libxslt/xsltutils.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/share.h"
+#include "reports/document.h"
+#include "reports/figures.h"
+#include "reports/table.h"
+
+enum { QUANTITY_SCALE = 3, SHARE_SCALE = 6, STYLE_BYTES_MAX = 1 << 20 };
+
+static bool
+set_attribute(xmlNode *node, const char *name, const char *value, Err *err)
+{
+    Buffer harmless = {0};
+    bool done = text_append_harmless(&harmless, value, err) && buffer_append_text(&harmless, "", err);
+    if (done && xmlNewProp(node, (const xmlChar *) name, (const xmlChar *) harmless.data) == NULL)
+        done = err_set(err, ERR_NOMEM, "no memory for an invoice page");
+    buffer_free(&harmless);
+    return done;
+}
+
+/* Takes `figure`, NULL when it could not be made. */
+static bool
+set_figure(xmlNode *node, const char *name, char *figure, Err *err)
+{
+    bool done = figure != NULL && set_attribute(node, name, figure, err);
+    free(figure);
+    return done;
+}
+
+static xmlNode *
+add_node(xmlNode *parent, const char *name, Err *err)
+{
+    xmlNode *node = xmlNewChild(parent, NULL, (const xmlChar *) name, NULL);
+    if (node == NULL)
+        err_set(err, ERR_NOMEM, "no memory for an invoice page");
+    return node;
+}
+
+static bool
+add_line(xmlNode *parent, const DocumentLine *line, Err *err)
+{
+    xmlNode *node = add_node(parent, "line", err);
+    return node != NULL && set_attribute(node, "region", line->region, err) &&
+           set_attribute(node, "architecture", line->architecture, err) &&
+           set_attribute(node, "mode", line->mode, err) && set_attribute(node, "sku", line->sku, err) &&
+           set_attribute(node, "tier", line->tier, err) && set_attribute(node, "description", line->description, err) &&
+           set_attribute(node, "unit", line->unit, err) &&
+           set_figure(node, "quantity", figure_brief(line->quantity, QUANTITY_SCALE, err), err) &&
+           set_figure(node, "free_quantity", figure_brief(line->free_quantity, QUANTITY_SCALE, err), err) &&
+           set_figure(node, "billed_quantity", figure_brief(line->billed_quantity, QUANTITY_SCALE, err), err) &&
+           set_figure(node, "unit_price", figure_grouped(line->unit_price, err), err) &&
+           set_figure(node, "amount", figure_grouped(line->amount, err), err) &&
+           set_figure(node, "amount_exact", figure_grouped(line->amount_exact, err), err);
+}
+
+static bool
+add_function(xmlNode *parent, const DocumentFunction *function, Err *err)
+{
+    xmlNode *node = add_node(parent, "function", err);
+    return node != NULL && set_attribute(node, "name", function->name, err) &&
+           set_attribute(node, "region", function->region, err) &&
+           set_attribute(node, "architecture", function->architecture, err) &&
+           set_attribute(node, "mode", function->mode, err) &&
+           set_figure(node, "memory_mb", figure_grouped(function->memory_mb, err), err) &&
+           set_figure(node, "invocations", figure_grouped(function->invocations, err), err) &&
+           set_figure(node, "errors", figure_grouped(function->errors, err), err) &&
+           set_figure(node, "timeouts", figure_grouped(function->timeouts, err), err) &&
+           set_figure(node, "gb_seconds", figure_brief(function->gb_seconds, QUANTITY_SCALE, err), err) &&
+           set_figure(node, "amount", figure_brief(function->amount_exact, SHARE_SCALE, err), err);
+}
+
+static bool
+set_head(xmlNode *node, const Document *document, Err *err)
+{
+    char month[8];
+    snprintf(month, sizeof(month), "%.7s", document->period_start);
+    return set_attribute(node, "number", document->number, err) && set_attribute(node, "state", document->state, err) &&
+           set_attribute(node, "tenant", document->tenant, err) &&
+           set_attribute(node, "account", document->account, err) &&
+           set_attribute(node, "period_start", document->period_start, err) &&
+           set_attribute(node, "period_end", document->period_end, err) && set_attribute(node, "month", month, err) &&
+           set_attribute(node, "currency", document->currency, err) &&
+           set_attribute(node, "receipt_watermark", document->receipt_watermark, err) &&
+           set_attribute(node, "price_book", document->book_name, err) &&
+           set_attribute(node, "price_book_version", document->book_version, err) &&
+           set_attribute(node, "price_book_sha256", document->book_sha256, err) &&
+           set_attribute(node, "rounding", document->rounding, err) &&
+           set_attribute(node, "free_tier", document->free_tier, err) &&
+           set_attribute(node, "sha256", document->sha256, err) &&
+           set_figure(node, "subtotal", figure_grouped(document->subtotal, err), err) &&
+           set_figure(node, "total", figure_grouped(document->total, err), err);
+}
+
+static bool
+add_invoice(xmlNode *parent, const Document *document, Err *err)
+{
+    xmlNode *node = add_node(parent, "invoice", err);
+    if (node == NULL || !set_head(node, document, err))
+        return false;
+    for (size_t i = 0; i < document->line_count; i++)
+        if (!add_line(node, &document->lines[i], err))
+            return false;
+    for (size_t i = 0; i < document->function_count; i++)
+        if (!add_function(node, &document->functions[i], err))
+            return false;
+    return true;
+}
+
+static xmlDoc *
+make_input(const Document *const *documents, size_t count, Err *err)
+{
+    xmlDoc *input = xmlNewDoc((const xmlChar *) "1.0");
+    xmlNode *root = input == NULL ? NULL : xmlNewNode(NULL, (const xmlChar *) "invoices");
+    if (root == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for an invoice page");
+        xmlFreeDoc(input);
+        return NULL;
+    }
+    xmlDocSetRootElement(input, root);
+    for (size_t i = 0; i < count; i++) {
+        if (!add_invoice(root, documents[i], err)) {
+            xmlFreeDoc(input);
+            return NULL;
+        }
+    }
+    return input;
+}
+
+/* libxml2 and libxslt complain in pieces, through here instead of on standard error. */
+typedef struct Complaint {
+    char text[ERR_MESSAGE_BYTES / 2];
+    size_t length;
+} Complaint;
+
+static void PRINTF_LIKE(2, 3) complain(void *context, const char *format, ...)
+{
+    Complaint *complaint = context;
+    size_t room = sizeof(complaint->text) - complaint->length;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(complaint->text + complaint->length, room, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        complaint->length += (size_t) length < room ? (size_t) length : room - 1;
+}
+
+/* The first line of what they said; libxslt names the place on it and says what is wrong on the second. */
+static bool
+fail_with(Complaint *complaint, const char *otherwise, Err *err)
+{
+    char *end = strchr(complaint->text, '\n');
+    bool names_place =
+        strstr(complaint->text, "error: file ") != NULL || strstr(complaint->text, "error: element ") != NULL;
+    if (end != NULL && names_place) {
+        *end = ' ';
+        end = strchr(end, '\n');
+    }
+    if (end != NULL)
+        *end = '\0';
+    return err_set(err, ERR_INPUT, "%s", complaint->length > 0 ? complaint->text : otherwise);
+}
+
+static xsltStylesheet *
+open_style(const char *style, Complaint *complaint, Err *err)
+{
+    char shipped[PATH_MAX];
+    if (style == NULL && !share_path("reports/templates", "invoice.xsl", shipped, err))
+        return NULL;
+    const char *path = style == NULL ? shipped : style;
+    Buffer text = {0};
+    xsltStylesheet *sheet = NULL;
+    if (file_read(path, STYLE_BYTES_MAX, &text, err)) {
+        xmlDoc *parsed = xmlReadMemory(text.data, (int) text.length, path, NULL, XML_PARSE_NONET);
+        sheet = parsed == NULL ? NULL : xsltParseStylesheetDoc(parsed);
+        if (parsed != NULL && (sheet == NULL || sheet->errors != 0)) {
+            xsltFreeStylesheet(sheet);
+            if (sheet == NULL)
+                xmlFreeDoc(parsed);
+            sheet = NULL;
+        }
+        if (sheet == NULL) {
+            fail_with(complaint, "not an XSLT 1.0 stylesheet", err);
+            err_prefix(err, "--style %s: ", path);
+        }
+    }
+    buffer_free(&text);
+    return sheet;
+}
+
+static xmlDoc *
+transform(xsltStylesheet *sheet, xmlDoc *input, Complaint *complaint, Err *err)
+{
+    xsltSecurityPrefs *walls = xsltNewSecurityPrefs();
+    xsltTransformContext *context = walls == NULL ? NULL : xsltNewTransformContext(sheet, input);
+    xmlDoc *page = NULL;
+    if (context != NULL) {
+        for (int option = XSLT_SECPREF_READ_FILE; option <= XSLT_SECPREF_WRITE_NETWORK; option++)
+            (void) xsltSetSecurityPrefs(walls, (xsltSecurityOption) option, xsltSecurityForbid);
+        xsltSetTransformErrorFunc(context, complaint, complain);
+        if (xsltSetCtxtSecurityPrefs(walls, context) == 0)
+            page = xsltApplyStylesheetUser(sheet, input, NULL, NULL, NULL, context);
+        if (context->state != XSLT_STATE_OK) {
+            xmlFreeDoc(page);
+            page = NULL;
+        }
+    }
+    xsltFreeTransformContext(context);
+    xsltFreeSecurityPrefs(walls);
+    if (page == NULL)
+        fail_with(complaint, "the stylesheet could not be applied", err);
+    return page;
+}
+
+static bool
+write_page(xsltStylesheet *sheet, xmlDoc *page, Buffer *out, Err *err)
+{
+    xmlChar *bytes = NULL;
+    int length = 0;
+    if (xsltSaveResultToString(&bytes, &length, page, sheet) != 0)
+        return err_set(err, ERR_NOMEM, "no memory for an invoice page");
+    bool done = length == 0 || buffer_append(out, bytes, (size_t) length, err);
+    xmlFree(bytes);
+    return done;
+}
+
+bool
+render_html(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
+{
+    Complaint complaint = {.length = 0};
+    xmlSetGenericErrorFunc(&complaint, complain);
+    xsltSetGenericErrorFunc(&complaint, complain);
+    xsltStylesheet *sheet = open_style(style, &complaint, err);
+    xmlDoc *input = sheet == NULL ? NULL : make_input(documents, count, err);
+    xmlDoc *page = input == NULL ? NULL : transform(sheet, input, &complaint, err);
+    bool done = page != NULL && write_page(sheet, page, out, err);
+    xmlFreeDoc(page);
+    xmlFreeDoc(input);
+    xsltFreeStylesheet(sheet);
+    xmlSetGenericErrorFunc(NULL, NULL);
+    xsltSetGenericErrorFunc(NULL, NULL);
+    return done;
+}

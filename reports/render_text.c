@@ -1,0 +1,163 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "reports/document.h"
+#include "reports/figures.h"
+#include "reports/table.h"
+
+enum { QUANTITY_SCALE = 3, SHARE_SCALE = 6, WHERE_BYTES = 512, CELLS_MAX = 8 };
+
+/* Cells of a row that have to be freed; an absent one is NULL. */
+static bool
+add_row(Table *table, char *owned[CELLS_MAX], const char *const *cells, size_t figures, Err *err)
+{
+    bool done = true;
+    for (size_t i = 0; i < figures; i++)
+        done = done && owned[i] != NULL;
+    done = done && table_row(table, cells, err);
+    for (size_t i = 0; i < figures; i++)
+        free(owned[i]);
+    return done;
+}
+
+/* Where lines are alike: "us-east-1, x86_64, on demand". */
+static void
+where_of(const DocumentLine *line, char where[WHERE_BYTES])
+{
+    const char *mode = strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode;
+    snprintf(where, WHERE_BYTES, "%s%s%s%s%s", line->region, line->region[0] != '\0' ? ", " : "", line->architecture,
+             line->architecture[0] != '\0' && mode[0] != '\0' ? ", " : "", mode);
+}
+
+static bool
+add_line(Table *table, const DocumentLine *line, Err *err)
+{
+    char description[WHERE_BYTES];
+    snprintf(description, sizeof(description), "  %s", line->description);
+    char *owned[CELLS_MAX] = {figure_brief(line->quantity, QUANTITY_SCALE, err),
+                              figure_brief(line->free_quantity, QUANTITY_SCALE, err),
+                              figure_grouped(line->unit_price, err), figure_grouped(line->amount, err)};
+    const char *const cells[] = {description, owned[0], owned[1], line->unit, owned[2], owned[3]};
+    return add_row(table, owned, cells, 4, err);
+}
+
+static bool
+add_sum(Table *table, const char *what, const char *amount, Err *err)
+{
+    char *owned[CELLS_MAX] = {figure_grouped(amount, err)};
+    const char *const cells[] = {what, NULL, NULL, NULL, NULL, owned[0]};
+    return add_row(table, owned, cells, 1, err);
+}
+
+static bool
+add_lines(Table *table, const Document *document, Err *err)
+{
+    char before[WHERE_BYTES] = "";
+    for (size_t i = 0; i < document->line_count; i++) {
+        char where[WHERE_BYTES];
+        where_of(&document->lines[i], where);
+        const char *const heading[] = {where, NULL, NULL, NULL, NULL, NULL};
+        if (strcmp(where, before) != 0 && !table_row(table, heading, err))
+            return false;
+        snprintf(before, sizeof(before), "%s", where);
+        if (!add_line(table, &document->lines[i], err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+print_lines(const Document *document, Buffer *out, Err *err)
+{
+    const TableColumn columns[] = {{"What", TABLE_FLEXIBLE},    {"Quantity", TABLE_RIGHT},
+                                   {"Free", TABLE_RIGHT},       {"Unit", TABLE_LEFT},
+                                   {"Unit price", TABLE_RIGHT}, {document->currency, TABLE_RIGHT}};
+    Table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]), err);
+    bool done = table != NULL && add_lines(table, document, err) && table_rule(table, err) &&
+                add_sum(table, "Subtotal", document->subtotal, err) && add_sum(table, "Total", document->total, err) &&
+                table_print(table, TABLE_WIDTH, out, err) && buffer_append(out, "\n", 1, err);
+    table_free(&table);
+    return done;
+}
+
+static bool
+add_function(Table *table, const DocumentFunction *function, Err *err)
+{
+    char where[WHERE_BYTES];
+    snprintf(where, sizeof(where), "%s %s", function->region, function->architecture);
+    char *owned[CELLS_MAX] = {figure_grouped(function->memory_mb, err), figure_grouped(function->invocations, err),
+                              figure_grouped(function->errors, err),
+                              figure_brief(function->gb_seconds, QUANTITY_SCALE, err),
+                              figure_brief(function->amount_exact, SHARE_SCALE, err)};
+    const char *const cells[] = {function->name, where, owned[0], owned[1], owned[2], owned[3], owned[4]};
+    return add_row(table, owned, cells, 5, err);
+}
+
+static bool
+print_functions(const Document *document, Buffer *out, Err *err)
+{
+    const TableColumn columns[] = {
+        {"Function", TABLE_FLEXIBLE},     {"Where", TABLE_LEFT},   {"MB", TABLE_RIGHT},
+        {"Invocations", TABLE_RIGHT},     {"Errors", TABLE_RIGHT}, {"GB-seconds", TABLE_RIGHT},
+        {document->currency, TABLE_RIGHT}};
+    if (document->function_count == 0)
+        return true;
+    Table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]), err);
+    bool done = table != NULL;
+    for (size_t i = 0; done && i < document->function_count; i++)
+        done = add_function(table, &document->functions[i], err);
+    done = done && table_print(table, TABLE_WIDTH, out, err) && buffer_append(out, "\n", 1, err);
+    table_free(&table);
+    return done;
+}
+
+static bool
+print_field(Buffer *out, const char *label, const char *first, const char *second, Err *err)
+{
+    return buffer_printf(out, err, "  %-12s ", label) && text_append_harmless(out, first, err) &&
+           text_append_harmless(out, second, err) && buffer_append(out, "\n", 1, err);
+}
+
+static bool
+print_head(const Document *document, Buffer *out, Err *err)
+{
+    char account[WHERE_BYTES];
+    char period[WHERE_BYTES];
+    snprintf(account, sizeof(account), " (account %s)", document->account);
+    snprintf(period, sizeof(period), " to %s, the end not included", document->period_end);
+    return buffer_append_text(out, document->is_final ? "Invoice " : "Preview of an invoice", err) &&
+           text_append_harmless(out, document->number, err) && buffer_append_text(out, "\n\n", err) &&
+           print_field(out, "Tenant", document->tenant, document->account[0] != '\0' ? account : NULL, err) &&
+           print_field(out, "Period", document->period_start, period, err) && buffer_append(out, "\n", 1, err);
+}
+
+static bool
+print_foot(const Document *document, Buffer *out, Err *err)
+{
+    char version[WHERE_BYTES];
+    char watermark[WHERE_BYTES];
+    snprintf(version, sizeof(version), " %s", document->book_version);
+    snprintf(watermark, sizeof(watermark), "usage received up to receipt %s",
+             document->receipt_watermark[0] != '\0' ? document->receipt_watermark : "unknown");
+    return print_field(out, "Price book", document->book_name, version, err) &&
+           print_field(out, "", "SHA-256 ", document->book_sha256, err) &&
+           print_field(out, "Rounding", document->rounding, NULL, err) &&
+           print_field(out, "Free tier", document->free_tier, NULL, err) &&
+           print_field(out, "Watermark", watermark, NULL, err) &&
+           print_field(out, "Document", "SHA-256 ", document->sha256, err) &&
+           print_field(out, "", "of the JSON form. Quantities are shown to 3 decimals, functions' shares to 6.", NULL,
+                       err);
+}
+
+bool
+render_text(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
+{
+    (void) style;
+    for (size_t i = 0; i < count; i++)
+        if ((i > 0 && !buffer_append_text(out, "\n\n", err)) || !print_head(documents[i], out, err) ||
+            !print_lines(documents[i], out, err) || !print_functions(documents[i], out, err) ||
+            !print_foot(documents[i], out, err))
+            return false;
+    return true;
+}

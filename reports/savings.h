@@ -1,0 +1,124 @@
+/**
+ * savings - what the same work costs as functions and as something else
+ *
+ * Pure: rated lines, facts about the usage and alternatives in, a report out; no clock, no file, no rounding but that of
+ * printed amounts. Definitions, all of them printed with the report:
+ *   busy hours   the wall time that functions ran, added up (no initialization)
+ *   utilization  busy hours / (instances x hours x executions that an instance takes at a time, 1 unless told)
+ *   idle amount  the part of the instances' cost that falls on the idle hours
+ *   saving       the difference of the printed totals; positive: serverless is cheaper
+ *   saving %     (alternative - serverless) / alternative, from exact values
+ *   break-even   requests a second, over the alternative's hours, at which both cost the same: what grows with requests
+ *                is scaled at this mix and at the lines' unit prices; the free tier counts as far as it goes
+ *   readings     the comparison with instances alone, with all infrastructure, and with people's work
+ */
+#ifndef REPORTS_SAVINGS_H
+#define REPORTS_SAVINGS_H
+
+#include <gmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/utc.h"
+#include "reports/alternative.h"
+#include "reports/savings_usage.h"
+
+enum { SAVINGS_READINGS = 3, SAVINGS_REASON_BYTES = 256, SAVINGS_REASONS_MAX = 8 };
+
+typedef enum SavingsSide { SIDE_SERVERLESS, SIDE_ALTERNATIVE } SavingsSide;
+
+/** The serverless side as the rater answered: one document, or one for each tenant. All borrowed. */
+typedef struct SavingsInput {
+    UtcMonth month;
+    Json *const *documents; /* each has lines, functions, currency, total */
+    size_t document_count;
+    const SavingsUsage *usage;
+    const Alternative *const *alternatives;
+    size_t alternative_count; /* at least 1 */
+} SavingsInput;
+
+/** An amount as printed (rounded, or a sum of rounded amounts) and as it is. */
+typedef struct Amount {
+    mpq_t printed;
+    mpq_t exact;
+} Amount;
+
+typedef struct SavingsItem {
+    const CostItem *item; /* borrowed from its alternative */
+    mpq_t quantity;
+    Amount amount;
+} SavingsItem;
+
+typedef struct SavingsReading {
+    Amount serverless;
+    Amount alternative;
+    mpq_t saving;
+    mpq_t saving_percent; /* meaningless when the alternative costs nothing */
+    SavingsSide cheaper;
+} SavingsReading;
+
+typedef struct SavingsComparison {
+    const Alternative *alternative; /* borrowed */
+    SavingsItem *items;
+    size_t item_count;
+    SavingsReading readings[SAVINGS_READINGS]; /* cumulative, by CostKind; the last one is the comparison */
+    mpq_t hours;                               /* instance-hours; 0 when there are no instances */
+    mpq_t utilization_percent;
+    mpq_t idle_hours;
+    mpq_t idle_amount;
+    bool has_utilization; /* there are instances and usage */
+    mpq_t break_even;
+    bool has_break_even;
+} SavingsComparison;
+
+typedef struct SavingsVerdict {
+    const char *function; /* borrowed from the usage */
+    SavingsSide side;
+    char reasons[SAVINGS_REASONS_MAX][SAVINGS_REASON_BYTES];
+    size_t reason_count;
+} SavingsVerdict;
+
+typedef struct SavingsReport {
+    UtcMonth month;
+    char currency[8];
+    int currency_scale;
+    Json *lines;          /* all lines, owned */
+    Json *free_tiers;     /* what documents say of free tiers and what is left of them, owned */
+    bool several_tenants; /* among the lines */
+    bool several_places;  /* regions or architectures */
+    bool has_free_tier;   /* it was taken off */
+    SavingsItem *extras;
+    size_t extra_count;
+    Amount lines_total;
+    Amount total; /* lines and extras */
+    mpq_t invocations;
+    mpq_t busy_hours;
+    bool has_usage;
+    mpq_t concurrency_mean;
+    int64_t concurrency_peak; /* -1: unknown */
+    SavingsComparison *comparisons;
+    size_t comparison_count;
+    SavingsVerdict *verdicts;
+    size_t verdict_count;
+} SavingsReport;
+
+/** Compare. Caller frees with savings_free(); `input`'s usage and alternatives must live as long. NULL: ERR_INPUT (a
+ *  document without what it should hold, currencies that differ, two alternatives whose serverless sections differ),
+ *  ERR_NOMEM. */
+MUST_CHECK SavingsReport *savings_make(const SavingsInput *input, Err *err);
+
+void savings_free(SavingsReport **self);
+
+const SavingsReading *savings_reading(const SavingsComparison *comparison); /* the complete one */
+const char *savings_side_name(SavingsSide side);
+
+/** The report as one JSON document (architecture, section 8). Caller releases. NULL: ERR_NOMEM. */
+MUST_CHECK Json *savings_json(const SavingsReport *self, Err *err);
+
+/** The report for a person, appended to `out`. */
+MUST_CHECK bool savings_text(const SavingsReport *self, Buffer *out, Err *err);
+
+#endif

@@ -1,0 +1,219 @@
+#include <stdlib.h>
+
+#include "lib/decimal.h"
+#include "reports/figures.h"
+#include "reports/savings.h"
+
+enum { PERCENT_SCALE = 1, UTILIZATION_SCALE = 2, HOURS_SCALE = 2, RATE_SCALE = 6 };
+
+static const char *const READING_NAMES[SAVINGS_READINGS] = {"instances", "infrastructure", "with_operations"};
+
+/* Give `value` to `object` when it was made well, else release it. */
+static bool
+adopt(Json *object, const char *key, Json *value, bool made, Err *err)
+{
+    if (made)
+        return json_add(object, key, value, err);
+    json_object_put(value);
+    return false;
+}
+
+static bool
+adopt_item(Json *array, Json *value, bool made, Err *err)
+{
+    if (made)
+        return json_append(array, value, err);
+    json_object_put(value);
+    return false;
+}
+
+static Json *
+new_object(Err *err)
+{
+    Json *object = json_object_new_object();
+    if (object == NULL)
+        err_set(err, ERR_NOMEM, "no memory for JSON");
+    return object;
+}
+
+static Json *
+new_array(Err *err)
+{
+    Json *array = json_object_new_array();
+    if (array == NULL)
+        err_set(err, ERR_NOMEM, "no memory for JSON");
+    return array;
+}
+
+static bool
+add_amount(Json *object, const char *key, const char *exact_key, const Amount *amount, int scale, Err *err)
+{
+    return figure_add(object, key, amount->printed, scale, err) &&
+           figure_add_exact(object, exact_key, amount->exact, err);
+}
+
+static bool
+add_optional(Json *object, const char *key, bool present, const mpq_t value, int scale, Err *err)
+{
+    return present ? figure_add(object, key, value, scale, err) : json_add_text(object, key, NULL, err);
+}
+
+static bool
+add_items(Json *object, const char *key, const SavingsItem *items, size_t count, int scale, Err *err)
+{
+    Json *array = new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < count; i++) {
+        Json *entry = new_object(err);
+        bool made = entry != NULL && json_add_text(entry, "what", items[i].item->what, err) &&
+                    figure_add_exact(entry, "quantity", items[i].quantity, err) &&
+                    json_add_text(entry, "unit", items[i].item->unit, err) &&
+                    figure_add_exact(entry, "unit_price", items[i].item->unit_price, err) &&
+                    add_amount(entry, "amount", "amount_exact", &items[i].amount, scale, err);
+        done = adopt_item(array, entry, made, err);
+    }
+    return adopt(object, key, array, done, err);
+}
+
+static bool
+add_saving(Json *object, const SavingsReading *reading, int scale, Err *err)
+{
+    bool priced = mpq_sgn(reading->alternative.exact) != 0;
+    return figure_add(object, "saving", reading->saving, scale, err) &&
+           add_optional(object, "saving_percent", priced, reading->saving_percent, PERCENT_SCALE, err) &&
+           json_add_text(object, "cheaper", savings_side_name(reading->cheaper), err);
+}
+
+static bool
+add_readings(Json *object, const SavingsComparison *comparison, int scale, Err *err)
+{
+    Json *array = new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < SAVINGS_READINGS; i++) {
+        const SavingsReading *reading = &comparison->readings[i];
+        Json *entry = new_object(err);
+        bool made = entry != NULL && json_add_text(entry, "reading", READING_NAMES[i], err) &&
+                    figure_add(entry, "serverless", reading->serverless.printed, scale, err) &&
+                    figure_add(entry, "alternative", reading->alternative.printed, scale, err) &&
+                    add_saving(entry, reading, scale, err);
+        done = adopt_item(array, entry, made, err);
+    }
+    return adopt(object, "readings", array, done, err);
+}
+
+/* The same over the alternative's horizon, from exact values. */
+static bool
+add_horizon(Json *object, const SavingsComparison *comparison, int scale, Err *err)
+{
+    Json *entry = new_object(err);
+    mpq_t months;
+    mpq_t side;
+    mpq_t saving;
+    mpq_inits(months, side, saving, NULL);
+    decimal_set_i64(months, comparison->alternative->months);
+    mpq_mul(side, savings_reading(comparison)->serverless.exact, months);
+    decimal_round(side, scale, ROUND_HALF_UP);
+    bool made = entry != NULL && json_add_int(entry, "months", comparison->alternative->months, err) &&
+                figure_add(entry, "serverless", side, scale, err);
+    mpq_neg(saving, side);
+    mpq_mul(side, savings_reading(comparison)->alternative.exact, months);
+    decimal_round(side, scale, ROUND_HALF_UP);
+    mpq_add(saving, saving, side);
+    made =
+        made && figure_add(entry, "alternative", side, scale, err) && figure_add(entry, "saving", saving, scale, err);
+    mpq_clears(months, side, saving, NULL);
+    return adopt(object, "horizon", entry, made, err);
+}
+
+static bool
+add_comparison(Json *array, const SavingsComparison *comparison, int scale, Err *err)
+{
+    const SavingsReading *reading = savings_reading(comparison);
+    bool busy = comparison->has_utilization;
+    Json *entry = new_object(err);
+    bool made =
+        entry != NULL && json_add_text(entry, "name", comparison->alternative->name, err) &&
+        add_items(entry, "items", comparison->items, comparison->item_count, scale, err) &&
+        add_amount(entry, "total", "total_exact", &reading->alternative, scale, err) &&
+        add_saving(entry, reading, scale, err) &&
+        add_optional(entry, "utilization_percent", busy, comparison->utilization_percent, UTILIZATION_SCALE, err) &&
+        add_optional(entry, "idle_hours", busy, comparison->idle_hours, HOURS_SCALE, err) &&
+        add_optional(entry, "idle_amount", busy, comparison->idle_amount, scale, err) &&
+        add_optional(entry, "break_even_requests_per_second", comparison->has_break_even, comparison->break_even,
+                     RATE_SCALE, err) &&
+        add_readings(entry, comparison, scale, err) && add_horizon(entry, comparison, scale, err);
+    return adopt_item(array, entry, made, err);
+}
+
+static bool
+add_serverless(Json *object, const SavingsReport *self, Err *err)
+{
+    Json *entry = new_object(err);
+    bool made = entry != NULL && json_add(entry, "lines", json_object_get(self->lines), err) &&
+                add_items(entry, "extras", self->extras, self->extra_count, self->currency_scale, err) &&
+                add_amount(entry, "total", "total_exact", &self->total, self->currency_scale, err);
+    return adopt(object, "serverless", entry, made, err);
+}
+
+static bool
+add_alternatives(Json *object, const SavingsReport *self, Err *err)
+{
+    Json *array = new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < self->comparison_count; i++)
+        done = add_comparison(array, &self->comparisons[i], self->currency_scale, err);
+    return adopt(object, "alternatives", array, done, err);
+}
+
+static bool
+add_concurrency(Json *object, const SavingsReport *self, Err *err)
+{
+    Json *entry = new_object(err);
+    bool made = entry != NULL &&
+                (self->concurrency_peak < 0 ? json_add_text(entry, "peak", NULL, err)
+                                            : json_add_int(entry, "peak", self->concurrency_peak, err)) &&
+                add_optional(entry, "mean", self->has_usage, self->concurrency_mean, RATE_SCALE, err);
+    return adopt(object, "concurrency", entry, made, err);
+}
+
+static bool
+add_reasons(Json *object, const SavingsVerdict *verdict, Err *err)
+{
+    Json *array = new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < verdict->reason_count; i++) {
+        Json *text = json_object_new_string(verdict->reasons[i]);
+        done = adopt_item(array, text, text != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
+    }
+    return adopt(object, "reasons", array, done, err);
+}
+
+static bool
+add_verdicts(Json *object, const SavingsReport *self, Err *err)
+{
+    Json *array = new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < self->verdict_count; i++) {
+        Json *entry = new_object(err);
+        bool made = entry != NULL && json_add_text(entry, "function", self->verdicts[i].function, err) &&
+                    json_add_text(entry, "verdict", savings_side_name(self->verdicts[i].side), err) &&
+                    add_reasons(entry, &self->verdicts[i], err);
+        done = adopt_item(array, entry, made, err);
+    }
+    return adopt(object, "verdicts", array, done, err);
+}
+
+Json *
+savings_json(const SavingsReport *self, Err *err)
+{
+    char period[UTC_TEXT_BYTES];
+    Json *root = new_object(err);
+    if (root == NULL)
+        return NULL;
+    if (json_add_text(root, "currency", self->currency, err) &&
+        json_add_text(root, "period", utc_month_format(self->month, period), err) && add_serverless(root, self, err) &&
+        add_alternatives(root, self, err) && add_concurrency(root, self, err) && add_verdicts(root, self, err))
+        return root;
+    json_object_put(root);
+    return NULL;
+}

@@ -1,0 +1,330 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/decimal.h"
+#include "reports/figures.h"
+#include "reports/savings.h"
+#include "reports/table.h"
+
+/* One side of the side-by-side table: what, and its amount as text. */
+typedef struct Column {
+    char **what;
+    char **amount;
+    size_t count;
+} Column;
+
+static bool
+column_make(Column *column, size_t capacity, Err *err)
+{
+    column->what = calloc(capacity + 1, sizeof(*column->what));
+    column->amount = calloc(capacity + 1, sizeof(*column->amount));
+    return (column->what != NULL && column->amount != NULL) || err_set(err, ERR_NOMEM, "no memory for a table");
+}
+
+static void
+column_clear(Column *column)
+{
+    for (size_t i = 0; i < column->count; i++) {
+        free(column->what[i]);
+        free(column->amount[i]);
+    }
+    free(column->what);
+    free(column->amount);
+}
+
+/* Takes `amount`, NULL when it could not be made. */
+static bool
+column_add(Column *column, Text what, char *amount, Err *err)
+{
+    column->what[column->count] = text_duplicate(what);
+    column->amount[column->count] = amount;
+    if (column->what[column->count++] == NULL)
+        err_set(err, ERR_NOMEM, "no memory for a table");
+    return !err_is_set(err);
+}
+
+/* Did anybody use what this line meters? */
+static bool
+line_is_used(Json *line)
+{
+    Err ignored = {0};
+    mpq_t quantity;
+    mpq_init(quantity);
+    bool used = !figure_read(line, "quantity", quantity, &ignored) || mpq_sgn(quantity) != 0;
+    mpq_clear(quantity);
+    return used;
+}
+
+static bool
+fill_line(const SavingsReport *self, Json *line, Column *column, Err *err)
+{
+    Text what;
+    Text tenant = TEXT_LITERAL("");
+    Text region = TEXT_LITERAL("");
+    Text architecture = TEXT_LITERAL("");
+    mpq_t rounded;
+    if (!json_text(json_member(line, "description"), &what))
+        return err_set(err, ERR_INPUT, "a line of the rater's answer has no description");
+    bool placed = json_text(json_member(line, "region"), &region) &&
+                  json_text(json_member(line, "architecture"), &architecture) && self->several_places;
+    bool named = json_text(json_member(line, "tenant"), &tenant) && self->several_tenants;
+    Buffer label = {0};
+    mpq_init(rounded);
+    bool done = figure_read(line, "amount", rounded, err) &&
+                (!named || buffer_printf(&label, err, "%.*s: ", TEXT_ARG(tenant))) &&
+                buffer_append(&label, what.data, what.length, err) &&
+                (!placed || buffer_printf(&label, err, ", %.*s %.*s", TEXT_ARG(region), TEXT_ARG(architecture))) &&
+                column_add(column, buffer_text(&label), figure_people(rounded, self->currency_scale, err), err);
+    mpq_clear(rounded);
+    buffer_free(&label);
+    return done;
+}
+
+static bool
+fill_lines(const SavingsReport *self, Column *column, Err *err)
+{
+    for (size_t i = 0; i < json_object_array_length(self->lines); i++) {
+        Json *line = json_object_array_get_idx(self->lines, i);
+        if (line_is_used(line) && !fill_line(self, line, column, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+fill_items(const SavingsItem *items, size_t count, int scale, Column *column, Err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!column_add(column, text_of(items[i].item->what), figure_people(items[i].amount.printed, scale, err), err))
+            return false;
+    return true;
+}
+
+static bool
+print_columns(const SavingsReport *self, const SavingsComparison *comparison, const Column *left, const Column *right,
+              Buffer *out, Err *err)
+{
+    const TableColumn columns[] = {{"Serverless", TABLE_FLEXIBLE},
+                                   {self->currency, TABLE_RIGHT},
+                                   {comparison->alternative->name, TABLE_FLEXIBLE},
+                                   {self->currency, TABLE_RIGHT}};
+    const SavingsReading *reading = savings_reading(comparison);
+    Table *table = table_new(columns, 4, err);
+    bool done = table != NULL;
+    for (size_t i = 0; done && (i < left->count || i < right->count); i++) {
+        const char *cells[4] = {i < left->count ? left->what[i] : NULL, i < left->count ? left->amount[i] : NULL,
+                                i < right->count ? right->what[i] : NULL, i < right->count ? right->amount[i] : NULL};
+        done = table_row(table, cells, err);
+    }
+    char *ours = figure_people(reading->serverless.printed, self->currency_scale, err);
+    char *theirs = figure_people(reading->alternative.printed, self->currency_scale, err);
+    const char *totals[4] = {"Total", ours, "Total", theirs};
+    done = done && ours != NULL && theirs != NULL && table_rule(table, err) && table_row(table, totals, err) &&
+           table_print(table, TABLE_WIDTH, out, err);
+    free(ours);
+    free(theirs);
+    table_free(&table);
+    return done;
+}
+
+static bool
+print_sides(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    Column left = {0};
+    Column right = {0};
+    bool done = column_make(&left, json_object_array_length(self->lines) + self->extra_count, err) &&
+                column_make(&right, comparison->item_count, err) && fill_lines(self, &left, err) &&
+                fill_items(self->extras, self->extra_count, self->currency_scale, &left, err) &&
+                fill_items(comparison->items, comparison->item_count, self->currency_scale, &right, err) &&
+                print_columns(self, comparison, &left, &right, out, err);
+    column_clear(&left);
+    column_clear(&right);
+    return done;
+}
+
+enum { FIGURES_MAX = 4 };
+#define FIGURES(...) ((char *[FIGURES_MAX + 1]){__VA_ARGS__, NULL})
+
+/* A sentence whose figures are made first: each `%s` takes the next. Takes the figures; one that could not be made
+ * (NULL) ends them, and `err` says why. */
+static bool
+sentence(Buffer *out, Err *err, const char *format, char *figures[FIGURES_MAX + 1])
+{
+    Buffer text = {0};
+    bool done = true;
+    size_t used = 0;
+    for (const char *at = format; done && *at != '\0'; at++) {
+        bool is_figure = at[0] == '%' && at[1] == 's';
+        done = !is_figure || figures[used] != NULL;
+        if (done && is_figure)
+            done = buffer_append_text(&text, figures[used++], err);
+        else if (done)
+            done = buffer_append(&text, at, 1, err);
+        at += is_figure ? 1 : 0;
+    }
+    done = done && buffer_append(out, text.data, text.length, err);
+    buffer_free(&text);
+    for (size_t i = 0; i < FIGURES_MAX; i++)
+        free(figures[i]);
+    return done || err_set(err, ERR_NOMEM, "no memory for a report");
+}
+
+static bool
+print_saving(const SavingsReport *self, const SavingsReading *reading, const char *label, Buffer *out, Err *err)
+{
+    mpq_t saving;
+    mpq_t percent;
+    mpq_inits(saving, percent, NULL);
+    mpq_abs(saving, reading->saving);
+    mpq_abs(percent, reading->saving_percent);
+    bool priced = mpq_sgn(reading->alternative.exact) != 0;
+    bool done = buffer_printf(out, err, "  %-20sserverless %s ", label,
+                              reading->cheaper == SIDE_SERVERLESS ? "saves" : "costs more by") &&
+                sentence(out, err, "%s ", FIGURES(figure_people(saving, self->currency_scale, err))) &&
+                buffer_append_text(out, self->currency, err) &&
+                (!priced || sentence(out, err, " (%s %)", FIGURES(figure_people(percent, 1, err)))) &&
+                buffer_append_text(out, " a month\n", err);
+    mpq_clears(saving, percent, NULL);
+    return done;
+}
+
+/* The readings that say something else than the complete one, or cost something else. */
+static bool
+print_readings(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    static const char *const labels[SAVINGS_READINGS] = {"Instances alone", "Infrastructure", "All in all"};
+    const SavingsReading *all = savings_reading(comparison);
+    if (!print_saving(self, all, labels[SAVINGS_READINGS - 1], out, err))
+        return false;
+    for (size_t i = SAVINGS_READINGS - 1; i-- > 0;) {
+        const SavingsReading *reading = &comparison->readings[i];
+        const SavingsReading *next = &comparison->readings[i + 1];
+        bool differs = !mpq_equal(reading->alternative.exact, next->alternative.exact) ||
+                       !mpq_equal(reading->serverless.exact, next->serverless.exact);
+        if (differs && !print_saving(self, reading, labels[i], out, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+print_horizon(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    const SavingsReading *reading = savings_reading(comparison);
+    int64_t count = comparison->alternative->months;
+    if (count == 1)
+        return true;
+    mpq_t months;
+    mpq_t ours;
+    mpq_t theirs;
+    mpq_inits(months, ours, theirs, NULL);
+    decimal_set_i64(months, count);
+    mpq_mul(ours, reading->serverless.exact, months);
+    mpq_mul(theirs, reading->alternative.exact, months);
+    bool done = buffer_printf(out, err, "  Over %-3" PRId64 "months      ", count) &&
+                sentence(out, err, "%s against %s ",
+                         FIGURES(figure_people(ours, self->currency_scale, err),
+                                 figure_people(theirs, self->currency_scale, err))) &&
+                buffer_printf(out, err, "%s\n", self->currency);
+    mpq_clears(months, ours, theirs, NULL);
+    return done;
+}
+
+static bool
+print_idle(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    mpq_t idle_percent;
+    mpq_init(idle_percent);
+    mpq_set_ui(idle_percent, 100, 1);
+    mpq_sub(idle_percent, idle_percent, comparison->utilization_percent);
+    bool idle = mpq_sgn(idle_percent) > 0;
+    bool done =
+        idle ? sentence(out, err, "  Idle                %s hours (%s %), %s ",
+                        FIGURES(figure_people(comparison->idle_hours, 1, err), figure_people(idle_percent, 2, err),
+                                figure_people(comparison->idle_amount, self->currency_scale, err))) &&
+                   buffer_printf(out, err, "%s of the instances' cost\n", self->currency)
+             : buffer_append_text(out, "  Idle                never: they have to take several executions at a time\n",
+                                  err);
+    mpq_clear(idle_percent);
+    return done;
+}
+
+static bool
+print_utilization(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    if (!comparison->has_utilization)
+        return true;
+    return sentence(out, err, "  Utilization         %s % (functions ran %s hours; the instances are there for %s)\n",
+                    FIGURES(figure_people(comparison->utilization_percent, 2, err),
+                            figure_people(self->busy_hours, 1, err), figure_people(comparison->hours, 1, err))) &&
+           print_idle(self, comparison, out, err);
+}
+
+static bool
+print_break_even(const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    if (!comparison->has_break_even)
+        return buffer_append_text(out, "  Break-even          none: requests do not change who is cheaper\n", err);
+    return sentence(out, err, "  Break-even          %s requests a second at this mix, all month\n",
+                    FIGURES(figure_people(comparison->break_even, 3, err)));
+}
+
+static bool
+print_comparison(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    bool requests = mpq_sgn(self->invocations) > 0;
+    return print_sides(self, comparison, out, err) && buffer_append(out, "\n", 1, err) &&
+           print_readings(self, comparison, out, err) && print_horizon(self, comparison, out, err) &&
+           print_utilization(self, comparison, out, err) && (!requests || print_break_even(comparison, out, err)) &&
+           buffer_append(out, "\n", 1, err);
+}
+
+static bool
+print_verdicts(const SavingsReport *self, Buffer *out, Err *err)
+{
+    for (size_t i = 0; i < self->verdict_count; i++) {
+        const SavingsVerdict *verdict = &self->verdicts[i];
+        if (!buffer_append_text(out, "  ", err) || !text_append_harmless(out, verdict->function, err) ||
+            !buffer_printf(out, err, ": %s\n",
+                           verdict->side == SIDE_SERVERLESS ? "keep it serverless" : "move it to the alternative"))
+            return false;
+        for (size_t r = 0; r < verdict->reason_count; r++)
+            if (!buffer_append_text(out, "    - ", err) || !text_append_harmless(out, verdict->reasons[r], err) ||
+                !buffer_append(out, "\n", 1, err))
+                return false;
+    }
+    return true;
+}
+
+static bool
+print_concurrency(const SavingsReport *self, Buffer *out, Err *err)
+{
+    if (!self->has_usage)
+        return true;
+    if (!sentence(out, err, "  Executions at a time: %s on average",
+                  FIGURES(figure_people(self->concurrency_mean, 3, err))))
+        return false;
+    if (self->concurrency_peak >= 0)
+        return buffer_printf(out, err, ", %" PRId64 " at most\n\n", self->concurrency_peak);
+    return buffer_append_text(out, " (the peak needs usage records)\n\n", err);
+}
+
+static const char DEFINITIONS[] =
+    "\n  Utilization is the functions' wall time over instances x hours x executions that an instance takes at a "
+    "time;\n"
+    "  idle cost is the instances' cost for the rest. Savings are differences of the printed totals, per cent of the\n"
+    "  alternative from exact values. The break-even scales today's mix at today's unit prices.\n";
+
+bool
+savings_text(const SavingsReport *self, Buffer *out, Err *err)
+{
+    char period[UTC_TEXT_BYTES];
+    if (!buffer_printf(out, err, "Savings report, %s%s\n\n", utc_month_format(self->month, period),
+                       self->has_free_tier ? ", free tier taken off" : ""))
+        return false;
+    for (size_t i = 0; i < self->comparison_count; i++)
+        if (!print_comparison(self, &self->comparisons[i], out, err))
+            return false;
+    return print_concurrency(self, out, err) && print_verdicts(self, out, err) &&
+           buffer_append_text(out, DEFINITIONS, err);
+}

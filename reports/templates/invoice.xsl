@@ -1,0 +1,192 @@
+<?xml version="1.0" encoding="UTF-8"?>
+<!-- The invoice page. Copy this file, change it, and give the copy to `millibill invoice render - -format html - -style FILE`
+     (two dashes without the blank). The input is described at the top of reports/render_html.c. -->
+<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
+  <xsl:output method="html" encoding="UTF-8" indent="no" doctype-system="about:legacy-compat"/>
+
+  <xsl:template match="/invoices">
+    <html lang="en">
+      <head>
+        <meta name="viewport" content="width=device-width, initial-scale=1"/>
+        <title>
+          <xsl:choose>
+            <xsl:when test="count(invoice) = 1">
+              <xsl:apply-templates select="invoice" mode="title"/>
+            </xsl:when>
+            <xsl:otherwise><xsl:value-of select="count(invoice)"/> invoices</xsl:otherwise>
+          </xsl:choose>
+        </title>
+        <style>
+          :root { --ink: #1b1f24; --soft: #5c6570; --line: #d9dde2; --faint: #eef0f3; --accent: #0b5a55; }
+          * { box-sizing: border-box; }
+          body { margin: 0; background: #f4f5f7; color: var(--ink);
+                 font: 15px/1.5 "Inter", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
+                 font-variant-numeric: tabular-nums lining-nums; }
+          main { max-width: 60rem; margin: 2.5rem auto; padding: 3.5rem 3.75rem 3rem; background: #fff;
+                 border: 1px solid var(--line); border-radius: 3px; }
+          header { display: flex; justify-content: space-between; align-items: flex-start; gap: 2rem; }
+          h1 { margin: 0; font-size: 1.9rem; line-height: 1.15; font-weight: 600; letter-spacing: -0.015em;
+               overflow-wrap: anywhere; }
+          h1 small, .due span { display: block; margin-bottom: .35rem; font-size: .8rem; line-height: 1.5; letter-spacing: 0; }
+          h1 small { color: var(--accent); font-weight: 600; }
+          .due span { color: var(--soft); }
+          .due { text-align: right; white-space: nowrap; }
+          .due b { display: block; font-size: 1.9rem; line-height: 1.15; font-weight: 600; letter-spacing: -0.015em; }
+          dl.facts { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 1rem 2rem; margin: 2.25rem 0 0;
+                     padding: 1.1rem 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); }
+          dl.facts dt, footer dt { color: var(--soft); font-size: .8rem; }
+          dl.facts dd, footer dd { margin: 0; overflow-wrap: anywhere; }
+          h2 { margin: 2.5rem 0 .6rem; font-size: 1.05rem; font-weight: 600; }
+          p.note { margin: 0 0 .75rem; color: var(--soft); font-size: .87rem; }
+          table { width: 100%; border-collapse: collapse; font-size: .87rem; }
+          th { padding: .4rem 0 .4rem 1.1rem; color: var(--soft); font-weight: 500; text-align: left; vertical-align: bottom;
+               border-bottom: 1px solid var(--ink); }
+          td { padding: .45rem 0 .45rem 1.1rem; vertical-align: top; border-bottom: 1px solid var(--faint); }
+          th:first-child, td:first-child { padding-left: 0; }
+          td.name { overflow-wrap: anywhere; }
+          .n { text-align: right; white-space: nowrap; }
+          .unit { color: var(--soft); white-space: nowrap; }
+          tr.where td { padding-top: 1rem; color: var(--soft); font-size: .82rem; border-bottom-color: var(--line); }
+          tbody:first-of-type tr.where td { padding-top: .6rem; }
+          tfoot td { border-bottom: 0; padding-top: .5rem; padding-bottom: 0; }
+          table.lines tbody tr:last-child td { border-bottom-color: var(--ink); }
+          tfoot tr:first-child td { padding-top: .7rem; }
+          tfoot tr.total td { font-size: 1.1rem; font-weight: 600; }
+          footer { margin-top: 3rem; padding-top: 1.25rem; border-top: 1px solid var(--line); font-size: .82rem; }
+          footer dl { display: grid; grid-template-columns: 7rem minmax(0, 1fr); gap: .3rem 1.25rem; margin: 0; }
+          footer p { margin: 1.1rem 0 0; color: var(--soft); }
+          code { font: .93em/1.4 "JetBrains Mono", "DejaVu Sans Mono", "Liberation Mono", Consolas, monospace;
+                 overflow-wrap: anywhere; }
+          .preview { margin: 0 0 2rem; padding: .6rem .9rem; background: #fbf5e6; border: 1px solid #ead9a8;
+                     border-radius: 3px; font-size: .87rem; }
+          @media (max-width: 46rem) {
+            main { margin: 0; padding: 1.5rem 1.1rem; border: 0; }
+            header { display: block; } .due { margin-top: 1.25rem; text-align: left; }
+            dl.facts { grid-template-columns: minmax(0, 1fr); gap: .75rem; } .scroll { overflow-x: auto; }
+          }
+          @page { size: A4; margin: 16mm 15mm 18mm; }
+          @media print {
+            html { font-size: 12.5px; } body { background: #fff; font-size: 9pt; }
+            main { max-width: none; margin: 0; padding: 0; border: 0; break-after: page; }
+            main:last-of-type { break-after: auto; }
+            tr, dl.facts, footer { break-inside: avoid; } thead { display: table-header-group; }
+            tfoot { display: table-row-group; } h2, p.note { break-after: avoid; }
+            table { font-size: 8.5pt; } th, td { padding-left: .8rem; }
+            .preview { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+          }
+        </style>
+      </head>
+      <body>
+        <xsl:apply-templates select="invoice"/>
+      </body>
+    </html>
+  </xsl:template>
+
+  <xsl:template match="invoice" mode="title">
+    <xsl:choose>
+      <xsl:when test="@state = 'final'">Invoice <xsl:value-of select="@number"/></xsl:when>
+      <xsl:otherwise>Preview</xsl:otherwise>
+    </xsl:choose>
+    <xsl:text>, </xsl:text>
+    <xsl:value-of select="@tenant"/>
+    <xsl:text>, </xsl:text>
+    <xsl:value-of select="@month"/>
+  </xsl:template>
+
+  <xsl:template match="invoice">
+    <main>
+      <xsl:if test="@state != 'final'">
+        <p class="preview">This is a preview. Its figures change while usage arrives, and it is not to be paid.</p>
+      </xsl:if>
+      <header>
+        <h1>
+          <small>
+            <xsl:choose>
+              <xsl:when test="@state = 'final'">Invoice <xsl:value-of select="@number"/></xsl:when>
+              <xsl:otherwise>Preview of an invoice</xsl:otherwise>
+            </xsl:choose>
+          </small>
+          <xsl:value-of select="@tenant"/>
+        </h1>
+        <div class="due"><span>Total</span><b><xsl:value-of select="@total"/>&#160;<xsl:value-of select="@currency"/></b></div>
+      </header>
+      <dl class="facts">
+        <div><dt>Period (UTC, end excluded)</dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/> to
+          <xsl:value-of select="substring(@period_end, 1, 10)"/></dd></div>
+        <div><dt>Account</dt><dd><xsl:value-of select="@account"/></dd></div>
+        <div><dt>Free tier</dt><dd><xsl:value-of select="@free_tier"/></dd></div>
+      </dl>
+
+      <h2>Usage</h2>
+      <div class="scroll"><table class="lines">
+        <thead>
+          <tr><th>What</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Billed</th><th>Unit</th>
+            <th class="n">Unit price</th><th class="n"><xsl:value-of select="@currency"/></th></tr>
+        </thead>
+        <tbody><xsl:apply-templates select="line"/></tbody>
+        <tfoot>
+          <tr><td colspan="6">Subtotal</td><td class="n"><xsl:value-of select="@subtotal"/></td></tr>
+          <tr class="total"><td colspan="6">Total</td><td class="n"><xsl:value-of select="@total"/></td></tr>
+        </tfoot>
+      </table></div>
+
+      <xsl:if test="function">
+        <h2>Functions</h2>
+        <p class="note">Each function's share of the lines above, before rounding.</p>
+        <div class="scroll"><table>
+          <thead>
+            <tr><th>Function</th><th>Region</th><th class="n">Memory, MB</th><th class="n">Invocations</th>
+              <th class="n">Errors</th><th class="n">GB-seconds</th><th class="n"><xsl:value-of select="@currency"/></th></tr>
+          </thead>
+          <tbody><xsl:apply-templates select="function"/></tbody>
+        </table></div>
+      </xsl:if>
+
+      <footer>
+        <dl>
+          <dt>Price book</dt>
+          <dd><xsl:value-of select="@price_book"/><xsl:text> </xsl:text><xsl:value-of select="@price_book_version"/><br/>
+            <code><xsl:value-of select="@price_book_sha256"/></code></dd>
+          <dt>Rounding</dt><dd><xsl:value-of select="@rounding"/></dd>
+          <dt>Usage counted</dt><dd>all that was received up to receipt <xsl:value-of select="@receipt_watermark"/></dd>
+          <dt>Document</dt><dd><code><xsl:value-of select="@sha256"/></code></dd>
+        </dl>
+        <p>To check this page: <code>millibill invoice render
+          <xsl:choose>
+            <xsl:when test="@state = 'final'"><xsl:value-of select="@number"/></xsl:when>
+            <xsl:otherwise>--month <xsl:value-of select="@month"/></xsl:otherwise>
+          </xsl:choose> --tenant NAME --format json -o invoice.json</code> writes the document
+          that it was made from; <code>sha256sum invoice.json</code> has to give the document's digest above.</p>
+      </footer>
+    </main>
+  </xsl:template>
+
+  <xsl:template match="line">
+    <xsl:variable name="before" select="preceding-sibling::line[1]"/>
+    <xsl:if test="not($before) or $before/@region != @region or $before/@architecture != @architecture or $before/@mode != @mode">
+      <tr class="where"><td colspan="7"><xsl:value-of select="@region"/>, <xsl:value-of select="@architecture"/>,
+        <xsl:value-of select="translate(@mode, '_', ' ')"/></td></tr>
+    </xsl:if>
+    <tr>
+      <td class="name"><xsl:value-of select="@description"/></td>
+      <td class="n"><xsl:value-of select="@quantity"/></td>
+      <td class="n"><xsl:value-of select="@free_quantity"/></td>
+      <td class="n"><xsl:value-of select="@billed_quantity"/></td>
+      <td class="unit"><xsl:value-of select="@unit"/></td>
+      <td class="n"><xsl:value-of select="@unit_price"/></td>
+      <td class="n"><xsl:value-of select="@amount"/></td>
+    </tr>
+  </xsl:template>
+
+  <xsl:template match="function">
+    <tr>
+      <td class="name"><xsl:value-of select="@name"/></td>
+      <td class="unit"><xsl:value-of select="@region"/>, <xsl:value-of select="@architecture"/></td>
+      <td class="n"><xsl:value-of select="@memory_mb"/></td>
+      <td class="n"><xsl:value-of select="@invocations"/></td>
+      <td class="n"><xsl:value-of select="@errors"/></td>
+      <td class="n"><xsl:value-of select="@gb_seconds"/></td>
+      <td class="n"><xsl:value-of select="@amount"/></td>
+    </tr>
+  </xsl:template>
+</xsl:stylesheet>

@@ -1,0 +1,212 @@
+#include "schema/usage_store.h"
+
+#include <string.h>
+
+enum { NAME_BYTES = 32 };
+
+/* The one table of what can stand in GROUP BY. */
+static const struct {
+    const char *name;
+    const char *sql; /* over the rows of USAGE_ROWS_SQL */
+} DIMENSIONS[USAGE_DIMENSION_COUNT] = {
+    [USAGE_BY_TENANT] = {"tenant", "u.tenant"},
+    [USAGE_BY_ACCOUNT] = {"account", "u.account"},
+    [USAGE_BY_FUNCTION] = {"function", "u.function"},
+    [USAGE_BY_MONTH] = {"month", "to_char(u.hour AT TIME ZONE 'UTC', 'YYYY-MM')"},
+    [USAGE_BY_DAY] = {"day", "to_char(u.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD')"},
+    [USAGE_BY_HOUR] = {"hour", "to_char(u.hour AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"},
+    [USAGE_BY_REGION] = {"region", "u.region"},
+    [USAGE_BY_ARCHITECTURE] = {"architecture", "u.architecture"},
+    [USAGE_BY_MEMORY] = {"memory", "u.memory_mb"},
+    [USAGE_BY_MODE] = {"mode", "u.mode"},
+};
+
+/* Usage and cost below each other; a usage that names no region has the one that its invoice was rated with.
+ * $1 tenant, $2 $3 from and before (microseconds). */
+static const char USAGE_ROWS_SQL[] =
+    "WITH regions AS (SELECT t.name AS tenant, i.period_start, i.period_end, run.default_region"
+    " FROM invoices_in_force i JOIN rating_runs run USING (run_id) JOIN tenants t USING (tenant_id)),"
+    " limits AS (SELECT coalesce(to_timestamp($2::bigint / 1000000), '-infinity') AS first,"
+    " coalesce(to_timestamp($3::bigint / 1000000), 'infinity') AS after),"
+    " u AS (SELECT h.tenant, h.account, h.function, coalesce(nullif(h.region, ''), r.default_region, '') AS region,"
+    " h.architecture, h.memory_mb, h.mode, h.hour, h.invocations::numeric, h.errors::numeric, h.timeouts::numeric,"
+    " h.duration_ms::numeric, h.gb_seconds, NULL::numeric AS cost, NULL::text AS currency"
+    " FROM limits, usage_hourly h LEFT JOIN regions r ON h.region = '' AND r.tenant = h.tenant AND h.hour >= "
+    "r.period_start"
+    " AND h.hour < r.period_end WHERE ($1::text IS NULL OR h.tenant = $1) AND h.hour >= first AND h.hour < after"
+    " UNION ALL SELECT tenant, account, function, region, architecture, memory_mb, mode, hour, 0, 0, 0, 0, 0, cost, "
+    "currency"
+    " FROM limits, cost_hourly WHERE ($1::text IS NULL OR tenant = $1) AND hour >= first AND hour < after)";
+
+static const char USAGE_SUMS_SQL[] =
+    "sum(u.invocations), sum(u.errors), sum(u.timeouts), sum(u.duration_ms), trim_scale(sum(u.gb_seconds)),"
+    " CASE WHEN count(DISTINCT u.currency) = 1 THEN trim_scale(sum(u.cost)) END,"
+    " CASE WHEN count(DISTINCT u.currency) = 1 THEN min(u.currency) END";
+
+static const char FREE_TIER_SQL[] =
+    "SELECT f.account, f.tenant, f.name, f.unit, trim_scale(f.allowance), trim_scale(f.used), f.invoice_state,"
+    " (extract(epoch FROM i.issued_at) * 1000000)::bigint"
+    " FROM free_tier_use_by_tenant f JOIN tenants t ON t.name = f.tenant"
+    " JOIN invoices_in_force n ON n.tenant_id = t.tenant_id AND n.period_start = f.month"
+    " JOIN invoices i ON i.tenant_id = n.tenant_id AND i.invoice_id = n.invoice_id"
+    " WHERE f.month = to_timestamp($2::bigint / 1000000) AND ($1::text IS NULL OR f.account ="
+    " (SELECT a.name FROM tenants o JOIN accounts a USING (account_id) WHERE o.name = $1))"
+    " ORDER BY f.account, f.name, f.tenant";
+
+/* What the free tier covers: the meters of which some unit of the account was free. */
+static const char FREE_TIER_DAYS_SQL[] =
+    "WITH covered AS (SELECT DISTINCT account, mode, sku, unit FROM invoice_lines_view"
+    " WHERE period_start = to_timestamp($1::bigint / 1000000) AND free_quantity > 0)"
+    " SELECT h.account, h.unit, (extract(epoch FROM date_trunc('day', h.hour, 'UTC')) * 1000000)::bigint AS day,"
+    " trim_scale(sum(h.quantity))"
+    " FROM cost_hourly h JOIN covered c USING (account, mode, sku, unit)"
+    " WHERE h.period_start = to_timestamp($1::bigint / 1000000) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
+
+const char *
+usage_dimension_name(UsageDimension dimension)
+{
+    return DIMENSIONS[dimension].name;
+}
+
+static bool
+dimension_find(Text name, UsageDimension *dimension)
+{
+    for (int i = 0; i < USAGE_DIMENSION_COUNT; i++) {
+        if (!text_is(name, DIMENSIONS[i].name))
+            continue;
+        *dimension = (UsageDimension) i;
+        return true;
+    }
+    return false;
+}
+
+bool
+usage_dimensions_parse(const char *text, UsageDimension *dimensions, size_t *count, Err *err)
+{
+    static const char KNOWN[] =
+        "known are tenant, account, function, month, day, hour, region, architecture, memory, mode";
+    *count = 0;
+    for (const char *at = text; at != NULL;) {
+        size_t length = strcspn(at, ",");
+        Text name = text_trim((Text){at, length});
+        UsageDimension dimension = USAGE_BY_TENANT;
+        if (!dimension_find(name, &dimension)) {
+            err_set(err, ERR_USAGE, "there is no dimension '%.*s'",
+                    (int) (name.length > NAME_BYTES ? NAME_BYTES : name.length), name.data);
+            return err_hint(err, "%s", KNOWN);
+        }
+        for (size_t i = 0; i < *count; i++)
+            if (dimensions[i] == dimension)
+                return err_set(err, ERR_USAGE, "the dimension '%s' stands there twice", DIMENSIONS[dimension].name);
+        dimensions[(*count)++] = dimension;
+        at = at[length] == ',' ? at + length + 1 : NULL;
+    }
+    return *count > 0 || err_set(err, ERR_USAGE, "no dimension is given");
+}
+
+typedef struct UsageStream {
+    UsageVisit visit;
+    void *context;
+    size_t count;
+} UsageStream;
+
+static bool
+usage_row(void *context, const DbResult *result, Err *err)
+{
+    const UsageStream *stream = context;
+    UsageRow row = {.invocations = ""};
+    int column = 0;
+    for (size_t i = 0; i < stream->count; i++)
+        row.dimensions[i] = db_value(result, 0, column++);
+    row.invocations = db_value(result, 0, column++);
+    row.errors = db_value(result, 0, column++);
+    row.timeouts = db_value(result, 0, column++);
+    row.duration_ms = db_value(result, 0, column++);
+    row.gb_seconds = db_value(result, 0, column++);
+    row.cost = db_value(result, 0, column++);
+    row.currency = db_value(result, 0, column);
+    return stream->visit(stream->context, &row, err);
+}
+
+bool
+usage_visit(Db *db, const UsageDimension *dimensions, size_t count, const char *tenant, const UtcMonth *month,
+            UsageVisit visit, void *context, Err *err)
+{
+    Buffer sql = {0};
+    DbParam params[3] = {db_string(tenant), db_null(), db_null()};
+    bool done = buffer_printf(&sql, err, "%s SELECT ", USAGE_ROWS_SQL);
+    for (size_t i = 0; done && i < count; i++)
+        done = buffer_printf(&sql, err, "%s, ", DIMENSIONS[dimensions[i]].sql);
+    done = done && buffer_printf(&sql, err, "%s FROM u GROUP BY 1", USAGE_SUMS_SQL);
+    for (size_t i = 1; done && i < count; i++)
+        done = buffer_printf(&sql, err, ", %zu", i + 1);
+    done = done && buffer_append_text(&sql, " ORDER BY 1", err);
+    for (size_t i = 1; done && i < count; i++)
+        done = buffer_printf(&sql, err, ", %zu", i + 1);
+    if (month != NULL) {
+        db_set_i64(&params[1], utc_month_start_us(*month));
+        db_set_i64(&params[2], utc_month_end_us(*month));
+    }
+    UsageStream stream = {visit, context, count};
+    done = done && db_stream(db, sql.data, params, 3, usage_row, &stream, err);
+    buffer_free(&sql);
+    return done;
+}
+
+typedef struct FreeTierStream {
+    FreeTierVisit visit;
+    void *context;
+} FreeTierStream;
+
+static bool
+free_tier_row(void *context, const DbResult *result, Err *err)
+{
+    const FreeTierStream *stream = context;
+    FreeTierRow row = {
+        .account = db_value(result, 0, 0),
+        .tenant = db_value(result, 0, 1),
+        .name = db_value(result, 0, 2),
+        .unit = db_value(result, 0, 3),
+        .allowance = db_value(result, 0, 4),
+        .used = db_value(result, 0, 5),
+        .state = db_value(result, 0, 6),
+        .as_of_us = db_i64(result, 0, 7),
+    };
+    return stream->visit(stream->context, &row, err);
+}
+
+bool
+free_tier_visit(Db *db, const char *tenant, UtcMonth month, FreeTierVisit visit, void *context, Err *err)
+{
+    DbParam params[2] = {db_string(tenant), db_null()};
+    db_set_i64(&params[1], utc_month_start_us(month));
+    FreeTierStream stream = {visit, context};
+    return db_stream(db, FREE_TIER_SQL, params, 2, free_tier_row, &stream, err);
+}
+
+typedef struct FreeTierDayStream {
+    FreeTierDayVisit visit;
+    void *context;
+} FreeTierDayStream;
+
+static bool
+free_tier_day(void *context, const DbResult *result, Err *err)
+{
+    const FreeTierDayStream *stream = context;
+    FreeTierDay day = {
+        .account = db_value(result, 0, 0),
+        .unit = db_value(result, 0, 1),
+        .day_us = db_i64(result, 0, 2),
+        .quantity = db_value(result, 0, 3),
+    };
+    return stream->visit(stream->context, &day, err);
+}
+
+bool
+free_tier_days_visit(Db *db, UtcMonth month, FreeTierDayVisit visit, void *context, Err *err)
+{
+    DbParam params[1] = {db_null()};
+    db_set_i64(&params[0], utc_month_start_us(month));
+    FreeTierDayStream stream = {visit, context};
+    return db_stream(db, FREE_TIER_DAYS_SQL, params, 1, free_tier_day, &stream, err);
+}

@@ -1,0 +1,87 @@
+/**
+ * usage_store - usage, cost and free-tier use as reports ask for them
+ *
+ * Reads the views of schema/views (usage_hourly, cost_hourly, free_tier_use_by_tenant). Dimensions are a fixed table of
+ * names and SQL fragments: nothing that a person types becomes SQL.
+ */
+#ifndef SCHEMA_USAGE_STORE_H
+#define SCHEMA_USAGE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/utc.h"
+#include "schema/db.h"
+
+typedef enum UsageDimension {
+    USAGE_BY_TENANT,
+    USAGE_BY_ACCOUNT,
+    USAGE_BY_FUNCTION,
+    USAGE_BY_MONTH,
+    USAGE_BY_DAY,
+    USAGE_BY_HOUR,
+    USAGE_BY_REGION,
+    USAGE_BY_ARCHITECTURE,
+    USAGE_BY_MEMORY,
+    USAGE_BY_MODE,
+    USAGE_DIMENSION_COUNT
+} UsageDimension;
+
+/** "tenant", "account", "function", "month", "day", "hour", "region", "architecture", "memory", "mode". */
+const char *usage_dimension_name(UsageDimension dimension);
+
+/** Parse "tenant,function,day" into `dimensions` (room for USAGE_DIMENSION_COUNT). ERR_USAGE: an unknown name (with those
+ *  that are known), one twice, or none. */
+MUST_CHECK bool usage_dimensions_parse(const char *text, UsageDimension *dimensions, size_t *count, Err *err);
+
+/** Sums of one combination of dimensions; decimal texts, borrowed for the time of the callback. */
+typedef struct UsageRow {
+    const char *dimensions[USAGE_DIMENSION_COUNT]; /* in the order asked for */
+    const char *invocations;
+    const char *errors;
+    const char *timeouts;
+    const char *duration_ms; /* each rounded up to 1 ms */
+    const char *gb_seconds;
+    const char *cost;     /* exact; "" while no invoice or preview covers any of it, or its currencies differ */
+    const char *currency; /* "" with the cost */
+} UsageRow;
+
+/** Called for each row; returns false (with err set) to stop. */
+typedef bool (*UsageVisit)(void *context, const UsageRow *row, Err *err);
+
+/** Sum usage and cost by `count` (1..) dimensions, ordered by them. `tenant` NULL: all; `month` NULL: all. */
+MUST_CHECK bool usage_visit(Db *db, const UsageDimension *dimensions, size_t count, const char *tenant,
+                            const UtcMonth *month, UsageVisit visit, void *context, Err *err);
+
+/** What a tenant took of a free tier of its account in a month; decimal texts, borrowed. */
+typedef struct FreeTierRow {
+    const char *account;
+    const char *tenant;
+    const char *name;
+    const char *unit;
+    const char *allowance;
+    const char *used;
+    const char *state; /* of the invoice that says so */
+    int64_t as_of_us;  /* when that invoice was made */
+} FreeTierRow;
+typedef bool (*FreeTierVisit)(void *context, const FreeTierRow *row, Err *err);
+
+/** Ordered by account, name, tenant. `tenant` NULL: all; else all tenants of that one's account. */
+MUST_CHECK bool
+free_tier_visit(Db *db, const char *tenant, UtcMonth month, FreeTierVisit visit, void *context, Err *err);
+
+/** What an account used on one day of what its free tier of this unit covers. */
+typedef struct FreeTierDay {
+    const char *account;
+    const char *unit;
+    int64_t day_us;       /* 00:00 UTC */
+    const char *quantity; /* decimal */
+} FreeTierDay;
+typedef bool (*FreeTierDayVisit)(void *context, const FreeTierDay *day, Err *err);
+
+/** Ordered by account, unit, day. */
+MUST_CHECK bool free_tier_days_visit(Db *db, UtcMonth month, FreeTierDayVisit visit, void *context, Err *err);
+
+#endif

@@ -1,0 +1,116 @@
+/* When a free tier runs out: found in what was used, or drawn as a straight line. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/utc.h"
+#include "reports/free_tier.h"
+
+static const UtcMonth NOVEMBER = {2026, 11};
+
+static int64_t
+november(int day, int hour)
+{
+    return utc_month_start_us(NOVEMBER) + (day - 1) * UTC_DAY_US + hour * UTC_HOUR_US;
+}
+
+static void
+use_init(FreeTierUse *use, unsigned long used, unsigned long allowance)
+{
+    *use = (FreeTierUse){.day_count = 0};
+    mpq_inits(use->used, use->allowance, NULL);
+    mpq_set_ui(use->used, used, 1);
+    mpq_set_ui(use->allowance, allowance, 1);
+}
+
+static void
+use_clear(FreeTierUse *use)
+{
+    mpq_clears(use->used, use->allowance, NULL);
+}
+
+static void
+the_forecast_goes_on_as_the_month_went_so_far(void **state)
+{
+    (void) state;
+    FreeTierUse use;
+    int64_t day_us = 0;
+    use_init(&use, 500000, 1000000); /* half of it in ten days: all of it after twenty */
+    assert_int_equal(free_tier_outlook(&use, NOVEMBER, november(11, 0), &day_us), FREE_TIER_RUNS_OUT);
+    assert_int_equal(day_us, november(21, 0));
+    assert_int_equal(free_tier_outlook(&use, NOVEMBER, november(10, 12), &day_us), FREE_TIER_RUNS_OUT);
+    assert_int_equal(day_us, november(20, 0)); /* noon of the day before, and so the day before */
+    use_clear(&use);
+}
+
+static void
+a_slow_use_lasts_the_month(void **state)
+{
+    (void) state;
+    FreeTierUse use;
+    int64_t day_us = 0;
+    use_init(&use, 333333, 1000000); /* a third in ten days of thirty */
+    assert_int_equal(free_tier_outlook(&use, NOVEMBER, november(11, 0), &day_us), FREE_TIER_LASTS);
+    use_clear(&use);
+}
+
+static void
+a_month_that_is_over_has_no_forecast(void **state)
+{
+    (void) state;
+    FreeTierUse use;
+    int64_t day_us = 0;
+    use_init(&use, 999999, 1000000);
+    assert_int_equal(free_tier_outlook(&use, NOVEMBER, november(31, 0), &day_us), FREE_TIER_LASTS);
+    use_clear(&use);
+}
+
+static void
+the_day_it_ran_out_is_found_in_the_days(void **state)
+{
+    (void) state;
+    FreeTierUse use;
+    int64_t day_us = 0;
+    const int64_t days_us[3] = {november(2, 0), november(5, 0), november(9, 0)};
+    mpq_t quantities[3];
+    use_init(&use, 1000000, 1000000);
+    for (size_t i = 0; i < 3; i++) {
+        mpq_init(quantities[i]);
+        mpq_set_ui(quantities[i], 500000, 1);
+    }
+    use.days_us = days_us;
+    use.quantities = (const mpq_t *) quantities;
+    use.day_count = 3;
+    assert_int_equal(free_tier_outlook(&use, NOVEMBER, november(20, 0), &day_us), FREE_TIER_RAN_OUT);
+    assert_int_equal(day_us, november(5, 0));
+    for (size_t i = 0; i < 3; i++)
+        mpq_clear(quantities[i]);
+    use_clear(&use);
+}
+
+static void
+nothing_used_is_no_forecast(void **state)
+{
+    (void) state;
+    FreeTierUse use;
+    int64_t day_us = 0;
+    use_init(&use, 0, 1000000);
+    assert_int_equal(free_tier_outlook(&use, NOVEMBER, november(20, 0), &day_us), FREE_TIER_UNUSED);
+    use_clear(&use);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_forecast_goes_on_as_the_month_went_so_far),
+        cmocka_unit_test(a_slow_use_lasts_the_month),
+        cmocka_unit_test(a_month_that_is_over_has_no_forecast),
+        cmocka_unit_test(the_day_it_ran_out_is_found_in_the_days),
+        cmocka_unit_test(nothing_used_is_no_forecast),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
