@@ -1,0 +1,41 @@
+/**
+ * import_run - what the readers of the formats share while one file is imported
+ *
+ * Lives for one call of import_file.
+ */
+#ifndef AGENT_IMPORT_RUN_H
+#define AGENT_IMPORT_RUN_H
+
+#include "agent/content_id.h"
+#include "agent/decode_csv.h"
+#include "agent/import_file.h"
+#include "agent/progress.h"
+
+typedef struct ImportRun {
+    LineReader *reader;
+    const char *path;
+    ImportFormat format;
+    const ImportSettings *settings;
+    const ImportSink *sink;
+    ImportCounts *counts;
+    ContentIds *ids;
+    Progress progress;
+    uint64_t warnings;
+} ImportRun;
+
+/** The next line, with progress. */
+MUST_CHECK LineResult import_run_line(ImportRun *run, Text *line, Err *err);
+
+/** Count and pass on a record; one without id gets it here. */
+MUST_CHECK bool import_run_record(ImportRun *run, UsageRecord *record, Err *err);
+
+/** Count, warn about and pass on what could not become a record. `tenant` may be empty. */
+MUST_CHECK bool import_run_reject(ImportRun *run, Text raw, uint64_t line, Text tenant, UsageFault *fault, Err *err);
+/** The same for a line that was cut, and for a row that CSV does not allow. */
+MUST_CHECK bool import_run_reject_long(ImportRun *run, Text line, Err *err);
+MUST_CHECK bool import_run_reject_row(ImportRun *run, Text raw, const Err *problem, Err *err);
+
+/** Read the header row of a CSV file into `row`. */
+MUST_CHECK bool import_run_header(ImportRun *run, CsvRow *row, Err *err);
+
+#endif

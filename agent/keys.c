@@ -1,0 +1,88 @@
+#include "agent/keys.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <zmq.h>
+
+#include "lib/text.h"
+
+enum { KEY_FILE_BYTES_MAX = 4096, KEY_CHARACTERS = 40 };
+
+static bool
+missing(const char *path, Err *err)
+{
+    err_set(err, ERR_NOT_FOUND, "key file %s is not there", path);
+    return err_hint(
+        err, "`millibill up` makes the keys of a stack; on another host copy the agent's pair and the collector's "
+             "public key there");
+}
+
+static bool
+check_private(const char *path, Err *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return errno == ENOENT ? missing(path, err) : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    if ((status.st_mode & 077) == 0)
+        return true;
+    err_set(err, ERR_DENIED, "key file %s has mode %04o: others may read the secret key", path,
+            (unsigned) status.st_mode & 07777);
+    return err_hint(err, "run: chmod 0600 '%s' (and make a new pair if others have read it)", path);
+}
+
+/* The value of line `name` as Z85 of 32 bytes. */
+static bool
+find_key(const char *path, Text content, const char *name, char key[KEY_TEXT_BYTES], Err *err)
+{
+    size_t name_length = strlen(name);
+    for (size_t at = 0; at < content.length;) {
+        const char *start = content.data + at;
+        const char *end = memchr(start, '\n', content.length - at);
+        size_t length = end == NULL ? content.length - at : (size_t) (end - start);
+        at += length + 1;
+        Text line = text_trim((Text){start, length});
+        if (line.length <= name_length || memcmp(line.data, name, name_length) != 0 || line.data[name_length] != ' ')
+            continue;
+        Text value = text_trim((Text){line.data + name_length, line.length - name_length});
+        unsigned char bytes[32];
+        if (value.length == KEY_CHARACTERS) {
+            memcpy(key, value.data, KEY_CHARACTERS);
+            key[KEY_CHARACTERS] = '\0';
+            bool valid = zmq_z85_decode(bytes, key) != NULL;
+            sodium_memzero(bytes, sizeof(bytes));
+            if (valid)
+                return true;
+        }
+        break;
+    }
+    err_set(err, ERR_INPUT, "%s: no line `%s` followed by 40 characters of Z85", path, name);
+    return err_hint(err, "the file is not a key of millibill, or was damaged; copy it again");
+}
+
+bool
+keys_read_pair(const char *path, char public_key[KEY_TEXT_BYTES], char secret_key[KEY_TEXT_BYTES], Err *err)
+{
+    Buffer content = {0};
+    bool done = check_private(path, err) && file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
+                find_key(path, buffer_text(&content), "public", public_key, err) &&
+                find_key(path, buffer_text(&content), "secret", secret_key, err);
+    if (content.data != NULL)
+        sodium_memzero(content.data, content.capacity);
+    buffer_free(&content);
+    return done;
+}
+
+bool
+keys_read_public(const char *path, char public_key[KEY_TEXT_BYTES], Err *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 && errno == ENOENT)
+        return missing(path, err);
+    Buffer content = {0};
+    bool done = file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
+                find_key(path, buffer_text(&content), "public", public_key, err);
+    buffer_free(&content);
+    return done;
+}

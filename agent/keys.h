@@ -1,0 +1,19 @@
+/**
+ * keys - CURVE keys from files
+ *
+ * A key pair file has the lines `public <Z85>` and `secret <Z85>` and is readable by its owner only; a public key file has
+ * the first line only.
+ */
+#ifndef AGENT_KEYS_H
+#define AGENT_KEYS_H
+
+#include "lib/err.h"
+
+enum { KEY_TEXT_BYTES = 41 }; /* 40 characters of Z85 and a NUL */
+
+/** ERR_NOT_FOUND, ERR_DENIED (others may read it), ERR_INPUT, ERR_IO. */
+MUST_CHECK bool
+keys_read_pair(const char *path, char public_key[KEY_TEXT_BYTES], char secret_key[KEY_TEXT_BYTES], Err *err);
+MUST_CHECK bool keys_read_public(const char *path, char public_key[KEY_TEXT_BYTES], Err *err);
+
+#endif

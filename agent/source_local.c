@@ -1,0 +1,501 @@
+#include "agent/source_local.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/envelope.h"
+#include "agent/import_job.h"
+#include "agent/local_frame.h"
+#include "agent/unix_socket.h"
+#include "lib/log.h"
+#include "lib/utc.h"
+#include "proto/usage_batch.h"
+
+enum {
+    FRAMES_A_TURN = 8,           /* of one connection */
+    BYTES_A_TURN = 2 << 20,      /* so that one turn's transaction stays small */
+    LABEL_ROOM_BYTES = 24 << 10, /* what an envelope adds at most: label and introduced tenants */
+    ORPHANS_MAX = 128            /* imports without a connection that wait for their last word */
+};
+
+typedef struct Connection Connection;
+
+/* A job has a connection, or is on the list of orphans. */
+typedef struct Orphan {
+    ImportJob *job;
+    struct Orphan *next;
+} Orphan;
+
+struct Connection {
+    LoopWatch watch;
+    bool watched;
+    SourceLocal *owner;
+    Connection *next;
+    ImportJob *job;
+    Buffer in; /* one frame being read, with its length */
+    Buffer out;
+    size_t out_sent;
+    uint64_t told_durable;
+    uint64_t told_committed;
+    bool wait;    /* Finish asked for the collector's word */
+    bool stalled; /* a whole Put in `in` found the spool full */
+    bool ended;   /* the other side sends no more */
+    bool mute;    /* the other side reads no more: what it sent is taken all the same */
+    bool failing; /* close once the answer is sent */
+};
+
+struct SourceLocal {
+    LoopWatch watch; /* the listener */
+    bool watched;
+    Loop *loop;
+    Spool *spool;
+    Uplink *uplink;
+    char *path;
+    Connection *connections;
+    size_t connection_count;
+    Orphan *orphans;
+    size_t orphan_count;
+    Buffer value; /* an envelope being packed */
+};
+
+static void
+watch_set(Loop *loop, LoopWatch *watch, bool *watched, uint32_t events)
+{
+    Err err = {0};
+    if (events == 0 && *watched)
+        loop_remove(loop, watch);
+    else if (events != 0 && *watched)
+        loop_change(loop, watch, events);
+    else if (events != 0 && !loop_add(loop, watch, events, &err))
+        loop_fail(loop, &err);
+    *watched = events != 0;
+}
+
+/* Queue an answer that was packed, unless nobody reads it. */
+static void
+said(Connection *self, bool packed, const Err *err)
+{
+    if (!packed)
+        loop_fail(self->owner->loop, err);
+    if (self->mute)
+        buffer_clear(&self->out);
+}
+
+static void
+say_failed(Connection *self, const Err *failure)
+{
+    Err err = {0};
+    log_warn("event=import_failed socket=%s message=\"%s\"", self->owner->path, failure->message);
+    said(self, local_answer_failed(&self->out, failure, &err), &err);
+    self->failing = true;
+}
+
+static void
+say_spooled(Connection *self)
+{
+    Err err = {0};
+    self->told_durable = self->job->durable;
+    self->told_committed = self->job->committed;
+    said(self, local_answer_spooled(&self->out, self->job, &err), &err);
+}
+
+static void
+say_finished(Connection *self, bool known, const Millibill__Settled *settled)
+{
+    Err err = {0};
+    said(self, local_answer_finished(&self->out, self->job, known, settled, &err), &err);
+}
+
+static void
+begin_job(Connection *self, const Millibill__Begin *begin)
+{
+    Err err = {0};
+    if (self->job != NULL)
+        err_set(&err, ERR_PROTOCOL, "an import begins before the one before has finished");
+    else
+        self->job = import_job_new(begin, &err);
+    if (err_is_set(&err)) {
+        say_failed(self, &err);
+        return;
+    }
+    self->told_durable = 0;
+    self->told_committed = 0;
+    said(self, local_answer_begun(&self->out, self->job, &err), &err);
+}
+
+static bool
+check_payload(const ProtobufCBinaryData *payload, Err *err)
+{
+    UsageBatch *batch = usage_batch_unpack(payload->data, payload->len, err);
+    usage_batch_free(&batch);
+    return !err_is_set(err) || err_prefix(err, "the import socket got a batch that is none: ");
+}
+
+/* Stage one batch; ERR_FULL when the spool has no room. */
+static bool
+put_batch(Connection *self, const Millibill__Put *put, Err *err)
+{
+    SourceLocal *owner = self->owner;
+    ImportJob *job = self->job;
+    if (job == NULL || job->finishing)
+        return err_set(err, ERR_PROTOCOL, "a batch came without an import being open");
+    if (!spool_has_room(owner->spool, put->payload.len + LABEL_ROOM_BYTES))
+        return err_set(err, ERR_FULL, "the spool is full");
+    const Envelope envelope = {.source = job->source,
+                               .label = job->label,
+                               .import_id = job->id,
+                               .introduce_tenants = job->introduce,
+                               .introduce_count = job->introduce_count,
+                               .history = job->history,
+                               .accepted_at_us = utc_now_us()};
+    uint64_t key;
+    if (!check_payload(&put->payload, err) || !import_job_reserve(job, err) ||
+        !envelope_pack(&envelope, (Text){(const char *) put->payload.data, put->payload.len}, &owner->value, err) ||
+        !spool_append(owner->spool, buffer_text(&owner->value), &key, err))
+        return false;
+    import_job_put(job, key, owner->value.length);
+    return true;
+}
+
+static void
+finish_job(Connection *self, const Millibill__Finish *finish)
+{
+    Err err = {0};
+    if (self->job == NULL || self->job->finishing) {
+        err_set(&err, ERR_PROTOCOL, "Finish came without an import being open");
+        say_failed(self, &err);
+        return;
+    }
+    self->job->finishing = true;
+    self->wait = finish->wait;
+}
+
+/* False when the frame has to wait for room in the spool. */
+static bool
+take_message(Connection *self, const Millibill__Local *message)
+{
+    Err err = {0};
+    switch (message->kind_case) {
+    case MILLIBILL__LOCAL__KIND_BEGIN:
+        begin_job(self, message->begin);
+        return true;
+    case MILLIBILL__LOCAL__KIND_PUT:
+        if (put_batch(self, message->put, &err))
+            return true;
+        if (err.code == ERR_FULL)
+            return false;
+        if (err.code == ERR_IO)
+            loop_fail(self->owner->loop, &err);
+        break;
+    case MILLIBILL__LOCAL__KIND_FINISH:
+        finish_job(self, message->finish);
+        return true;
+    default:
+        err_set(&err, ERR_PROTOCOL, "message of kind %d, which only the agent sends", (int) message->kind_case);
+    }
+    say_failed(self, &err);
+    return true;
+}
+
+/* A whole frame is in `in`. */
+static void
+take_frame(Connection *self)
+{
+    Err err = {0};
+    Millibill__Local *message = local_frame_unpack(&self->in, &err);
+    self->stalled = false;
+    if (message == NULL)
+        say_failed(self, &err);
+    else
+        self->stalled = !take_message(self, message);
+    if (message != NULL)
+        millibill__local__free_unpacked(message, NULL);
+    if (!self->stalled)
+        buffer_clear(&self->in);
+}
+
+static bool
+may_read(const Connection *self)
+{
+    if (self->stalled || self->ended || self->failing)
+        return false;
+    const ImportJob *job = self->job;
+    return job == NULL || !uplink_is_ready(self->owner->uplink) ||
+           (import_job_waiting(job) < LOCAL_AHEAD_BATCHES && job->waiting_bytes < LOCAL_AHEAD_BYTES);
+}
+
+static void
+connection_read(Connection *self)
+{
+    size_t bytes = 0;
+    for (int frames = 0; frames < FRAMES_A_TURN && bytes < BYTES_A_TURN && may_read(self);) {
+        Err err = {0};
+        switch (local_frame_read(self->watch.fd, &self->in, &err)) {
+        case LOCAL_FRAME_WHOLE:
+            bytes += self->in.length;
+            frames++;
+            take_frame(self);
+            break;
+        case LOCAL_FRAME_WAIT:
+            return;
+        case LOCAL_FRAME_END:
+            self->ended = true;
+            return;
+        case LOCAL_FRAME_BAD:
+            if (err.code == ERR_NOMEM)
+                loop_fail(self->owner->loop, &err);
+            say_failed(self, &err);
+            return;
+        }
+    }
+}
+
+static bool
+send_answers(Connection *self)
+{
+    while (self->out_sent < self->out.length) {
+        ssize_t sent = send(self->watch.fd, self->out.data + self->out_sent, self->out.length - self->out_sent,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0)
+            return errno == EAGAIN || errno == EINTR;
+        self->out_sent += (size_t) sent;
+    }
+    buffer_clear(&self->out);
+    self->out_sent = 0;
+    return true;
+}
+
+static void
+connection_ready(LoopWatch *watch, uint32_t events)
+{
+    Connection *self = (Connection *) watch;
+    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+        connection_read(self); /* the rest follows in source_local_settle */
+}
+
+static void
+listener_ready(LoopWatch *watch, uint32_t events)
+{
+    SourceLocal *self = (SourceLocal *) watch;
+    (void) events;
+    int fd;
+    while (self->connection_count < LOCAL_CONNECTIONS_MAX && (fd = unix_accept(watch->fd)) >= 0) {
+        Connection *connection = calloc(1, sizeof(*connection));
+        if (connection == NULL) {
+            (void) close(fd);
+            return;
+        }
+        connection->watch = (LoopWatch){.fd = fd, .ready = connection_ready};
+        connection->owner = self;
+        connection->next = self->connections;
+        self->connections = connection;
+        self->connection_count++;
+        watch_set(self->loop, &connection->watch, &connection->watched, EPOLLIN);
+    }
+    if (self->connection_count >= LOCAL_CONNECTIONS_MAX)
+        watch_set(self->loop, &self->watch, &self->watched, 0);
+}
+
+/* Keep a job whose connection needs it no longer until the collector has settled it; or forget it. */
+static void
+orphan_job(SourceLocal *self, ImportJob *job)
+{
+    Orphan *orphan =
+        job->finishing && job->history && self->orphan_count < ORPHANS_MAX ? calloc(1, sizeof(*orphan)) : NULL;
+    if (orphan == NULL) {
+        import_job_free(&job);
+        return;
+    }
+    *orphan = (Orphan){job, self->orphans};
+    self->orphans = orphan;
+    self->orphan_count++;
+}
+
+static void
+connection_close(Connection **at)
+{
+    Connection *self = *at;
+    SourceLocal *owner = self->owner;
+    *at = self->next;
+    watch_set(owner->loop, &self->watch, &self->watched, 0);
+    (void) close(self->watch.fd);
+    if (self->job != NULL)
+        orphan_job(owner, self->job);
+    buffer_free(&self->in);
+    buffer_free(&self->out);
+    free(self);
+    owner->connection_count--;
+    watch_set(owner->loop, &owner->watch, &owner->watched, EPOLLIN);
+}
+
+/* Ask for the final word once the collector has all. */
+static void
+settle_job(SourceLocal *self, ImportJob *job)
+{
+    if (job->settling || !job->finishing || job->committed < job->staged)
+        return;
+    Err err = {0};
+    job->settling = uplink_settle(self->uplink, job->id, &err); /* when too many are under way: in a later turn */
+}
+
+/* Say what there is to say about the job. */
+static void
+answer_job(Connection *self)
+{
+    ImportJob *job = self->job;
+    if (job == NULL || self->failing)
+        return;
+    bool news = job->durable > self->told_durable || job->committed > self->told_committed;
+    if (news && self->out.length == 0) /* a slow reader gets the newest numbers, not a queue of old ones */
+        say_spooled(self);
+    if (!job->finishing || job->durable < job->staged)
+        return;
+    if (job->staged == 0 || !self->wait) {
+        say_finished(self, job->staged == 0, NULL);
+        self->job = NULL;
+        if (job->staged == 0)
+            import_job_free(&job);
+        else
+            orphan_job(self->owner, job);
+        return;
+    }
+    settle_job(self->owner, job);
+}
+
+void
+source_local_settle(SourceLocal *self)
+{
+    for (Connection **at = &self->connections; *at != NULL;) {
+        Connection *connection = *at;
+        answer_job(connection);
+        if (!send_answers(connection)) {
+            connection->mute = true;
+            buffer_clear(&connection->out);
+        }
+        bool answering = connection->out.length > 0;
+        if ((connection->ended && !connection->stalled) || (connection->failing && !answering)) {
+            connection_close(at);
+            continue;
+        }
+        uint32_t events = may_read(connection) ? EPOLLIN : 0;
+        watch_set(self->loop, &connection->watch, &connection->watched, events | (answering ? EPOLLOUT : 0));
+        at = &connection->next;
+    }
+    for (Orphan *orphan = self->orphans; orphan != NULL; orphan = orphan->next)
+        settle_job(self, orphan->job);
+}
+
+void
+source_local_spooled(SourceLocal *self)
+{
+    for (Connection *connection = self->connections; connection != NULL; connection = connection->next) {
+        if (connection->job != NULL)
+            connection->job->durable = connection->job->staged;
+        if (connection->stalled)
+            take_frame(connection);
+    }
+}
+
+void
+source_local_committed(SourceLocal *self, uint64_t key)
+{
+    for (Connection *connection = self->connections; connection != NULL; connection = connection->next)
+        if (connection->job != NULL)
+            import_job_committed(connection->job, key);
+    for (Orphan *orphan = self->orphans; orphan != NULL; orphan = orphan->next)
+        import_job_committed(orphan->job, key);
+}
+
+void
+source_local_registered(SourceLocal *self, const char *tenant)
+{
+    for (Connection *connection = self->connections; connection != NULL; connection = connection->next)
+        if (connection->job != NULL)
+            import_job_registered(connection->job, tenant);
+}
+
+static bool
+settled_orphan(SourceLocal *self, const uint8_t *id)
+{
+    for (Orphan **at = &self->orphans; *at != NULL; at = &(*at)->next) {
+        Orphan *orphan = *at;
+        if (memcmp(orphan->job->id, id, WIRE_ID_BYTES) != 0)
+            continue;
+        *at = orphan->next;
+        import_job_free(&orphan->job);
+        free(orphan);
+        self->orphan_count--;
+        return true;
+    }
+    return false;
+}
+
+void
+source_local_settled(SourceLocal *self, const Millibill__Settled *settled)
+{
+    for (Connection *connection = self->connections; connection != NULL; connection = connection->next) {
+        if (connection->job == NULL || memcmp(connection->job->id, settled->import_id.data, WIRE_ID_BYTES) != 0)
+            continue;
+        say_finished(connection, true, settled);
+        import_job_free(&connection->job);
+        return;
+    }
+    if (settled_orphan(self, settled->import_id.data))
+        log_info("event=import_settled accepted=%" PRIu64 " known=%" PRIu64 " conflicts=%" PRIu64
+                 " quarantined=%" PRIu64,
+                 settled->accepted, settled->known, settled->conflicts, settled->quarantined);
+}
+
+SourceLocal *
+source_local_open(const char *path, Loop *loop, Spool *spool, Err *err)
+{
+    SourceLocal *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for the import source");
+        return NULL;
+    }
+    self->loop = loop;
+    self->spool = spool;
+    self->watch = (LoopWatch){.fd = unix_listen(path, SOCK_STREAM, err), .ready = listener_ready};
+    self->path = strdup(path);
+    if (self->watch.fd < 0 || self->path == NULL || !loop_add(loop, &self->watch, EPOLLIN, err)) {
+        err_set(err, ERR_NOMEM, "no memory for the import source");
+        source_local_free(&self);
+        return NULL;
+    }
+    self->watched = true;
+    return self;
+}
+
+void
+source_local_set_uplink(SourceLocal *self, Uplink *uplink)
+{
+    self->uplink = uplink;
+}
+
+void
+source_local_free(SourceLocal **self)
+{
+    SourceLocal *source = *self;
+    *self = NULL;
+    if (source == NULL)
+        return;
+    while (source->connections != NULL)
+        connection_close(&source->connections);
+    while (source->orphans != NULL)
+        (void) settled_orphan(source, source->orphans->job->id);
+    watch_set(source->loop, &source->watch, &source->watched, 0);
+    if (source->watch.fd >= 0) {
+        (void) close(source->watch.fd);
+        if (source->path != NULL)
+            (void) unlink(source->path);
+    }
+    buffer_free(&source->value);
+    free(source->path);
+    free(source);
+}
