@@ -23,8 +23,8 @@ typedef struct DbResult DbResult;
 typedef struct DbParam {
     const char *data; /* NULL: SQL NULL */
     int length;
-    int binary;       /* 1: bytea */
-    char digits[24];  /* storage of an integer */
+    int binary;      /* 1: bytea */
+    char digits[24]; /* storage of an integer */
 } DbParam;
 
 /** Connect (connect_timeout, keepalives and a statement timeout of 0 are set; search_path is pinned to
@@ -52,8 +52,8 @@ MUST_CHECK bool db_script(Db *self, const char *sql, Err *err);
 
 int db_rows(const DbResult *result);
 bool db_is_null(const DbResult *result, int row, int column);
-const char *db_value(const DbResult *result, int row, int column);      /* text, "" for NULL; borrowed */
-int64_t db_i64(const DbResult *result, int row, int column);            /* 0 for NULL */
+const char *db_value(const DbResult *result, int row, int column); /* text, "" for NULL; borrowed */
+int64_t db_i64(const DbResult *result, int row, int column);       /* 0 for NULL */
 Text db_slice(const DbResult *result, int row, int column);
 /** A bytea value as bytes: appended to `out` after decoding the hex form. */
 MUST_CHECK bool db_bytea(const DbResult *result, int row, int column, Buffer *out, Err *err);
@@ -70,7 +70,8 @@ void db_rollback(Db *self);
 /** Stream a large result row by row without holding it: `row` is called with a one-row result (row index 0) and stops the
  *  stream by returning false (with err set). */
 typedef bool (*DbRow)(void *context, const DbResult *row, Err *err);
-MUST_CHECK bool db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row, void *context, Err *err);
+MUST_CHECK bool
+db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row, void *context, Err *err);
 
 /** COPY table (columns) FROM STDIN in text form: begin, any number of lines, end. */
 MUST_CHECK bool db_copy_begin(Db *self, const char *copy_sql, Err *err);

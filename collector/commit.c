@@ -1,0 +1,203 @@
+/* Groups of batches, again and again until they are committed. See commit.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "collector/commit_internal.h"
+#include "lib/log.h"
+#include "schema/segment_store.h"
+
+enum { CONFIGS_MAX = 200000, BACKOFF_FIRST_MS = 20, BACKOFF_MAX_MS = 2000 };
+
+void
+commit_job_clear(CommitJob *job)
+{
+    usage_batch_free(&job->usage);
+    for (size_t i = 0; i < job->registered_count; i++)
+        free(job->registered[i]);
+    free(job->registered);
+    job->registered = NULL;
+    job->registered_count = 0;
+}
+
+MUST_CHECK Committer *
+committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, Err *err)
+{
+    char conninfo[CONFIG_TEXT_BYTES];
+    Committer *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for the committer");
+        return NULL;
+    }
+    self->config = config;
+    self->stop = stop;
+    self->away = away;
+    self->configs = config_table_new(err);
+    if (self->configs != NULL)
+        self->regroup = regroup_new(self->configs, err);
+    if (self->regroup != NULL && config_conninfo(config, "millibill_collector", conninfo, err))
+        self->db = db_connect(conninfo, "millibill-collector", err);
+    if (self->db == NULL)
+        committer_free(&self);
+    return self;
+}
+
+void
+committer_free(Committer **self)
+{
+    if (*self == NULL)
+        return;
+    db_free(&(*self)->db);
+    regroup_free(&(*self)->regroup);
+    config_table_free(&(*self)->configs);
+    months_free(&(*self)->months);
+    free(*self);
+    *self = NULL;
+}
+
+/* ---- before the transaction ---- */
+
+/** Check the digest and unpack. What cannot be unpacked though it arrived as it was sent goes to quarantine whole, so that
+ *  its stream goes on. */
+static void
+prepare(CommitJob *job)
+{
+    const ProtobufCBinaryData *payload = &job->batch->payload;
+    const Digest digest = digest_of(payload->data, payload->len);
+    if (memcmp(digest.bytes, job->batch->digest.data, DIGEST_BYTES) != 0) {
+        commit_refuse(job, MILLIBILL__REFUSAL_REASON__BROKEN, "the batch's bytes do not have its digest");
+        return;
+    }
+    Err err = {0};
+    job->usage = usage_batch_unpack(payload->data, payload->len, &err);
+    if (job->usage != NULL)
+        return;
+    if (err.code == ERR_NOMEM) {
+        commit_refuse(job, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the collector has no memory for this batch now");
+        return;
+    }
+    job->whole = true;
+    snprintf(job->message, sizeof job->message, "%.250s", err.message);
+}
+
+/* ---- until it is done ---- */
+
+/** Wait a random time up to `most_ms`, so that several collectors do not meet again. */
+static void
+wait_about(int64_t most_ms)
+{
+    uint32_t random;
+    random_bytes(&random, sizeof random);
+    int64_t ms = most_ms / 2 + random % (most_ms / 2 + 1);
+    const struct timespec pause = {ms / 1000, (ms % 1000) * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static void
+say_away(Committer *self, const Err *err)
+{
+    if (!db_is_connected(self->db) && !atomic_exchange(self->away, true))
+        log_err(LOG_LEVEL_WARN, "database_away", err);
+}
+
+/** Commit, waiting for the database as long as it takes. False: it refused (err tells), or the collector is to stop. */
+static bool
+commit_patiently(Committer *self, CommitJob *jobs, size_t count, Err *err)
+{
+    int64_t backoff_ms = BACKOFF_FIRST_MS;
+    while (!atomic_load(self->stop)) {
+        err_clear(err);
+        bool connected = db_is_connected(self->db) || db_reconnect(self->db, err);
+        if (connected && commit_attempt(self, jobs, count, err)) {
+            if (atomic_exchange(self->away, false))
+                log_info("event=database_back");
+            return true;
+        }
+        if (err->code != ERR_BUSY && connected)
+            return false;
+        say_away(self, err);
+        log_debug("event=commit_again message=\"%s\"", err->message);
+        wait_about(backoff_ms);
+        backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
+    }
+    return err_set(err, ERR_BUSY, "the collector is stopping");
+}
+
+/** A batch with which the database refused the group, alone: again as it is, then whole into quarantine. */
+static void
+commit_alone(Committer *self, CommitJob *job)
+{
+    Err err = {0};
+    if (commit_patiently(self, job, 1, &err))
+        return;
+    if (err.code != ERR_BUSY && err.code != ERR_NOMEM && !job->whole) {
+        log_err(LOG_LEVEL_ERROR, "batch_to_quarantine", &err);
+        job->whole = true;
+        snprintf(job->message, sizeof job->message, "%.250s", err.message);
+        err_clear(&err);
+        if (commit_patiently(self, job, 1, &err))
+            return;
+    }
+    log_err(LOG_LEVEL_ERROR, "batch_not_committed", &err);
+    commit_jobs_reset(job, 1);
+    commit_refuse(job, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the collector cannot commit this batch now");
+}
+
+void
+commit_group(Committer *self, CommitJob *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        jobs[i].input = COMMIT_NOT_TAKEN;
+        prepare(&jobs[i]);
+    }
+    Err err = {0};
+    if (config_table_count(self->configs) > CONFIGS_MAX)
+        config_table_forget(self->configs);
+    if (count > 1 && commit_patiently(self, jobs, count, &err))
+        return;
+    if (count > 1)
+        log_err(LOG_LEVEL_WARN, "group_refused", &err);
+    for (size_t i = 0; i < count; i++)
+        commit_alone(self, &jobs[i]);
+}
+
+static bool
+greet(Committer *self, const StreamKey *key, int64_t *last_sequence, uint8_t incarnation[INCARNATION_BYTES], Err *err)
+{
+    StreamRow row = {0};
+    if (!db_is_connected(self->db) && !db_reconnect(self->db, err))
+        return false;
+    if (!streams_open(self->db, key, 1, false, &row, err) || !installation_incarnation(self->db, incarnation, err))
+        return false;
+    *last_sequence = row.last_sequence;
+    return !row.revoked || err_set(err, ERR_DENIED, "the agent's key was revoked");
+}
+
+MUST_CHECK bool
+committer_greet(Committer *self, const StreamKey *key, int64_t *last_sequence, uint8_t incarnation[INCARNATION_BYTES],
+                Err *err)
+{
+    if (greet(self, key, last_sequence, incarnation, err)) {
+        atomic_store(self->away, false);
+        return true;
+    }
+    say_away(self, err);
+    return false;
+}
+
+void
+committer_revive(Committer *self)
+{
+    Err err = {0};
+    if (!atomic_load(self->away) || !db_reconnect(self->db, &err))
+        return;
+    atomic_store(self->away, false);
+    log_info("event=database_back");
+}
+
+MUST_CHECK bool
+committer_partitions(Committer *self, Err *err)
+{
+    return partitions_ahead(self->db, err);
+}

@@ -1,0 +1,72 @@
+/**
+ * commit - many batches in one transaction, and what becomes of each
+ *
+ * Exactly once: the stream's row is locked, a batch at or below its watermark is a duplicate, the next one is written, and
+ * ledger, evidence, sums and watermark commit together. A batch may be acknowledged only after commit_group returned.
+ * When the database is away the same group is run again until it commits or the collector is to stop; a batch that the
+ * database refuses is taken out of the group, tried alone and, refused again, put into quarantine whole.
+ * One owner thread.
+ */
+#ifndef COLLECTOR_COMMIT_H
+#define COLLECTOR_COMMIT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/config.h"
+#include "lib/err.h"
+#include "proto/usage_batch.h"
+#include "proto/wire.h"
+#include "schema/batch_store.h"
+
+typedef enum CommitResult {
+    COMMIT_PENDING,
+    COMMIT_DONE,      /* committed now */
+    COMMIT_DUPLICATE, /* was committed before, with the same bytes */
+    COMMIT_REFUSED
+} CommitResult;
+
+/** One batch and its fate. `batch` is borrowed; release the rest with commit_job_clear. */
+typedef struct CommitJob {
+    int64_t agent_id;
+    const Millibill__Batch *batch; /* spool and digest have their right lengths */
+    /* filled in by commit_group */
+    UsageBatch *usage;
+    bool whole; /* to quarantine as it came */
+    CommitResult result;
+    Millibill__RefusalReason reason;
+    int64_t expected_sequence;
+    int64_t billed;
+    int64_t quarantined;
+    char message[256]; /* why it was refused or goes to quarantine */
+    char **registered; /* tenants that were introduced by it and are new */
+    size_t registered_count;
+    size_t input; /* index in the regrouping; SIZE_MAX: not taken */
+} CommitJob;
+
+void commit_job_clear(CommitJob *job);
+
+typedef struct Committer Committer;
+
+/** Connects. `config` and the flags are borrowed: `stop` ends waiting for the database, `away` tells others that it is
+ *  waited for. NULL: ERR_BUSY, ERR_DATABASE, ERR_NOMEM. Caller frees with committer_free(). */
+MUST_CHECK Committer *committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, Err *err);
+void committer_free(Committer **self);
+
+/** Decide and commit a group; sets the result of every job, and never fails: what cannot be decided is refused with
+ *  TRY_LATER. */
+void commit_group(Committer *self, CommitJob *jobs, size_t count);
+
+/** The last committed batch of a spool (the stream is made when new), and which database this is. False with TRY_LATER in
+ *  mind: err tells. */
+MUST_CHECK bool committer_greet(Committer *self, const StreamKey *key, int64_t *last_sequence,
+                                uint8_t incarnation[INCARNATION_BYTES], Err *err);
+
+/** When the database was away: try to reach it again. Clears the flag on success. */
+void committer_revive(Committer *self);
+/** Make the partitions of this month and the next three. */
+MUST_CHECK bool committer_partitions(Committer *self, Err *err);
+
+#endif

@@ -1,0 +1,1 @@
+COLLECTOR_SOURCES := $(wildcard collector/*.c)

@@ -1,0 +1,398 @@
+#include "schema/db_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+
+/* ---- errors ---- */
+
+/** May the same statement succeed later? 08 connection, 40 rollback (deadlock, serialisation), 53 resources (disk full, too
+ *  many connections), 57P shutdown, 55P03 lock timeout, 25006 read-only standby, 25P03 idle timeout, 58030 I/O. */
+static bool
+state_is_busy(const char *state)
+{
+    static const char *const prefixes[] = {"08", "40", "53", "57P", "55P03", "25006", "25P03", "58030"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+        if (strncmp(state, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+/** The first line of a libpq message, without its newline, for one-line errors. */
+static int
+first_line_length(const char *message)
+{
+    return (int) strcspn(message, "\n");
+}
+
+bool
+db_fail_connection(const Db *self, Err *err)
+{
+    const char *message = PQerrorMessage(self->connection);
+    return err_set(err, ERR_BUSY, "the database connection was lost: %.*s", first_line_length(message), message);
+}
+
+bool
+db_fail_result(const Db *self, const PGresult *result, Err *err)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (PQstatus(self->connection) == CONNECTION_BAD || state == NULL)
+        return db_fail_connection(self, err);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    if (detail != NULL && strncmp(detail, "Failing row", strlen("Failing row")) == 0)
+        detail = NULL; /* whole rows do not belong into messages and logs */
+    err_set(err, state_is_busy(state) ? ERR_BUSY : ERR_DATABASE, "database: %s%s%s (SQLSTATE %s)",
+            message == NULL ? "?" : message, detail == NULL ? "" : ": ", detail == NULL ? "" : detail, state);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    if (hint != NULL)
+        err_hint(err, "%s", hint);
+    return false;
+}
+
+bool
+db_status_is_good(ExecStatusType status)
+{
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+/* ---- connection ---- */
+
+static void
+notice_to_log(void *context, const PGresult *result)
+{
+    (void) context;
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    LogLevel level = severity != NULL && strcmp(severity, "WARNING") == 0 ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG;
+    log_line(level, "event=database_notice message=\"%s\"", message == NULL ? "" : message);
+}
+
+/** Later keywords win over the connection string, earlier ones are its defaults. */
+static PGconn *
+connection_open(const char *conninfo, const char *application_name)
+{
+    const char *const keywords[] = {"connect_timeout",
+                                    "keepalives",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "application_name",
+                                    "client_encoding",
+                                    "options",
+                                    NULL};
+    const char *const values[] = {
+        "10",
+        "1",
+        "10",
+        "5",
+        "3",
+        "30000",
+        conninfo,
+        application_name,
+        "UTF8",
+        "-c search_path=millibill,pg_catalog -c timezone=UTC -c datestyle=ISO -c bytea_output=hex "
+        "-c statement_timeout=0 -c standard_conforming_strings=on",
+        NULL};
+    return PQconnectdbParams(keywords, values, 1);
+}
+
+static bool
+fail_to_connect(PGconn *connection, const char *conninfo, Err *err)
+{
+    const char *message = connection == NULL ? "out of memory" : PQerrorMessage(connection);
+    PGPing ping = PQping(conninfo);
+    bool full = strstr(message, "too many clients") != NULL || strstr(message, "remaining connection slots") != NULL;
+    bool away = ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE || full;
+    err_set(err, away ? ERR_BUSY : ERR_DATABASE, "cannot connect to the database: %.*s", first_line_length(message),
+            message);
+    if (away)
+        return err_hint(err,
+                        "Is PostgreSQL running? `millibill up` starts the embedded one, `millibill status` tells.");
+    return err_hint(err,
+                    "Check the `database` setting, the role and its right to connect; `millibill migrate` makes the "
+                    "roles and tables.");
+}
+
+MUST_CHECK bool
+db_reconnect(Db *self, Err *err)
+{
+    PQfinish(self->connection);
+    self->connection = connection_open(self->conninfo, self->application_name);
+    if (self->connection == NULL || PQstatus(self->connection) != CONNECTION_OK)
+        return fail_to_connect(self->connection, self->conninfo, err);
+    PQsetNoticeReceiver(self->connection, notice_to_log, NULL);
+    return true;
+}
+
+MUST_CHECK Db *
+db_connect(const char *conninfo, const char *application_name, Err *err)
+{
+    Db *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for a database connection");
+        return NULL;
+    }
+    self->conninfo = strdup(conninfo);
+    self->application_name = strdup(application_name);
+    if (self->conninfo == NULL || self->application_name == NULL)
+        err_set(err, ERR_NOMEM, "no memory for a database connection");
+    else if (db_reconnect(self, err))
+        return self;
+    db_free(&self);
+    return NULL;
+}
+
+void
+db_free(Db **self)
+{
+    if (*self == NULL)
+        return;
+    PQfinish((*self)->connection);
+    free((*self)->conninfo);
+    free((*self)->application_name);
+    free(*self);
+    *self = NULL;
+}
+
+bool
+db_is_connected(const Db *self)
+{
+    return self->connection != NULL && PQstatus(self->connection) == CONNECTION_OK;
+}
+
+/* ---- parameters ---- */
+
+DbParam
+db_null(void)
+{
+    return (DbParam){0};
+}
+
+DbParam
+db_string(const char *terminated)
+{
+    DbParam param = {0};
+    param.data = terminated;
+    param.length = terminated == NULL ? 0 : (int) strlen(terminated);
+    return param;
+}
+
+DbParam
+db_bytes(const void *bytes, size_t length)
+{
+    DbParam param = {0};
+    param.data = length == 0 ? "" : bytes;
+    param.length = (int) length;
+    param.binary = 1;
+    return param;
+}
+
+DbParam
+db_slice_param(Text text)
+{
+    return db_bytes(text.data, text.length);
+}
+
+void
+db_set_i64(DbParam *param, int64_t value)
+{
+    param->length = snprintf(param->digits, sizeof param->digits, "%" PRId64, value);
+    param->data = param->digits;
+    param->binary = 0;
+}
+
+bool
+db_params_split(const DbParam *params, int count, DbParamArrays *arrays, Err *err)
+{
+    if (count > DB_PARAMS_MAX)
+        return err_set(err, ERR_INTERNAL, "%d parameters, at most %d", count, DB_PARAMS_MAX);
+    for (int i = 0; i < count; i++) {
+        arrays->values[i] = params[i].data;
+        arrays->lengths[i] = params[i].length;
+        arrays->formats[i] = params[i].binary;
+    }
+    return true;
+}
+
+/* ---- statements ---- */
+
+static PGresult *
+execute(Db *self, const char *sql, const DbParam *params, int count, Err *err)
+{
+    DbParamArrays arrays;
+    if (!db_params_split(params, count, &arrays, err))
+        return NULL;
+    PGresult *result =
+        PQexecParams(self->connection, sql, count, NULL, arrays.values, arrays.lengths, arrays.formats, 0);
+    if (result == NULL)
+        db_fail_connection(self, err);
+    else if (!db_status_is_good(PQresultStatus(result)))
+        db_fail_result(self, result, err);
+    else
+        return result;
+    PQclear(result);
+    return NULL;
+}
+
+MUST_CHECK DbResult *
+db_query(Db *self, const char *sql, const DbParam *params, int count, Err *err)
+{
+    DbResult *wrapped = calloc(1, sizeof *wrapped);
+    if (wrapped == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for a query result");
+        return NULL;
+    }
+    wrapped->result = execute(self, sql, params, count, err);
+    if (wrapped->result == NULL)
+        db_result_free(&wrapped);
+    return wrapped;
+}
+
+int64_t
+db_affected(PGresult *result)
+{
+    return strtoll(PQcmdTuples(result), NULL, 10);
+}
+
+MUST_CHECK bool
+db_run(Db *self, const char *sql, const DbParam *params, int count, int64_t *rows, Err *err)
+{
+    PGresult *result = execute(self, sql, params, count, err);
+    if (result == NULL)
+        return false;
+    if (rows != NULL)
+        *rows = db_affected(result);
+    PQclear(result);
+    return true;
+}
+
+MUST_CHECK bool
+db_script(Db *self, const char *sql, Err *err)
+{
+    PGresult *result = PQexec(self->connection, sql);
+    bool done = result != NULL && db_status_is_good(PQresultStatus(result));
+    if (result == NULL)
+        db_fail_connection(self, err);
+    else if (!done)
+        db_fail_result(self, result, err);
+    PQclear(result);
+    return done;
+}
+
+/* ---- results ---- */
+
+int
+db_rows(const DbResult *result)
+{
+    return PQntuples(result->result);
+}
+
+bool
+db_is_null(const DbResult *result, int row, int column)
+{
+    return PQgetisnull(result->result, row, column) != 0;
+}
+
+const char *
+db_value(const DbResult *result, int row, int column)
+{
+    return PQgetvalue(result->result, row, column);
+}
+
+int64_t
+db_i64(const DbResult *result, int row, int column)
+{
+    return strtoll(PQgetvalue(result->result, row, column), NULL, 10);
+}
+
+Text
+db_slice(const DbResult *result, int row, int column)
+{
+    return (Text){PQgetvalue(result->result, row, column), (size_t) PQgetlength(result->result, row, column)};
+}
+
+/** Value of each hex digit, and 255 for every other byte. Evidence is read through here: worth a table. */
+static void
+hex_table(uint8_t table[256])
+{
+    memset(table, 255, 256);
+    for (int i = 0; i < 10; i++)
+        table['0' + i] = (uint8_t) i;
+    for (int i = 0; i < 6; i++)
+        table['a' + i] = (uint8_t) (10 + i);
+}
+
+MUST_CHECK bool
+db_bytea(const DbResult *result, int row, int column, Buffer *out, Err *err)
+{
+    Text hex = db_slice(result, row, column);
+    if (hex.length == 0 && db_is_null(result, row, column))
+        return true;
+    if (hex.length < 2 || hex.length % 2 != 0 || hex.data[0] != '\\' || hex.data[1] != 'x')
+        return err_set(err, ERR_CORRUPT, "a bytea value is not in hex form");
+    size_t bytes = hex.length / 2 - 1;
+    char *to = buffer_reserve(out, bytes, err);
+    if (to == NULL)
+        return false;
+    uint8_t table[256];
+    uint8_t wrong = 0;
+    hex_table(table);
+    for (size_t i = 0; i < bytes; i++) {
+        uint8_t high = table[(unsigned char) hex.data[2 + 2 * i]];
+        uint8_t low = table[(unsigned char) hex.data[3 + 2 * i]];
+        wrong |= high | low;
+        to[i] = (char) (high << 4 | low);
+    }
+    if ((wrong & 0xf0) != 0)
+        return err_set(err, ERR_CORRUPT, "a bytea value is not in hex form");
+    out->length += bytes;
+    to[bytes] = '\0';
+    return true;
+}
+
+void
+db_result_free(DbResult **result)
+{
+    if (*result == NULL)
+        return;
+    PQclear((*result)->result);
+    free(*result);
+    *result = NULL;
+}
+
+/* ---- transactions ---- */
+
+MUST_CHECK bool
+db_begin(Db *self, bool snapshot, Err *err)
+{
+    return db_script(self, snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN", err);
+}
+
+MUST_CHECK bool
+db_commit(Db *self, Err *err)
+{
+    PGresult *result = PQexec(self->connection, "COMMIT");
+    if (result == NULL)
+        return db_fail_connection(self, err);
+    bool committed = PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    if (!committed && PQresultStatus(result) == PGRES_COMMAND_OK)
+        err_set(err, ERR_DATABASE, "the transaction had failed: COMMIT was answered with %s", PQcmdStatus(result));
+    else if (!committed)
+        db_fail_result(self, result, err);
+    PQclear(result);
+    return committed;
+}
+
+void
+db_rollback(Db *self)
+{
+    if (self == NULL || PQtransactionStatus(self->connection) == PQTRANS_IDLE)
+        return;
+    PQclear(PQexec(self->connection, "ROLLBACK"));
+}

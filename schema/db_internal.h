@@ -1,0 +1,41 @@
+/**
+ * db_internal - what db.c and db_stream.c share: libpq itself
+ *
+ * Included by these two only; all others see db.h.
+ */
+#ifndef SCHEMA_DB_INTERNAL_H
+#define SCHEMA_DB_INTERNAL_H
+
+#include <libpq-fe.h>
+
+#include "schema/db.h"
+
+enum { DB_PARAMS_MAX = 40 };
+
+struct Db {
+    PGconn *connection;
+    char *conninfo;
+    char *application_name;
+};
+
+struct DbResult {
+    PGresult *result;
+};
+
+/** Parameters as libpq takes them. */
+typedef struct DbParamArrays {
+    const char *values[DB_PARAMS_MAX];
+    int lengths[DB_PARAMS_MAX];
+    int formats[DB_PARAMS_MAX];
+} DbParamArrays;
+
+/** ERR_BUSY. Returns false. */
+bool db_fail_connection(const Db *self, Err *err);
+/** ERR_BUSY or ERR_DATABASE by the result's SQLSTATE. Returns false. */
+bool db_fail_result(const Db *self, const PGresult *result, Err *err);
+bool db_status_is_good(ExecStatusType status);
+MUST_CHECK bool db_params_split(const DbParam *params, int count, DbParamArrays *arrays, Err *err);
+/** Rows that a statement changed. */
+int64_t db_affected(PGresult *result);
+
+#endif

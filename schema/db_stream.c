@@ -1,0 +1,128 @@
+/* Large results row by row, and COPY: the streaming half of db.h. */
+#include <string.h>
+
+#include "schema/db_internal.h"
+
+/* ---- streams ---- */
+
+static void
+stream_cancel(Db *self)
+{
+    char ignored[256];
+    PGcancel *cancel = PQgetCancel(self->connection);
+    if (cancel != NULL)
+        PQcancel(cancel, ignored, (int) sizeof ignored);
+    PQfreeCancel(cancel);
+}
+
+/** Read every result until the end; after a failure the rest is drained so that the connection can be used again. */
+static bool
+stream_results(Db *self, DbRow row, void *context, Err *err)
+{
+    bool good = true;
+    PGresult *result;
+    while ((result = PQgetResult(self->connection)) != NULL) {
+        ExecStatusType status = PQresultStatus(result);
+        if (good && status == PGRES_SINGLE_TUPLE) {
+            const DbResult one = {result};
+            good = row(context, &one, err);
+            if (!good)
+                stream_cancel(self);
+        } else if (good && !db_status_is_good(status)) {
+            good = db_fail_result(self, result, err);
+        }
+        PQclear(result);
+        if (PQstatus(self->connection) == CONNECTION_BAD)
+            return good ? db_fail_connection(self, err) : false;
+    }
+    return good;
+}
+
+MUST_CHECK bool
+db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row, void *context, Err *err)
+{
+    DbParamArrays arrays;
+    if (!db_params_split(params, count, &arrays, err))
+        return false;
+    if (!PQsendQueryParams(self->connection, sql, count, NULL, arrays.values, arrays.lengths, arrays.formats, 0))
+        return db_fail_connection(self, err);
+    if (!PQsetSingleRowMode(self->connection))
+        return err_set(err, ERR_INTERNAL, "the connection refused to stream");
+    return stream_results(self, row, context, err);
+}
+
+/* ---- COPY ---- */
+
+MUST_CHECK bool
+db_copy_begin(Db *self, const char *copy_sql, Err *err)
+{
+    PGresult *result = PQexec(self->connection, copy_sql);
+    bool done = result != NULL && PQresultStatus(result) == PGRES_COPY_IN;
+    if (result == NULL)
+        db_fail_connection(self, err);
+    else if (!done)
+        db_fail_result(self, result, err);
+    PQclear(result);
+    return done;
+}
+
+MUST_CHECK bool
+db_copy_data(Db *self, const char *bytes, size_t length, Err *err)
+{
+    if (PQputCopyData(self->connection, bytes, (int) length) != 1)
+        return db_fail_connection(self, err);
+    return true;
+}
+
+MUST_CHECK bool
+db_copy_end(Db *self, int64_t *rows, Err *err)
+{
+    if (PQputCopyEnd(self->connection, NULL) != 1)
+        return db_fail_connection(self, err);
+    bool good = true;
+    PGresult *result;
+    while ((result = PQgetResult(self->connection)) != NULL) {
+        if (good && !db_status_is_good(PQresultStatus(result)))
+            good = db_fail_result(self, result, err);
+        else if (good && rows != NULL)
+            *rows = db_affected(result);
+        PQclear(result);
+        if (PQstatus(self->connection) == CONNECTION_BAD)
+            return good ? db_fail_connection(self, err) : false;
+    }
+    return good;
+}
+
+static const char *
+copy_escape_of(char c)
+{
+    switch (c) {
+    case '\\':
+        return "\\\\";
+    case '\n':
+        return "\\n";
+    case '\r':
+        return "\\r";
+    case '\t':
+        return "\\t";
+    default:
+        return NULL;
+    }
+}
+
+MUST_CHECK bool
+db_copy_escape(Buffer *line, Text value, Err *err)
+{
+    if (value.data == NULL)
+        return buffer_append(line, "\\N", 2, err);
+    size_t plain = 0; /* start of the bytes not yet appended */
+    for (size_t i = 0; i < value.length; i++) {
+        const char *escape = copy_escape_of(value.data[i]);
+        if (escape == NULL)
+            continue;
+        if (!buffer_append(line, value.data + plain, i - plain, err) || !buffer_append_text(line, escape, err))
+            return false;
+        plain = i + 1;
+    }
+    return buffer_append(line, value.data + plain, value.length - plain, err);
+}

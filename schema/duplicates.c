@@ -1,0 +1,297 @@
+/* Finding duplicates: hash every record, sort, examine equal ones, write what is decided. See duplicates.h. */
+#include "schema/duplicates.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/digest.h"
+#include "lib/utc.h"
+#include "proto/usage_batch.h"
+#include "schema/duplicates_write.h"
+#include "schema/exclusion_set.h"
+#include "schema/segment_store.h"
+
+/** Every record that counts so far: 24 bytes. */
+typedef struct Sight {
+    uint8_t identity[DUPLICATES_HASH_BYTES];
+    uint32_t segment;
+    uint32_t ordinal;
+} Sight;
+
+typedef struct Finder {
+    Db *db;
+    int64_t tenant_id;
+    int64_t start_us; /* neighbouring days included */
+    int64_t end_us;
+    DuplicateHashKey hash_key;
+    SegmentKey *segments;
+    size_t segment_count, segment_capacity;
+    Sight *sights;
+    size_t sight_count, sight_capacity;
+    ExclusionSet excluded; /* by earlier runs */
+    DuplicateCandidate *candidates;
+    size_t candidate_count;
+    size_t fetch_at; /* next candidate while their records are fetched */
+} Finder;
+
+/* ---- first pass: hash and sort ---- */
+
+static bool
+see_record(Finder *self, const UsageBatch *batch, size_t i, Err *err)
+{
+    UsageRecord record;
+    usage_batch_record(batch, i, &record);
+    if (!array_grow(&self->sights, &self->sight_capacity, self->sight_count, sizeof *self->sights, err))
+        return false;
+    Sight *sight = &self->sights[self->sight_count];
+    duplicates_identity(&record, &self->hash_key, sight->identity);
+    sight->segment = (uint32_t) (self->segment_count - 1);
+    sight->ordinal = (uint32_t) i;
+    self->sight_count++;
+    return true;
+}
+
+static bool
+see_segment(void *context, const SegmentRow *row, Err *err)
+{
+    Finder *self = context;
+    if (!array_grow(&self->segments, &self->segment_capacity, self->segment_count, sizeof *self->segments, err))
+        return false;
+    UsageBatch *batch = usage_batch_unpack(row->payload.data, row->payload.length, err);
+    if (batch == NULL)
+        return err_prefix(err, "segment %lld: ", (long long) row->key.segment_id);
+    self->segments[self->segment_count++] = row->key;
+    bool some_excluded = exclusion_set_touches(&self->excluded, &row->key);
+    bool good = true;
+    for (size_t i = 0; good && i < usage_batch_records(batch); i++)
+        if (!some_excluded || !exclusion_set_has(&self->excluded, &row->key, i))
+            good = see_record(self, batch, i, err);
+    usage_batch_free(&batch);
+    return good;
+}
+
+static int
+place_compare(uint32_t a_segment, uint32_t a_ordinal, uint32_t b_segment, uint32_t b_ordinal)
+{
+    if (a_segment != b_segment)
+        return a_segment < b_segment ? -1 : 1;
+    return (a_ordinal > b_ordinal) - (a_ordinal < b_ordinal);
+}
+
+static int
+sight_compare(const void *left, const void *right)
+{
+    const Sight *a = left;
+    const Sight *b = right;
+    int order = memcmp(a->identity, b->identity, sizeof a->identity);
+    return order != 0 ? order : place_compare(a->segment, a->ordinal, b->segment, b->ordinal);
+}
+
+/* ---- second pass: the records that share an identity ---- */
+
+static bool
+same_identity(const Sight *a, const Sight *b)
+{
+    return memcmp(a->identity, b->identity, sizeof a->identity) == 0;
+}
+
+static bool
+is_shared(const Finder *self, size_t i)
+{
+    return (i > 0 && same_identity(&self->sights[i], &self->sights[i - 1])) ||
+           (i + 1 < self->sight_count && same_identity(&self->sights[i], &self->sights[i + 1]));
+}
+
+/** Turn the shared sights into candidates and give the sights' memory back. */
+static bool
+collect_candidates(Finder *self, Err *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->sight_count; i++)
+        count += is_shared(self, i);
+    self->candidates = calloc(count + 1, sizeof *self->candidates);
+    if (self->candidates == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for %zu duplicates", count);
+    for (size_t i = 0; i < self->sight_count; i++) {
+        if (!is_shared(self, i))
+            continue;
+        DuplicateCandidate *candidate = &self->candidates[self->candidate_count++];
+        memcpy(candidate->identity, self->sights[i].identity, sizeof candidate->identity);
+        candidate->segment = self->sights[i].segment;
+        candidate->ordinal = self->sights[i].ordinal;
+    }
+    free(self->sights);
+    self->sights = NULL;
+    return true;
+}
+
+static int
+candidate_by_place(const void *left, const void *right)
+{
+    const DuplicateCandidate *a = left;
+    const DuplicateCandidate *b = right;
+    return place_compare(a->segment, a->ordinal, b->segment, b->ordinal);
+}
+
+static int
+candidate_by_identity(const void *left, const void *right)
+{
+    const DuplicateCandidate *a = left;
+    const DuplicateCandidate *b = right;
+    int order = memcmp(a->identity, b->identity, sizeof a->identity);
+    return order != 0 ? order : candidate_by_place(a, b);
+}
+
+static bool
+describe_segment(void *context, const SegmentRow *row, Err *err)
+{
+    Finder *self = context;
+    if (self->fetch_at >= self->candidate_count)
+        return err_set(err, ERR_INTERNAL, "more segments than asked for");
+    uint32_t segment = self->candidates[self->fetch_at].segment;
+    if (memcmp(&self->segments[segment], &row->key, sizeof row->key) != 0)
+        return err_set(err, ERR_CORRUPT, "a segment went away while it was read");
+    UsageBatch *batch = usage_batch_unpack(row->payload.data, row->payload.length, err);
+    if (batch == NULL)
+        return err_prefix(err, "segment %lld: ", (long long) row->key.segment_id);
+    while (self->fetch_at < self->candidate_count && self->candidates[self->fetch_at].segment == segment) {
+        DuplicateCandidate *candidate = &self->candidates[self->fetch_at++];
+        UsageRecord record;
+        usage_batch_record(batch, candidate->ordinal, &record);
+        duplicates_describe(candidate, &record, &self->hash_key);
+    }
+    usage_batch_free(&batch);
+    return true;
+}
+
+/** The keys of the segments that hold candidates (sorted by place), each once. Caller frees. */
+static SegmentKey *
+candidate_segments(const Finder *self, size_t *count, Err *err)
+{
+    SegmentKey *keys = calloc(self->segment_count + 1, sizeof *keys);
+    if (keys == NULL)
+        err_set(err, ERR_NOMEM, "no memory for %zu segments", self->segment_count);
+    *count = 0;
+    for (size_t i = 0; keys != NULL && i < self->candidate_count; i++)
+        if (i == 0 || self->candidates[i].segment != self->candidates[i - 1].segment)
+            keys[(*count)++] = self->segments[self->candidates[i].segment];
+    return keys;
+}
+
+static bool
+describe_candidates(Finder *self, Err *err)
+{
+    qsort(self->candidates, self->candidate_count, sizeof *self->candidates, candidate_by_place);
+    size_t count = 0;
+    SegmentKey *keys = candidate_segments(self, &count, err);
+    if (keys == NULL)
+        return false;
+    bool good =
+        segment_fetch(self->db, self->tenant_id, keys, count, describe_segment, self, err) &&
+        (self->fetch_at == self->candidate_count || err_set(err, ERR_CORRUPT, "a segment went away while it was read"));
+    free(keys);
+    return good;
+}
+
+/* ---- decisions ---- */
+
+static size_t
+run_length(const Finder *self, size_t from)
+{
+    size_t to = from + 1;
+    while (to < self->candidate_count &&
+           memcmp(self->candidates[from].identity, self->candidates[to].identity, DUPLICATES_HASH_BYTES) == 0)
+        to++;
+    return to - from;
+}
+
+static void
+add_exclusions(const Finder *self, const DuplicateCandidate *run, const DuplicateDecision *decisions, size_t count,
+               Exclusion *exclusions, size_t *made)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (decisions[i].verdict == DUPLICATE_KEPT)
+            continue;
+        const DuplicateCandidate *kept = &run[decisions[i].kept];
+        exclusions[(*made)++] = (Exclusion){.key = self->segments[run[i].segment],
+                                            .ordinal = run[i].ordinal,
+                                            .kept_ordinal = kept->ordinal,
+                                            .kept_key = self->segments[kept->segment],
+                                            .verdict = decisions[i].verdict};
+    }
+}
+
+static Exclusion *
+decide(Finder *self, size_t *made, Err *err)
+{
+    qsort(self->candidates, self->candidate_count, sizeof *self->candidates, candidate_by_identity);
+    Exclusion *exclusions = calloc(self->candidate_count + 1, sizeof *exclusions);
+    DuplicateDecision *decisions = calloc(self->candidate_count + 1, sizeof *decisions);
+    *made = 0;
+    if (exclusions == NULL || decisions == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for %zu duplicates", self->candidate_count);
+        free(exclusions);
+        free(decisions);
+        return NULL;
+    }
+    for (size_t from = 0; from < self->candidate_count;) {
+        size_t count = run_length(self, from);
+        duplicates_decide(&self->candidates[from], count, decisions);
+        add_exclusions(self, &self->candidates[from], decisions, count, exclusions, made);
+        from += count;
+    }
+    free(decisions);
+    return exclusions;
+}
+
+/* ---- the whole ---- */
+
+static void
+finder_free(Finder *self)
+{
+    free(self->segments);
+    free(self->sights);
+    exclusion_set_free(&self->excluded);
+    free(self->candidates);
+}
+
+static bool
+find(Finder *self, DuplicatesReport *report, Err *err)
+{
+    if (!exclusion_set_load(self->db, self->tenant_id, self->start_us, self->end_us, &self->excluded, err) ||
+        !segment_stream(self->db, self->tenant_id, self->start_us, self->end_us, see_segment, self, err))
+        return false;
+    report->records = (int64_t) self->sight_count;
+    qsort(self->sights, self->sight_count, sizeof *self->sights, sight_compare);
+    return collect_candidates(self, err) && describe_candidates(self, err);
+}
+
+static bool
+find_and_write(Finder *self, DuplicatesReport *report, Err *err)
+{
+    if (!duplicates_lock(self->db, self->tenant_id, err) || !find(self, report, err))
+        return false;
+    size_t count = 0;
+    Exclusion *exclusions = decide(self, &count, err);
+    if (exclusions == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        report->conflicts += exclusions[i].verdict == DUPLICATE_CONFLICT;
+        report->copies += exclusions[i].verdict != DUPLICATE_CONFLICT;
+    }
+    bool good = count == 0 || duplicates_write(self->db, self->tenant_id, exclusions, count, err);
+    free(exclusions);
+    return good;
+}
+
+MUST_CHECK bool
+duplicates_exclude(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, DuplicatesReport *report, Err *err)
+{
+    Finder self = {.db = db, .tenant_id = tenant_id, .start_us = start_us - UTC_DAY_US, .end_us = end_us + UTC_DAY_US};
+    *report = (DuplicatesReport){0};
+    random_bytes(&self.hash_key, sizeof self.hash_key);
+    bool done = db_begin(db, false, err) && find_and_write(&self, report, err) && db_commit(db, err);
+    db_rollback(db);
+    finder_free(&self);
+    return done || err_prefix(err, "looking for duplicates: ");
+}

@@ -1,0 +1,41 @@
+/**
+ * exclusion_set - which records of a tenant do not count, in memory
+ *
+ * Also home of array_grow, the one way in which schema's growing arrays grow.
+ */
+#ifndef SCHEMA_EXCLUSION_SET_H
+#define SCHEMA_EXCLUSION_SET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "schema/db.h"
+#include "schema/segment_store.h"
+
+typedef struct ExclusionPlace {
+    SegmentKey key;
+    int64_t ordinal;
+} ExclusionPlace;
+
+typedef struct ExclusionSet {
+    ExclusionPlace *places; /* sorted by (hour, segment, ordinal) */
+    size_t count;
+    size_t capacity;
+} ExclusionSet;
+
+/** Every exclusion of a tenant with start_us <= hour < end_us, into an empty set. Release with exclusion_set_free. */
+MUST_CHECK bool
+exclusion_set_load(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, ExclusionSet *set, Err *err);
+void exclusion_set_free(ExclusionSet *set);
+
+bool exclusion_set_has(const ExclusionSet *set, const SegmentKey *key, size_t ordinal);
+/** Does the segment have any exclusion? */
+bool exclusion_set_touches(const ExclusionSet *set, const SegmentKey *key);
+
+/** Room for one more element in the array that `array_pointer` (the address of a pointer) names. ERR_NOMEM leaves it as
+ *  it was. */
+MUST_CHECK bool array_grow(void *array_pointer, size_t *capacity, size_t count, size_t element_bytes, Err *err);
+
+#endif

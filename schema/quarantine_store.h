@@ -1,0 +1,79 @@
+/**
+ * quarantine_store - what arrived but cannot be billed, with the reason
+ *
+ * Format "record": payload is a packed UsageBatch of one record and can be replayed. Format "batch": a whole batch that
+ * could not be read. Any other format: the line as it came.
+ */
+#ifndef SCHEMA_QUARANTINE_STORE_H
+#define SCHEMA_QUARANTINE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/text.h"
+#include "schema/db.h"
+
+typedef struct QuarantineItem {
+    int64_t tenant_id; /* 0: not known */
+    int64_t stream_id; /* the batch that brought it */
+    int64_t sequence;
+    uint64_t line; /* 0: not known */
+    Text tenant_name;
+    Text import_id; /* empty: that of the batch */
+    Text source;    /* empty: that of the batch */
+    Text reason;
+    Text field;
+    Text message;
+    Text format;
+    Text payload;
+    Text digest; /* conflicts: of this record, and of the one that was kept; empty otherwise */
+    Text other_digest;
+} QuarantineItem;
+
+/** Insert inside the caller's transaction, after the ledger rows of the batches. */
+MUST_CHECK bool quarantine_insert(Db *db, int64_t commit_id, const QuarantineItem *items, size_t count, Err *err);
+
+typedef struct QuarantineFilter {
+    int64_t id;         /* 0: any */
+    const char *tenant; /* NULL: any */
+    const char *reason;
+    const char *format;
+    bool open_only;   /* not replayed yet */
+    bool replayable;  /* format record, neither conflict nor forged tenant, tenant exists now */
+    int64_t after_id; /* for pages */
+    int64_t limit;    /* 0: all */
+    bool lock; /* inside a transaction: nobody else replays these rows meanwhile; rows that are locked are left out */
+} QuarantineFilter;
+
+typedef struct QuarantineRow {
+    int64_t id;
+    int64_t tenant_id;
+    int64_t stream_id;
+    int64_t sequence;
+    int64_t line;
+    const char *tenant; /* all texts borrowed for the time of the callback */
+    const char *received_at;
+    const char *source;
+    const char *reason;
+    const char *field;
+    const char *message;
+    const char *format;
+    const char *digest;       /* hex or "" */
+    const char *other_digest; /* hex or "" */
+    const char *replayed_at;  /* RFC 3339 or "" */
+    Text payload;
+    Text import_id;
+} QuarantineRow;
+
+/** Called for each row; returns false (with err set) to stop. */
+typedef bool (*QuarantineVisit)(void *context, const QuarantineRow *row, Err *err);
+
+/** Rows in the order of their ids. */
+MUST_CHECK bool
+quarantine_stream(Db *db, const QuarantineFilter *filter, QuarantineVisit visit, void *context, Err *err);
+
+MUST_CHECK bool quarantine_mark_replayed(Db *db, const int64_t *ids, size_t count, Err *err);
+
+#endif

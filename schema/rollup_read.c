@@ -1,0 +1,112 @@
+/* Rollups to rows for rating and reports: the reading half of rollup_store.h. */
+#include "schema/rollup_store.h"
+
+#include "lib/utc.h"
+
+#define SUMS                                                                                                          \
+    "sum(r.invocations), sum(r.errors), sum(r.timeouts), sum(r.initializations), sum(r.duration_us), sum(r.init_us)," \
+    " sum(r.duration_1ms), sum(r.duration_100ms), sum(r.with_init_1ms), sum(r.with_init_100ms), sum(r.cpu_us),"       \
+    " sum(r.streamed_bytes), max(r.max_memory_used_mb), max(r.max_duration_us)"
+#define NAMES                                                                                             \
+    "t.tenant_id, t.name, a.name, c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb, " \
+    "c.ephemeral_mb"
+#define SOURCE                                                                                     \
+    " FROM rollups r JOIN configs c USING (tenant_id, config_id) JOIN tenants t USING (tenant_id)" \
+    " JOIN accounts a USING (account_id)"                                                          \
+    " WHERE r.hour >= $2::timestamptz AND r.hour < $3::timestamptz AND r.invocations > 0"          \
+    " AND ($1::text IS NULL OR r.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"
+
+static const char SQL_PERIOD[] =
+    "SELECT " NAMES ", 0, " SUMS SOURCE " GROUP BY " NAMES
+    " ORDER BY a.name COLLATE \"C\", t.name COLLATE \"C\", c.function COLLATE \"C\", c.region COLLATE \"C\","
+    " c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package";
+static const char SQL_HOURS[] =
+    "SELECT " NAMES ", (extract(epoch FROM r.hour) * 1000000)::bigint, " SUMS SOURCE " GROUP BY " NAMES ", r.hour"
+    " ORDER BY a.name COLLATE \"C\", t.name COLLATE \"C\", r.hour, c.function COLLATE \"C\", c.region COLLATE \"C\","
+    " c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package";
+
+enum { COLUMN_HOUR = 10, COLUMN_SUMS = 11 };
+
+typedef struct Reading {
+    RollupVisit visit;
+    void *context;
+    int64_t start_us;
+    bool hours;
+} Reading;
+
+/** Decimal digits to 128 bits; PostgreSQL's numeric sums of bigints are whole and, here, never negative. */
+static bool
+total_parse(Text digits, RollupTotal *out, Err *err)
+{
+    RollupTotal value = 0;
+    for (size_t i = 0; i < digits.length; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9' || i >= 38)
+            return err_set(err, ERR_CORRUPT, "a rollup sum reads '%.*s', expected a whole number", TEXT_ARG(digits));
+        const unsigned digit = (unsigned) (digits.data[i] - '0');
+        value = (RollupTotal) (value * 10U + digit);
+    }
+    *out = value;
+    return true;
+}
+
+static bool
+read_sums(const DbResult *result, RollupRow *row, Err *err)
+{
+    RollupTotal *const totals[] = {
+        &row->invocations,   &row->errors,          &row->timeouts,     &row->initializations,
+        &row->duration_us,   &row->init_us,         &row->duration_1ms, &row->duration_100ms,
+        &row->with_init_1ms, &row->with_init_100ms, &row->cpu_us,       &row->streamed_bytes,
+    };
+    const int count = (int) (sizeof totals / sizeof totals[0]);
+    for (int i = 0; i < count; i++)
+        if (!total_parse(db_slice(result, 0, COLUMN_SUMS + i), totals[i], err))
+            return false;
+    row->max_memory_used_mb = db_i64(result, 0, COLUMN_SUMS + count);
+    row->max_duration_us = db_i64(result, 0, COLUMN_SUMS + count + 1);
+    return true;
+}
+
+static bool
+read_row(void *context, const DbResult *result, Err *err)
+{
+    const Reading *reading = context;
+    RollupRow row = {.tenant_id = db_i64(result, 0, 0),
+                     .tenant = db_slice(result, 0, 1),
+                     .account = db_slice(result, 0, 2),
+                     .function = db_slice(result, 0, 3),
+                     .region = db_slice(result, 0, 4),
+                     .memory_mb = db_i64(result, 0, 8),
+                     .ephemeral_mb = db_i64(result, 0, 9)};
+    row.hour_us = reading->hours ? db_i64(result, 0, COLUMN_HOUR) : reading->start_us;
+    if (!usage_architecture_parse(db_slice(result, 0, 5), &row.architecture) ||
+        !usage_mode_parse(db_slice(result, 0, 6), &row.mode) ||
+        !usage_package_parse(db_slice(result, 0, 7), &row.package))
+        return err_set(err, ERR_CORRUPT, "configs: function '%.*s' has an unknown architecture, mode or package",
+                       TEXT_ARG(row.function));
+    return read_sums(result, &row, err) && reading->visit(reading->context, &row, err);
+}
+
+static bool
+stream(Db *db, const char *sql, const char *tenant, int64_t start_us, int64_t end_us, Reading *reading, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    const DbParam params[3] = {db_string(tenant), db_string(utc_format(start_us, start)),
+                               db_string(utc_format(end_us, end))};
+    return db_stream(db, sql, params, 3, read_row, reading, err);
+}
+
+MUST_CHECK bool
+rollup_stream(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context, Err *err)
+{
+    Reading reading = {visit, context, start_us, false};
+    return stream(db, SQL_PERIOD, tenant, start_us, end_us, &reading, err);
+}
+
+MUST_CHECK bool
+rollup_stream_hours(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context,
+                    Err *err)
+{
+    Reading reading = {visit, context, start_us, true};
+    return stream(db, SQL_HOURS, tenant, start_us, end_us, &reading, err);
+}

@@ -1,0 +1,40 @@
+/**
+ * tenant_store - who is billed, and the accounts they belong to
+ */
+#ifndef SCHEMA_TENANT_STORE_H
+#define SCHEMA_TENANT_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "lib/text.h"
+#include "schema/db.h"
+
+/** Register a tenant (1..255 bytes of clean UTF-8); `account` NULL: its own account of the same name, else that account,
+ *  made when it does not exist. ERR_EXISTS, ERR_INPUT. `*tenant_id` may be NULL. */
+MUST_CHECK bool tenant_add(Db *db, const char *name, const char *account, int64_t *tenant_id, Err *err);
+
+/** Register those of `names` that are unknown, each with its own account, inside the caller's transaction. `is_new` has
+ *  `count` members. */
+MUST_CHECK bool tenant_introduce(Db *db, const Text *names, size_t count, bool *is_new, Err *err);
+
+/** Ids of tenants by name; 0 where there is none. `ids` has `count` members. */
+MUST_CHECK bool tenant_ids(Db *db, const Text *names, size_t count, int64_t *ids, Err *err);
+
+/** The id of one tenant. ERR_NOT_FOUND with a hint. */
+MUST_CHECK bool tenant_id_of(Db *db, const char *name, int64_t *id, Err *err);
+
+typedef struct TenantRow {
+    int64_t tenant_id;
+    const char *name; /* borrowed for the time of the callback */
+    const char *account;
+    const char *created_at; /* RFC 3339 */
+} TenantRow;
+typedef bool (*TenantVisit)(void *context, const TenantRow *row, Err *err);
+
+/** Every tenant, ordered by name. */
+MUST_CHECK bool tenant_list(Db *db, TenantVisit visit, void *context, Err *err);
+
+#endif

@@ -1,0 +1,157 @@
+-- Definer functions: the only way in which collector and rater change rollups, give out receipts and make partitions.
+-- Each pins its search_path (pg_temp last) and is closed to everybody in the transaction that makes it; grants.sql opens it.
+
+CREATE OR REPLACE FUNCTION partition_ensure_of(parent text, month_start date, options text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    child text := parent || to_char(month_start, '"_"YYYY"_"MM');
+BEGIN
+    IF to_regclass('millibill.' || quote_ident(child)) IS NOT NULL THEN
+        RETURN false;
+    END IF;
+    -- A table of its own that is attached when ready: inserts into other months go on meanwhile.
+    EXECUTE format('CREATE TABLE millibill.%I (LIKE millibill.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS '
+                   'INCLUDING STORAGE INCLUDING COMPRESSION) WITH (%s)', child, parent, options);
+    EXECUTE format('ALTER TABLE millibill.%I ATTACH PARTITION millibill.%I FOR VALUES FROM (%L) TO (%L)', parent, child,
+                   month_start::timestamp AT TIME ZONE 'UTC',
+                   (month_start + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+    RETURN true;
+END $$;
+
+CREATE OR REPLACE FUNCTION partitions_ensure(month date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    month_start date := date_trunc('month', month::timestamp)::date;
+    made boolean;
+BEGIN
+    IF month_start < date '1970-01-01' OR month_start > date '9999-12-01' THEN
+        RAISE EXCEPTION 'month % is outside 1970 to 9999', month USING ERRCODE = 'datetime_field_overflow';
+    END IF;
+    IF to_regclass('millibill.' || quote_ident('exclusions' || to_char(month_start, '"_"YYYY"_"MM'))) IS NOT NULL THEN
+        RETURN false; -- the last of the three is there: nothing to lock
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('millibill.partitions', 0));
+    made := partition_ensure_of('segments', month_start, 'autovacuum_vacuum_insert_scale_factor = 0.05');
+    made := partition_ensure_of('rollups', month_start, 'fillfactor = 80') OR made;
+    made := partition_ensure_of('exclusions', month_start, 'autovacuum_vacuum_insert_scale_factor = 0.05') OR made;
+    RETURN made;
+END $$;
+COMMENT ON FUNCTION partitions_ensure(date) IS 'Make the partitions of segments, rollups and exclusions for the month of this day; true when any was made';
+
+CREATE OR REPLACE FUNCTION partitions_ahead() RETURNS integer
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    SELECT count(*) FILTER (WHERE made)::integer
+      FROM (SELECT millibill.partitions_ensure((date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month')::date) AS made
+              FROM generate_series(0, 3) AS n) AS months;
+$$;
+COMMENT ON FUNCTION partitions_ahead() IS 'Partitions of this month and of the next three; how many months were made';
+
+CREATE OR REPLACE FUNCTION tenants_introduce(names text[]) RETURNS SETOF text
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    INSERT INTO millibill.accounts (name)
+        SELECT DISTINCT n.name FROM unnest(names) AS n(name)
+         WHERE NOT EXISTS (SELECT FROM millibill.tenants t WHERE t.name = n.name) ORDER BY n.name
+        ON CONFLICT DO NOTHING;
+    INSERT INTO millibill.tenants (name, account_id)
+        SELECT DISTINCT n.name, a.account_id FROM unnest(names) AS n(name) JOIN millibill.accounts a USING (name)
+         WHERE NOT EXISTS (SELECT FROM millibill.tenants t WHERE t.name = n.name) ORDER BY n.name
+        ON CONFLICT DO NOTHING RETURNING name;
+$$;
+COMMENT ON FUNCTION tenants_introduce(text[]) IS 'Register tenants that an operator named with --tenant; returns those that are new';
+
+CREATE OR REPLACE FUNCTION configs_ensure(tenant_ids bigint[], functions text[], regions text[], architectures text[],
+    memory_mbs bigint[], ephemeral_mbs bigint[], modes text[], packages text[]) RETURNS SETOF bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    INSERT INTO millibill.configs (tenant_id, function, region, architecture, memory_mb, ephemeral_mb, mode, package)
+        SELECT DISTINCT u.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
+               AS u(tenant_id, function, region, architecture, memory_mb, ephemeral_mb, mode, package)
+         WHERE NOT EXISTS (SELECT FROM millibill.configs c
+                            WHERE (c.tenant_id, c.function, c.region, c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package)
+                                = (u.tenant_id, u.function, u.region, u.architecture, u.memory_mb, u.ephemeral_mb, u.mode, u.package))
+         ORDER BY 1, 2, 3, 4, 5, 6, 7, 8
+        ON CONFLICT DO NOTHING;
+    SELECT c.config_id FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) WITH ORDINALITY
+           AS u(tenant_id, function, region, architecture, memory_mb, ephemeral_mb, mode, package, position)
+      JOIN millibill.configs c USING (tenant_id, function, region, architecture, memory_mb, ephemeral_mb, mode, package)
+     ORDER BY u.position;
+$$;
+COMMENT ON FUNCTION configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) IS 'Ids of function configurations, made when new, in the order asked';
+
+CREATE OR REPLACE FUNCTION rollup_add(tenant_ids bigint[], hours timestamptz[], config_ids bigint[], invocations bigint[],
+    errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],
+    duration_1ms bigint[], duration_100ms bigint[], with_init_1ms bigint[], with_init_100ms bigint[], cpu_us bigint[],
+    streamed_bytes bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    INSERT INTO millibill.rollups AS r (tenant_id, hour, config_id, invocations, errors, timeouts, initializations,
+           duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes,
+           max_memory_used_mb, max_duration_us)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ORDER BY 1, 2, 3
+    ON CONFLICT (tenant_id, hour, config_id) DO UPDATE SET
+        invocations = r.invocations + EXCLUDED.invocations,
+        errors = r.errors + EXCLUDED.errors,
+        timeouts = r.timeouts + EXCLUDED.timeouts,
+        initializations = r.initializations + EXCLUDED.initializations,
+        duration_us = r.duration_us + EXCLUDED.duration_us,
+        init_us = r.init_us + EXCLUDED.init_us,
+        duration_1ms = r.duration_1ms + EXCLUDED.duration_1ms,
+        duration_100ms = r.duration_100ms + EXCLUDED.duration_100ms,
+        with_init_1ms = r.with_init_1ms + EXCLUDED.with_init_1ms,
+        with_init_100ms = r.with_init_100ms + EXCLUDED.with_init_100ms,
+        cpu_us = r.cpu_us + EXCLUDED.cpu_us,
+        streamed_bytes = r.streamed_bytes + EXCLUDED.streamed_bytes,
+        max_memory_used_mb = greatest(r.max_memory_used_mb, EXCLUDED.max_memory_used_mb),
+        max_duration_us = greatest(r.max_duration_us, EXCLUDED.max_duration_us);
+$$;
+COMMENT ON FUNCTION rollup_add(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Add sums to rollups, in key order; corrections are negative';
+
+CREATE OR REPLACE FUNCTION rollup_subtract(tenant_ids bigint[], hours timestamptz[], config_ids bigint[], invocations bigint[],
+    errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],
+    duration_1ms bigint[], duration_100ms bigint[], with_init_1ms bigint[], with_init_100ms bigint[], cpu_us bigint[],
+    streamed_bytes bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    -- Lock in the order in which everybody locks.
+    SELECT 1 FROM millibill.rollups r JOIN unnest($1, $2, $3) AS u(tenant_id, hour, config_id) USING (tenant_id, hour, config_id)
+     ORDER BY r.tenant_id, r.hour, r.config_id FOR UPDATE OF r;
+    WITH less AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        AS u(tenant_id, hour, config_id, invocations, errors, timeouts, initializations, duration_us, init_us,
+             duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes, max_memory_used_mb,
+             max_duration_us)),
+    changed AS (UPDATE millibill.rollups r SET
+        invocations = r.invocations - less.invocations,
+        errors = r.errors - less.errors,
+        timeouts = r.timeouts - less.timeouts,
+        initializations = r.initializations - less.initializations,
+        duration_us = r.duration_us - less.duration_us,
+        init_us = r.init_us - less.init_us,
+        duration_1ms = r.duration_1ms - less.duration_1ms,
+        duration_100ms = r.duration_100ms - less.duration_100ms,
+        with_init_1ms = r.with_init_1ms - less.with_init_1ms,
+        with_init_100ms = r.with_init_100ms - less.with_init_100ms,
+        cpu_us = r.cpu_us - less.cpu_us,
+        streamed_bytes = r.streamed_bytes - less.streamed_bytes
+      FROM less WHERE (r.tenant_id, r.hour, r.config_id) = (less.tenant_id, less.hour, less.config_id)
+     RETURNING 1)
+    SELECT count(*) FROM changed;
+$$;
+COMMENT ON FUNCTION rollup_subtract(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Take excluded records out of existing rollups; the number of rows found. The greatest values follow by rollup_set_greatest';
+
+CREATE OR REPLACE FUNCTION rollup_set_greatest(tenant_ids bigint[], hours timestamptz[], config_ids bigint[],
+    max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    UPDATE millibill.rollups r SET max_memory_used_mb = u.memory, max_duration_us = u.duration
+      FROM unnest($1, $2, $3, $4, $5) AS u(tenant_id, hour, config_id, memory, duration)
+     WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id);
+    DELETE FROM millibill.rollups r USING unnest($1, $2, $3) AS u(tenant_id, hour, config_id)
+     WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id) AND r.invocations = 0;
+$$;
+COMMENT ON FUNCTION rollup_set_greatest(bigint[], timestamptz[], bigint[], bigint[], bigint[]) IS 'Set the greatest memory and duration of rollups that lost records; rows without invocations go';
+
+CREATE OR REPLACE FUNCTION receipt_take(of_commit bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    WITH next AS (UPDATE millibill.installation SET last_receipt = last_receipt + 1 RETURNING last_receipt)
+    UPDATE millibill.commits c SET receipt = next.last_receipt FROM next
+     WHERE c.commit_id = of_commit AND c.receipt IS NULL RETURNING c.receipt;
+$$;
+COMMENT ON FUNCTION receipt_take(bigint) IS 'Give a commit the next receipt: the last statement before COMMIT, so that receipts follow the order of commits';
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA millibill FROM PUBLIC;
