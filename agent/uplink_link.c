@@ -9,8 +9,8 @@
 #include <sys/epoll.h>
 #include <zmq.h>
 
-#include "agent/keys.h"
 #include "agent/uplink.h"
+#include "lib/keys.h"
 
 struct UplinkLink {
     Loop *loop;

@@ -1,15 +1,13 @@
 #include "collector/gate_internal.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <zmq.h>
 
+#include "lib/keys.h"
 #include "lib/log.h"
-#include "lib/text.h"
 #include "lib/utc.h"
 #include "schema/agent_store.h"
 #include "schema/exclusion_set.h"
@@ -25,54 +23,6 @@ enum {
 };
 static const char ZAP_ENDPOINT[] = "inproc://zeromq.zap.01";
 static const char ZAP_DOMAIN[] = "millibill";
-
-/* ---- key file ---- */
-
-static bool
-find_key(const char *path, Text content, const char *name, char out[GATE_KEY_TEXT_BYTES], Err *err)
-{
-    size_t prefix = strlen(name);
-    const char *at = content.data;
-    const char *end = content.data + content.length;
-    while (at < end) {
-        const char *stop = memchr(at, '\n', (size_t) (end - at));
-        size_t length = (size_t) ((stop == NULL ? end : stop) - at);
-        if (length == prefix + 1 + GATE_KEY_TEXT_BYTES - 1 && memcmp(at, name, prefix) == 0 && at[prefix] == ' ') {
-            uint8_t bytes[CURVE_KEY_BYTES];
-            memcpy(out, at + prefix + 1, GATE_KEY_TEXT_BYTES - 1);
-            out[GATE_KEY_TEXT_BYTES - 1] = '\0';
-            bool valid = zmq_z85_decode(bytes, out) != NULL;
-            sodium_memzero(bytes, sizeof bytes);
-            if (valid)
-                return true;
-        }
-        at += length + 1;
-    }
-    return err_set(err, ERR_INPUT, "%s: no line '%s' with a key of 40 characters (Z85)", path, name);
-}
-
-static bool
-read_key_pair(Gate *self, const char *path, Err *err)
-{
-    struct stat status;
-    if (stat(path, &status) != 0) {
-        err_set(err, ERR_NOT_FOUND, "cannot read the collector's key pair '%s': %s", path, strerror(errno));
-        return err_hint(err, "`millibill up` makes one.");
-    }
-    if ((status.st_mode & 077) != 0) {
-        err_set(err, ERR_DENIED, "key file '%s' can be read by others (mode %03o)", path,
-                (unsigned) status.st_mode & 0777);
-        return err_hint(err, "Run: chmod 600 '%s'; if others may have read it, make a new pair.", path);
-    }
-    Buffer content = {0};
-    bool done = file_read(path, 4096, &content, err) &&
-                find_key(path, buffer_text(&content), "public", self->public_key, err) &&
-                find_key(path, buffer_text(&content), "secret", self->secret_key, err);
-    if (content.data != NULL)
-        sodium_memzero(content.data, content.capacity);
-    buffer_free(&content);
-    return done;
-}
 
 /* ---- table of keys ---- */
 
@@ -132,9 +82,9 @@ MUST_CHECK bool
 gate_agent(Gate *self, const char *user_id, GateAgent *agent)
 {
     KeyRow wanted = {0};
-    if (user_id == NULL || strlen(user_id) != GATE_KEY_TEXT_BYTES - 1)
+    if (user_id == NULL || strlen(user_id) != KEY_TEXT_BYTES - 1)
         return false;
-    memcpy(wanted.key, user_id, GATE_KEY_TEXT_BYTES);
+    memcpy(wanted.key, user_id, KEY_TEXT_BYTES);
     pthread_mutex_lock(&self->lock);
     const KeyRow *found = self->table.count == 0
                               ? NULL
@@ -186,7 +136,7 @@ frame_is(const ZapRequest *request, int frame, const char *text)
 
 /** Z85 of the client's key when it is registered; false otherwise. */
 static bool
-zap_admits(Gate *self, const ZapRequest *request, char key[GATE_KEY_TEXT_BYTES])
+zap_admits(Gate *self, const ZapRequest *request, char key[KEY_TEXT_BYTES])
 {
     GateAgent agent;
     if (request->count != ZAP_FRAMES || !frame_is(request, 0, "1.0") || !frame_is(request, 2, ZAP_DOMAIN) ||
@@ -215,7 +165,7 @@ static bool
 zap_serve(Gate *self)
 {
     ZapRequest request = {.count = 0};
-    char key[GATE_KEY_TEXT_BYTES] = "";
+    char key[KEY_TEXT_BYTES] = "";
     if (!zap_receive(self->zap, &request))
         return false;
     bool admitted = zap_admits(self, &request, key);
@@ -271,7 +221,7 @@ gate_open(void *zmq_context, const Config *config, Err *err)
         return NULL;
     }
     pthread_mutex_init(&self->lock, NULL);
-    if (read_key_pair(self, config->collector_key, err) &&
+    if (keys_read_pair(config->collector_key, self->public_key, self->secret_key, err) &&
         config_conninfo(config, "millibill_collector", conninfo, err))
         self->db = db_connect(conninfo, "millibill-collector gate", err);
     if (self->db == NULL || !table_load(self, err) || !handler_start(self, zmq_context, err))
@@ -301,7 +251,7 @@ gate_protect(const Gate *self, void *socket, Err *err)
 {
     int yes = 1;
     if (zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &yes, sizeof yes) == 0 &&
-        zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, self->secret_key, GATE_KEY_TEXT_BYTES) == 0 &&
+        zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, self->secret_key, KEY_TEXT_BYTES) == 0 &&
         zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, ZAP_DOMAIN, strlen(ZAP_DOMAIN)) == 0 &&
         zmq_setsockopt(socket, ENFORCE_DOMAIN, &yes, sizeof yes) == 0)
         return true;

@@ -15,7 +15,7 @@
 #include "lib/config.h"
 #include "lib/err.h"
 
-enum { GATE_KEY_TEXT_BYTES = 41, GATE_NAME_BYTES = 128 };
+enum { GATE_NAME_BYTES = 128 };
 
 typedef struct Gate Gate;
 

@@ -9,10 +9,11 @@
 #include <stddef.h>
 
 #include "collector/gate.h"
+#include "lib/keys.h"
 #include "schema/db.h"
 
 typedef struct KeyRow {
-    char key[GATE_KEY_TEXT_BYTES];
+    char key[KEY_TEXT_BYTES];
     GateAgent agent;
 } KeyRow;
 
@@ -22,8 +23,8 @@ typedef struct KeyTable {
 } KeyTable;
 
 struct Gate {
-    char public_key[GATE_KEY_TEXT_BYTES];
-    char secret_key[GATE_KEY_TEXT_BYTES];
+    char public_key[KEY_TEXT_BYTES];
+    char secret_key[KEY_TEXT_BYTES];
     void *zap; /* the handler's REP socket, its thread's own */
     Db *db;    /* the handler's, its thread's own once it runs */
     int64_t loaded_at_us;

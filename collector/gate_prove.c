@@ -46,8 +46,8 @@ typedef struct Proof {
 static bool
 proof_open(Proof *proof, const Gate *self, void *zmq_context, const char *endpoint, Err *err)
 {
-    char public_key[GATE_KEY_TEXT_BYTES];
-    char secret_key[GATE_KEY_TEXT_BYTES];
+    char public_key[KEY_TEXT_BYTES];
+    char secret_key[KEY_TEXT_BYTES];
     int linger = 0;
     proof->server = zmq_socket(zmq_context, ZMQ_ROUTER);
     proof->client = zmq_socket(zmq_context, ZMQ_DEALER);
@@ -57,9 +57,9 @@ proof_open(Proof *proof, const Gate *self, void *zmq_context, const char *endpoi
     if (!gate_protect(self, proof->server, err))
         return false;
     bool good = zmq_curve_keypair(public_key, secret_key) == 0 &&
-                zmq_setsockopt(proof->client, ZMQ_CURVE_SERVERKEY, self->public_key, GATE_KEY_TEXT_BYTES) == 0 &&
-                zmq_setsockopt(proof->client, ZMQ_CURVE_PUBLICKEY, public_key, GATE_KEY_TEXT_BYTES) == 0 &&
-                zmq_setsockopt(proof->client, ZMQ_CURVE_SECRETKEY, secret_key, GATE_KEY_TEXT_BYTES) == 0 &&
+                zmq_setsockopt(proof->client, ZMQ_CURVE_SERVERKEY, self->public_key, KEY_TEXT_BYTES) == 0 &&
+                zmq_setsockopt(proof->client, ZMQ_CURVE_PUBLICKEY, public_key, KEY_TEXT_BYTES) == 0 &&
+                zmq_setsockopt(proof->client, ZMQ_CURVE_SECRETKEY, secret_key, KEY_TEXT_BYTES) == 0 &&
                 zmq_setsockopt(proof->client, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
                 zmq_setsockopt(proof->server, ZMQ_LINGER, &linger, sizeof linger) == 0 &&
                 zmq_socket_monitor(proof->client, "inproc://gate-proof",

@@ -7,6 +7,7 @@
 #include "lib/utc.h"
 #include "schema/duplicates.h"
 #include "schema/exclusion_set.h"
+#include "schema/quarantine_store.h"
 
 /** Months in a row of one tenant: one look instead of several that overlap. */
 typedef struct Period {
@@ -58,5 +59,5 @@ settle_import(Db *db, Text import_id, ImportCounts *counts, Err *err)
     for (size_t i = 0; good && i < periods.count; i++)
         good = exclude_in(db, &periods.items[i], err);
     free(periods.items);
-    return good && import_counts(db, import_id, counts, err);
+    return good && quarantine_mark_repeats(db, import_id, err) && import_counts(db, import_id, counts, err);
 }

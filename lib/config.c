@@ -18,14 +18,19 @@ typedef struct Setting {
     const char *key;
     SettingKind kind;
     size_t offset;
-    size_t bytes;     /* SETTING_TEXT */
-    int64_t minimum;  /* SETTING_INTEGER */
+    size_t bytes;    /* SETTING_TEXT */
+    int64_t minimum; /* SETTING_INTEGER */
     int64_t maximum;
 } Setting;
 
-#define TEXT_SETTING(member) {#member, SETTING_TEXT, offsetof(Config, member), sizeof(((Config *) 0)->member), 0, 0}
-#define INTEGER_SETTING(member, minimum, maximum) \
-    {#member, SETTING_INTEGER, offsetof(Config, member), 0, minimum, maximum}
+#define TEXT_SETTING(member)                                                                  \
+    {                                                                                         \
+#member, SETTING_TEXT, offsetof(Config, member), sizeof(((Config *) 0)->member), 0, 0 \
+    }
+#define INTEGER_SETTING(member, minimum, maximum)                               \
+    {                                                                           \
+#member, SETTING_INTEGER, offsetof(Config, member), 0, minimum, maximum \
+    }
 
 static const Setting SETTINGS[] = {
     TEXT_SETTING(run),
@@ -141,7 +146,8 @@ read_setting(const Setting *setting, const YamlNode *root, Config *config, Err *
         return true;
     }
     case SETTING_INTEGER:
-        return yaml_optional_i64(root, setting->key, setting->minimum, setting->maximum, (int64_t *) (void *) target, err);
+        return yaml_optional_i64(root, setting->key, setting->minimum, setting->maximum, (int64_t *) (void *) target,
+                                 err);
     case SETTING_BOOLEAN:
         return yaml_optional_bool(root, setting->key, (bool *) target, err);
     case SETTING_COLLECTORS:
@@ -283,9 +289,10 @@ config_save(const Config *config, Err *err)
 {
     char path[PATH_MAX];
     Buffer out = {0};
-    bool done = set_text(path, sizeof(path), err, config->data, "/millibill.yaml") &&
-                buffer_append_text(&out, "# Settings of this millibill stack, written by 'millibill up'; see doc/configuration.md\n",
-                                   err);
+    bool done =
+        set_text(path, sizeof(path), err, config->data, "/millibill.yaml") &&
+        buffer_append_text(
+            &out, "# Settings of this millibill stack, written by 'millibill up'; see doc/configuration.md\n", err);
     for (size_t i = 0; done && i < SETTING_COUNT; i++)
         done = write_setting(&SETTINGS[i], config, &out, err);
     done = done && file_write(path, out.data, out.length, 0644, err);

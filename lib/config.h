@@ -19,33 +19,33 @@
 enum { CONFIG_TEXT_BYTES = 1024, CONFIG_COLLECTORS_MAX = 8 };
 
 typedef struct Config {
-    char data[PATH_MAX];               /* the stack's directory, absolute */
-    char run[PATH_MAX];                /* directory of Unix sockets; short enough for sun_path */
-    char database[CONFIG_TEXT_BYTES];  /* libpq connection string without a user (role added by the program) */
-    bool embedded;                     /* made by `millibill up`: --tenant registers tenants on first use */
-    char log_level[16];                /* error, warn, info, debug */
+    char data[PATH_MAX];              /* the stack's directory, absolute */
+    char run[PATH_MAX];               /* directory of Unix sockets; short enough for sun_path */
+    char database[CONFIG_TEXT_BYTES]; /* libpq connection string without a user (role added by the program) */
+    bool embedded;                    /* made by `millibill up`: --tenant registers tenants on first use */
+    char log_level[16];               /* error, warn, info, debug */
 
     /* agent */
     char agent_name[128];
-    char agent_socket[PATH_MAX];        /* NDJSON lines */
-    char import_socket[PATH_MAX];       /* import, exec, simulate: framed batches (proto/local.proto) */
-    char ring_socket[PATH_MAX];         /* hands out shared-memory rings */
-    char spool[PATH_MAX];               /* LMDB directory */
-    int64_t spool_max_mb;               /* 1024 */
-    int64_t flush_interval_ms;          /* 200: longest time a record waits before it is spooled */
-    int64_t batch_records_max;          /* 8192 */
-    char agent_key[PATH_MAX];           /* CURVE key pair file, mode 0600 */
+    char agent_socket[PATH_MAX];                 /* NDJSON lines */
+    char import_socket[PATH_MAX];                /* import, exec, simulate: framed batches (proto/local.proto) */
+    char ring_socket[PATH_MAX];                  /* hands out shared-memory rings */
+    char spool[PATH_MAX];                        /* LMDB directory */
+    int64_t spool_max_mb;                        /* 1024 */
+    int64_t flush_interval_ms;                   /* 200: longest time a record waits before it is spooled */
+    int64_t batch_records_max;                   /* 8192 */
+    char agent_key[PATH_MAX];                    /* CURVE key pair file, mode 0600 */
     char collectors[CONFIG_COLLECTORS_MAX][256]; /* tcp://host:port or ipc://path */
     int64_t collector_count;
     char collector_public_key[PATH_MAX]; /* file that holds the collector's public key (Z85) */
 
     /* collector */
-    char listen[256];                   /* endpoint */
-    char collector_key[PATH_MAX];       /* CURVE key pair file, mode 0600 */
-    int64_t group_commit_batches;       /* 64 */
-    int64_t group_commit_ms;            /* 20: longest wait for a group to fill */
-    int64_t live_past_days;             /* 35: older live records are quarantined */
-    int64_t live_future_s;              /* 300 */
+    char listen[256];             /* endpoint */
+    char collector_key[PATH_MAX]; /* CURVE key pair file, mode 0600 */
+    int64_t group_commit_batches; /* 64 */
+    int64_t group_commit_ms;      /* 20: longest wait for a group to fill */
+    int64_t live_past_days;       /* 35: older live records are quarantined */
+    int64_t live_future_s;        /* 300 */
 } Config;
 
 /** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),

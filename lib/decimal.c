@@ -74,7 +74,8 @@ scale_by_power(mpq_t value, int power)
     mpz_t factor;
     mpz_init(factor);
     mpz_ui_pow_ui(factor, 10, (unsigned long) abs(power));
-    mpz_mul(power >= 0 ? mpq_numref(value) : mpq_denref(value), power >= 0 ? mpq_numref(value) : mpq_denref(value), factor);
+    mpz_mul(power >= 0 ? mpq_numref(value) : mpq_denref(value), power >= 0 ? mpq_numref(value) : mpq_denref(value),
+            factor);
     mpq_canonicalize(value);
     mpz_clear(factor);
 }

@@ -16,8 +16,8 @@
 #include "lib/text.h"
 
 enum {
-    DECIMAL_DIGITS_MAX = 60,     /* digits accepted in one number */
-    DECIMAL_FRACTION_EXACT = 12  /* least digits printed of a fraction that does not end */
+    DECIMAL_DIGITS_MAX = 60,    /* digits accepted in one number */
+    DECIMAL_FRACTION_EXACT = 12 /* least digits printed of a fraction that does not end */
 };
 
 typedef enum RoundingMode {

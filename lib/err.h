@@ -16,22 +16,22 @@
 
 typedef enum ErrCode {
     ERR_NONE = 0,
-    ERR_USAGE,     /* wrong command line: exit 2 */
-    ERR_INPUT,     /* a file or record says something that cannot be */
-    ERR_RANGE,     /* a value outside its limits */
-    ERR_NOT_FOUND, /* a named thing does not exist */
-    ERR_EXISTS,    /* a named thing exists already */
-    ERR_CONFLICT,  /* the state does not allow it (a final invoice, a month that is not over) */
-    ERR_DENIED,    /* a key, role or file mode forbids it */
-    ERR_FULL,      /* a bounded store is full; room comes with time */
-    ERR_IO,        /* a file, socket or device failed */
-    ERR_CORRUPT,   /* stored bytes are not what was written */
-    ERR_NOMEM,     /* memory was refused */
-    ERR_DATABASE,  /* PostgreSQL refused, and will refuse again */
-    ERR_BUSY,      /* PostgreSQL or a peer may take it later (lost connection, deadlock, disk full) */
-    ERR_PROTOCOL,  /* a peer's message breaks the protocol */
+    ERR_USAGE,      /* wrong command line: exit 2 */
+    ERR_INPUT,      /* a file or record says something that cannot be */
+    ERR_RANGE,      /* a value outside its limits */
+    ERR_NOT_FOUND,  /* a named thing does not exist */
+    ERR_EXISTS,     /* a named thing exists already */
+    ERR_CONFLICT,   /* the state does not allow it (a final invoice, a month that is not over) */
+    ERR_DENIED,     /* a key, role or file mode forbids it */
+    ERR_FULL,       /* a bounded store is full; room comes with time */
+    ERR_IO,         /* a file, socket or device failed */
+    ERR_CORRUPT,    /* stored bytes are not what was written */
+    ERR_NOMEM,      /* memory was refused */
+    ERR_DATABASE,   /* PostgreSQL refused, and will refuse again */
+    ERR_BUSY,       /* PostgreSQL or a peer may take it later (lost connection, deadlock, disk full) */
+    ERR_PROTOCOL,   /* a peer's message breaks the protocol */
     ERR_DIFFERENCE, /* verification found a difference: exit 3 */
-    ERR_INTERNAL,  /* our own mistake */
+    ERR_INTERNAL,   /* our own mistake */
     ERR_CODE_COUNT
 } ErrCode;
 

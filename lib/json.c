@@ -62,7 +62,8 @@ json_number_text(Json *value, Text *out)
         return json_text(value, out);
     if (!json_object_is_type(value, json_type_int) && !json_object_is_type(value, json_type_double))
         return false;
-    *out = text_of(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN)); /* a parsed number keeps its digits */
+    *out =
+        text_of(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN)); /* a parsed number keeps its digits */
     return true;
 }
 
@@ -126,8 +127,8 @@ json_canonical(Json *value, Err *err)
 bool
 json_print(Json *value, FILE *out, Err *err)
 {
-    const char *text = json_object_to_json_string_ext(
-        value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
     if (text == NULL)
         return err_set(err, ERR_NOMEM, "no memory for JSON");
     if (fprintf(out, "%s\n", text) < 0 || fflush(out) != 0)

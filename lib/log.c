@@ -41,7 +41,8 @@ log_line(LogLevel level, const char *format, ...)
         return;
     char line[LOG_LINE_BYTES];
     char now[UTC_TEXT_BYTES];
-    int head = snprintf(line, sizeof(line), "%s %s %s ", utc_format(utc_now_us(), now), LEVEL_NAMES[level], log_program);
+    int head =
+        snprintf(line, sizeof(line), "%s %s %s ", utc_format(utc_now_us(), now), LEVEL_NAMES[level], log_program);
     size_t length = head < 0 ? 0 : (size_t) head;
     va_list arguments;
     va_start(arguments, format);

@@ -43,9 +43,9 @@ typedef struct CommandLine {
     const char *summary;   /* one sentence */
     const char *detail;    /* further lines for --help, may be NULL */
     const Option *options;
-    size_t arguments_min;   /* positional arguments */
-    size_t arguments_max;   /* SIZE_MAX: any number */
-    bool stop_at_first;     /* options end at the first positional argument (exec) */
+    size_t arguments_min; /* positional arguments */
+    size_t arguments_max; /* SIZE_MAX: any number */
+    bool stop_at_first;   /* options end at the first positional argument (exec) */
 } CommandLine;
 
 typedef enum OptionsResult { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_WRONG } OptionsResult;
@@ -68,7 +68,8 @@ typedef struct Command {
 
 /** Choose by argv[1] among `commands` (ended by a NULL name) and run it with argv shifted; prints the list for --help,
  *  nothing, or an unknown name (exit 2). `program` is what stands in messages ("millibill invoice"). */
-MUST_CHECK int command_dispatch(const char *program, const char *summary, const Command *commands, int argc, char **argv);
+MUST_CHECK int
+command_dispatch(const char *program, const char *summary, const Command *commands, int argc, char **argv);
 
 extern const char MILLIBILL_VERSION[];
 

@@ -48,7 +48,8 @@ share_path(const char *folder, const char *name, char out[PATH_MAX], Err *err)
         if (access(out, R_OK) == 0)
             return true;
     }
-    err_set(err, ERR_NOT_FOUND, "%s%s%s is not among the files that ship with millibill", folder, name[0] ? "/" : "", name);
+    err_set(err, ERR_NOT_FOUND, "%s%s%s is not among the files that ship with millibill", folder, name[0] ? "/" : "",
+            name);
     return err_hint(err, "looked in %s/../share/millibill and %s/../..", here, here);
 }
 

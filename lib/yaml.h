@@ -16,7 +16,6 @@
 #include "lib/text.h"
 
 typedef struct Yaml Yaml;         /* a parsed file; owns all nodes */
-#define yaml_free yaml_close /* old name, going away */
 typedef struct YamlNode YamlNode; /* borrowed from its Yaml */
 
 enum { YAML_FILE_BYTES_MAX = 4 << 20 };
@@ -28,7 +27,7 @@ MUST_CHECK Yaml *yaml_open(const char *path, Err *err);
 MUST_CHECK Yaml *yaml_parse(Text text, const char *name, Err *err);
 void yaml_close(Yaml **self);
 const YamlNode *yaml_root(const Yaml *self);
-Text yaml_source(const Yaml *self);       /* the bytes as read, borrowed */
+Text yaml_source(const Yaml *self); /* the bytes as read, borrowed */
 
 bool yaml_is_mapping(const YamlNode *node);
 bool yaml_is_sequence(const YamlNode *node);
@@ -54,7 +53,7 @@ MUST_CHECK bool yaml_keys_check(const YamlNode *mapping, const char *field, cons
 MUST_CHECK bool yaml_require_string(const YamlNode *mapping, const char *key, char **out, Err *err);
 MUST_CHECK bool yaml_optional_string(const YamlNode *mapping, const char *key, char **out, Err *err);
 MUST_CHECK bool yaml_optional_bool(const YamlNode *mapping, const char *key, bool *out, Err *err);
-MUST_CHECK bool yaml_optional_i64(const YamlNode *mapping, const char *key, int64_t minimum, int64_t maximum,
-                                  int64_t *out, Err *err);
+MUST_CHECK bool
+yaml_optional_i64(const YamlNode *mapping, const char *key, int64_t minimum, int64_t maximum, int64_t *out, Err *err);
 
 #endif

@@ -264,7 +264,7 @@ price_book_open(const char *path, Err *err)
     if (yaml == NULL)
         return NULL;
     PriceBook *book = book_of(yaml, err);
-    yaml_free(&yaml);
+    yaml_close(&yaml);
     return book;
 }
 
@@ -275,7 +275,7 @@ price_book_parse(Text text, const char *file, Err *err)
     if (yaml == NULL)
         return NULL;
     PriceBook *book = book_of(yaml, err);
-    yaml_free(&yaml);
+    yaml_close(&yaml);
     return book;
 }
 

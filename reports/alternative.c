@@ -302,7 +302,7 @@ alternative_read(Yaml *yaml, Err *err)
         err_set(err, ERR_NOMEM, "no memory for an alternative");
     else if (!read_alternative(yaml_root(yaml), self, err))
         alternative_free(&self);
-    yaml_free(&yaml);
+    yaml_close(&yaml);
     return self;
 }
 

@@ -181,6 +181,8 @@ candidate_segments(const Finder *self, size_t *count, Err *err)
 static bool
 describe_candidates(Finder *self, Err *err)
 {
+    if (self->candidate_count == 0)
+        return true;
     qsort(self->candidates, self->candidate_count, sizeof *self->candidates, candidate_by_place);
     size_t count = 0;
     SegmentKey *keys = candidate_segments(self, &count, err);
@@ -224,7 +226,8 @@ add_exclusions(const Finder *self, const DuplicateCandidate *run, const Duplicat
 static Exclusion *
 decide(Finder *self, size_t *made, Err *err)
 {
-    qsort(self->candidates, self->candidate_count, sizeof *self->candidates, candidate_by_identity);
+    if (self->candidate_count > 0)
+        qsort(self->candidates, self->candidate_count, sizeof *self->candidates, candidate_by_identity);
     Exclusion *exclusions = calloc(self->candidate_count + 1, sizeof *exclusions);
     DuplicateDecision *decisions = calloc(self->candidate_count + 1, sizeof *decisions);
     *made = 0;
@@ -262,6 +265,8 @@ find(Finder *self, DuplicatesReport *report, Err *err)
         !segment_stream(self->db, self->tenant_id, self->start_us, self->end_us, see_segment, self, err))
         return false;
     report->records = (int64_t) self->sight_count;
+    if (self->sight_count == 0)
+        return true;
     qsort(self->sights, self->sight_count, sizeof *self->sights, sight_compare);
     return collect_candidates(self, err) && describe_candidates(self, err);
 }

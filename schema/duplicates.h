@@ -2,9 +2,9 @@
  * duplicates - the same record that came twice, found and excluded
  *
  * Identity is (tenant, request_id, attempt). Among records of the same identity the first received is kept. A later one
- * with the same content is a copy; so is one that differs only in a start within 30 s. When one of the two comes from a
- * Lambda log, a repeated request id is a retry: same duration and a start within 30 s is a copy, anything else another
- * attempt, and both are billed. All else is a conflict: excluded, and kept in quarantine with both digests.
+ * with the same content is a copy. When one of the two comes from a Lambda log, a repeated request id is a retry: same
+ * duration and a start within 30 s is a copy, anything else another attempt, and both are billed. All else is a conflict:
+ * excluded, and kept in quarantine with both digests.
  *
  * Evidence is never rewritten: an exclusion row takes the record out, and its share is taken out of the rollups in the same
  * transaction. 24 bytes of memory for each record of the period, 80 more for each that shares its identity.
@@ -33,7 +33,6 @@ typedef struct DuplicateCandidate {
     uint32_t segment;                        /* in the order of receipt */
     uint32_t ordinal;
     uint8_t content[DUPLICATES_HASH_BYTES]; /* keyed hash of every fact */
-    uint8_t facts[DUPLICATES_HASH_BYTES];   /* of every fact but the start */
     int64_t started_at_us;
     int64_t duration_us;
     bool lambda; /* from a Lambda log: reported_billed_ms is present */

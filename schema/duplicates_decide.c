@@ -26,8 +26,7 @@ put_text(unsigned char *out, size_t at, Text text)
 }
 
 static void
-hash_facts(const UsageRecord *record, int64_t started_at_us, const DuplicateHashKey *key,
-           uint8_t out[DUPLICATES_HASH_BYTES])
+hash_facts(const UsageRecord *record, const DuplicateHashKey *key, uint8_t out[DUPLICATES_HASH_BYTES])
 {
     const int64_t numbers[FACT_NUMBERS] = {record->architecture,
                                            record->package,
@@ -37,7 +36,7 @@ hash_facts(const UsageRecord *record, int64_t started_at_us, const DuplicateHash
                                            record->streamed,
                                            record->memory_mb,
                                            record->ephemeral_mb,
-                                           started_at_us,
+                                           record->started_at_us,
                                            record->duration_us,
                                            record->cpu_us,
                                            record->init_duration_us,
@@ -67,8 +66,7 @@ void
 duplicates_describe(DuplicateCandidate *candidate, const UsageRecord *record, const DuplicateHashKey *key)
 {
     duplicates_identity(record, key, candidate->identity);
-    hash_facts(record, record->started_at_us, key, candidate->content);
-    hash_facts(record, 0, key, candidate->facts);
+    hash_facts(record, key, candidate->content);
     candidate->started_at_us = record->started_at_us;
     candidate->duration_us = record->duration_us;
     candidate->lambda = record->reported_billed_ms != USAGE_ABSENT;
@@ -87,11 +85,8 @@ compare(const DuplicateCandidate *kept, const DuplicateCandidate *later)
 {
     if (memcmp(kept->content, later->content, sizeof kept->content) == 0)
         return DUPLICATE_SAME;
-    bool close = starts_close(kept, later);
     if (kept->lambda || later->lambda)
-        return close && kept->duration_us == later->duration_us ? DUPLICATE_COPY : DUPLICATE_KEPT;
-    if (close && memcmp(kept->facts, later->facts, sizeof kept->facts) == 0)
-        return DUPLICATE_COPY;
+        return starts_close(kept, later) && kept->duration_us == later->duration_us ? DUPLICATE_COPY : DUPLICATE_KEPT;
     return DUPLICATE_CONFLICT;
 }
 

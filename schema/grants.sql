@@ -8,16 +8,14 @@ GRANT SELECT ON migrations, accounts, tenants, agents, agent_tenants, installati
       configs, rollups, exclusions, quarantine, losses, import_periods TO millibill_collector;
 GRANT INSERT ON streams, commits, ledger, segments, exclusions, quarantine, losses, import_periods TO millibill_collector;
 GRANT UPDATE (last_sequence) ON streams TO millibill_collector;
-GRANT UPDATE (replayed_at) ON quarantine TO millibill_collector;
+GRANT UPDATE (replayed_at, repeats) ON quarantine TO millibill_collector;
 GRANT EXECUTE ON FUNCTION partitions_ensure(date), partitions_ahead(), tenants_introduce(text[]), receipt_take(bigint),
       configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) TO millibill_collector;
 
 -- Rater: reads usage, excludes duplicates, writes billing.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
-GRANT INSERT ON commits, exclusions, quarantine, price_books, rating_runs, invoice_numbers, invoices, invoice_lines
-      TO millibill_rater;
-GRANT UPDATE ON invoice_numbers, invoices TO millibill_rater;
-GRANT DELETE ON invoices, invoice_lines, rating_runs TO millibill_rater;
+GRANT INSERT ON commits, exclusions, quarantine, price_books, rating_runs, rating_measures TO millibill_rater;
+GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION receipt_take(bigint),
       configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) TO millibill_rater;
 
@@ -48,6 +46,5 @@ BEGIN
 END $$;
 
 -- Billing, additions: row-level security (0002_billing.sql) lets invoices be written by these functions only.
-GRANT INSERT ON rating_measures TO millibill_rater;
 GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text) TO millibill_rater;
 GRANT SELECT ON rating_measures, invoice_free_tiers TO millibill_reader;

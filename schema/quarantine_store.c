@@ -5,42 +5,44 @@
 enum { ITEM_ARRAYS = 14 };
 
 static const char SQL_INSERT[] =
-    "INSERT INTO quarantine (commit_id, tenant_id, stream_id, sequence, line, tenant_name, import_id, source, reason, "
-    "field,"
-    " message, format, payload, digest, other_digest)"
-    " SELECT $1::bigint, u.tenant_id, u.stream_id, u.sequence, u.line, u.tenant_name, coalesce(u.import_id, "
-    "l.import_id),"
-    " coalesce(u.source, l.source, ''), u.reason, u.field, u.message, u.format, u.payload, u.digest, u.other_digest"
-    " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[], $8::text[], "
-    "$9::text[],"
-    " $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[]) WITH ORDINALITY"
-    " AS u(tenant_id, stream_id, sequence, line, tenant_name, import_id, source, reason, field, message, format, "
-    "payload,"
-    " digest, other_digest, position)"
+    "INSERT INTO quarantine (commit_id, tenant_id, stream_id, sequence, line, tenant_name, import_id, source, reason,"
+    " field, message, format, payload, digest, other_digest)"
+    " SELECT $1::bigint, u.tenant_id, u.stream_id, u.sequence, u.line, u.tenant_name,"
+    " coalesce(u.import_id, l.import_id), coalesce(u.source, l.source, ''), u.reason, u.field, u.message, u.format,"
+    " u.payload, u.digest, u.other_digest"
+    " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[], $8::text[],"
+    " $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[]) WITH ORDINALITY"
+    " AS u(tenant_id, stream_id, sequence, line, tenant_name, import_id, source, reason, field, message, format,"
+    " payload, digest, other_digest, position)"
     " LEFT JOIN ledger l ON (l.stream_id, l.sequence) = (u.stream_id, u.sequence) ORDER BY u.position";
 #define TIME(column) "coalesce(to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
-#define SELECT_ROWS                                                                                                   \
-    "SELECT q.quarantine_id, coalesce(q.tenant_id, 0), q.stream_id, q.sequence, q.line, q.tenant_name,"               \
-    " " TIME(                                                                                                         \
-        "q.received_at") ", q.source, q.reason, q.field, q.message, q.format, coalesce(encode(q.digest, 'hex'), '')," \
-                         " coalesce(encode(q.other_digest, 'hex'), ''), " TIME(                                       \
-                             "q.replayed_at") ", q.payload, q.import_id"                                              \
-                                              " FROM quarantine q WHERE ($1::bigint = 0 OR q.quarantine_id = "        \
-                                              "$1::bigint)"                                                           \
-                                              " AND ($2::text IS NULL OR q.tenant_name = $2) AND ($3::text IS NULL "  \
-                                              "OR q.reason = $3)"                                                     \
-                                              " AND ($4::text IS NULL OR q.format = $4) AND (NOT $5::boolean OR "     \
-                                              "q.replayed_at IS NULL)"                                                \
-                                              " AND (NOT $6::boolean OR (q.format = 'record' AND q.reason NOT IN "    \
-                                              "('conflict', 'forged_tenant')"                                         \
-                                              "      AND EXISTS (SELECT FROM tenants t WHERE t.name = "               \
-                                              "q.tenant_name)))"                                                      \
-                                              " AND q.quarantine_id > $7::bigint ORDER BY q.quarantine_id LIMIT "     \
-                                              "nullif($8::bigint, 0)"
+#define SELECT_ROWS                                                                                                                                  \
+    "SELECT q.quarantine_id, coalesce(q.tenant_id, 0), q.stream_id, q.sequence, q.line, q.tenant_name,"                                              \
+    " " TIME(                                                                                                                                        \
+        "q.received_at") ", q.source, q.reason, q.field, q.message, q.format,"                                                                       \
+                         " coalesce(encode(q.digest, 'hex'), ''), coalesce(encode(q.other_digest, 'hex'), ''), " TIME(                               \
+                             "q.replayed_at") ","                                                                                                    \
+                                              " q.payload, q.import_id FROM quarantine q"                                                            \
+                                              " WHERE ($1::bigint = 0 OR q.quarantine_id = $1::bigint) AND ($2::text IS NULL OR q.tenant_name = $2)" \
+                                              " AND ($3::text IS NULL OR q.reason = $3) AND ($4::text IS NULL OR q.format = $4)"                     \
+                                              " AND (NOT $5::boolean OR (q.replayed_at IS NULL AND q.repeats IS NULL))"                              \
+                                              " AND (NOT $6::boolean OR (q.format = 'record' AND q.reason NOT IN ('conflict', 'forged_tenant')"      \
+                                              "      AND EXISTS (SELECT FROM tenants t WHERE t.name = q.tenant_name)))"                              \
+                                              " AND q.quarantine_id > $7::bigint ORDER BY q.quarantine_id LIMIT nullif($8::bigint, 0)"
 static const char SQL_STREAM[] = SELECT_ROWS;
 static const char SQL_STREAM_LOCKED[] = SELECT_ROWS " FOR UPDATE OF q SKIP LOCKED";
 static const char SQL_MARK[] =
     "UPDATE quarantine SET replayed_at = now() WHERE quarantine_id = ANY ($1::bigint[]) AND replayed_at IS NULL";
+
+/* Another file's line counts as the same when place and bytes are; within one import equal lines are two lines. */
+static const char SQL_REPEATS[] =
+    "UPDATE quarantine q SET repeats = found.first FROM"
+    " (SELECT n.quarantine_id, min(o.quarantine_id) AS first FROM quarantine n JOIN quarantine o"
+    "  ON md5(o.payload) = md5(n.payload) AND o.payload = n.payload AND o.quarantine_id < n.quarantine_id"
+    "  AND o.import_id IS DISTINCT FROM n.import_id AND o.repeats IS NULL"
+    "  AND (o.reason, o.format, o.line, o.tenant_name) = (n.reason, n.format, n.line, n.tenant_name)"
+    "  WHERE n.import_id = $1 AND n.repeats IS NULL GROUP BY n.quarantine_id) found"
+    " WHERE q.quarantine_id = found.quarantine_id";
 
 static bool
 add_or_null(DbArray *array, Text bytes, Err *err)
@@ -150,4 +152,11 @@ quarantine_mark_replayed(Db *db, const int64_t *ids, size_t count, Err *err)
     good = good && db_array_param(&array, &params[0], err) && db_run(db, SQL_MARK, params, 1, &rows, err);
     db_array_free(&array);
     return good && (rows == (int64_t) count || err_set(err, ERR_BUSY, "somebody else replayed some of these rows"));
+}
+
+MUST_CHECK bool
+quarantine_mark_repeats(Db *db, Text import_id, Err *err)
+{
+    const DbParam params[1] = {db_bytes(import_id.data, import_id.length)};
+    return db_run(db, SQL_REPEATS, params, 1, NULL, err);
 }

@@ -76,4 +76,8 @@ quarantine_stream(Db *db, const QuarantineFilter *filter, QuarantineVisit visit,
 
 MUST_CHECK bool quarantine_mark_replayed(Db *db, const int64_t *ids, size_t count, Err *err);
 
+/** Link what an import brought into quarantine to the same line or record that an earlier import had brought: importing a
+ *  file again adds nothing to what is open. May be run again. */
+MUST_CHECK bool quarantine_mark_repeats(Db *db, Text import_id, Err *err);
+
 #endif

@@ -179,10 +179,13 @@ CREATE TABLE quarantine (
     payload bytea NOT NULL,
     digest bytea,
     other_digest bytea,
-    replayed_at timestamptz
+    replayed_at timestamptz,
+    repeats bigint
 );
 COMMENT ON TABLE quarantine IS 'What arrived but cannot be billed, with the reason. format record: payload is a packed UsageBatch of one record and can be replayed; else the line as it came';
-CREATE INDEX quarantine_not_replayed ON quarantine (reason, tenant_name) WHERE replayed_at IS NULL;
+COMMENT ON COLUMN quarantine.repeats IS 'quarantine_id of the same line or record, brought by an earlier import of the same file';
+CREATE INDEX quarantine_waiting ON quarantine (reason, tenant_name) WHERE replayed_at IS NULL AND repeats IS NULL;
+CREATE INDEX quarantine_payload ON quarantine (md5(payload));
 CREATE INDEX quarantine_import ON quarantine (import_id) WHERE import_id IS NOT NULL;
 
 CREATE TABLE losses (

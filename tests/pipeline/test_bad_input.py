@@ -47,6 +47,9 @@ class BadInput(unittest.TestCase):
                                            "WHERE name = 'careful'"), 2)
         listed = self.stack.run("quarantine", "list").stdout
         self.assertIn("missing_field", listed)
+        again = self.stack.json("import", "--format", "ndjson", "--tenant", "careful", path)
+        self.assertEqual((again["accepted"], again["known"], again["quarantined"]), (0, 2, 5))
+        self.assertEqual(self.stack.run("quarantine", "list").stdout, listed)
 
     def test_an_unknown_tenant_waits_in_quarantine_until_it_is_added(self):
         line = json.dumps({**GOOD, "request_id": "w-1", "tenant": "newcomer"}) + "\n"

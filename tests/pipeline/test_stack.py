@@ -1,6 +1,7 @@
 """The embedded stack: up, down, status, and what an unclean end leaves behind."""
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -8,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import MILLIBILL, Stack, environment, wait_until
+from harness import BUILD, MILLIBILL, ROOT, Stack, environment, wait_until
 
 
 def millibill(*arguments, data, status=0):
@@ -204,6 +205,22 @@ class Places(unittest.TestCase):
             result = millibill("up", data=Path(top) / "data", status=1)
             self.assertIn(f"cannot enter '{top}'", result.stderr)
             self.assertIn("chmod o+x", result.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root's stack runs as another user")
+    def test_a_build_below_a_closed_home_works(self):
+        with tempfile.TemporaryDirectory(prefix="mb-") as home, tempfile.TemporaryDirectory(prefix="mb-") as data:
+            os.chmod(data, 0o755)
+            shutil.copytree(BUILD / "bin", Path(home) / "bin")
+            shutil.copytree(ROOT / "schema", Path(home) / "schema")
+            (Path(home) / "bin" / "millibill-agent").chmod(0o700)  # built under umask 077
+            command = [str(Path(home) / "bin" / "millibill"), "up", "--data", data]
+            try:
+                result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120,
+                                        env={**environment(), "MILLIBILL_SHARE_ROOT": home})
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertTrue(json.loads(millibill("status", "--json", data=data).stdout)["running"])
+            finally:
+                millibill("down", data=data)
 
     def test_status_of_a_stack_that_was_never_started_says_so(self):
         with tempfile.TemporaryDirectory(prefix="mb-") as data:

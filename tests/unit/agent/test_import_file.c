@@ -322,7 +322,7 @@ a_log_of_a_month_with_every_variant_loses_no_line(void **state)
     (void) state;
     char path[1024];
     const char *root = getenv("MILLIBILL_SHARE_ROOT");
-    snprintf(path, sizeof path, "%s/tests/data/decode/lambda-variants.log", root == NULL ? "." : root);
+    snprintf(path, sizeof path, "%s/examples/lambda-report.log", root == NULL ? "." : root);
     ImportSettings settings = settings_of_acme();
     Taken taken = {0};
     ImportCounts counts;

@@ -115,7 +115,8 @@ options_fill_their_targets(void **state)
                               .options = options,
                               .arguments_max = SIZE_MAX,
                               .stop_at_first = true};
-    char *argv[] = {"test", "--tenant", "acme", "--memory=128", "-j", "--price-book", "a", "--price-book", "b", "cmd", "--json", "-x", NULL};
+    char *argv[] = {"test", "--tenant", "acme",   "--memory=128", "-j", "--price-book", "a", "--price-book",
+                    "b",    "cmd",      "--json", "-x",           NULL};
     const char *const *rest = NULL;
     assert_int_equal(options_parse(&line, 12, argv, &rest), OPTIONS_RUN);
     assert_true(json);
@@ -135,7 +136,10 @@ wrong_command_lines_exit_with_two(void **state)
     int64_t memory_mb = 0;
     const Option options[] = {{"memory", 0, OPTION_INTEGER, &memory_mb, "MB", "memory"}, {0}};
     const CommandLine line = {.command = "millibill test", .arguments = "", .summary = "A test.", .options = options};
-    char *cases[][4] = {{"test", "--nonsense", NULL}, {"test", "--memory", "12x", NULL}, {"test", "--memory", NULL}, {"test", "extra", NULL}};
+    char *cases[][4] = {{"test", "--nonsense", NULL},
+                        {"test", "--memory", "12x", NULL},
+                        {"test", "--memory", NULL},
+                        {"test", "extra", NULL}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         int argc = 0;
         while (cases[i][argc] != NULL)

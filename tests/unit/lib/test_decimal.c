@@ -67,9 +67,8 @@ static void
 what_is_not_a_number_is_refused(void **state)
 {
     (void) state;
-    static const char *const WRONG[] = {"",     "-",    ".",    ".5",  "5.",     "1.2.3", "1,000", "abc", "0x10",
-                                        " 1",   "1 ",   "--1",  "+1",  "1e",     "1e99",  "1e-31", "NaN", "Infinity",
-                                        "1e+-2"};
+    static const char *const WRONG[] = {"",   "-",   ".",  ".5", "5.",   "1.2.3", "1,000", "abc",      "0x10", " 1",
+                                        "1 ", "--1", "+1", "1e", "1e99", "1e-31", "NaN",   "Infinity", "1e+-2"};
     mpq_t value;
     mpq_init(value);
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
@@ -94,9 +93,15 @@ milliseconds_become_microseconds_from_their_digits(void **state)
         const char *text;
         int64_t expected;
         bool exact;
-    } CASES[] = {{"469.4", 469400, true},     {"0.001", 1, true},           {"0.0005", 1, false},
-                 {"0.0004", 0, false},        {"86400000", 86400000000, true}, {"1e3", 1000000, true},
-                 {"-5", -5000, true},         {"11455.17", 11455170, true}, {"3", 3000, true},
+    } CASES[] = {{"469.4", 469400, true},
+                 {"0.001", 1, true},
+                 {"0.0005", 1, false},
+                 {"0.0004", 0, false},
+                 {"86400000", 86400000000, true},
+                 {"1e3", 1000000, true},
+                 {"-5", -5000, true},
+                 {"11455.17", 11455170, true},
+                 {"3", 3000, true},
                  {"0.1230000", 123, true}};
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         Err err = {0};
@@ -131,8 +136,8 @@ static void
 thousands_are_grouped_for_people(void **state)
 {
     (void) state;
-    static const char *const CASES[][2] = {{"0", "0"},           {"999", "999"},         {"1000", "1,000"},
-                                           {"-1234567.891", "-1,234,567.891"}, {"100000.00", "100,000.00"}};
+    static const char *const CASES[][2] = {
+        {"0", "0"}, {"999", "999"}, {"1000", "1,000"}, {"-1234567.891", "-1,234,567.891"}, {"100000.00", "100,000.00"}};
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         Err err = {0};
         char *grouped = decimal_group_thousands(CASES[i][0], &err);

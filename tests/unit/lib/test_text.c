@@ -24,14 +24,22 @@ only_clean_utf8_passes(void **state)
         size_t length;
         bool clean;
     } CASES[] = {
-        {"plain", 5, true},          {"", 0, true},
-        {"gr\xc3\xbc\xc3\x9f", 6, true}, {"\xe6\x97\xa5", 3, true},
-        {"\xf0\x9f\x98\x80", 4, true},   {"tab\t", 4, false},
-        {"nul\0", 4, false},         {"\x7f", 1, false},
-        {"\xc3", 1, false},          {"\xc0\xaf", 2, false},
-        {"\xe0\x80\xaf", 3, false},  {"\xed\xa0\x80", 3, false},
-        {"\xf4\x90\x80\x80", 4, false}, {"\x80", 1, false},
-        {"\xff", 1, false},          {"\xf0\x9f\x98", 3, false},
+        {"plain", 5, true},
+        {"", 0, true},
+        {"gr\xc3\xbc\xc3\x9f", 6, true},
+        {"\xe6\x97\xa5", 3, true},
+        {"\xf0\x9f\x98\x80", 4, true},
+        {"tab\t", 4, false},
+        {"nul\0", 4, false},
+        {"\x7f", 1, false},
+        {"\xc3", 1, false},
+        {"\xc0\xaf", 2, false},
+        {"\xe0\x80\xaf", 3, false},
+        {"\xed\xa0\x80", 3, false},
+        {"\xf4\x90\x80\x80", 4, false},
+        {"\x80", 1, false},
+        {"\xff", 1, false},
+        {"\xf0\x9f\x98", 3, false},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
         assert_int_equal(text_is_clean_utf8((Text){CASES[i].bytes, CASES[i].length}), CASES[i].clean);
@@ -78,7 +86,8 @@ json_numbers_keep_their_digits(void **state)
 {
     (void) state;
     Err err = {0};
-    Json *value = json_parse(text_of("{\"a\":469.40,\"b\":\"0.1\",\"c\":12345678901234567,\"d\":1e3,\"e\":true}"), &err);
+    Json *value =
+        json_parse(text_of("{\"a\":469.40,\"b\":\"0.1\",\"c\":12345678901234567,\"d\":1e3,\"e\":true}"), &err);
     assert_non_null(value);
     Text digits;
     static const char *const EXPECTED[][2] = {{"a", "469.40"}, {"b", "0.1"}, {"c", "12345678901234567"}, {"d", "1e3"}};

@@ -88,7 +88,8 @@ static void
 a_month_that_is_not_one_is_refused(void **state)
 {
     (void) state;
-    static const char *const WRONG[] = {"", "2026", "2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026/10", "october"};
+    static const char *const WRONG[] = {"",      "2026",       "2026-13", "2026-00", "2026-1",
+                                        "26-10", "2026-10-01", "2026/10", "october"};
     for (size_t i = 0; i < sizeof(WRONG) / sizeof(WRONG[0]); i++) {
         Err err = {0};
         UtcMonth month;

@@ -123,7 +123,8 @@ rejected_lines_and_losses_travel_with_the_records(void **state)
                                     .message = TEXT_LITERAL("is missing"),
                                     .source = TEXT_LITERAL("file.ndjson"),
                                     .line = 17};
-    const UsageLoss loss = {.source = TEXT_LITERAL("ring 1"), .reason = TEXT_LITERAL("ring_full"), .records = 42, .noticed_at_us = 5};
+    const UsageLoss loss = {
+        .source = TEXT_LITERAL("ring 1"), .reason = TEXT_LITERAL("ring_full"), .records = 42, .noticed_at_us = 5};
     assert_true(usage_batch_builder_reject(builder, &rejected, &err));
     assert_true(usage_batch_builder_lose(builder, &loss, &err));
     Buffer packed = {0};

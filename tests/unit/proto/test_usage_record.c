@@ -114,12 +114,12 @@ json_keeps_microseconds_and_escapes(void **state)
     Buffer out = {0};
     Err err = {0};
     assert_true(usage_record_to_json(&record, &out, &err));
-    assert_string_equal(out.data,
-                        "{\"request_id\":\"req-1\",\"tenant\":\"acme\",\"function\":\"a\\\"b\\\\c\",\"region\":\"us-east-1\","
-                        "\"architecture\":\"x86_64\",\"memory_mb\":512,\"ephemeral_mb\":512,"
-                        "\"started_at\":\"2026-10-01T12:00:00.123456Z\",\"duration_ms\":469.400,"
-                        "\"init_duration_ms\":100.990,\"status\":\"ok\",\"mode\":\"on_demand\",\"trigger\":\"other\","
-                        "\"package\":\"managed\"}");
+    assert_string_equal(
+        out.data, "{\"request_id\":\"req-1\",\"tenant\":\"acme\",\"function\":\"a\\\"b\\\\c\",\"region\":\"us-east-1\","
+                  "\"architecture\":\"x86_64\",\"memory_mb\":512,\"ephemeral_mb\":512,"
+                  "\"started_at\":\"2026-10-01T12:00:00.123456Z\",\"duration_ms\":469.400,"
+                  "\"init_duration_ms\":100.990,\"status\":\"ok\",\"mode\":\"on_demand\",\"trigger\":\"other\","
+                  "\"package\":\"managed\"}");
     buffer_free(&out);
 }
 
@@ -133,8 +133,9 @@ only_canonical_uuids_become_sixteen_bytes(void **state)
     assert_int_equal(uuid[15], 0xab);
     char text[37];
     assert_string_equal(uuid_format(uuid, text), "0123abcd-4567-89ab-cdef-0123456789ab");
-    static const char *const OTHERS[] = {"", "0123ABCD-4567-89ab-cdef-0123456789ab", "0123abcd-4567-89ab-cdef-0123456789a",
-                                         "0123abcd04567-89ab-cdef-0123456789ab", "g123abcd-4567-89ab-cdef-0123456789ab"};
+    static const char *const OTHERS[] = {"", "0123ABCD-4567-89ab-cdef-0123456789ab",
+                                         "0123abcd-4567-89ab-cdef-0123456789a", "0123abcd04567-89ab-cdef-0123456789ab",
+                                         "g123abcd-4567-89ab-cdef-0123456789ab"};
     for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++)
         assert_false(usage_id_to_uuid(text_of(OTHERS[i]), uuid));
 }

@@ -72,11 +72,11 @@ other_content_is_a_conflict(void **state)
 }
 
 static void
-a_start_within_30_s_and_all_else_equal_is_a_copy(void **state)
+another_start_alone_is_a_conflict_outside_lambda_logs(void **state)
 {
     (void) state;
-    assert_second(record_of(0, 100, USAGE_ABSENT), record_of(30, 100, USAGE_ABSENT), DUPLICATE_COPY);
-    assert_second(record_of(30, 100, USAGE_ABSENT), record_of(0, 100, USAGE_ABSENT), DUPLICATE_COPY);
+    assert_second(record_of(0, 100, USAGE_ABSENT), record_of(30, 100, USAGE_ABSENT), DUPLICATE_CONFLICT);
+    assert_second(record_of(30, 100, USAGE_ABSENT), record_of(0, 100, USAGE_ABSENT), DUPLICATE_CONFLICT);
 }
 
 static void
@@ -168,7 +168,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_record_again_is_a_copy),
         cmocka_unit_test(other_content_is_a_conflict),
-        cmocka_unit_test(a_start_within_30_s_and_all_else_equal_is_a_copy),
+        cmocka_unit_test(another_start_alone_is_a_conflict_outside_lambda_logs),
         cmocka_unit_test(a_lambda_retry_is_neither_copy_nor_conflict),
         cmocka_unit_test(one_lambda_log_and_one_emitter_say_the_same_invocation),
         cmocka_unit_test(a_log_with_retries_imported_twice_is_billed_once),

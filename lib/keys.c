@@ -1,9 +1,11 @@
-#include "agent/keys.h"
+#include "lib/keys.h"
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include "lib/text.h"
@@ -85,4 +87,32 @@ keys_read_public(const char *path, char public_key[KEY_TEXT_BYTES], Err *err)
                 find_key(path, buffer_text(&content), "public", public_key, err);
     buffer_free(&content);
     return done;
+}
+
+static bool
+make_pair(const char *path, char public_key[KEY_TEXT_BYTES], Err *err)
+{
+    char secret_key[KEY_TEXT_BYTES];
+    char text[2 * KEY_TEXT_BYTES + 32];
+    if (zmq_curve_keypair(public_key, secret_key) != 0)
+        return err_set(err, ERR_INTERNAL, "libzmq cannot make keys: %s", zmq_strerror(zmq_errno()));
+    int length = snprintf(text, sizeof(text), "public %s\nsecret %s\n", public_key, secret_key);
+    bool done = file_write(path, text, (size_t) length, 0600, err);
+    sodium_memzero(secret_key, sizeof(secret_key));
+    sodium_memzero(text, sizeof(text));
+    return done;
+}
+
+bool
+keys_ensure(const char *path, const char *public_path, char public_key[KEY_TEXT_BYTES], Err *err)
+{
+    char secret_key[KEY_TEXT_BYTES];
+    bool done =
+        access(path, F_OK) == 0 ? keys_read_pair(path, public_key, secret_key, err) : make_pair(path, public_key, err);
+    sodium_memzero(secret_key, sizeof(secret_key));
+    if (!done || public_path == NULL)
+        return done;
+    char text[KEY_TEXT_BYTES + 16];
+    int length = snprintf(text, sizeof(text), "public %s\n", public_key);
+    return file_write(public_path, text, (size_t) length, 0644, err);
 }
