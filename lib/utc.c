@@ -136,7 +136,7 @@ parse_parts(Text text, int64_t *time_us)
         return false;
     if (day > utc_month_days((UtcMonth){year, month}))
         return false;
-    int64_t seconds = days_of_date(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    int64_t seconds = days_of_date(year, month, day) * 86400 + (int64_t) hour * 3600 + (int64_t) minute * 60 + second;
     *time_us = seconds * UTC_SECOND_US + fraction_us - offset_us;
     return *time_us >= 0;
 }

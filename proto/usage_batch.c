@@ -77,7 +77,8 @@ check_dictionaries(const UsageBatch *self, Err *err)
     }
     for (size_t i = 0; i < self->count; i++) {
         if (m->config[i] >= m->n_configs)
-            return err_set(err, ERR_PROTOCOL, "batch: record %zu names configuration %u of %zu", i, m->config[i], m->n_configs);
+            return err_set(err, ERR_PROTOCOL, "batch: record %zu names configuration %u of %zu", i, m->config[i],
+                           m->n_configs);
     }
     return true;
 }
@@ -141,10 +142,12 @@ check_rejected(const UsageBatch *self, Err *err)
 {
     for (size_t i = 0; i < self->message->n_rejected; i++) {
         const Millibill__Rejected *entry = self->message->rejected[i];
-        const char *const texts[] = {entry->format, entry->reason, entry->field, entry->message, entry->source, entry->tenant};
+        const char *const texts[] = {entry->format,  entry->reason, entry->field,
+                                     entry->message, entry->source, entry->tenant};
         for (size_t j = 0; j < sizeof(texts) / sizeof(texts[0]); j++) {
             if (strlen(texts[j]) > 4096 || !text_is_clean_utf8(text_of(texts[j])))
-                return err_set(err, ERR_PROTOCOL, "batch: rejected line %zu holds text that is too long or not UTF-8", i);
+                return err_set(err, ERR_PROTOCOL, "batch: rejected line %zu holds text that is too long or not UTF-8",
+                               i);
         }
         if (entry->raw.len > USAGE_REJECTED_RAW_BYTES_MAX || entry->line > INT64_MAX)
             return err_set(err, ERR_PROTOCOL, "batch: rejected line %zu is out of range", i);
@@ -168,8 +171,9 @@ decode(UsageBatch *self, const void *bytes, size_t length, Err *err)
     ProtobufCAllocator allocator = {allocate, release, self->arena};
     self->message = millibill__usage_batch__unpack(&allocator, length, bytes);
     if (self->message == NULL)
-        return err_set(err, ERR_PROTOCOL, "batch: %zu bytes that are not a usage batch (or need over %d bytes of memory)",
-                       length, USAGE_UNPACK_BYTES_MAX);
+        return err_set(err, ERR_PROTOCOL,
+                       "batch: %zu bytes that are not a usage batch (or need over %d bytes of memory)", length,
+                       USAGE_UNPACK_BYTES_MAX);
     self->count = self->message->n_config;
     if (!check_counts(self, err) || !check_dictionaries(self, err))
         return false;

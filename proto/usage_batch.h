@@ -17,9 +17,9 @@
 #include "proto/usage_record.h"
 
 enum {
-    USAGE_BATCH_RECORDS_MAX = 65536,  /* records and rejected lines together */
-    USAGE_BATCH_BYTES_MAX = 1 << 20,  /* packed */
-    USAGE_BATCH_RECORDS = 8192,       /* what sources aim at */
+    USAGE_BATCH_RECORDS_MAX = 65536, /* records and rejected lines together */
+    USAGE_BATCH_BYTES_MAX = 1 << 20, /* packed */
+    USAGE_BATCH_RECORDS = 8192,      /* what sources aim at */
     USAGE_REJECTED_RAW_BYTES_MAX = 16384,
     USAGE_UNPACK_BYTES_MAX = 64 << 20
 };
@@ -56,8 +56,8 @@ MUST_CHECK bool usage_batch_builder_add(UsageBatchBuilder *self, const UsageReco
 MUST_CHECK bool usage_batch_builder_reject(UsageBatchBuilder *self, const UsageRejected *rejected, Err *err);
 MUST_CHECK bool usage_batch_builder_lose(UsageBatchBuilder *self, const UsageLoss *loss, Err *err);
 
-size_t usage_batch_builder_records(const UsageBatchBuilder *self);  /* records only */
-size_t usage_batch_builder_entries(const UsageBatchBuilder *self);  /* records + rejected + losses */
+size_t usage_batch_builder_records(const UsageBatchBuilder *self); /* records only */
+size_t usage_batch_builder_entries(const UsageBatchBuilder *self); /* records + rejected + losses */
 
 /** Serialise into `out` (replaced) and empty the builder. ERR_NOMEM leaves the builder as it was. */
 MUST_CHECK bool usage_batch_builder_pack(UsageBatchBuilder *self, Buffer *out, Err *err);

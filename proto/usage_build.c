@@ -69,10 +69,26 @@ usage_batch_builder_free(UsageBatchBuilder **self)
     UsageBatchBuilder *it = *self;
     if (it == NULL)
         return;
-    void *owned[] = {it->tenants,  it->regions,    it->configs, it->tenant_index.slots, it->region_index.slots,
-                     it->config_index.slots, it->config, it->started_delta, it->duration, it->id_kind, it->attempt,
-                     it->status,   it->init,       it->memory_used, it->cpu, it->response, it->reported,
-                     it->text_ids, it->rejected,   it->losses};
+    void *owned[] = {it->tenants,
+                     it->regions,
+                     it->configs,
+                     it->tenant_index.slots,
+                     it->region_index.slots,
+                     it->config_index.slots,
+                     it->config,
+                     it->started_delta,
+                     it->duration,
+                     it->id_kind,
+                     it->attempt,
+                     it->status,
+                     it->init,
+                     it->memory_used,
+                     it->cpu,
+                     it->response,
+                     it->reported,
+                     it->text_ids,
+                     it->rejected,
+                     it->losses};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);
     buffer_free(&it->uuids);
@@ -177,12 +193,19 @@ intern_name(UsageBatchBuilder *self, Dictionary *dictionary, char ***names, size
 static uint64_t
 hash_config(const Millibill__FunctionConfig *config)
 {
-    const uint64_t numbers[] = {config->tenant, config->region, config->memory_mb, config->ephemeral_mb,
-                                (uint64_t) config->architecture, (uint64_t) config->mode,
-                                (uint64_t) config->trigger * 8 + (uint64_t) config->package * 2 + (config->streamed ? 1 : 0)};
+    const uint64_t numbers[] = {config->tenant,
+                                config->region,
+                                config->memory_mb,
+                                config->ephemeral_mb,
+                                (uint64_t) config->architecture,
+                                (uint64_t) config->mode,
+                                (uint64_t) config->trigger * 8 + (uint64_t) config->package * 2 +
+                                    (config->streamed ? 1 : 0)};
     uint64_t hash = hash_text(text_of(config->function));
     hash = hash_bytes(hash, config->version, strlen(config->version));
-    return hash_bytes(hash, numbers, sizeof(numbers));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        hash = (hash ^ numbers[i]) * UINT64_C(1099511628211);
+    return hash ^ hash >> 32;
 }
 
 static uint64_t
@@ -225,7 +248,7 @@ static bool
 intern_config(UsageBatchBuilder *self, const UsageRecord *record, uint32_t *index, Err *err)
 {
     char function[USAGE_NAME_BYTES_MAX + 1];
-    char version[USAGE_NAME_BYTES_MAX + 1];
+    char version[USAGE_NAME_BYTES_MAX + 1] = "";
     assert(record->function.length <= USAGE_NAME_BYTES_MAX && record->version.length <= USAGE_NAME_BYTES_MAX);
     memcpy(function, record->function.data, record->function.length);
     function[record->function.length] = '\0';
@@ -322,10 +345,11 @@ static size_t
 record_bytes(const UsageBatchBuilder *self, const UsageRecord *record)
 {
     return 3 + varint_bytes(zigzag(record->started_at_us - self->last_started_us)) +
-           varint_bytes((uint64_t) record->duration_us) + (record->request_id.length == 36 ? 40 : record->request_id.length + 4) +
-           varint_bytes(record->attempt) + 1 + varint_bytes(plus_one(record->init_duration_us)) +
-           varint_bytes(plus_one(record->max_memory_used_mb)) + varint_bytes(plus_one(record->cpu_us)) +
-           varint_bytes(plus_one(record->response_bytes)) + varint_bytes(plus_one(record->reported_billed_ms));
+           varint_bytes((uint64_t) record->duration_us) +
+           (record->request_id.length == 36 ? 40 : record->request_id.length + 4) + varint_bytes(record->attempt) + 1 +
+           varint_bytes(plus_one(record->init_duration_us)) + varint_bytes(plus_one(record->max_memory_used_mb)) +
+           varint_bytes(plus_one(record->cpu_us)) + varint_bytes(plus_one(record->response_bytes)) +
+           varint_bytes(plus_one(record->reported_billed_ms));
 }
 
 static bool

@@ -125,7 +125,8 @@ usage_record_check(const UsageRecord *record, bool tenant_required, bool id_requ
     return check_required(record->memory_mb, 1, USAGE_MEMORY_MB_MAX, "memory_mb", fault) &&
            check_required(record->started_at_us, EARLIEST_US, LATEST_US, "started_at", fault) &&
            check_duration(record->duration_us, "duration", fault) &&
-           (record->init_duration_us == USAGE_ABSENT || check_duration(record->init_duration_us, "init_duration", fault)) &&
+           (record->init_duration_us == USAGE_ABSENT ||
+            check_duration(record->init_duration_us, "init_duration", fault)) &&
            check_quantity(record->ephemeral_mb, 0, USAGE_MEMORY_MB_MAX, "ephemeral_mb", fault) &&
            check_quantity(record->attempt, 1, 1000000, "attempt", fault) &&
            check_optional(record->max_memory_used_mb, USAGE_MEMORY_MB_MAX, "max_memory_used_mb", fault) &&
@@ -347,7 +348,8 @@ member_ms(Buffer *out, const char *key, int64_t value_us, Err *err)
         return true;
     if (value_us % 1000 == 0)
         return buffer_printf(out, err, ",\"%s\":%lld", key, (long long) (value_us / 1000));
-    return buffer_printf(out, err, ",\"%s\":%lld.%03lld", key, (long long) (value_us / 1000), (long long) (value_us % 1000));
+    return buffer_printf(out, err, ",\"%s\":%lld.%03lld", key, (long long) (value_us / 1000),
+                         (long long) (value_us % 1000));
 }
 
 static bool

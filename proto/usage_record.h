@@ -15,12 +15,12 @@
 #include "lib/text.h"
 
 enum {
-    USAGE_NAME_BYTES_MAX = 255,   /* tenant, function, version */
+    USAGE_NAME_BYTES_MAX = 255, /* tenant, function, version */
     USAGE_REGION_BYTES_MAX = 64,
-    USAGE_ID_BYTES_MAX = 128,     /* request_id */
+    USAGE_ID_BYTES_MAX = 128, /* request_id */
     USAGE_MEMORY_MB_MAX = 16777216,
     USAGE_EPHEMERAL_MB_DEFAULT = 512,
-    USAGE_ABSENT = -1             /* an optional quantity that the source did not give */
+    USAGE_ABSENT = -1 /* an optional quantity that the source did not give */
 };
 #define USAGE_DURATION_US_MAX INT64_C(86400000000) /* 24 hours */
 
@@ -53,11 +53,11 @@ typedef enum UsageReason {
 } UsageReason;
 
 typedef struct UsageRecord {
-    Text tenant;     /* 1..255 bytes */
-    Text function;   /* 1..255 bytes */
-    Text version;    /* 0..255 bytes */
-    Text region;     /* 0..64 bytes */
-    Text request_id; /* 1..128 bytes */
+    Text tenant;      /* 1..255 bytes */
+    Text function;    /* 1..255 bytes */
+    Text version;     /* 0..255 bytes */
+    Text region;      /* 0..64 bytes */
+    Text request_id;  /* 1..128 bytes */
     uint32_t attempt; /* 1.. */
     UsageArchitecture architecture;
     UsagePackage package;
@@ -89,18 +89,19 @@ UsageRecord usage_record_empty(void);
 
 /** Is every field present and within its limits? False with the first fault. `request_id` may be empty only if
  *  `id_required` is false, `tenant` only if `tenant_required` is false. */
-MUST_CHECK bool usage_record_check(const UsageRecord *record, bool tenant_required, bool id_required, UsageFault *fault);
+MUST_CHECK bool
+usage_record_check(const UsageRecord *record, bool tenant_required, bool id_required, UsageFault *fault);
 
 /** Set a fault; returns false. */
-bool usage_fault_set(UsageFault *fault, UsageReason reason, const char *field, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+bool
+usage_fault_set(UsageFault *fault, UsageReason reason, const char *field, const char *format, ...) PRINTF_LIKE(4, 5);
 
 const char *usage_reason_name(UsageReason reason);
 const char *usage_architecture_name(UsageArchitecture value); /* "x86_64", "arm64" */
 const char *usage_package_name(UsagePackage value);           /* "managed", "custom", "image" */
 const char *usage_mode_name(UsageMode value);                 /* "on_demand", "provisioned" */
 const char *usage_trigger_name(UsageTrigger value);
-const char *usage_status_name(UsageStatus value);             /* "ok", "error", "timeout" */
+const char *usage_status_name(UsageStatus value); /* "ok", "error", "timeout" */
 MUST_CHECK bool usage_architecture_parse(Text text, UsageArchitecture *out);
 MUST_CHECK bool usage_package_parse(Text text, UsagePackage *out);
 MUST_CHECK bool usage_mode_parse(Text text, UsageMode *out);
