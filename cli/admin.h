@@ -1,0 +1,14 @@
+/**
+ * admin - what the administration commands share
+ */
+#ifndef CLI_ADMIN_H
+#define CLI_ADMIN_H
+
+#include "lib/config.h"
+#include "lib/err.h"
+#include "schema/db.h"
+
+/** Find the stack and connect to its database in a role. Caller frees. NULL: a hint says how to start it. */
+MUST_CHECK Db *admin_connect(const char *data_option, const char *role, Config *config, Err *err);
+
+#endif

@@ -1,0 +1,188 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/admin.h"
+#include "cli/commands.h"
+#include "lib/json.h"
+#include "lib/keys.h"
+#include "lib/options.h"
+#include "lib/text.h"
+#include "schema/agent_store.h"
+
+typedef struct NewAgent {
+    const char *name;
+    const char *key_path; /* NULL: DATA/keys/NAME.key */
+    OptionList tenants;
+    bool all_tenants;
+} NewAgent;
+
+/* A name is part of a file's name here. */
+static bool
+name_check(const char *name, Err *err)
+{
+    if (name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL && strlen(name) < 128)
+        return true;
+    return err_set(err, ERR_USAGE, "agent '%s': expected a name without '/' that does not begin with '.'", name);
+}
+
+static bool
+agent_make(Db *db, const Config *config, const NewAgent *agent, char path[PATH_MAX], Err *err)
+{
+    char public_key[KEY_TEXT_BYTES];
+    int length = agent->key_path == NULL ? snprintf(path, PATH_MAX, "%s/keys/%s.key", config->data, agent->name)
+                                         : snprintf(path, PATH_MAX, "%s", agent->key_path);
+    if (length >= PATH_MAX)
+        return err_set(err, ERR_RANGE, "the key file's path is too long");
+    bool done = keys_ensure(path, NULL, public_key, err) && db_begin(db, false, err) &&
+                agent_add(db, agent->name, public_key, agent->all_tenants, err);
+    for (size_t i = 0; done && i < agent->tenants.count; i++)
+        done = agent_allow_tenant(db, agent->name, agent->tenants.items[i], err);
+    done = done && db_commit(db, err);
+    db_rollback(db);
+    return done;
+}
+
+static bool
+agent_add_show(const char *data, const NewAgent *agent, Err *err)
+{
+    Config config;
+    char path[PATH_MAX];
+    if (!name_check(agent->name, err))
+        return false;
+    if (agent->tenants.count == 0 && !agent->all_tenants)
+        return err_set(err, ERR_USAGE, "say for whom it may speak: --tenant T (repeated) or --all-tenants");
+    Db *db = admin_connect(data, "millibill_owner", &config, err);
+    bool done = db != NULL && agent_make(db, &config, agent, path, err);
+    db_free(&db);
+    if (done)
+        printf("Agent %s added.\n  agent_key             %s   (secret: copy it to the agent's host, mode 0600)\n"
+               "  collector_public_key  %s\n",
+               agent->name, path, config.collector_public_key);
+    return done;
+}
+
+static int
+agent_add_run(int argc, char **argv)
+{
+    const char *data = NULL;
+    const char *const *names = NULL;
+    NewAgent agent = {0};
+    const Option options[] = {
+        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {"tenant", 0, OPTION_LIST, &agent.tenants, "T", "it may speak for this tenant (repeated)"},
+        {"all-tenants", 0, OPTION_FLAG, &agent.all_tenants, NULL, "it may speak for every tenant"},
+        {"key", 0, OPTION_TEXT, &agent.key_path, "FILE", "key pair; made when absent (default: DIR/keys/NAME.key)"},
+        {0},
+    };
+    const CommandLine line = {
+        .command = "millibill agent add",
+        .arguments = "NAME",
+        .summary = "Register an agent's key with the collector.",
+        .options = options,
+        .arguments_min = 1,
+        .arguments_max = 1,
+    };
+    OptionsResult result = options_parse(&line, argc, argv, &names);
+    if (result != OPTIONS_RUN)
+        return options_exit_status(result);
+    Err err = {0};
+    agent.name = names[0];
+    return agent_add_show(data, &agent, &err) ? 0 : err_report(&err, "millibill agent add");
+}
+
+static int
+agent_revoke_run(int argc, char **argv)
+{
+    const char *data = NULL;
+    const char *const *names = NULL;
+    const Option options[] = {
+        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {0},
+    };
+    const CommandLine line = {
+        .command = "millibill agent revoke",
+        .arguments = "NAME",
+        .summary = "Refuse an agent's key from now on, on open connections too.",
+        .options = options,
+        .arguments_min = 1,
+        .arguments_max = 1,
+    };
+    OptionsResult result = options_parse(&line, argc, argv, &names);
+    if (result != OPTIONS_RUN)
+        return options_exit_status(result);
+    Config config;
+    Err err = {0};
+    Db *db = admin_connect(data, "millibill_owner", &config, &err);
+    bool done = db != NULL && agent_revoke(db, names[0], &err);
+    db_free(&db);
+    if (!done)
+        return err_report(&err, "millibill agent revoke");
+    printf("Agent %s is revoked.\n", names[0]);
+    return 0;
+}
+
+static bool
+agent_collect(void *context, const AgentRow *row, Err *err)
+{
+    Json *json = json_object_new_object();
+    return json_add_text(json, "agent", row->name, err) && json_add_text(json, "public_key", row->public_key, err) &&
+           json_add_bool(json, "all_tenants", row->all_tenants, err) &&
+           json_add_bool(json, "revoked", row->revoked, err) && json_append(context, json, err);
+}
+
+static void
+agents_print(Json *agents)
+{
+    printf("%-24s %-42s %s\n", "AGENT", "PUBLIC KEY", "SPEAKS FOR");
+    for (size_t i = 0; i < json_object_array_length(agents); i++) {
+        Json *row = json_object_array_get_idx(agents, i);
+        bool revoked = json_object_get_boolean(json_member(row, "revoked"));
+        bool all = json_object_get_boolean(json_member(row, "all_tenants"));
+        printf("%-24s %-42s %s\n", json_object_get_string(json_member(row, "agent")),
+               json_object_get_string(json_member(row, "public_key")),
+               revoked ? "nobody (revoked)"
+               : all   ? "every tenant"
+                       : "its tenants");
+    }
+}
+
+static int
+agent_list_run(int argc, char **argv)
+{
+    const char *data = NULL;
+    bool json = false;
+    const Option options[] = {
+        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
+        {0},
+    };
+    const CommandLine line = {
+        .command = "millibill agent list", .arguments = "", .summary = "Every agent's key.", .options = options};
+    OptionsResult result = options_parse(&line, argc, argv, NULL);
+    if (result != OPTIONS_RUN)
+        return options_exit_status(result);
+    Config config;
+    Err err = {0};
+    Db *db = admin_connect(data, "millibill_owner", &config, &err);
+    Json *rows = json_object_new_array();
+    bool done = db != NULL && agent_list(db, agent_collect, rows, &err);
+    db_free(&db);
+    if (done && json)
+        done = json_print(rows, stdout, &err);
+    else if (done)
+        agents_print(rows);
+    json_object_put(rows);
+    return done ? 0 : err_report(&err, "millibill agent list");
+}
+
+int
+command_agent(int argc, char **argv)
+{
+    static const Command COMMANDS[] = {
+        {"add", "register an agent's key", agent_add_run},
+        {"list", "every agent's key", agent_list_run},
+        {"revoke", "refuse an agent's key", agent_revoke_run},
+        {0},
+    };
+    return command_dispatch("millibill agent", "Agents that may speak to the collector.", COMMANDS, argc, argv);
+}

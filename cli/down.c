@@ -1,0 +1,74 @@
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/cluster.h"
+#include "cli/commands.h"
+#include "cli/process.h"
+#include "cli/supervisor.h"
+#include "lib/options.h"
+
+enum { PART_PATIENCE_MS = 20000 };
+
+/* A part whose supervisor was killed: agent and collector first, the database by cluster_clear. */
+static bool
+part_stop_alone(const Config *config, StackPart part, bool *found, Err *err)
+{
+    Process process;
+    char path[PATH_MAX];
+    if (part_find(config, part, &process)) {
+        *found = true;
+        int stop = part == PART_POSTGRES ? SIGINT : SIGTERM;
+        int last = part == PART_POSTGRES ? SIGQUIT : SIGKILL;
+        if (!process_stop(&process, stop, last, PART_PATIENCE_MS, err))
+            return err_prefix(err, "%s: ", part_name(part));
+    }
+    if (part_pid_file(config, part, path, NULL))
+        (void) unlink(path);
+    return true;
+}
+
+bool
+stack_stop(const Config *config, bool *was_running, Err *err)
+{
+    Process supervisor;
+    bool found = part_find(config, PART_COUNT, &supervisor);
+    if (found && !process_stop(&supervisor, SIGTERM, SIGTERM, SUPERVISOR_STOP_PATIENCE_MS, err))
+        return false;
+    bool done = part_stop_alone(config, PART_AGENT, &found, err) &&
+                part_stop_alone(config, PART_COLLECTOR, &found, err) &&
+                part_stop_alone(config, PART_POSTGRES, &found, err) && cluster_clear(config, err);
+    char path[PATH_MAX];
+    if (done && part_pid_file(config, PART_COUNT, path, NULL))
+        (void) unlink(path);
+    if (was_running != NULL)
+        *was_running = found;
+    return done;
+}
+
+int
+command_down(int argc, char **argv)
+{
+    const char *data = NULL;
+    const Option options[] = {
+        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {0},
+    };
+    const CommandLine line = {
+        .command = "millibill down",
+        .arguments = "",
+        .summary = "Stop the stack on this machine: agent, collector, PostgreSQL.",
+        .detail = "What the agent has accepted stays in its spool and is sent after the next start.",
+        .options = options,
+    };
+    OptionsResult result = options_parse(&line, argc, argv, NULL);
+    if (result != OPTIONS_RUN)
+        return options_exit_status(result);
+    Config config;
+    Err err = {0};
+    bool was_running = false;
+    if (!config_load(data, &config, &err) || !stack_stop(&config, &was_running, &err))
+        return err_report(&err, "millibill down");
+    printf("%s (%s)\n", was_running ? "The stack is stopped." : "The stack is not running.", config.data);
+    return 0;
+}

@@ -1,0 +1,360 @@
+#include "cli/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cluster.h"
+#include "cli/launch.h"
+#include "cli/share_copy.h"
+#include "lib/log.h"
+#include "lib/share.h"
+#include "lib/utc.h"
+
+enum {
+    PAUSE_FIRST_MS = 200,
+    PAUSE_MAX_MS = 10000,
+    HEALTHY_MS = 30000,   /* a program that ran this long starts again without a long pause */
+    STARTS_BEFORE_GO = 6, /* of PostgreSQL, while `up` waits */
+    PATIENCE_MS = 20000,  /* for a program to stop before it is killed */
+    PATIENCE_DATABASE_MS = 90000
+};
+
+typedef struct Part {
+    Program program;
+    const char *const *argv;
+    int stop_signal;
+    int last_signal;
+    int64_t patience_ms;
+    pid_t pid;             /* 0: not running */
+    int64_t started_us;    /* monotonic */
+    int64_t next_start_us; /* monotonic; 0: not planned */
+    int64_t pause_ms;
+    int64_t starts;
+} Part;
+
+typedef struct Supervisor {
+    const Config *config;
+    ServiceUser user; /* already the one we are */
+    Part parts[PART_COUNT];
+    ClusterCommand cluster;
+    const char *daemon_argv[PART_COUNT][5];
+    int signal_fd;
+    int go_fd; /* -1 once `up` has spoken */
+    bool stopping;
+    int exit_status;
+} Supervisor;
+
+static const char *const NAMES[PART_COUNT + 1] = {"postgres", "collector", "agent", "supervisor"};
+
+const char *
+part_name(StackPart part)
+{
+    return NAMES[part];
+}
+
+static bool
+part_path(const Config *config, const char *folder, StackPart part, const char *suffix, char out[PATH_MAX], Err *err)
+{
+    if (snprintf(out, PATH_MAX, "%s/%s/%s%s", config->data, folder, NAMES[part], suffix) >= PATH_MAX)
+        return err_set(err, ERR_RANGE, "path '%s/%s/%s%s' is too long", config->data, folder, NAMES[part], suffix);
+    return true;
+}
+
+bool
+part_pid_file(const Config *config, StackPart part, char out[PATH_MAX], Err *err)
+{
+    return part_path(config, "pids", part, ".pid", out, err);
+}
+
+bool
+part_log(const Config *config, StackPart part, char out[PATH_MAX], Err *err)
+{
+    return part_path(config, "log", part, ".log", out, err);
+}
+
+bool
+part_find(const Config *config, StackPart part, Process *out)
+{
+    char path[PATH_MAX];
+    return part_pid_file(config, part, path, NULL) && process_load(path, out) && process_is_alive(out);
+}
+
+static void
+part_pid_save(const Supervisor *self, StackPart part, pid_t pid)
+{
+    char path[PATH_MAX];
+    Process process;
+    Err err = {0};
+    if (!process_identify(pid, &process))
+        return; /* gone already: the wait will tell */
+    process.restarts = part == PART_COUNT ? 0 : self->parts[part].starts - 1;
+    if (!part_pid_file(self->config, part, path, &err) || !process_save(&process, path, &err))
+        log_err(LOG_LEVEL_WARN, "pid_file", &err);
+}
+
+static void
+part_pid_forget(const Supervisor *self, StackPart part)
+{
+    char path[PATH_MAX];
+    if (part_pid_file(self->config, part, path, NULL))
+        (void) unlink(path);
+}
+
+static void
+part_plan(Part *part)
+{
+    bool healthy = utc_monotonic_us() - part->started_us > (int64_t) HEALTHY_MS * 1000;
+    part->pause_ms = part->pause_ms == 0 || healthy ? PAUSE_FIRST_MS : part->pause_ms * 2;
+    if (part->pause_ms > PAUSE_MAX_MS)
+        part->pause_ms = PAUSE_MAX_MS;
+    part->next_start_us = utc_monotonic_us() + part->pause_ms * 1000;
+}
+
+static void
+part_start(Supervisor *self, StackPart name)
+{
+    Part *part = &self->parts[name];
+    char log[PATH_MAX];
+    Err err = {0};
+    part->next_start_us = 0;
+    part->started_us = utc_monotonic_us();
+    part->starts++;
+    pid_t pid = -1;
+    if (part_log(self->config, name, log, &err))
+        pid = launch(&part->program, part->argv, &self->user, log, part->stop_signal, &err);
+    if (pid < 0) {
+        log_err(LOG_LEVEL_ERROR, "start_failed", &err);
+        part_plan(part);
+        return;
+    }
+    part->pid = pid;
+    part_pid_save(self, name, pid);
+    log_info("event=started part=%s pid=%d starts=%" PRId64, NAMES[name], (int) pid, part->starts);
+}
+
+static void
+part_ended(Supervisor *self, StackPart name, int status)
+{
+    Part *part = &self->parts[name];
+    part->pid = 0;
+    part_pid_forget(self, name);
+    if (self->stopping) {
+        log_info("event=stopped part=%s status=%d", NAMES[name], status);
+        return;
+    }
+    part_plan(part);
+    log_warn("event=ended part=%s %s=%d restart_in_ms=%" PRId64, NAMES[name],
+             WIFSIGNALED(status) ? "signal" : "exit_status",
+             WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), part->pause_ms);
+    if (name == PART_POSTGRES && self->go_fd >= 0 && part->starts >= STARTS_BEFORE_GO) {
+        log_error("event=gave_up part=postgres starts=%" PRId64, part->starts);
+        self->stopping = true;
+        self->exit_status = 1;
+    }
+}
+
+static void
+children_reap(Supervisor *self)
+{
+    int status = 0;
+    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG))
+        for (StackPart part = 0; part < PART_COUNT; part++)
+            if (self->parts[part].pid == pid)
+                part_ended(self, part, status);
+}
+
+/* Milliseconds until the next planned start, -1 when there is none; starts what is due. */
+static int
+due_start(Supervisor *self)
+{
+    int64_t next_us = 0;
+    for (StackPart part = 0; part < PART_COUNT; part++) {
+        int64_t at_us = self->parts[part].next_start_us;
+        if (at_us != 0 && at_us <= utc_monotonic_us()) {
+            part_start(self, part);
+            at_us = self->parts[part].next_start_us;
+        }
+        if (at_us != 0 && (next_us == 0 || at_us < next_us))
+            next_us = at_us;
+    }
+    if (next_us == 0)
+        return -1;
+    int64_t wait_ms = (next_us - utc_monotonic_us()) / 1000 + 1;
+    return wait_ms > 0 ? (int) wait_ms : 1;
+}
+
+static void
+signals_read(Supervisor *self)
+{
+    struct signalfd_siginfo info;
+    while (read(self->signal_fd, &info, sizeof(info)) == (ssize_t) sizeof(info)) {
+        if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+            self->stopping = true;
+    }
+    children_reap(self);
+}
+
+/* `up` says go; if it ends without a word, the start has failed and nothing may stay behind. */
+static void
+go_read(Supervisor *self)
+{
+    char word = 0;
+    ssize_t length = read(self->go_fd, &word, 1);
+    if (length < 0 && errno == EINTR)
+        return;
+    close(self->go_fd);
+    self->go_fd = -1;
+    if (length != 1) {
+        log_error("event=start_abandoned");
+        self->stopping = true;
+        self->exit_status = 1;
+        return;
+    }
+    part_start(self, PART_COLLECTOR);
+    part_start(self, PART_AGENT);
+}
+
+/* Waits for one program, still reaping the others; a stubborn one is killed. */
+static void
+part_stop(Supervisor *self, StackPart name)
+{
+    Part *part = &self->parts[name];
+    const int signals[] = {part->stop_signal, part->last_signal, SIGKILL};
+    for (size_t i = 0; i < 3 && part->pid > 0; i++) {
+        (void) kill(part->pid, signals[i]); /* our own unreaped child: the pid cannot be another's */
+        int64_t until_us = utc_monotonic_us() + part->patience_ms * 1000;
+        while (part->pid > 0 && utc_monotonic_us() < until_us) {
+            struct pollfd waited = {.fd = self->signal_fd, .events = POLLIN};
+            (void) poll(&waited, 1, 200);
+            signals_read(self);
+        }
+    }
+}
+
+static void
+supervise(Supervisor *self)
+{
+    part_start(self, PART_POSTGRES);
+    while (!self->stopping) {
+        struct pollfd waited[] = {{.fd = self->signal_fd, .events = POLLIN}, {.fd = self->go_fd, .events = POLLIN}};
+        (void) poll(waited, 2, due_start(self));
+        if (waited[0].revents != 0)
+            signals_read(self);
+        if (!self->stopping && self->go_fd >= 0 && waited[1].revents != 0)
+            go_read(self);
+    }
+    for (int part = PART_COUNT - 1; part >= 0; part--)
+        part_stop(self, (StackPart) part);
+    part_pid_forget(self, PART_COUNT);
+    log_info("event=stack_stopped");
+}
+
+static bool
+daemon_open(Supervisor *self, StackPart part, const char *name, Err *err)
+{
+    char path[PATH_MAX];
+    const char *argv[] = {name, "run", "--data", self->config->data, NULL};
+    memcpy(self->daemon_argv[part], argv, sizeof(argv));
+    self->parts[part] = (Part){.program = {.fd = -1},
+                               .argv = self->daemon_argv[part],
+                               .stop_signal = SIGTERM,
+                               .last_signal = SIGKILL,
+                               .patience_ms = PATIENCE_MS};
+    return share_program(name, path, err) && program_open(path, &self->user, &self->parts[part].program, err);
+}
+
+static bool
+parts_open(Supervisor *self, Err *err)
+{
+    self->parts[PART_POSTGRES] = (Part){.program = {.fd = -1},
+                                        .argv = self->cluster.argv,
+                                        .stop_signal = SIGINT,  /* fast */
+                                        .last_signal = SIGQUIT, /* immediate: recovers at the next start */
+                                        .patience_ms = PATIENCE_DATABASE_MS};
+    return cluster_command(self->config, &self->user, &self->parts[PART_POSTGRES].program, &self->cluster, err) &&
+           daemon_open(self, PART_COLLECTOR, "millibill-collector", err) &&
+           daemon_open(self, PART_AGENT, "millibill-agent", err);
+}
+
+static bool
+signals_take(Supervisor *self, Err *err)
+{
+    sigset_t taken;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGCHLD);
+    sigaddset(&taken, SIGTERM);
+    sigaddset(&taken, SIGINT);
+    (void) signal(SIGHUP, SIG_IGN);
+    (void) signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_SETMASK, &taken, NULL) != 0)
+        return err_set(err, ERR_INTERNAL, "cannot block signals: %s", strerror(errno));
+    self->signal_fd = signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC);
+    return self->signal_fd >= 0 || err_set(err, ERR_IO, "cannot watch signals: %s", strerror(errno));
+}
+
+/* Another user may be unable to read the files beside the programs: it gets copies. */
+static bool
+share_point(const Supervisor *self, Err *err)
+{
+    char root[PATH_MAX];
+    if (!self->user.differs)
+        return true;
+    return share_copy_root(self->config, root, err) && setenv("MILLIBILL_SHARE_ROOT", root, 1) == 0;
+}
+
+/* The supervising process: everything that needs root is open by now. */
+_Noreturn static void
+supervisor_main(Supervisor *self)
+{
+    Err err = {0};
+    char log[PATH_MAX];
+    int keep[] = {self->go_fd, self->parts[0].program.fd, self->parts[1].program.fd, self->parts[2].program.fd};
+    bool ready = setsid() >= 0 && chdir("/") == 0 && share_point(self, &err) &&
+                 service_user_become(&self->user, &err) && part_log(self->config, PART_COUNT, log, &err) &&
+                 descriptors_detach(log, keep, 4, &err) && signals_take(self, &err);
+    log_start("supervisor", LOG_LEVEL_INFO);
+    if (!ready) {
+        log_err(LOG_LEVEL_ERROR, "start_failed", &err);
+        _exit(1);
+    }
+    self->user.differs = false;
+    part_pid_save(self, PART_COUNT, getpid());
+    supervise(self);
+    _exit(self->exit_status);
+}
+
+bool
+supervisor_start(const Config *config, const ServiceUser *user, Process *supervisor, int *go_fd, Err *err)
+{
+    Supervisor self = {.config = config, .user = *user};
+    int go[2];
+    bool done = parts_open(&self, err);
+    if (done && pipe2(go, O_CLOEXEC) != 0)
+        done = err_set(err, ERR_IO, "cannot make a pipe: %s", strerror(errno));
+    pid_t pid = -1;
+    if (done && (pid = fork()) == 0) {
+        close(go[1]);
+        self.go_fd = go[0];
+        supervisor_main(&self);
+    }
+    for (StackPart part = 0; part < PART_COUNT; part++)
+        program_close(&self.parts[part].program);
+    if (!done)
+        return false;
+    close(go[0]);
+    if (pid < 0 || !process_identify(pid, supervisor)) {
+        close(go[1]);
+        return err_set(err, ERR_IO, "cannot start the supervisor: %s", strerror(errno));
+    }
+    *go_fd = go[1];
+    return true;
+}

@@ -1,0 +1,4 @@
+# tests: one program for each tests/unit/FOLDER/test_*.c, linked with that folder's objects
+UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
+UNIT_FOLDERS := lib proto schema agent collector rater reports cli
+FUZZ_SOURCES := $(wildcard tests/fuzz/*/fuzz_*.c)
