@@ -155,10 +155,15 @@ $(call objects,$(wildcard tests/unit/*/*.c)): | $(call INSTALLED,test)
 $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
-.PHONY: units fuzzers test demo lint format check-bare fuzz install clean help
+.PHONY: units fuzzers test sanitize demo lint format check-bare fuzz install clean help
 units: $(UNIT_PROGRAMS)
 test: $(call INSTALLED,test) all units
 	@tests/run $(OUT)
+
+# The same tests but the large ones, with every program and library of ours under ASan and UBSan.
+sanitize: $(call INSTALLED,test)
+	@$(MAKE) PROFILE=asan all units
+	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 tests/run $(OUT)/asan tests/unit tests/pipeline
 
 demo: $(call INSTALLED,demo) all
 	@packaging/demo.sh $(OUT)
@@ -209,6 +214,7 @@ help:
 	@echo "make               build everything into $(BUILD)/ (missing packages are installed first)"
 	@echo "make demo          start a stack, meter real work, bill it, and show the invoices"
 	@echo "make test          unit, pipeline and fault tests"
+	@echo "make sanitize      unit and pipeline tests under ASan and UBSan"
 	@echo "make lint          format, clang-tidy, house plan, no floating point where money is"
 	@echo "make format        let clang-format rewrite the sources"
 	@echo "make check-bare    both README commands on a fresh minimal Debian 12 (root only, slow)"
