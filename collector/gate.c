@@ -6,11 +6,11 @@
 #include <string.h>
 #include <zmq.h>
 
+#include "lib/array.h"
 #include "lib/keys.h"
 #include "lib/log.h"
 #include "lib/utc.h"
 #include "schema/agent_store.h"
-#include "schema/exclusion_set.h"
 
 enum {
     ZAP_FRAMES = 7, /* version, request, domain, address, identity, mechanism, key */

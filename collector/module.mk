@@ -1,1 +1,2 @@
+# collector: batches from agents, committed exactly once; knows lib, proto and schema
 COLLECTOR_SOURCES := $(wildcard collector/*.c)

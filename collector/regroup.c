@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "lib/utc.h"
-#include "schema/exclusion_set.h"
 
 #define ARENA_BYTES_MAX ((size_t) 2 << 30)
 

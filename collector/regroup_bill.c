@@ -1,7 +1,8 @@
 /* Records that are billed, to segments and rollup sums: the second half of regroup.h. */
 #include "collector/regroup_internal.h"
+#include "lib/array.h"
 #include "lib/utc.h"
-#include "schema/exclusion_set.h"
+#include "schema/segment_store.h"
 
 /* ---- rollups ---- */
 

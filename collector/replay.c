@@ -5,10 +5,10 @@
 
 #include "collector/regroup.h"
 #include "collector/write.h"
+#include "lib/array.h"
 #include "lib/utc.h"
 #include "schema/batch_store.h"
 #include "schema/duplicates.h"
-#include "schema/exclusion_set.h"
 #include "schema/tenant_store.h"
 
 enum { PAGE_ROWS = 2000, HISTORY_FUTURE_DAYS = 366 };

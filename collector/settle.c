@@ -3,10 +3,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "lib/array.h"
 #include "lib/log.h"
 #include "lib/utc.h"
 #include "schema/duplicates.h"
-#include "schema/exclusion_set.h"
 #include "schema/quarantine_store.h"
 
 /** Months in a row of one tenant: one look instead of several that overlap. */

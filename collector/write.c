@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
+#include "lib/array.h"
 #include "lib/utc.h"
-#include "schema/exclusion_set.h"
 #include "schema/segment_store.h"
 
 /* ---- months ---- */

@@ -67,6 +67,24 @@ json_number_text(Json *value, Text *out)
     return true;
 }
 
+Json *
+json_new_object(Err *err)
+{
+    Json *object = json_object_new_object();
+    if (object == NULL)
+        err_set(err, ERR_NOMEM, "no memory for JSON");
+    return object;
+}
+
+Json *
+json_new_array(Err *err)
+{
+    Json *array = json_object_new_array();
+    if (array == NULL)
+        err_set(err, ERR_NOMEM, "no memory for JSON");
+    return array;
+}
+
 bool
 json_add(Json *object, const char *key, Json *value, Err *err)
 {

@@ -34,6 +34,10 @@ MUST_CHECK bool json_text(Json *value, Text *out);
  *  value is released or asked again). False for any other type. */
 MUST_CHECK bool json_number_text(Json *value, Text *out);
 
+/** An empty object / array. Caller releases with json_object_put(). NULL: ERR_NOMEM. */
+MUST_CHECK Json *json_new_object(Err *err);
+MUST_CHECK Json *json_new_array(Err *err);
+
 /** Add a string member (NULL adds null) / an integer / a boolean / any value (ownership taken). Returns false and
  *  sets ERR_NOMEM when memory is refused. */
 bool json_add_text(Json *object, const char *key, const char *value, Err *err);

@@ -1,32 +1,21 @@
 /* Records to columns: the packing half of usage_batch.h. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/array.h"
 #include "proto/usage.pb-c.h"
 #include "proto/usage_batch.h"
+#include "proto/usage_dictionary.h"
 
 enum {
-    DICTIONARY_SLOTS_MIN = 64,
     ENVELOPE_BYTES = 512,          /* field tags and lengths of a whole batch */
     BUILDER_ARENA_BYTES = 16 << 20 /* names, ids and rejected lines of one batch */
 };
 
-/* Open addressing over the indices of a growing list; slot 0 means empty, else index + 1. */
-typedef struct Dictionary {
-    uint32_t *slots;
-    size_t slot_count; /* a power of two, at least twice the entries */
-} Dictionary;
-
 struct UsageBatchBuilder {
     Arena *arena;
-    char **tenants;
-    char **regions;
-    Millibill__FunctionConfig **configs;
-    size_t tenant_count, region_count, config_count;
-    size_t tenant_room, region_room, config_room;
-    Dictionary tenant_index, region_index, config_index;
+    UsageDictionary dictionary;
 
     size_t count, room; /* records, and room of every column below */
     uint32_t *config;
@@ -60,6 +49,7 @@ usage_batch_builder_new(Err *err)
         return NULL;
     }
     self->bytes = ENVELOPE_BYTES;
+    self->dictionary.arena = self->arena;
     return self;
 }
 
@@ -69,28 +59,12 @@ usage_batch_builder_free(UsageBatchBuilder **self)
     UsageBatchBuilder *it = *self;
     if (it == NULL)
         return;
-    void *owned[] = {it->tenants,
-                     it->regions,
-                     it->configs,
-                     it->tenant_index.slots,
-                     it->region_index.slots,
-                     it->config_index.slots,
-                     it->config,
-                     it->started_delta,
-                     it->duration,
-                     it->id_kind,
-                     it->attempt,
-                     it->status,
-                     it->init,
-                     it->memory_used,
-                     it->cpu,
-                     it->response,
-                     it->reported,
-                     it->text_ids,
-                     it->rejected,
-                     it->losses};
+    void *owned[] = {it->config,   it->started_delta, it->duration,    it->id_kind, it->attempt,
+                     it->status,   it->init,          it->memory_used, it->cpu,     it->response,
+                     it->reported, it->text_ids,      it->rejected,    it->losses};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);
+    usage_dictionary_free(&it->dictionary);
     buffer_free(&it->uuids);
     arena_free(&it->arena);
     free(it);
@@ -101,188 +75,6 @@ static bool
 no_memory(Err *err)
 {
     return err_set(err, ERR_NOMEM, "no memory for a batch");
-}
-
-/* Make room for one more element of `size` bytes behind `count`. */
-static bool
-grow(void *array, size_t size, size_t count, size_t *room, Err *err)
-{
-    if (count < *room)
-        return true;
-    size_t wanted = *room == 0 ? 16 : *room * 2;
-    void *old = NULL;
-    memcpy(&old, array, sizeof(old));
-    void *grown = realloc(old, wanted * size);
-    if (grown == NULL)
-        return no_memory(err);
-    memcpy(array, &grown, sizeof(grown));
-    *room = wanted;
-    return true;
-}
-
-static uint64_t
-hash_bytes(uint64_t hash, const void *bytes, size_t length)
-{
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ at[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return hash;
-}
-
-static uint64_t
-hash_text(Text text)
-{
-    return hash_bytes(UINT64_C(14695981039346656037), text.data, text.length);
-}
-
-/* Twice the slots; `hash_of` gives the hash of entry i. */
-static bool
-dictionary_grow(Dictionary *self, size_t entries, uint64_t (*hash_of)(const void *owner, size_t i), const void *owner,
-                Err *err)
-{
-    if ((entries + 1) * 2 <= self->slot_count)
-        return true;
-    size_t wanted = self->slot_count == 0 ? DICTIONARY_SLOTS_MIN : self->slot_count * 2;
-    uint32_t *slots = calloc(wanted, sizeof(slots[0]));
-    if (slots == NULL)
-        return no_memory(err);
-    for (size_t i = 0; i < entries; i++) {
-        size_t at = hash_of(owner, i) & (wanted - 1);
-        while (slots[at] != 0)
-            at = (at + 1) & (wanted - 1);
-        slots[at] = (uint32_t) i + 1;
-    }
-    free(self->slots);
-    self->slots = slots;
-    self->slot_count = wanted;
-    return true;
-}
-
-static uint64_t
-hash_of_name(const void *owner, size_t i)
-{
-    char *const *names = owner;
-    return hash_text(text_of(names[i]));
-}
-
-/* Index of a name, added when it is new. */
-static bool
-intern_name(UsageBatchBuilder *self, Dictionary *dictionary, char ***names, size_t *count, size_t *room, Text name,
-            uint32_t *index, Err *err)
-{
-    if (!dictionary_grow(dictionary, *count, hash_of_name, *names, err))
-        return false;
-    size_t at = hash_text(name) & (dictionary->slot_count - 1);
-    for (; dictionary->slots[at] != 0; at = (at + 1) & (dictionary->slot_count - 1)) {
-        *index = dictionary->slots[at] - 1;
-        if (text_is(name, (*names)[*index]))
-            return true;
-    }
-    if (!grow(names, sizeof(char *), *count, room, err))
-        return false;
-    char *copy = arena_copy(self->arena, name);
-    if (copy == NULL)
-        return no_memory(err);
-    (*names)[*count] = copy;
-    *index = (uint32_t) (*count)++;
-    dictionary->slots[at] = *index + 1;
-    self->bytes += name.length + 4;
-    return true;
-}
-
-static uint64_t
-hash_config(const Millibill__FunctionConfig *config)
-{
-    const uint64_t numbers[] = {config->tenant,
-                                config->region,
-                                config->memory_mb,
-                                config->ephemeral_mb,
-                                (uint64_t) config->architecture,
-                                (uint64_t) config->mode,
-                                (uint64_t) config->trigger * 8 + (uint64_t) config->package * 2 +
-                                    (config->streamed ? 1 : 0)};
-    uint64_t hash = hash_text(text_of(config->function));
-    hash = hash_bytes(hash, config->version, strlen(config->version));
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        hash = (hash ^ numbers[i]) * UINT64_C(1099511628211);
-    return hash ^ hash >> 32;
-}
-
-static uint64_t
-hash_of_config(const void *owner, size_t i)
-{
-    const UsageBatchBuilder *self = owner;
-    return hash_config(self->configs[i]);
-}
-
-static bool
-same_config(const Millibill__FunctionConfig *a, const Millibill__FunctionConfig *b)
-{
-    return a->tenant == b->tenant && a->region == b->region && a->memory_mb == b->memory_mb &&
-           a->ephemeral_mb == b->ephemeral_mb && a->architecture == b->architecture && a->mode == b->mode &&
-           a->trigger == b->trigger && a->package == b->package && a->streamed == b->streamed &&
-           strcmp(a->function, b->function) == 0 && strcmp(a->version, b->version) == 0;
-}
-
-static bool
-add_config(UsageBatchBuilder *self, const Millibill__FunctionConfig *wanted, uint32_t *index, Err *err)
-{
-    if (!grow(&self->configs, sizeof(self->configs[0]), self->config_count, &self->config_room, err))
-        return false;
-    Millibill__FunctionConfig *config = arena_alloc(self->arena, sizeof(*config));
-    if (config == NULL)
-        return no_memory(err);
-    *config = *wanted;
-    config->function = arena_copy(self->arena, text_of(wanted->function));
-    config->version = arena_copy(self->arena, text_of(wanted->version));
-    if (config->function == NULL || config->version == NULL)
-        return no_memory(err);
-    self->configs[self->config_count] = config;
-    *index = (uint32_t) self->config_count++;
-    self->bytes += strlen(config->function) + strlen(config->version) + 40;
-    return true;
-}
-
-/* Index of the record's configuration, added when it is new. */
-static bool
-intern_config(UsageBatchBuilder *self, const UsageRecord *record, uint32_t *index, Err *err)
-{
-    char function[USAGE_NAME_BYTES_MAX + 1];
-    char version[USAGE_NAME_BYTES_MAX + 1] = "";
-    assert(record->function.length <= USAGE_NAME_BYTES_MAX && record->version.length <= USAGE_NAME_BYTES_MAX);
-    memcpy(function, record->function.data, record->function.length);
-    function[record->function.length] = '\0';
-    if (record->version.length > 0)
-        memcpy(version, record->version.data, record->version.length);
-    version[record->version.length] = '\0';
-    Millibill__FunctionConfig wanted;
-    millibill__function_config__init(&wanted);
-    if (!intern_name(self, &self->tenant_index, &self->tenants, &self->tenant_count, &self->tenant_room, record->tenant,
-                     &wanted.tenant, err) ||
-        !intern_name(self, &self->region_index, &self->regions, &self->region_count, &self->region_room, record->region,
-                     &wanted.region, err) ||
-        !dictionary_grow(&self->config_index, self->config_count, hash_of_config, self, err))
-        return false;
-    wanted.function = function;
-    wanted.version = version;
-    wanted.architecture = (Millibill__Architecture) record->architecture;
-    wanted.package = (Millibill__Package) record->package;
-    wanted.mode = (Millibill__Mode) record->mode;
-    wanted.trigger = (Millibill__Trigger) record->trigger;
-    wanted.streamed = record->streamed;
-    wanted.memory_mb = (uint32_t) record->memory_mb;
-    wanted.ephemeral_mb = (uint32_t) record->ephemeral_mb;
-    size_t mask = self->config_index.slot_count - 1;
-    size_t at = hash_config(&wanted) & mask;
-    for (; self->config_index.slots[at] != 0; at = (at + 1) & mask) {
-        *index = self->config_index.slots[at] - 1;
-        if (same_config(self->configs[*index], &wanted))
-            return true;
-    }
-    if (!add_config(self, &wanted, index, err))
-        return false;
-    self->config_index.slots[at] = *index + 1;
-    return true;
 }
 
 static bool
@@ -356,9 +148,10 @@ static bool
 has_room(const UsageBatchBuilder *self, size_t bytes, Err *err)
 {
     size_t entries = self->count + self->rejected_count + self->loss_count;
-    if (entries < USAGE_BATCH_RECORDS_MAX && self->bytes + bytes <= USAGE_BATCH_BYTES_MAX)
+    if (entries < USAGE_BATCH_RECORDS_MAX && self->bytes + self->dictionary.bytes + bytes <= USAGE_BATCH_BYTES_MAX)
         return true;
-    return err_set(err, ERR_FULL, "the batch is full (%zu entries, about %zu bytes)", entries, self->bytes);
+    return err_set(err, ERR_FULL, "the batch is full (%zu entries, about %zu bytes)", entries,
+                   self->bytes + self->dictionary.bytes);
 }
 
 static bool
@@ -369,7 +162,7 @@ add_id(UsageBatchBuilder *self, Text id, Err *err)
         self->id_kind[self->count] = MILLIBILL__ID_KIND__UUID;
         return buffer_append(&self->uuids, uuid, sizeof(uuid), err);
     }
-    if (!grow(&self->text_ids, sizeof(char *), self->text_id_count, &self->text_id_room, err))
+    if (!array_grow(&self->text_ids, &self->text_id_room, self->text_id_count, sizeof(char *), err))
         return false;
     char *copy = arena_copy(self->arena, id);
     if (copy == NULL)
@@ -386,7 +179,7 @@ usage_batch_builder_add(UsageBatchBuilder *self, const UsageRecord *record, Err 
     size_t names = record->tenant.length + record->function.length + record->version.length + record->region.length;
     uint32_t config = 0;
     if (!has_room(self, bytes + names + 64, err) || !grow_columns(self, err) ||
-        !intern_config(self, record, &config, err) || !add_id(self, record->request_id, err))
+        !usage_dictionary_intern(&self->dictionary, record, &config, err) || !add_id(self, record->request_id, err))
         return false;
     size_t i = self->count++;
     self->config[i] = config;
@@ -413,7 +206,7 @@ usage_batch_builder_reject(UsageBatchBuilder *self, const UsageRejected *rejecte
     size_t bytes = raw.length + rejected->format.length + rejected->reason.length + rejected->field.length +
                    rejected->message.length + rejected->source.length + rejected->tenant.length + 64;
     if (!has_room(self, bytes, err) ||
-        !grow(&self->rejected, sizeof(self->rejected[0]), self->rejected_count, &self->rejected_room, err))
+        !array_grow(&self->rejected, &self->rejected_room, self->rejected_count, sizeof(self->rejected[0]), err))
         return false;
     Millibill__Rejected *entry = arena_alloc(self->arena, sizeof(*entry));
     if (entry == NULL)
@@ -441,7 +234,7 @@ usage_batch_builder_lose(UsageBatchBuilder *self, const UsageLoss *loss, Err *er
 {
     size_t bytes = loss->source.length + loss->reason.length + loss->tenant.length + 64;
     if (!has_room(self, bytes, err) ||
-        !grow(&self->losses, sizeof(self->losses[0]), self->loss_count, &self->loss_room, err))
+        !array_grow(&self->losses, &self->loss_room, self->loss_count, sizeof(self->losses[0]), err))
         return false;
     Millibill__Loss *entry = arena_alloc(self->arena, sizeof(*entry));
     if (entry == NULL)
@@ -508,22 +301,12 @@ set_optional_columns(const UsageBatchBuilder *self, Millibill__UsageBatch *messa
 }
 
 static void
-empty_dictionary(Dictionary *dictionary)
-{
-    if (dictionary->slots != NULL)
-        memset(dictionary->slots, 0, dictionary->slot_count * sizeof(dictionary->slots[0]));
-}
-
-static void
 empty(UsageBatchBuilder *self)
 {
-    self->tenant_count = self->region_count = self->config_count = 0;
     self->count = self->text_id_count = self->rejected_count = self->loss_count = 0;
     self->last_started_us = 0;
     self->bytes = ENVELOPE_BYTES;
-    empty_dictionary(&self->tenant_index);
-    empty_dictionary(&self->region_index);
-    empty_dictionary(&self->config_index);
+    usage_dictionary_empty(&self->dictionary);
     buffer_clear(&self->uuids);
     arena_reset(self->arena);
 }
@@ -532,12 +315,12 @@ bool
 usage_batch_builder_pack(UsageBatchBuilder *self, Buffer *out, Err *err)
 {
     Millibill__UsageBatch message = MILLIBILL__USAGE_BATCH__INIT;
-    message.tenants = self->tenants;
-    message.n_tenants = self->tenant_count;
-    message.regions = self->regions;
-    message.n_regions = self->region_count;
-    message.configs = self->configs;
-    message.n_configs = self->config_count;
+    message.tenants = self->dictionary.tenants;
+    message.n_tenants = self->dictionary.tenant_count;
+    message.regions = self->dictionary.regions;
+    message.n_regions = self->dictionary.region_count;
+    message.configs = self->dictionary.configs;
+    message.n_configs = self->dictionary.config_count;
     message.config = self->config;
     message.n_config = self->count;
     message.started_at_delta_us = self->started_delta;

@@ -141,36 +141,6 @@ usage_reason_name(UsageReason reason)
     return reason < USAGE_REASON_COUNT ? REASONS[reason] : "none";
 }
 
-const char *
-usage_architecture_name(UsageArchitecture value)
-{
-    return ARCHITECTURES[value];
-}
-
-const char *
-usage_package_name(UsagePackage value)
-{
-    return PACKAGES[value];
-}
-
-const char *
-usage_mode_name(UsageMode value)
-{
-    return MODES[value];
-}
-
-const char *
-usage_trigger_name(UsageTrigger value)
-{
-    return TRIGGERS[value];
-}
-
-const char *
-usage_status_name(UsageStatus value)
-{
-    return STATUSES[value];
-}
-
 /* Index of a name in a table, -1 when it is not there. */
 static int
 find_name(Text text, const char *const *names, int count)
@@ -182,50 +152,25 @@ find_name(Text text, const char *const *names, int count)
     return -1;
 }
 
-bool
-usage_architecture_parse(Text text, UsageArchitecture *out)
-{
-    int found = find_name(text, ARCHITECTURES, USAGE_ARCHITECTURE_COUNT);
-    if (found >= 0)
-        *out = (UsageArchitecture) found;
-    return found >= 0;
-}
+/* The name of a value and the value of a name, by one table. */
+#define ENUM_TEXT(Type, lower, TABLE)                                                   \
+    const char *usage_##lower##_name(Type value)                                        \
+    {                                                                                   \
+        return TABLE[value];                                                            \
+    }                                                                                   \
+    bool usage_##lower##_parse(Text text, Type *out)                                    \
+    {                                                                                   \
+        int found = find_name(text, TABLE, (int) (sizeof(TABLE) / sizeof((TABLE)[0]))); \
+        if (found >= 0)                                                                 \
+            *out = (Type) found;                                                        \
+        return found >= 0;                                                              \
+    }
 
-bool
-usage_package_parse(Text text, UsagePackage *out)
-{
-    int found = find_name(text, PACKAGES, USAGE_PACKAGE_COUNT);
-    if (found >= 0)
-        *out = (UsagePackage) found;
-    return found >= 0;
-}
-
-bool
-usage_mode_parse(Text text, UsageMode *out)
-{
-    int found = find_name(text, MODES, USAGE_MODE_COUNT);
-    if (found >= 0)
-        *out = (UsageMode) found;
-    return found >= 0;
-}
-
-bool
-usage_trigger_parse(Text text, UsageTrigger *out)
-{
-    int found = find_name(text, TRIGGERS, USAGE_TRIGGER_COUNT);
-    if (found >= 0)
-        *out = (UsageTrigger) found;
-    return found >= 0;
-}
-
-bool
-usage_status_parse(Text text, UsageStatus *out)
-{
-    int found = find_name(text, STATUSES, USAGE_STATUS_COUNT);
-    if (found >= 0)
-        *out = (UsageStatus) found;
-    return found >= 0;
-}
+ENUM_TEXT(UsageArchitecture, architecture, ARCHITECTURES)
+ENUM_TEXT(UsagePackage, package, PACKAGES)
+ENUM_TEXT(UsageMode, mode, MODES)
+ENUM_TEXT(UsageTrigger, trigger, TRIGGERS)
+ENUM_TEXT(UsageStatus, status, STATUSES)
 
 static int
 hex_digit(char c)

@@ -5,24 +5,6 @@
 
 #include "lib/utc.h"
 
-static Json *
-new_object(Err *err)
-{
-    Json *object = json_object_new_object();
-    if (object == NULL)
-        err_set(err, ERR_NOMEM, "no memory for JSON");
-    return object;
-}
-
-static Json *
-new_array(Err *err)
-{
-    Json *array = json_object_new_array();
-    if (array == NULL)
-        err_set(err, ERR_NOMEM, "no memory for JSON");
-    return array;
-}
-
 /* Add `text` and free it; NULL means that it could not be made (err is set). */
 static bool
 add_owned(Json *object, const char *key, char *text, Err *err)
@@ -74,7 +56,7 @@ Json *
 document_price_book(const PriceBook *book, Err *err)
 {
     char hex[DIGEST_HEX_BYTES];
-    Json *object = new_object(err);
+    Json *object = json_new_object(err);
     if (object != NULL && json_add_text(object, "name", book->name, err) &&
         json_add_text(object, "version", book->version, err) &&
         json_add_text(object, "sha256", digest_hex(&book->digest, hex), err))
@@ -139,11 +121,11 @@ free_tier_fields(Json *object, const RatedFreeTier *taken, Err *err)
 static bool
 add_lines(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     if (array == NULL || !json_add(document, "lines", array, err))
         return false;
     for (size_t i = slice->line; i < slice->line_end; i++) {
-        Json *object = new_object(err);
+        Json *object = json_new_object(err);
         if (object == NULL || !json_append(array, object, err) || !line_fields(object, &rated->lines[i], book, err))
             return false;
     }
@@ -153,11 +135,11 @@ add_lines(Json *document, const Rated *rated, const RatedSlice *slice, const Pri
 static bool
 add_functions(Json *document, const Rated *rated, const RatedSlice *slice, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     if (array == NULL || !json_add(document, "functions", array, err))
         return false;
     for (size_t i = slice->function; i < slice->function_end; i++) {
-        Json *object = new_object(err);
+        Json *object = json_new_object(err);
         if (object == NULL || !json_append(array, object, err) || !function_fields(object, &rated->functions[i], err))
             return false;
     }
@@ -167,11 +149,11 @@ add_functions(Json *document, const Rated *rated, const RatedSlice *slice, Err *
 static bool
 add_free_tiers(Json *document, const Rated *rated, const RatedSlice *slice, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     if (array == NULL || !json_add(document, "free_tiers", array, err))
         return false;
     for (size_t i = slice->free_tier; i < slice->free_tier_end; i++) {
-        Json *object = new_object(err);
+        Json *object = json_new_object(err);
         if (object == NULL || !json_append(array, object, err) || !free_tier_fields(object, &rated->free_tiers[i], err))
             return false;
     }
@@ -207,7 +189,7 @@ add_head(Json *document, const InvoiceHead *head, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
-    Json *invoice = new_object(err);
+    Json *invoice = json_new_object(err);
     return invoice != NULL && json_add(document, "invoice", invoice, err) &&
            json_add_text(invoice, "number", head->number, err) &&
            json_add_text(invoice, "state", head->number == NULL ? "preview" : "final", err) &&
@@ -222,7 +204,7 @@ Json *
 document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err)
 {
     RatedSlice whole = rated_whole(rated);
-    Json *document = new_object(err);
+    Json *document = json_new_object(err);
     if (document != NULL && add_body(document, rated, &whole, book, free_tier, err))
         return document;
     json_object_put(document);
@@ -233,7 +215,7 @@ Json *
 document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice, const PriceBook *book,
                  bool free_tier, Err *err)
 {
-    Json *document = new_object(err);
+    Json *document = json_new_object(err);
     if (document != NULL && add_head(document, head, err) && add_body(document, rated, slice, book, free_tier, err))
         return document;
     json_object_put(document);

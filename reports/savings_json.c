@@ -27,24 +27,6 @@ adopt_item(Json *array, Json *value, bool made, Err *err)
     return false;
 }
 
-static Json *
-new_object(Err *err)
-{
-    Json *object = json_object_new_object();
-    if (object == NULL)
-        err_set(err, ERR_NOMEM, "no memory for JSON");
-    return object;
-}
-
-static Json *
-new_array(Err *err)
-{
-    Json *array = json_object_new_array();
-    if (array == NULL)
-        err_set(err, ERR_NOMEM, "no memory for JSON");
-    return array;
-}
-
 static bool
 add_amount(Json *object, const char *key, const char *exact_key, const Amount *amount, int scale, Err *err)
 {
@@ -61,10 +43,10 @@ add_optional(Json *object, const char *key, bool present, const mpq_t value, int
 static bool
 add_items(Json *object, const char *key, const SavingsItem *items, size_t count, int scale, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < count; i++) {
-        Json *entry = new_object(err);
+        Json *entry = json_new_object(err);
         bool made = entry != NULL && json_add_text(entry, "what", items[i].item->what, err) &&
                     figure_add_exact(entry, "quantity", items[i].quantity, err) &&
                     json_add_text(entry, "unit", items[i].item->unit, err) &&
@@ -87,11 +69,11 @@ add_saving(Json *object, const SavingsReading *reading, int scale, Err *err)
 static bool
 add_readings(Json *object, const SavingsComparison *comparison, int scale, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < SAVINGS_READINGS; i++) {
         const SavingsReading *reading = &comparison->readings[i];
-        Json *entry = new_object(err);
+        Json *entry = json_new_object(err);
         bool made = entry != NULL && json_add_text(entry, "reading", READING_NAMES[i], err) &&
                     figure_add(entry, "serverless", reading->serverless.printed, scale, err) &&
                     figure_add(entry, "alternative", reading->alternative.printed, scale, err) &&
@@ -105,7 +87,7 @@ add_readings(Json *object, const SavingsComparison *comparison, int scale, Err *
 static bool
 add_horizon(Json *object, const SavingsComparison *comparison, int scale, Err *err)
 {
-    Json *entry = new_object(err);
+    Json *entry = json_new_object(err);
     mpq_t months;
     mpq_t side;
     mpq_t saving;
@@ -130,7 +112,7 @@ add_comparison(Json *array, const SavingsComparison *comparison, int scale, Err 
 {
     const SavingsReading *reading = savings_reading(comparison);
     bool busy = comparison->has_utilization;
-    Json *entry = new_object(err);
+    Json *entry = json_new_object(err);
     bool made =
         entry != NULL && json_add_text(entry, "name", comparison->alternative->name, err) &&
         add_items(entry, "items", comparison->items, comparison->item_count, scale, err) &&
@@ -148,7 +130,7 @@ add_comparison(Json *array, const SavingsComparison *comparison, int scale, Err 
 static bool
 add_serverless(Json *object, const SavingsReport *self, Err *err)
 {
-    Json *entry = new_object(err);
+    Json *entry = json_new_object(err);
     bool made = entry != NULL && json_add(entry, "lines", json_object_get(self->lines), err) &&
                 add_items(entry, "extras", self->extras, self->extra_count, self->currency_scale, err) &&
                 add_amount(entry, "total", "total_exact", &self->total, self->currency_scale, err);
@@ -158,7 +140,7 @@ add_serverless(Json *object, const SavingsReport *self, Err *err)
 static bool
 add_alternatives(Json *object, const SavingsReport *self, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < self->comparison_count; i++)
         done = add_comparison(array, &self->comparisons[i], self->currency_scale, err);
@@ -168,7 +150,7 @@ add_alternatives(Json *object, const SavingsReport *self, Err *err)
 static bool
 add_concurrency(Json *object, const SavingsReport *self, Err *err)
 {
-    Json *entry = new_object(err);
+    Json *entry = json_new_object(err);
     bool made = entry != NULL &&
                 (self->concurrency_peak < 0 ? json_add_text(entry, "peak", NULL, err)
                                             : json_add_int(entry, "peak", self->concurrency_peak, err)) &&
@@ -179,7 +161,7 @@ add_concurrency(Json *object, const SavingsReport *self, Err *err)
 static bool
 add_reasons(Json *object, const SavingsVerdict *verdict, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < verdict->reason_count; i++) {
         Json *text = json_object_new_string(verdict->reasons[i]);
@@ -191,10 +173,10 @@ add_reasons(Json *object, const SavingsVerdict *verdict, Err *err)
 static bool
 add_verdicts(Json *object, const SavingsReport *self, Err *err)
 {
-    Json *array = new_array(err);
+    Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < self->verdict_count; i++) {
-        Json *entry = new_object(err);
+        Json *entry = json_new_object(err);
         bool made = entry != NULL && json_add_text(entry, "function", self->verdicts[i].function, err) &&
                     json_add_text(entry, "verdict", savings_side_name(self->verdicts[i].side), err) &&
                     add_reasons(entry, &self->verdicts[i], err);
@@ -207,7 +189,7 @@ Json *
 savings_json(const SavingsReport *self, Err *err)
 {
     char period[UTC_TEXT_BYTES];
-    Json *root = new_object(err);
+    Json *root = json_new_object(err);
     if (root == NULL)
         return NULL;
     if (json_add_text(root, "currency", self->currency, err) &&

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
-#include "schema/exclusion_set.h"
+#include "lib/array.h"
 
 enum { SLOTS_FIRST = 256 };
 #define ARENA_BYTES_MAX ((size_t) 1 << 30)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "lib/digest.h"
 #include "lib/utc.h"
 #include "proto/usage_batch.h"

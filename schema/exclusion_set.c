@@ -3,27 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "lib/utc.h"
 
 static const char SQL_READ[] =
     "SELECT (extract(epoch FROM hour) * 1000000)::bigint, segment_id, ordinal FROM exclusions"
     " WHERE tenant_id = $1 AND hour >= $2::timestamptz AND hour < $3::timestamptz ORDER BY hour, segment_id, ordinal";
-
-MUST_CHECK bool
-array_grow(void *array_pointer, size_t *capacity, size_t count, size_t element_bytes, Err *err)
-{
-    if (count < *capacity)
-        return true;
-    size_t next = *capacity == 0 ? 64 : *capacity * 2;
-    void *array;
-    memcpy(&array, array_pointer, sizeof array);
-    void *grown = reallocarray(array, next, element_bytes);
-    if (grown == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu entries of %zu bytes", next, element_bytes);
-    memcpy(array_pointer, &grown, sizeof grown);
-    *capacity = next;
-    return true;
-}
 
 static bool
 remember(void *context, const DbResult *row, Err *err)

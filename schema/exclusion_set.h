@@ -1,7 +1,5 @@
 /**
  * exclusion_set - which records of a tenant do not count, in memory
- *
- * Also home of array_grow, the one way in which schema's growing arrays grow.
  */
 #ifndef SCHEMA_EXCLUSION_SET_H
 #define SCHEMA_EXCLUSION_SET_H
@@ -33,9 +31,5 @@ void exclusion_set_free(ExclusionSet *set);
 bool exclusion_set_has(const ExclusionSet *set, const SegmentKey *key, size_t ordinal);
 /** Does the segment have any exclusion? */
 bool exclusion_set_touches(const ExclusionSet *set, const SegmentKey *key);
-
-/** Room for one more element in the array that `array_pointer` (the address of a pointer) names. ERR_NOMEM leaves it as
- *  it was. */
-MUST_CHECK bool array_grow(void *array_pointer, size_t *capacity, size_t count, size_t element_bytes, Err *err);
 
 #endif
