@@ -125,9 +125,15 @@ print_table(const Output *output, Err *err)
     Buffer text = {0};
     bool done = output->count == 0 ? buffer_append_text(&text, "No usage.\n", err)
                                    : table_print(output->table, TABLE_WIDTH, &text, err);
-    if (done && output->cost_missing && output->count > 0)
+    if (done && output->count > 0)
         done = buffer_append_text(
-            &text, "\n  No cost where no invoice or preview covers the usage yet: millibill rate\n", err);
+            &text,
+            "\n  GB-seconds are of run time as measured, rounded up to 1 ms, without initialization; invoices bill by "
+            "their\n  price book.\n",
+            err);
+    if (done && output->cost_missing && output->count > 0)
+        done = buffer_append_text(&text, "  No cost where no invoice or preview covers the usage yet: millibill rate\n",
+                                  err);
     if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
         done = err_set(err, ERR_IO, "cannot write the report");
     buffer_free(&text);
@@ -194,9 +200,11 @@ usage_command(int argc, char **argv)
         .command = "millibill usage",
         .arguments = "",
         .summary = "Show usage and cost by dimension.",
-        .detail = "Dimensions: tenant, account, function, month, day, hour, region, architecture, memory, mode. Cost "
-                  "is each\n"
-                  "row's exact share of the invoice or preview in force.",
+        .detail =
+            "Dimensions: tenant, account, function, month, day, hour, region, architecture, memory, mode. Cost "
+            "is each\n"
+            "row's exact share of the invoice or preview in force. GB-seconds are of run time rounded up to 1 ms, without\n"
+            "initialization; invoices bill by their price book.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);

@@ -12,7 +12,7 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, c.region, c.arch
   JOIN accounts a USING (account_id);
 COMMENT ON VIEW usage_hourly IS 'One row for each tenant, hour (UTC) and function configuration';
 COMMENT ON COLUMN usage_hourly.duration_ms IS 'Sum of durations, each rounded up to 1 ms';
-COMMENT ON COLUMN usage_hourly.gb_seconds IS 'duration_ms times memory, 1 GB = 1024 MB, exact';
+COMMENT ON COLUMN usage_hourly.gb_seconds IS 'duration_ms times memory, 1 GB = 1024 MB, exact; without initialization: what is billed stands in cost_daily and cost_by_function';
 COMMENT ON COLUMN usage_hourly.mean_duration_us IS 'Mean of the durations as measured, whole microseconds';
 COMMENT ON COLUMN usage_hourly.max_memory_used_mb IS 'Greatest memory seen in use; 0 when no record said';
 COMMENT ON COLUMN usage_hourly.streamed_bytes IS 'Bytes above 6 MB (6291456) of each streamed response';
