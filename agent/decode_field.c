@@ -118,7 +118,7 @@ set_quantity(const Field *field, void *member, Text value, int scale, bool whole
     bool exact = true;
     Err err;
     err_clear(&err);
-    if (!decimal_parse_scaled(value, scale, &number, &exact, &err))
+    if (!decimal_parse_scaled(value, scale, ROUND_UP, &number, &exact, &err))
         return unexpected(field, value, err.code == ERR_RANGE ? USAGE_REASON_OUT_OF_RANGE : USAGE_REASON_MALFORMED,
                           expected, fault);
     /* "-0.0001" would round to nothing: the sign alone makes it negative, and -1 must not pass for absent. */

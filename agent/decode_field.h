@@ -2,7 +2,7 @@
  * decode_field - the fields of a record as text formats name them, each with its own reading
  *
  * One table serves JSON and CSV: a name, what kind of value it takes, where it goes. Quantities are read from their
- * decimal digits; what is finer than a microsecond is rounded half up. A field given twice, also once in milliseconds
+ * decimal digits; what is finer than a microsecond rounds up (a billed ms stays the same). A field given twice, also once in milliseconds
  * and once in microseconds, is a fault. Nothing here allocates.
  */
 #ifndef AGENT_DECODE_FIELD_H

@@ -112,7 +112,7 @@ take_quantity(Reading *reading, const Label *label, LambdaReport *out, UsageFaul
     skip_blanks(&reading->rest);
     int64_t value = 0;
     bool exact = true;
-    bool is_number = decimal_parse_scaled(number, label->kind == REPORT_MS ? 3 : 0, &value, &exact, NULL);
+    bool is_number = decimal_parse_scaled(number, label->kind == REPORT_MS ? 3 : 0, ROUND_UP, &value, &exact, NULL);
     if (!is_number || !text_is(take_word(&reading->rest), unit))
         return usage_fault_set(fault, USAGE_REASON_MALFORMED, label->field, "'%s' is not followed by a number and '%s'",
                                label->text, unit);

@@ -79,7 +79,7 @@ read_timeout(const char *text, int64_t *timeout_us, Err *err)
     *timeout_us = 0;
     if (text == NULL)
         return true;
-    if (!decimal_parse_scaled(text_of(text), 6, timeout_us, NULL, NULL) || *timeout_us <= 0 ||
+    if (!decimal_parse_scaled(text_of(text), 6, ROUND_HALF_UP, timeout_us, NULL, NULL) || *timeout_us <= 0 ||
         *timeout_us > USAGE_DURATION_US_MAX)
         return err_set(err, ERR_USAGE, "--timeout: '%s' is not a number of seconds above 0, up to 86400", text);
     return true;

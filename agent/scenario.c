@@ -18,7 +18,7 @@ read_duration(const YamlNode *root, Scenario *self, Err *err)
     if (node == NULL)
         return yaml_fail(root, "duration_ms", err, "is missing: how long each invocation takes, in milliseconds");
     bool exact = false;
-    if (!decimal_parse_scaled(yaml_text(node), 3, &self->duration_us, &exact, NULL) || !exact ||
+    if (!decimal_parse_scaled(yaml_text(node), 3, ROUND_UP, &self->duration_us, &exact, NULL) || !exact ||
         self->duration_us < 0 || self->duration_us > USAGE_DURATION_US_MAX)
         return yaml_fail(node, "duration_ms", err, "expected milliseconds from 0 to 86400000 with at most 3 decimals");
     return true;

@@ -97,7 +97,7 @@ decimal_parse(Text text, mpq_t out, Err *err)
 
 /* The common case without GMP: at most 18 digits in all. */
 static bool
-scaled_fast(const Digits *digits, int scale, int64_t *out, bool *exact)
+scaled_fast(const Digits *digits, int scale, RoundingMode mode, int64_t *out, bool *exact)
 {
     int shift = scale - digits->scale;
     if (digits->count > 18 || shift > 18 || shift < -18 || digits->count + shift > 18)
@@ -111,14 +111,17 @@ scaled_fast(const Digits *digits, int scale, int64_t *out, bool *exact)
     for (; shift < 0; shift++)
         divisor *= 10;
     int64_t rest = value % divisor;
-    value = value / divisor + (rest * 2 >= divisor && divisor > 1 ? 1 : 0);
+    value /= divisor;
+    bool half = rest * 2 > divisor || (rest * 2 == divisor && (mode == ROUND_HALF_UP || value % 2 == 1));
+    if (rest > 0 && (mode == ROUND_UP || (mode != ROUND_DOWN && half)))
+        value++;
     *exact = rest == 0;
     *out = digits->negative ? -value : value;
     return true;
 }
 
 static bool
-scaled_slow(Text text, int scale, int64_t *out, bool *exact, Err *err)
+scaled_slow(Text text, int scale, RoundingMode mode, int64_t *out, bool *exact, Err *err)
 {
     mpq_t value, rounded;
     mpq_inits(value, rounded, NULL);
@@ -126,7 +129,7 @@ scaled_slow(Text text, int scale, int64_t *out, bool *exact, Err *err)
     if (done) {
         scale_by_power(value, scale);
         mpq_set(rounded, value);
-        decimal_round(rounded, 0, ROUND_HALF_UP);
+        decimal_round(rounded, 0, mode);
         *exact = mpq_equal(value, rounded) != 0;
         done = mpz_fits_slong_p(mpq_numref(rounded)) != 0;
         if (done)
@@ -139,13 +142,13 @@ scaled_slow(Text text, int scale, int64_t *out, bool *exact, Err *err)
 }
 
 bool
-decimal_parse_scaled(Text text, int scale, int64_t *out, bool *exact, Err *err)
+decimal_parse_scaled(Text text, int scale, RoundingMode mode, int64_t *out, bool *exact, Err *err)
 {
     Digits digits;
     bool is_exact = true;
     if (!read_digits(text, &digits, err))
         return false;
-    if (!scaled_fast(&digits, scale, out, &is_exact) && !scaled_slow(text, scale, out, &is_exact, err))
+    if (!scaled_fast(&digits, scale, mode, out, &is_exact) && !scaled_slow(text, scale, mode, out, &is_exact, err))
         return false;
     if (exact != NULL)
         *exact = is_exact;

@@ -31,9 +31,9 @@ typedef enum RoundingMode {
  *  initialised by the caller. ERR_INPUT, ERR_RANGE (too many digits). */
 MUST_CHECK bool decimal_parse(Text text, mpq_t out, Err *err);
 
-/** Parse a decimal and scale it by 10^`scale` to a whole number, rounding half up what is beyond (e.g. "469.4"
- *  with scale 3: 469400). ERR_INPUT, ERR_RANGE (outside int64). `*exact` (may be NULL): nothing was rounded. */
-MUST_CHECK bool decimal_parse_scaled(Text text, int scale, int64_t *out, bool *exact, Err *err);
+/** Parse a decimal and scale it by 10^`scale` to a whole number; what is beyond is rounded by `mode` (e.g. "469.4" with
+ *  scale 3: 469400). ERR_INPUT, ERR_RANGE (outside int64). `*exact` (may be NULL): nothing was rounded. */
+MUST_CHECK bool decimal_parse_scaled(Text text, int scale, RoundingMode mode, int64_t *out, bool *exact, Err *err);
 
 /** Write with exactly `scale` (0..40) digits after the point, rounded by `mode`. Never writes "-0". ERR_NOMEM.
  *  Caller frees with free(). */

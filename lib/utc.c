@@ -197,7 +197,7 @@ utc_month_parse(const char *text, UtcMonth *month, Err *err)
     if (text == NULL || !take_digits(&cursor, 4, &parsed.year) || !take_one_of(&cursor, "-") ||
         !take_digits(&cursor, 2, &parsed.month) || cursor.at != cursor.end || parsed.year < 1970 || parsed.month < 1 ||
         parsed.month > 12)
-        return err_set(err, ERR_INPUT, "'%s' is not a month: use YYYY-MM, for instance 2026-10",
+        return err_set(err, ERR_USAGE, "'%s' is not a month: use YYYY-MM, for instance 2026-10",
                        text == NULL ? "" : text);
     *month = parsed;
     return true;

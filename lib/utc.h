@@ -38,7 +38,7 @@ const char *utc_format(int64_t time_us, char out[UTC_TEXT_BYTES]);
 /** "2026-10-01". Returns `out`. */
 const char *utc_format_day(int64_t time_us, char out[UTC_TEXT_BYTES]);
 
-/** Parse "YYYY-MM". ERR_INPUT with the expected form. */
+/** Parse "YYYY-MM", as command lines give it. ERR_USAGE with the expected form. */
 MUST_CHECK bool utc_month_parse(const char *text, UtcMonth *month, Err *err);
 const char *utc_month_format(UtcMonth month, char out[UTC_TEXT_BYTES]);
 UtcMonth utc_month_of(int64_t time_us);

@@ -5,14 +5,15 @@
 
 #include "lib/decimal.h"
 
-/* Dearest first, then region, then architecture: claims that are equal in all three share. */
+/* Dearest first, then by the names of region and architecture: claims that are equal in all three share. */
 static int
 compare_turn(const FreeClaim *a, const FreeClaim *b)
 {
     int order = mpq_cmp(b->unit_price, a->unit_price);
     if (order == 0)
         order = strcmp(a->region, b->region);
-    return order != 0 ? order : (int) a->architecture - (int) b->architecture;
+    return order != 0 ? order
+                      : strcmp(usage_architecture_name(a->architecture), usage_architecture_name(b->architecture));
 }
 
 static int

@@ -2,7 +2,7 @@
  * free_tier - who gets how much of a shared monthly allowance
  *
  * Pure. The rule of the shipped books (`dearest_first`): the allowance goes to the usage with the dearest unit price (the
- * first tier's) first; equal prices in the order of region, then architecture; what is still equal shares in
+ * first tier's) first; equal prices by the names of region, then architecture; what is still equal shares in
  * proportion to its use. Where the book says `whole_units`, shares are whole numbers by largest remainder, ties in the
  * order of tenant, then mode.
  */

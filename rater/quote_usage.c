@@ -56,19 +56,20 @@ read_choice(QuoteRow *row, const char *key, Json *value, Err *err)
                    TEXT_ARG(text));
 }
 
-/* A number of 0 or more, scaled by 10^scale to a whole one without loss. */
+/* A number of 0 or more, scaled by 10^scale to a whole one. A time finer than a microsecond rounds up, which never changes
+ * a billed millisecond; a count must be whole. */
 static bool
-read_scaled(Json *value, int scale, const char *unit, int64_t *out, Err *err)
+read_scaled(Json *value, int scale, int64_t *out, Err *err)
 {
     Text text = {0};
     bool exact = true;
     if (!json_number_text(value, &text))
         return err_set(err, ERR_INPUT, "expected a number");
-    if (!decimal_parse_scaled(text, scale, out, &exact, err))
+    if (!decimal_parse_scaled(text, scale, ROUND_UP, out, &exact, err))
         return false;
     if (*out < 0 || (text.length > 0 && text.data[0] == '-'))
         return err_set(err, ERR_INPUT, "'%.*s' is negative; write 0 or more", TEXT_ARG(text));
-    return exact || err_set(err, ERR_INPUT, "'%.*s' is finer than %s; round it", TEXT_ARG(text), unit);
+    return exact || scale > 0 || err_set(err, ERR_INPUT, "'%.*s' is not a whole number; round it", TEXT_ARG(text));
 }
 
 static bool
@@ -79,7 +80,7 @@ read_milliseconds(QuoteRow *row, const char *key, Json *value, Err *err)
                                                              : &row->record.cpu_us;
     if (*target != USAGE_ABSENT)
         return err_set(err, ERR_INPUT, "stands beside the same in microseconds; keep one of them");
-    return read_scaled(value, 3, "a microsecond", target, err);
+    return read_scaled(value, 3, target, err);
 }
 
 static bool
@@ -96,7 +97,7 @@ read_whole(QuoteRow *row, const char *key, Json *value, Err *err)
                                                                : &record->reported_billed_ms;
     if (strstr(key, "_us") == key + strlen(key) - 3 && *target != USAGE_ABSENT)
         return err_set(err, ERR_INPUT, "stands beside the same in milliseconds; keep one of them");
-    return read_scaled(value, 0, "a whole number", target, err);
+    return read_scaled(value, 0, target, err);
 }
 
 static bool
@@ -104,7 +105,7 @@ read_invocations(QuoteRow *row, const char *key, Json *value, Err *err)
 {
     (void) key;
     int64_t count = 0;
-    if (!read_scaled(value, 0, "a whole number", &count, err))
+    if (!read_scaled(value, 0, &count, err))
         return false;
     if ((uint64_t) count > QUOTE_INVOCATIONS_MAX)
         return err_set(err, ERR_INPUT, "more than %" PRIu64 " in one row; split it", QUOTE_INVOCATIONS_MAX);
@@ -120,6 +121,17 @@ read_streamed(QuoteRow *row, const char *key, Json *value, Err *err)
     if (!json_object_is_type(value, json_type_boolean))
         return err_set(err, ERR_INPUT, "expected true or false");
     row->record.streamed = json_object_get_boolean(value) != 0;
+    return true;
+}
+
+/* What tells one invocation from another says nothing about a row, which stands for many. */
+static bool
+pass_over(QuoteRow *row, const char *key, Json *value, Err *err)
+{
+    (void) row;
+    (void) key;
+    (void) value;
+    (void) err;
     return true;
 }
 
@@ -149,13 +161,17 @@ static const struct {
     {"max_memory_used_mb", read_whole},
     {"response_bytes", read_whole},
     {"reported_billed_ms", read_whole},
+    {"request_id", pass_over},
+    {"attempt", pass_over},
+    {"started_at", pass_over},
+    {"started_at_us", pass_over},
 };
 enum { FIELD_COUNT = sizeof(FIELDS) / sizeof(FIELDS[0]) };
 
 static bool
 unknown_field(const char *key, Err *err)
 {
-    char known[400] = "";
+    char known[512] = "";
     size_t length = 0;
     for (size_t i = 0; i < FIELD_COUNT && length < sizeof(known); i++)
         length += (size_t) snprintf(known + length, sizeof(known) - length, "%s%s", i == 0 ? "" : ", ", FIELDS[i].key);

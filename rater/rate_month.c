@@ -249,16 +249,78 @@ keep_final(Month *self, const RateTenant *tenant, const FinalInvoice *found, con
 }
 
 static bool
-settle_tenant(Month *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, Err *err)
+settle_tenant(Month *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, bool finals_only,
+              Err *err)
 {
     FinalInvoice found = {0};
     Buffer document = {0};
     bool done = self->request->dry_run ||
                 invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
-    if (done)
-        done = found.exists ? keep_final(self, tenant, &found, &document, err)
-                            : write_invoice(self, tenant, rated, slice, err);
+    if (done && found.exists)
+        done = keep_final(self, tenant, &found, &document, err);
+    else if (done && !finals_only)
+        done = write_invoice(self, tenant, rated, slice, err);
     buffer_free(&document);
+    return done;
+}
+
+/* How many tenants of an account have usage, and how many of them have their final invoice already. */
+static bool
+count_finals(Month *self, const Rated *rated, size_t *tenants, size_t *finals, Err *err)
+{
+    RatedSlice slice = {0};
+    *tenants = *finals = 0;
+    while (rated_next_tenant(rated, &slice)) {
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
+        FinalInvoice found = {0};
+        if (tenant != NULL && !invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, NULL, err))
+            return false;
+        ++*tenants;
+        *finals += found.exists ? 1 : 0;
+    }
+    return true;
+}
+
+/* An account's tenants share one free tier and one ladder of tiers: they become final together or not at all. False with
+ * `reason` set when what was asked for would settle a part of them. */
+static bool
+may_settle(Month *self, const Rated *rated, Err *reason, Err *err)
+{
+    size_t tenants = 0;
+    size_t finals = 0;
+    if (self->request->dry_run)
+        return true;
+    if (!count_finals(self, rated, &tenants, &finals, err))
+        return false;
+    if (finals > 0 && finals < tenants) {
+        err_set(reason, ERR_CONFLICT,
+                "its month is final for %zu of its %zu tenants, and their shares of the free tier and "
+                "the tiers are settled; usage of the others arrived later",
+                finals, tenants);
+        return err_hint(reason, "it waits for an adjustment; the final invoices stay as they are");
+    }
+    if (self->request->final && self->request->tenant != NULL && tenants > 1 && finals == 0) {
+        err_set(reason, ERR_CONFLICT, "tenant '%s' shares its free tier and tiers with %zu others that have usage",
+                self->request->tenant, tenants - 1);
+        return err_hint(reason, "make the whole account final: leave out --tenant");
+    }
+    return true;
+}
+
+/* Each tenant of an account that was asked for. */
+static bool
+settle_tenants(Month *self, const Rated *rated, bool finals_only, Err *err)
+{
+    bool done = true;
+    RatedSlice slice = {0};
+    while (done && rated_next_tenant(rated, &slice)) {
+        const char *name = rated->functions[slice.function].tenant;
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
+        if (tenant == NULL)
+            done = err_set(err, ERR_BUSY, "tenant '%s' appeared while rating", name);
+        else if (self->request->tenant == NULL || strcmp(self->request->tenant, name) == 0)
+            done = settle_tenant(self, tenant, rated, &slice, finals_only, err);
+    }
     return done;
 }
 
@@ -272,16 +334,9 @@ settle_account(Month *self, const RatingRow *rows, size_t count, Err *err)
     if (rated == NULL)
         return reason.code == ERR_INPUT ? skip_add(self, rows[0].account, &reason, err)
                                         : err_set(err, reason.code, "%s", reason.message);
-    bool done = true;
-    RatedSlice slice = {0};
-    while (done && rated_next_tenant(rated, &slice)) {
-        const char *name = rated->functions[slice.function].tenant;
-        const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
-        if (tenant == NULL)
-            done = err_set(err, ERR_BUSY, "tenant '%s' appeared while rating", name);
-        else if (self->request->tenant == NULL || strcmp(self->request->tenant, name) == 0)
-            done = settle_tenant(self, tenant, rated, &slice, err);
-    }
+    bool whole = may_settle(self, rated, &reason, err);
+    bool done = !err_is_set(err) && settle_tenants(self, rated, !whole, err) &&
+                (whole || skip_add(self, rows[0].account, &reason, err));
     rated_free(&rated);
     return done;
 }

@@ -93,7 +93,7 @@ def share_free(usage, sku, allowance, book):
     covered = [key for key in usage if sku == "requests" or key[3] == "on_demand"]
     turns = {}
     for key in covered:
-        turns.setdefault((-first_price(sku, key, book), key[1], ARCHITECTURES.index(key[2])), []).append(key)
+        turns.setdefault((-first_price(sku, key, book), key[1], key[2]), []).append(key)
     free = {}
     for turn in sorted(turns):
         keys = sorted(turns[turn], key=lambda key: (key[0].encode(), MODES.index(key[3])))

@@ -24,7 +24,7 @@ parse_number(Text text)
     }
     mpq_clear(value);
     err_clear(&err);
-    if (!decimal_parse_scaled(text, 3, &scaled, NULL, &err) && !err_is_set(&err))
+    if (!decimal_parse_scaled(text, 3, ROUND_HALF_UP, &scaled, NULL, &err) && !err_is_set(&err))
         abort();
 }
 

@@ -107,13 +107,24 @@ milliseconds_become_microseconds_from_their_digits(void **state)
         Err err = {0};
         int64_t value = 0;
         bool exact = false;
-        assert_true(decimal_parse_scaled(text_of(CASES[i].text), 3, &value, &exact, &err));
+        assert_true(decimal_parse_scaled(text_of(CASES[i].text), 3, ROUND_HALF_UP, &value, &exact, &err));
         assert_int_equal(value, CASES[i].expected);
         assert_int_equal(exact, CASES[i].exact);
     }
+    static const struct {
+        const char *text;
+        int64_t up;
+    } UP[] = {
+        {"1.0004", 1001}, {"1.000", 1000}, {"0.0001", 1}, {"1.00000000000000000000001", 1001}, {"-1.0004", -1001}};
+    for (size_t i = 0; i < sizeof(UP) / sizeof(UP[0]); i++) {
+        Err none = {0};
+        int64_t rounded = 0;
+        assert_true(decimal_parse_scaled(text_of(UP[i].text), 3, ROUND_UP, &rounded, NULL, &none));
+        assert_int_equal(rounded, UP[i].up);
+    }
     Err err = {0};
     int64_t value = 0;
-    assert_false(decimal_parse_scaled(text_of("9223372036854775808"), 0, &value, NULL, &err));
+    assert_false(decimal_parse_scaled(text_of("9223372036854775808"), 0, ROUND_HALF_UP, &value, NULL, &err));
     assert_int_equal(err.code, ERR_RANGE);
 }
 
