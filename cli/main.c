@@ -36,6 +36,7 @@ static const Entry ENTRIES[] = {
     {"Billing", "rate", "make a month's invoices, as preview or final", "millibill-rater", NULL},
     {"Billing", "price-book", "validate or show a price book", "millibill-rater", NULL},
     {"Billing", "invoice", "list, show or render invoices (text, json, csv, html)", "millibill-report", NULL},
+    {"Billing", "verify", "prove streams, evidence, rollups and every final invoice", "millibill-rater", NULL},
     {"Reports", "savings", "what servers would have cost, with the verdict", "millibill-report", NULL},
     {"Reports", "free-tier", "free units used, left, and when they run out", "millibill-report", NULL},
     {"Reports", "usage", "usage and cost by tenant, function, day, …", "millibill-report", NULL},

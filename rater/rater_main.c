@@ -7,6 +7,7 @@ static const Command COMMANDS[] = {
     {"quote", "rate given usage, without a database", quote_command},
     {"rate", "make the invoices of a month", rate_command},
     {"price-book", "list, show and validate price books", price_book_command},
+    {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
     {NULL, NULL, NULL},
 };
 

@@ -215,6 +215,12 @@ config_table_tenant(const ConfigTable *self, uint32_t index)
     return self->entries[index].key.tenant_id;
 }
 
+ConfigKey
+config_table_key(const ConfigTable *self, uint32_t index)
+{
+    return self->entries[index].key;
+}
+
 void
 config_table_forget(ConfigTable *self)
 {

@@ -30,6 +30,8 @@ ConfigKey config_key_of(int64_t tenant_id, const UsageRecord *record);
 MUST_CHECK bool config_table_ensure_ids(ConfigTable *self, Db *db, Err *err);
 int64_t config_table_id(const ConfigTable *self, uint32_t index); /* after config_table_ensure_ids */
 int64_t config_table_tenant(const ConfigTable *self, uint32_t index);
+/** The key itself; its texts live as long as the index. */
+ConfigKey config_table_key(const ConfigTable *self, uint32_t index);
 
 /** Forget everything: after a transaction failed in which ids were asked for, or when the table got large. */
 void config_table_forget(ConfigTable *self);

@@ -69,6 +69,18 @@ segment_source_of(Text sources, uint32_t ordinal, int64_t *stream_id, int64_t *s
     return false;
 }
 
+int64_t
+segment_sources_records(Text sources)
+{
+    int64_t records = 0;
+    for (size_t at = 0; at + RUN_BYTES <= sources.length; at += RUN_BYTES) {
+        int64_t run = (int64_t) run_field(sources.data + at, 2);
+        if (run < 1 || __builtin_add_overflow(records, run, &records))
+            return -1;
+    }
+    return sources.length % RUN_BYTES == 0 ? records : -1;
+}
+
 /* ---- writing ---- */
 
 enum { SEGMENT_ARRAYS = 6 };

@@ -20,6 +20,8 @@
 MUST_CHECK bool segment_sources_append(Buffer *sources, int64_t stream_id, int64_t sequence, int64_t records, Err *err);
 /** Which batch brought record `ordinal`. False when the runs do not reach that far. */
 MUST_CHECK bool segment_source_of(Text sources, uint32_t ordinal, int64_t *stream_id, int64_t *sequence);
+/** How many records the runs name; -1 when the bytes are no whole runs of at least one record. */
+int64_t segment_sources_records(Text sources);
 
 typedef struct SegmentItem {
     int64_t tenant_id;

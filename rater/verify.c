@@ -1,0 +1,153 @@
+#include "rater/verify.h"
+
+#include <string.h>
+
+#include "rater/verify_parts.h"
+
+const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT] = {
+    "streams", "receipts", "ledger", "segments", "rollups", "exclusions", "invoices",
+};
+
+const char *const VERIFY_NOT_COVERED[] = {
+    "seals: there are none yet. Evidence that the database's owner changed together with its digest, or removed together "
+    "with everything that names it, would not be seen",
+    "duplicates: that an excluded record is a copy of the one kept, and that no copy is left, is not looked for again",
+    "the way to the collector: what an agent never sent does not stand in any table",
+    NULL,
+};
+
+/* ---- the report ---- */
+
+void
+verify_report_free(VerifyReport *report)
+{
+    for (size_t i = 0; i < VERIFY_CHECK_COUNT; i++)
+        json_object_put(report->checks[i].differences);
+    *report = (VerifyReport){0};
+}
+
+int64_t
+verify_report_differences(const VerifyReport *report)
+{
+    int64_t found = 0;
+    for (size_t i = 0; i < VERIFY_CHECK_COUNT; i++)
+        found += report->checks[i].found;
+    return found;
+}
+
+/* Members that do not apply are left out. */
+static bool
+add_if_given(Json *object, const char *key, const char *value, Err *err)
+{
+    return value == NULL || value[0] == '\0' || json_add_text(object, key, value, err);
+}
+
+static bool
+add_if_not_zero(Json *object, const char *key, int64_t value, Err *err)
+{
+    return value == 0 || json_add_int(object, key, value, err);
+}
+
+MUST_CHECK bool
+verify_note(VerifyReport *report, VerifyCheckId check, const VerifyFinding *finding, Err *err)
+{
+    VerifyCheck *noted = &report->checks[check];
+    if (++noted->found > VERIFY_DIFFERENCES_KEPT)
+        return true;
+    Json *object = json_new_object(err);
+    return object != NULL && json_append(noted->differences, object, err) &&
+           add_if_given(object, "tenant", finding->tenant, err) && add_if_given(object, "hour", finding->hour, err) &&
+           add_if_not_zero(object, "segment", finding->segment_id, err) &&
+           add_if_not_zero(object, "stream", finding->stream_id, err) &&
+           add_if_not_zero(object, "sequence", finding->sequence, err) &&
+           add_if_given(object, "subject", finding->subject, err) &&
+           json_add_text(object, "what", finding->what, err) &&
+           json_add_text(object, "expected", finding->expected, err) &&
+           json_add_text(object, "found", finding->found, err);
+}
+
+static bool
+report_start(VerifyReport *report, Err *err)
+{
+    *report = (VerifyReport){0};
+    for (size_t i = 0; i < VERIFY_CHECK_COUNT; i++) {
+        report->checks[i].differences = json_new_array(err);
+        if (report->checks[i].differences == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* ---- what the database answers ---- */
+
+typedef struct Answering {
+    VerifyReport *report;
+    VerifyCheckId check;
+} Answering;
+
+static bool
+note_answer(void *context, const VerifyFinding *finding, Err *err)
+{
+    const Answering *answering = context;
+    return verify_note(answering->report, answering->check, finding, err);
+}
+
+static bool
+ask(Db *db, const VerifyRequest *request, const VerifyPeriod *period, VerifyReport *report, Err *err)
+{
+    static const VerifyCheckId checks[VERIFY_QUESTION_COUNT] = {
+        [VERIFY_ASK_STREAMS] = VERIFY_STREAMS,
+        [VERIFY_ASK_RECEIPTS] = VERIFY_RECEIPTS,
+        [VERIFY_ASK_LEDGER] = VERIFY_LEDGER,
+        [VERIFY_ASK_EXCLUSIONS] = VERIFY_EXCLUSIONS,
+    };
+    for (int question = 0; question < VERIFY_QUESTION_COUNT; question++) {
+        Answering answering = {report, checks[question]};
+        if (!verify_ask(db, (VerifyQuestion) question, request->tenant, period,
+                        &report->checks[answering.check].checked, note_answer, &answering, err))
+            return err_prefix(err, "%s: ", VERIFY_CHECK_NAMES[answering.check]);
+    }
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static bool
+verify_evidence(Db *db, const VerifyRequest *request, const RateTenants *tenants, const VerifyPeriod *period,
+                VerifyReport *report, Err *err)
+{
+    for (size_t i = 0; i < tenants->count; i++) {
+        const RateTenant *tenant = &tenants->all[i];
+        if (request->tenant != NULL && strcmp(request->tenant, tenant->name) != 0)
+            continue;
+        if (!verify_usage(db, tenant, period, report, err))
+            return err_prefix(err, "tenant '%s': ", tenant->name);
+    }
+    return true;
+}
+
+static bool
+verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyReport *report, Err *err)
+{
+    VerifyPeriod period = {INT64_MIN, INT64_MAX};
+    if (request->month != NULL)
+        period = (VerifyPeriod){utc_month_start_us(*request->month), utc_month_end_us(*request->month)};
+    if (!rate_tenants_read(tenants, db, NULL, err))
+        return false;
+    if (request->tenant != NULL && rate_tenants_find(tenants, request->tenant) == NULL) {
+        err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", request->tenant);
+        return err_hint(err, "millibill tenant list shows the names");
+    }
+    return ask(db, request, &period, report, err) && verify_evidence(db, request, tenants, &period, report, err) &&
+           verify_invoices(db, request->tenant, tenants, &period, report, err);
+}
+
+bool
+verify(Db *db, const VerifyRequest *request, VerifyReport *report, Err *err)
+{
+    RateTenants tenants = {0};
+    bool done = report_start(report, err) && verify_begin(db, err) && verify_all(db, request, &tenants, report, err);
+    db_rollback(db);
+    rate_tenants_free(&tenants);
+    return done;
+}

@@ -1,0 +1,45 @@
+/**
+ * verify_parts - what the files of verify share: taking notes, and going through a tenant's evidence
+ */
+#ifndef RATER_VERIFY_PARTS_H
+#define RATER_VERIFY_PARTS_H
+
+#include "proto/usage_batch.h"
+#include "rater/rate_tenants.h"
+#include "rater/usage.h"
+#include "rater/verify.h"
+
+/** Note a difference. ERR_NOMEM. */
+MUST_CHECK bool verify_note(VerifyReport *report, VerifyCheckId check, const VerifyFinding *finding, Err *err);
+
+/** A tenant's segments side by side with its exclusions. */
+typedef struct Evidence {
+    VerifyCursor *segments;
+    VerifyCursor *exclusions;
+    VerifySegment segment; /* the present one */
+    VerifyExclusion exclusion;
+    bool more_exclusions;
+} Evidence;
+
+/** Open for what was received up to `watermark` (INT64_MAX: all). Closed with evidence_close() in any case. */
+MUST_CHECK bool
+evidence_open(Evidence *self, Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, Err *err);
+void evidence_close(Evidence *self);
+/** Step to the next segment. */
+MUST_CHECK bool evidence_next(Evidence *self, bool *more, Err *err);
+/** Is this record of the present segment excluded? Ask in the order of records. `*excluded` then stands in
+ *  self->exclusion. */
+MUST_CHECK bool evidence_excludes(Evidence *self, size_t ordinal, bool *excluded, Err *err);
+
+/** Segments and rollups of one tenant. */
+MUST_CHECK bool
+verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
+/** Add a tenant's usage of a period as it was at a watermark to `rows`, from segments less exclusions. ERR_CORRUPT: a
+ *  segment cannot be read. */
+MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark,
+                              RatingRows *rows, Err *err);
+/** Final invoices. `tenants`: all there are. */
+MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const RateTenants *tenants, const VerifyPeriod *period,
+                                VerifyReport *report, Err *err);
+
+#endif

@@ -1,0 +1,158 @@
+/* Where the books do not agree: what the database itself can answer. See verify_store.h. */
+#include "lib/utc.h"
+#include "schema/verify_store.h"
+
+#define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+#define PERIOD(column) column " >= $2::timestamptz AND " column " < $3::timestamptz"
+
+/* Columns of every answer: tenant, hour, subject, segment_id, stream_id, sequence, what, expected, found. */
+
+static const char SQL_STREAMS[] =
+    "WITH seen AS (SELECT stream_id, sequence, lag(sequence, 1, 0::bigint) OVER (PARTITION BY stream_id ORDER BY sequence)"
+    "  AS previous FROM ledger),"
+    " gaps AS (SELECT stream_id, previous + 1 AS first, sequence - 1 AS last FROM seen WHERE sequence > previous + 1"
+    "  UNION ALL SELECT s.stream_id, coalesce(max(l.sequence), 0) + 1, s.last_sequence FROM streams s"
+    "  LEFT JOIN ledger l USING (stream_id) GROUP BY s.stream_id, s.last_sequence"
+    "  HAVING coalesce(max(l.sequence), 0) < s.last_sequence)"
+    " SELECT NULL, NULL, 'agent ' || a.name, NULL, g.stream_id, g.first, 'ledger rows of this stream',"
+    "  'every sequence from 1 to ' || s.last_sequence,"
+    "  CASE WHEN g.first = g.last THEN 'sequence ' || g.first || ' is missing'"
+    "  ELSE 'sequences ' || g.first || ' to ' || g.last || ' are missing' END"
+    "  FROM gaps g JOIN streams s USING (stream_id) JOIN agents a USING (agent_id)"
+    " UNION ALL SELECT NULL, NULL, 'agent ' || a.name, NULL, l.stream_id, l.sequence, 'sequence of a ledger row',"
+    "  '1 to ' || s.last_sequence, l.sequence::text FROM ledger l JOIN streams s USING (stream_id)"
+    "  JOIN agents a USING (agent_id) WHERE l.sequence NOT BETWEEN 1 AND s.last_sequence ORDER BY 5, 6";
+static const char SQL_STREAMS_COUNT[] = "SELECT count(*) FROM streams";
+
+static const char SQL_RECEIPTS[] =
+    "SELECT NULL, NULL, NULL, NULL, NULL, NULL, d.what, d.expected, d.found FROM"
+    " (SELECT count(*) AS commits, count(receipt) AS receipts, coalesce(min(receipt), 1) AS least,"
+    "  coalesce(max(receipt), 0) AS greatest, (SELECT last_receipt FROM installation) AS last FROM commits) c,"
+    " LATERAL (VALUES ('commits without a receipt', '0', (commits - receipts)::text),"
+    "  ('first receipt', '1', least::text), ('last receipt', last::text, greatest::text),"
+    "  ('number of receipts', last::text, receipts::text)) AS d(what, expected, found)"
+    " WHERE d.expected IS DISTINCT FROM d.found";
+static const char SQL_RECEIPTS_COUNT[] = "SELECT count(*) FROM commits";
+
+/* What came with a batch has the commit of its ledger row; conflicts that were found later have their own. Records that were
+ * replayed stand in segments under the batch that brought them, whose ledger row still says quarantined. */
+#define RUN_FIELD(from) "('x' || encode(substring(s.sources FROM (24 * i + " from ") FOR 8), 'hex'))::bit(64)::bigint"
+static const char SQL_LEDGER[] =
+    "WITH brought AS (SELECT stream_id, sequence, sum(records) AS records FROM"
+    "  (SELECT " RUN_FIELD("1") " AS stream_id, " RUN_FIELD("9") " AS sequence, " RUN_FIELD(
+        "17") " AS records"
+              "   FROM segments s, generate_series(0, octet_length(s.sources) / 24 - 1) AS i) runs GROUP BY 1, 2),"
+              " waiting AS (SELECT q.stream_id, q.sequence, count(*) FILTER (WHERE q.commit_id = l.commit_id) AS first,"
+              "  count(*) FILTER (WHERE q.commit_id IS DISTINCT FROM l.commit_id) AS later,"
+              "  count(*) FILTER (WHERE q.replayed_at IS NOT NULL) AS replayed"
+              "  FROM quarantine q LEFT JOIN ledger l USING (stream_id, sequence) GROUP BY 1, 2),"
+              " excluded AS (SELECT stream_id, sequence, count(*) FILTER (WHERE reason = 'conflict') AS conflicts FROM exclusions"
+              "  GROUP BY 1, 2),"
+              " lost AS (SELECT stream_id, sequence, least(sum(records), 9223372036854775807) AS records FROM losses GROUP BY 1, 2)"
+              " SELECT NULL, NULL, 'source ' || l.source, NULL, stream_id, sequence, d.what, d.expected::text, d.found::text"
+              " FROM ledger l FULL JOIN brought b USING (stream_id, sequence) FULL JOIN waiting w USING (stream_id, sequence)"
+              " FULL JOIN excluded e USING (stream_id, sequence) FULL JOIN lost o USING (stream_id, sequence)"
+              " CROSS JOIN LATERAL (VALUES"
+              "  (1, 'ledger rows of a batch that segments, quarantine, exclusions or losses name', 1::numeric,"
+              "   (l.commit_id IS NOT NULL)::integer::numeric),"
+              "  (2, 'records: billed + quarantined', l.billed + l.quarantined, l.records),"
+              "  (3, 'records in segments: billed + replayed', l.billed + coalesce(w.replayed, 0), coalesce(b.records, 0)),"
+              "  (4, 'rows in quarantine', l.quarantined, coalesce(w.first, 0)),"
+              "  (5, 'rows in quarantine for conflicts found later', coalesce(e.conflicts, 0), coalesce(w.later, 0)),"
+              "  (6, 'records lost', l.lost, coalesce(o.records, 0))) AS d(number, what, expected, found)"
+              " WHERE d.expected IS DISTINCT FROM d.found AND (l.commit_id IS NOT NULL OR d.number = 1)"
+              " ORDER BY stream_id, sequence, d.number";
+static const char SQL_LEDGER_COUNT[] = "SELECT count(*) FROM ledger";
+
+/* A record that is kept may lose to an earlier one that only a later search (of another month) saw: what counts is that
+ * the chain ends at a record that is not excluded. */
+#define SCOPE " WHERE ($1::text IS NULL OR t.name = $1) AND " PERIOD("e.hour")
+#define SAME_PLACE(a, b)                                                                        \
+    a ".tenant_id = " b ".tenant_id AND " a ".hour = " b ".kept_hour AND " a ".segment_id = " b \
+      ".kept_segment_id AND " a ".ordinal = " b ".kept_ordinal"
+static const char SQL_EXCLUSIONS[] =
+    "WITH RECURSIVE scope AS (SELECT t.name, e.* FROM exclusions e LEFT JOIN tenants t USING (tenant_id)" SCOPE "),"
+    " chain AS (SELECT e.tenant_id, e.hour, e.segment_id, e.ordinal, x.kept_hour, x.kept_segment_id, x.kept_ordinal, 1 AS"
+    "   steps FROM scope e JOIN exclusions x ON " SAME_PLACE(
+        "x",
+        "e") ""
+             "  UNION ALL SELECT c.tenant_id, c.hour, c.segment_id, c.ordinal, x.kept_hour, x.kept_segment_id, x.kept_ordinal,"
+             "   c.steps + 1 FROM chain c JOIN exclusions x ON " SAME_PLACE(
+                 "x",
+                 "c") " WHERE c.steps < 64)"
+                      " SELECT e.name, " TIME(
+                          "e.hour") ", 'ordinal ' || e.ordinal, e.segment_id, e.stream_id, e.sequence, d.what, d.expected,"
+                                    "  d.found FROM scope e"
+                                    " LEFT JOIN segments s ON s.tenant_id = e.tenant_id AND s.hour = e.hour AND s.segment_id = e.segment_id"
+                                    " LEFT JOIN segments k ON k.tenant_id = e.tenant_id AND k.hour = e.kept_hour AND k.segment_id = e.kept_segment_id"
+                                    " LEFT JOIN commits c ON c.commit_id = e.commit_id"
+                                    " CROSS JOIN LATERAL (VALUES"
+                                    "  (s.segment_id IS NULL, 'segment of an excluded record', 'segment ' || e.segment_id, 'none'),"
+                                    "  (e.ordinal NOT BETWEEN 0 AND s.records - 1, 'ordinal of an excluded record', '0 to ' || s.records - 1, "
+                                    "e.ordinal::text),"
+                                    "  (k.segment_id IS NULL, 'segment of the record that an exclusion keeps', 'segment ' || e.kept_segment_id || ' of ' ||"
+                                    "   " TIME(
+                                        "e.kept_hour") ", 'none'),"
+                                                       "  (e.kept_ordinal NOT BETWEEN 0 AND k.records - 1, 'ordinal of the record that an exclusion keeps', '0 to ' ||"
+                                                       "   k.records - 1, e.kept_ordinal::text),"
+                                                       "  (c.receipt IS NULL, 'commit of an exclusion', 'one with a receipt', 'none')) AS d(wrong, what, expected, found)"
+                                                       " WHERE d.wrong"
+                                                       " UNION ALL SELECT t.name, " TIME(
+                                                           "c.hour") ", 'ordinal ' || c.ordinal, c.segment_id, NULL, NULL,"
+                                                                     "  'record that an exclusion keeps', 'one that counts', 'excluded too, and so on in a circle'"
+                                                                     "  FROM chain c LEFT JOIN tenants t USING (tenant_id) WHERE c.steps = 64 ORDER BY 1, 2, 4, 3";
+static const char SQL_EXCLUSIONS_COUNT[] =
+    "SELECT count(*) FROM exclusions e LEFT JOIN tenants t USING (tenant_id)" SCOPE;
+
+typedef struct Question {
+    const char *find;
+    const char *count;
+    bool scoped; /* takes tenant and period */
+} Question;
+
+static const Question QUESTIONS[VERIFY_QUESTION_COUNT] = {
+    [VERIFY_ASK_STREAMS] = {SQL_STREAMS, SQL_STREAMS_COUNT, false},
+    [VERIFY_ASK_RECEIPTS] = {SQL_RECEIPTS, SQL_RECEIPTS_COUNT, false},
+    [VERIFY_ASK_LEDGER] = {SQL_LEDGER, SQL_LEDGER_COUNT, false},
+    [VERIFY_ASK_EXCLUSIONS] = {SQL_EXCLUSIONS, SQL_EXCLUSIONS_COUNT, true},
+};
+
+typedef struct Asking {
+    VerifyVisit visit;
+    void *context;
+} Asking;
+
+static bool
+answer_row(void *context, const DbResult *row, Err *err)
+{
+    const Asking *asking = context;
+    const VerifyFinding finding = {.tenant = db_value(row, 0, 0),
+                                   .hour = db_value(row, 0, 1),
+                                   .subject = db_value(row, 0, 2),
+                                   .segment_id = db_i64(row, 0, 3),
+                                   .stream_id = db_i64(row, 0, 4),
+                                   .sequence = db_i64(row, 0, 5),
+                                   .what = db_value(row, 0, 6),
+                                   .expected = db_value(row, 0, 7),
+                                   .found = db_value(row, 0, 8)};
+    return asking->visit(asking->context, &finding, err);
+}
+
+MUST_CHECK bool
+verify_ask(Db *db, VerifyQuestion question, const char *tenant, const VerifyPeriod *period, int64_t *checked,
+           VerifyVisit visit, void *context, Err *err)
+{
+    const Question *asked = &QUESTIONS[question];
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    const DbParam params[3] = {db_string(tenant), db_string(verify_limit_text(period->start_us, start)),
+                               db_string(verify_limit_text(period->end_us, end))};
+    int count = asked->scoped ? 3 : 0;
+    DbResult *counted = db_query(db, asked->count, params, count, err);
+    if (counted == NULL)
+        return false;
+    *checked = db_i64(counted, 0, 0);
+    db_result_free(&counted);
+    Asking asking = {visit, context};
+    return db_stream(db, asked->find, params, count, answer_row, &asking, err);
+}
