@@ -54,6 +54,7 @@ class Million(unittest.TestCase):
         self.assertEqual(stack.number("SELECT sum(records) FROM segments") - excluded, RECORDS)
         gaps = stack.query("SELECT stream_id FROM ledger GROUP BY stream_id HAVING max(sequence) <> count(*)")
         self.assertEqual(gaps, [])
+        stack.run("verify")
 
     def test_undisturbed_and_again(self):
         with Stack() as stack:
