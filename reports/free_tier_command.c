@@ -7,165 +7,35 @@
 #include "lib/options.h"
 #include "reports/commands.h"
 #include "reports/figures.h"
-#include "reports/free_tier.h"
+#include "reports/free_tier_use.h"
+#include "reports/rater_call.h"
 #include "reports/stack.h"
 #include "reports/table.h"
-#include "schema/usage_store.h"
+#include "schema/rollup_store.h"
+#include "schema/tenant_store.h"
 
-static const char METHOD[] =
-    "a straight line: use so far in the month divided by the time since its start, as of the invoice or "
-    "preview that the figures come from";
-
-typedef struct Share {
-    char *tenant;
-    mpq_t used;
-} Share;
-
-/* One free tier of one account. */
-typedef struct Tier {
-    char *account;
-    char *name;
-    char *unit;
-    bool is_final;
-    int64_t as_of_us; /* the newest of its invoices */
-    mpq_t allowance;
-    mpq_t used;
-    Share *shares;
-    size_t share_count;
-    int64_t *days_us;
-    mpq_t *quantities;
-    size_t day_count;
-    FreeTierOutlook outlook;
-    int64_t day_us;
-} Tier;
-
-typedef struct Tiers {
-    Tier *items;
-    size_t count;
-} Tiers;
+static const char METHOD[] = "a straight line: use so far in the month divided by the time since its start";
 
 typedef struct FreeTierOptions {
     const char *month_text;
     const char *tenant;
+    const char *book;
     bool json;
     const char *data;
     UtcMonth month;
 } FreeTierOptions;
 
-static void
-tiers_clear(Tiers *tiers)
-{
-    for (size_t i = 0; i < tiers->count; i++) {
-        Tier *tier = &tiers->items[i];
-        for (size_t s = 0; s < tier->share_count; s++) {
-            free(tier->shares[s].tenant);
-            mpq_clear(tier->shares[s].used);
-        }
-        for (size_t d = 0; d < tier->day_count; d++)
-            mpq_clear(tier->quantities[d]);
-        free(tier->shares);
-        free(tier->days_us);
-        free(tier->quantities);
-        free(tier->account);
-        free(tier->name);
-        free(tier->unit);
-        mpq_clears(tier->allowance, tier->used, NULL);
-    }
-    free(tiers->items);
-}
+typedef struct Report {
+    Json *answer;  /* the rater's */
+    char *account; /* of --tenant */
+    Tiers tiers;
+    int64_t as_of_us;
+} Report;
 
 static bool
 no_memory(Err *err)
 {
     return err_set(err, ERR_NOMEM, "no memory for a free-tier report");
-}
-
-/* The last tier when the row belongs to it (rows come in order), else a new one. */
-static Tier *
-tier_of(Tiers *tiers, const FreeTierRow *row, Err *err)
-{
-    Tier *last = tiers->count == 0 ? NULL : &tiers->items[tiers->count - 1];
-    if (last != NULL && strcmp(last->account, row->account) == 0 && strcmp(last->name, row->name) == 0)
-        return last;
-    Tier *grown = reallocarray(tiers->items, tiers->count + 1, sizeof(*grown));
-    if (grown == NULL) {
-        no_memory(err);
-        return NULL;
-    }
-    tiers->items = grown;
-    Tier *tier = &grown[tiers->count++];
-    *tier = (Tier){.is_final = true};
-    mpq_inits(tier->allowance, tier->used, NULL);
-    tier->account = text_duplicate(text_of(row->account));
-    tier->name = text_duplicate(text_of(row->name));
-    tier->unit = text_duplicate(text_of(row->unit));
-    if (tier->account != NULL && tier->name != NULL && tier->unit != NULL)
-        return tier;
-    no_memory(err);
-    return NULL;
-}
-
-static bool
-take_share(void *context, const FreeTierRow *row, Err *err)
-{
-    Tier *tier = tier_of(context, row, err);
-    if (tier == NULL)
-        return false;
-    Share *shares = reallocarray(tier->shares, tier->share_count + 1, sizeof(*shares));
-    if (shares == NULL)
-        return no_memory(err);
-    tier->shares = shares;
-    Share *share = &shares[tier->share_count++];
-    share->tenant = text_duplicate(text_of(row->tenant));
-    mpq_init(share->used);
-    if (share->tenant == NULL)
-        return no_memory(err);
-    tier->is_final = tier->is_final && strcmp(row->state, "final") == 0;
-    if (row->as_of_us > tier->as_of_us)
-        tier->as_of_us = row->as_of_us;
-    if (!decimal_parse(text_of(row->allowance), tier->allowance, err) ||
-        !decimal_parse(text_of(row->used), share->used, err))
-        return false;
-    mpq_add(tier->used, tier->used, share->used);
-    return true;
-}
-
-static bool
-take_day(void *context, const FreeTierDay *day, Err *err)
-{
-    Tiers *tiers = context;
-    for (size_t i = 0; i < tiers->count; i++) {
-        Tier *tier = &tiers->items[i];
-        if (strcmp(tier->account, day->account) != 0 || strcmp(tier->unit, day->unit) != 0)
-            continue;
-        int64_t *days_us = reallocarray(tier->days_us, tier->day_count + 1, sizeof(*days_us));
-        if (days_us != NULL)
-            tier->days_us = days_us;
-        mpq_t *quantities = reallocarray(tier->quantities, tier->day_count + 1, sizeof(*quantities));
-        if (quantities != NULL)
-            tier->quantities = quantities;
-        if (days_us == NULL || quantities == NULL)
-            return no_memory(err);
-        days_us[tier->day_count] = day->day_us;
-        mpq_init(quantities[tier->day_count]);
-        if (!decimal_parse(text_of(day->quantity), quantities[tier->day_count++], err))
-            return false;
-    }
-    return true;
-}
-
-static void
-look_ahead(Tiers *tiers, UtcMonth month)
-{
-    for (size_t i = 0; i < tiers->count; i++) {
-        Tier *tier = &tiers->items[i];
-        FreeTierUse use = {.days_us = tier->days_us, .quantities = tier->quantities, .day_count = tier->day_count};
-        mpq_inits(use.allowance, use.used, NULL);
-        mpq_set(use.allowance, tier->allowance);
-        mpq_set(use.used, tier->used);
-        tier->outlook = free_tier_outlook(&use, month, tier->as_of_us, &tier->day_us);
-        mpq_clears(use.allowance, use.used, NULL);
-    }
 }
 
 static bool
@@ -196,7 +66,7 @@ add_shares(Json *object, const Tier *tier, Err *err)
 }
 
 static bool
-add_tier(Json *array, const Tier *tier, Err *err)
+add_tier(Json *array, const Tier *tier, int64_t as_of_us, Err *err)
 {
     static const char *const outlooks[] = {"ran_out", "runs_out", "lasts", "unused"};
     char day[UTC_TEXT_BYTES];
@@ -211,8 +81,7 @@ add_tier(Json *array, const Tier *tier, Err *err)
                 json_add_text(entry, "name", tier->name, err) && json_add_text(entry, "unit", tier->unit, err) &&
                 figure_add_exact(entry, "allowance", tier->allowance, err) &&
                 figure_add_exact(entry, "used", tier->used, err) && figure_add_exact(entry, "left", left, err) &&
-                json_add_text(entry, "state", tier->is_final ? "final" : "preview", err) &&
-                json_add_text(entry, "as_of", utc_format(tier->as_of_us, as_of), err) &&
+                json_add_text(entry, "as_of", utc_format(as_of_us, as_of), err) &&
                 json_add_text(entry, "outlook", outlooks[tier->outlook], err) &&
                 json_add_text(entry, "day", has_day(tier) ? utc_format_day(tier->day_us, day) : NULL, err) &&
                 add_shares(entry, tier, err);
@@ -221,18 +90,20 @@ add_tier(Json *array, const Tier *tier, Err *err)
 }
 
 static bool
-print_json(const Tiers *tiers, UtcMonth month, Err *err)
+print_json(const Report *report, Err *err)
 {
     char text[UTC_TEXT_BYTES];
-    Json *root = json_object_new_object();
-    Json *array = json_object_new_array();
-    bool done = root != NULL && array != NULL ? json_add_text(root, "month", utc_month_format(month, text), err) &&
-                                                    json_add_text(root, "forecast_method", METHOD, err)
-                                              : no_memory(err);
-    for (size_t i = 0; done && i < tiers->count; i++)
-        done = add_tier(array, &tiers->items[i], err);
-    if (done)
-        done = json_add(root, "free_tiers", json_object_get(array), err) && json_print(root, stdout, err);
+    Json *root = json_new_object(err);
+    Json *array = json_new_array(err);
+    Json *skipped = json_member(report->answer, "skipped");
+    bool done = root != NULL && array != NULL &&
+                json_add_text(root, "month", utc_month_format(report->tiers.month, text), err) &&
+                json_add_text(root, "forecast_method", METHOD, err);
+    for (size_t i = 0; done && i < report->tiers.count; i++)
+        done = add_tier(array, report->tiers.items[i], report->as_of_us, err);
+    done = done && json_add(root, "free_tiers", json_object_get(array), err) &&
+           json_add(root, "skipped", skipped == NULL ? json_new_array(err) : json_object_get(skipped), err) &&
+           json_print(root, stdout, err);
     json_object_put(array);
     json_object_put(root);
     return done;
@@ -291,7 +162,7 @@ add_tier_rows(Table *table, const Tier *tier, Err *err)
 }
 
 static bool
-print_text(const Tiers *tiers, UtcMonth month, Err *err)
+print_text(const Tiers *tiers, Err *err)
 {
     static const TableColumn columns[] = {{"Account, tenant", TABLE_FLEXIBLE},
                                           {"Unit", TABLE_LEFT},
@@ -302,15 +173,19 @@ print_text(const Tiers *tiers, UtcMonth month, Err *err)
     char text[UTC_TEXT_BYTES];
     Buffer out = {0};
     Table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]), err);
-    bool done = table != NULL && buffer_printf(&out, err, "Free tier, %s\n\n", utc_month_format(month, text));
+    bool done = table != NULL && buffer_printf(&out, err, "Free tier, %s\n\n", utc_month_format(tiers->month, text));
     for (size_t i = 0; done && i < tiers->count; i++)
-        done = add_tier_rows(table, &tiers->items[i], err);
-    done = done && table_print(table, TABLE_WIDTH, &out, err) &&
-           buffer_append_text(
-               &out,
-               "\n  An account's tenants share it. The forecast is a straight line: use so far in the month, by the "
-               "time\n  since its start, as of the invoice or preview that the figures come from.\n",
-               err);
+        done = add_tier_rows(table, tiers->items[i], err);
+    if (done && tiers->count == 0)
+        done = buffer_append_text(&out, "  No usage takes from a free tier.\n", err);
+    else
+        done =
+            done && table_print(table, TABLE_WIDTH, &out, err) &&
+            buffer_append_text(
+                &out,
+                "\n  An account's tenants share it. The forecast is a straight line: use so far in the month, by the "
+                "time\n  since its start.\n",
+                err);
     if (done && fwrite(out.data, 1, out.length, stdout) != out.length)
         done = err_set(err, ERR_IO, "cannot write the report");
     table_free(&table);
@@ -318,29 +193,85 @@ print_text(const Tiers *tiers, UtcMonth month, Err *err)
     return done;
 }
 
+/* Ask the rater for every account: an account's tenants share its free tier. */
+static bool
+ask_rater(const FreeTierOptions *options, Report *report, Err *err)
+{
+    char month[UTC_TEXT_BYTES];
+    const char *arguments[RATER_ARGUMENTS_MAX] = {"rate", "--dry-run", "--json", "--month",
+                                                  utc_month_format(options->month, month)};
+    size_t count = 5;
+    const char *const more[][2] = {{"--data", options->data}, {"--price-book", options->book}};
+    for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+        if (more[i][1] == NULL)
+            continue;
+        arguments[count++] = more[i][0];
+        arguments[count++] = more[i][1];
+    }
+    report->as_of_us = utc_now_us();
+    report->answer = rater_call(arguments, (Text){NULL, 0}, true, err);
+    return report->answer != NULL;
+}
+
+static void
+tell_skipped(Json *answer)
+{
+    Json *skipped = json_member(answer, "skipped");
+    size_t count = json_object_is_type(skipped, json_type_array) ? json_object_array_length(skipped) : 0;
+    for (size_t i = 0; i < count; i++) {
+        Text account;
+        if (json_text(json_member(json_object_array_get_idx(skipped, i), "account"), &account))
+            fprintf(stderr, "millibill free-tier: account '%.*s' is left out: it cannot be rated\n", TEXT_ARG(account));
+    }
+}
+
+typedef struct AccountSearch {
+    const char *tenant;
+    char *account;
+} AccountSearch;
+
+static bool
+take_account(void *context, const TenantRow *row, Err *err)
+{
+    AccountSearch *search = context;
+    if (strcmp(row->name, search->tenant) != 0)
+        return true;
+    search->account = text_duplicate(text_of(row->account));
+    return search->account != NULL || no_memory(err);
+}
+
+static bool
+find_account(Db *db, const char *tenant, Report *report, Err *err)
+{
+    if (tenant == NULL)
+        return true;
+    AccountSearch search = {tenant, NULL};
+    bool done = stack_tenant_check(db, tenant, err) && tenant_list(db, take_account, &search, err);
+    report->account = search.account;
+    return done;
+}
+
 static bool
 run(FreeTierOptions *options, Err *err)
 {
-    Tiers tiers = {0};
+    Report report = {.answer = NULL};
     if (!stack_month(options->month_text, &options->month, err))
         return false;
+    report.tiers.month = options->month;
     Db *db = stack_connect(options->data, err);
-    bool done = db != NULL && stack_tenant_check(db, options->tenant, err) &&
-                free_tier_visit(db, options->tenant, options->month, take_share, &tiers, err) &&
-                free_tier_days_visit(db, options->month, take_day, &tiers, err);
+    bool done = db != NULL && find_account(db, options->tenant, &report, err) && ask_rater(options, &report, err) &&
+                tiers_take_documents(&report.tiers, json_member(report.answer, "invoices"), report.account, err) &&
+                rollup_stream_hours(db, NULL, utc_month_start_us(options->month), utc_month_end_us(options->month),
+                                    tiers_take_hour, &report.tiers, err);
     db_free(&db);
-    if (done && tiers.count == 0) {
-        char month[UTC_TEXT_BYTES];
-        utc_month_format(options->month, month);
-        err_set(err, ERR_NOT_FOUND, "no invoice or preview of %s used a free tier", month);
-        err_hint(err, "make previews with: millibill rate --month %s", month);
-        done = false;
-    }
     if (done) {
-        look_ahead(&tiers, options->month);
-        done = options->json ? print_json(&tiers, options->month, err) : print_text(&tiers, options->month, err);
+        tell_skipped(report.answer);
+        tiers_look_ahead(&report.tiers, report.as_of_us);
+        done = options->json ? print_json(&report, err) : print_text(&report.tiers, err);
     }
-    tiers_clear(&tiers);
+    tiers_clear(&report.tiers);
+    free(report.account);
+    json_object_put(report.answer);
     return done;
 }
 
@@ -351,6 +282,7 @@ free_tier_command(int argc, char **argv)
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month; default this month (UTC)"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "the account of this tenant; default all accounts"},
+        {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book; default aws-lambda"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
         {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -359,8 +291,7 @@ free_tier_command(int argc, char **argv)
         .command = "millibill free-tier",
         .arguments = "",
         .summary = "Show what is used and left of each account's free tier, and when it runs out.",
-        .detail =
-            "Figures come from the month's invoices, or previews where none is final: run `millibill rate` first.",
+        .detail = "The month is rated as it stands, in memory: no invoice or preview is needed, and none is written.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);

@@ -133,7 +133,8 @@ show_command(int argc, char **argv)
 typedef struct RenderOptions {
     const char *month_text;
     const char *tenant;
-    const char *format;
+    const char *format; /* NULL: text */
+    bool json;
     const char *style;
     const char *output;
     const char *output_folder;
@@ -223,7 +224,10 @@ find_all(Db *db, const RenderOptions *options, Found *found, Err *err)
 static bool
 run_render(const RenderOptions *options, Err *err)
 {
-    const DocumentFormat *format = document_format(options->format, err);
+    if (options->json && options->format != NULL && strcmp(options->format, "json") != 0)
+        return err_set(err, ERR_USAGE, "--json and --format %s do not go together", options->format);
+    const char *name = options->format == NULL ? "text" : options->format;
+    const DocumentFormat *format = document_format(options->json ? "json" : name, err);
     if (format == NULL)
         return false;
     if (options->which[0] == NULL && options->month_text == NULL) {
@@ -246,9 +250,10 @@ run_render(const RenderOptions *options, Err *err)
 static int
 render_command(int argc, char **argv)
 {
-    RenderOptions options = {.format = "text"};
+    RenderOptions options = {.format = NULL};
     const Option table[] = {
         {"format", 'f', OPTION_TEXT, &options.format, "FORMAT", "text, json, csv or html; default text"},
+        {"json", 0, OPTION_FLAG, &options.json, NULL, "the same as --format json"},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
          "all invoices of this month (previews where none is final)"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose invoices"},

@@ -78,20 +78,21 @@ read_all(int file, Buffer *out, Err *err)
 }
 
 static bool
-wait_for(pid_t child, Err *err)
+wait_for(pid_t child, bool partial, Err *err)
 {
     int status = 0;
     pid_t ended = 0;
     do
         ended = waitpid(child, &status, 0);
     while (ended < 0 && errno == EINTR);
-    if (ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    bool exited = ended == child && WIFEXITED(status);
+    if (exited && (WEXITSTATUS(status) == 0 || (partial && WEXITSTATUS(status) == 1)))
         return true;
     return err_set(err, ERR_INPUT, "the usage could not be rated; the rater's own message says why");
 }
 
 static bool
-exchange(const char *const *arguments, int input, Buffer *answer, Err *err)
+exchange(const char *const *arguments, int input, bool partial, Buffer *answer, Err *err)
 {
     int ends[2];
     pid_t child = 0;
@@ -101,18 +102,18 @@ exchange(const char *const *arguments, int input, Buffer *answer, Err *err)
     close(ends[1]);
     bool done = started && read_all(ends[0], answer, err);
     close(ends[0]);
-    return started && wait_for(child, err) && done;
+    return started && wait_for(child, partial && answer->length > 0, err) && done;
 }
 
 Json *
-rater_call(const char *const *arguments, Text input, Err *err)
+rater_call(const char *const *arguments, Text input, bool partial, Err *err)
 {
     int file = input_file(input, err);
     if (file < 0)
         return NULL;
     Buffer answer = {0};
     Json *json = NULL;
-    if (exchange(arguments, file, &answer, err)) {
+    if (exchange(arguments, file, partial, &answer, err)) {
         json = json_parse(buffer_text(&answer), err);
         if (json == NULL)
             err_prefix(err, "the rater's answer: ");

@@ -7,6 +7,8 @@
 #ifndef REPORTS_RATER_CALL_H
 #define REPORTS_RATER_CALL_H
 
+#include <stdbool.h>
+
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/text.h"
@@ -14,8 +16,8 @@
 enum { RATER_ANSWER_BYTES_MAX = 256 << 20, RATER_ARGUMENTS_MAX = 32 };
 
 /** Run millibill-rater with `arguments` (NULL-terminated, without the program's own name), `input` (may be empty) on its
- *  standard input, and parse what it prints. Caller releases. NULL: ERR_NOT_FOUND (no such program beside this one), ERR_IO,
+ *  standard input, and parse what it prints; `partial`: also when it ends with 1 for something that it skipped. Caller releases. NULL: ERR_NOT_FOUND (no such program beside this one), ERR_IO,
  *  ERR_INPUT (it failed, and said why itself; or its answer is not JSON). */
-MUST_CHECK Json *rater_call(const char *const *arguments, Text input, Err *err);
+MUST_CHECK Json *rater_call(const char *const *arguments, Text input, bool partial, Err *err);
 
 #endif

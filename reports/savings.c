@@ -288,6 +288,57 @@ make_utilization(SavingsComparison *self, const SavingsReport *report)
     mpq_clears(places, cost, NULL);
 }
 
+/* sum += amount x months, rounded as printed */
+static void
+add_over(mpq_t sum, const mpq_t amount, const mpq_t months, int scale)
+{
+    mpq_t product;
+    mpq_init(product);
+    mpq_mul(product, amount, months);
+    decimal_round(product, scale, ROUND_HALF_UP);
+    mpq_add(sum, sum, product);
+    mpq_clear(product);
+}
+
+/* Over one month a book's own rounding is in the printed total; over several, each line is multiplied, then rounded. */
+static bool
+lines_over(mpq_t sum, const SavingsReport *report, const mpq_t months, Err *err)
+{
+    mpq_t amount;
+    mpq_t rest; /* what contract and tax made of the lines */
+    mpq_inits(amount, rest, NULL);
+    mpq_set(rest, report->lines_total.exact);
+    bool done = true;
+    for (size_t i = 0; done && i < json_object_array_length(report->lines); i++) {
+        done = figure_read(json_object_array_get_idx(report->lines, i), "amount_exact", amount, err);
+        add_over(sum, amount, months, report->currency_scale);
+        mpq_sub(rest, rest, amount);
+    }
+    add_over(sum, rest, months, report->currency_scale);
+    mpq_clears(amount, rest, NULL);
+    return done;
+}
+
+static bool
+make_horizon(SavingsComparison *self, const SavingsReport *report, Err *err)
+{
+    if (self->alternative->months == 1) {
+        mpq_set(self->horizon_serverless, savings_reading(self)->serverless.printed);
+        mpq_set(self->horizon_alternative, savings_reading(self)->alternative.printed);
+        return true;
+    }
+    mpq_t months;
+    mpq_init(months);
+    decimal_set_i64(months, self->alternative->months);
+    bool done = lines_over(self->horizon_serverless, report, months, err);
+    for (size_t i = 0; i < report->extra_count; i++)
+        add_over(self->horizon_serverless, report->extras[i].amount.exact, months, report->currency_scale);
+    for (size_t i = 0; i < self->item_count; i++)
+        add_over(self->horizon_alternative, self->items[i].amount.exact, months, report->currency_scale);
+    mpq_clear(months);
+    return done;
+}
+
 static void
 comparison_init(SavingsComparison *self, const Alternative *alternative)
 {
@@ -297,7 +348,8 @@ comparison_init(SavingsComparison *self, const Alternative *alternative)
         amount_init(&self->readings[i].alternative);
         mpq_inits(self->readings[i].saving, self->readings[i].saving_percent, NULL);
     }
-    mpq_inits(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even, NULL);
+    mpq_inits(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even,
+              self->horizon_serverless, self->horizon_alternative, NULL);
 }
 
 static bool
@@ -314,7 +366,7 @@ make_comparisons(SavingsReport *report, const SavingsInput *input, Err *err)
             return false;
         make_readings(self, report);
         make_utilization(self, report);
-        if (!savings_break_even(report, self, err))
+        if (!make_horizon(self, report, err) || !savings_break_even(report, self, err))
             return false;
     }
     return true;
@@ -348,7 +400,8 @@ comparison_clear(SavingsComparison *self)
         amount_clear(&self->readings[i].alternative);
         mpq_clears(self->readings[i].saving, self->readings[i].saving_percent, NULL);
     }
-    mpq_clears(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even, NULL);
+    mpq_clears(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even,
+               self->horizon_serverless, self->horizon_alternative, NULL);
 }
 
 void

@@ -8,6 +8,7 @@
  *   idle amount  the part of the instances' cost that falls on the idle hours
  *   saving       the difference of the printed totals; positive: serverless is cheaper
  *   saving %     (alternative - serverless) / alternative, from exact values
+ *   horizon      the same over the alternative's months: totals of amounts each rounded once, after they are multiplied
  *   break-even   requests a second, over the alternative's hours, at which both cost the same: what grows with requests
  *                is scaled at this mix and at the lines' unit prices; the free tier counts as far as it goes
  *   readings     the comparison with instances alone, with all infrastructure, and with people's work
@@ -69,7 +70,9 @@ typedef struct SavingsComparison {
     mpq_t utilization_percent;
     mpq_t idle_hours;
     mpq_t idle_amount;
-    bool has_utilization; /* there are instances and usage */
+    bool has_utilization;     /* there are instances and usage */
+    mpq_t horizon_serverless; /* printed totals over the alternative's months; over one month those of the comparison */
+    mpq_t horizon_alternative;
     mpq_t break_even;
     bool has_break_even;
 } SavingsComparison;

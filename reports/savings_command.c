@@ -103,7 +103,7 @@ ask_rater(const SavingsOptions *options, bool quote, const char *usage, Text inp
         if (more[i][1][0] != '\0')
             arguments[count++] = more[i][1];
     }
-    material->answer = rater_call(arguments, input, err);
+    material->answer = rater_call(arguments, input, false, err);
     return material->answer != NULL && take_answer(material, err);
 }
 
@@ -119,15 +119,32 @@ answer_nothing(Material *material, Err *err)
     return material->answer != NULL && take_answer(material, err);
 }
 
-static bool
-from_file(const SavingsOptions *options, Material *material, Err *err)
+static void
+tell_left_out(const SavingsUsage *usage)
 {
+    char month[UTC_TEXT_BYTES];
+    if (usage->copies > 0)
+        fprintf(stderr, "millibill savings: %zu record%s left out: the same identity and content came before\n",
+                usage->copies, usage->copies == 1 ? "" : "s");
+    if (usage->outside > 0)
+        fprintf(stderr, "millibill savings: %zu record%s left out: started outside %s\n", usage->outside,
+                usage->outside == 1 ? "" : "s", utc_month_format(usage->month, month));
+}
+
+static bool
+from_file(SavingsOptions *options, Material *material, Err *err)
+{
+    const UtcMonth *month = options->month_text == NULL ? NULL : &options->month;
     Buffer text = {0};
     Buffer rows = {0};
     bool standard_input = strcmp(options->usage, "-") == 0;
     bool done = file_read(options->usage, SAVINGS_USAGE_BYTES_MAX, &text, err) &&
-                savings_usage_read(buffer_text(&text), standard_input ? "standard input" : options->usage,
+                savings_usage_read(buffer_text(&text), standard_input ? "standard input" : options->usage, month,
                                    &material->usage, &rows, err);
+    if (done)
+        tell_left_out(&material->usage);
+    if (done && material->usage.from_records)
+        options->month = material->usage.month;
     if (done && material->usage.rows == 0)
         done = answer_nothing(material, err);
     else if (done && material->usage.from_records)
@@ -241,7 +258,8 @@ savings_command(int argc, char **argv)
 {
     SavingsOptions options = {0};
     const Option table[] = {
-        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month to compare; default this month (UTC)"},
+        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
+         "month to compare; default that of the records in --usage, else this month (UTC)"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "one tenant; default all"},
         {"usage", 'u', OPTION_TEXT, &options.usage, "FILE",
          "quote rows or usage records instead of the stack's usage; - for stdin"},

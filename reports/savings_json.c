@@ -83,27 +83,19 @@ add_readings(Json *object, const SavingsComparison *comparison, int scale, Err *
     return adopt(object, "readings", array, done, err);
 }
 
-/* The same over the alternative's horizon, from exact values. */
+/* The same over the alternative's months. */
 static bool
 add_horizon(Json *object, const SavingsComparison *comparison, int scale, Err *err)
 {
     Json *entry = json_new_object(err);
-    mpq_t months;
-    mpq_t side;
     mpq_t saving;
-    mpq_inits(months, side, saving, NULL);
-    decimal_set_i64(months, comparison->alternative->months);
-    mpq_mul(side, savings_reading(comparison)->serverless.exact, months);
-    decimal_round(side, scale, ROUND_HALF_UP);
+    mpq_init(saving);
+    mpq_sub(saving, comparison->horizon_alternative, comparison->horizon_serverless);
     bool made = entry != NULL && json_add_int(entry, "months", comparison->alternative->months, err) &&
-                figure_add(entry, "serverless", side, scale, err);
-    mpq_neg(saving, side);
-    mpq_mul(side, savings_reading(comparison)->alternative.exact, months);
-    decimal_round(side, scale, ROUND_HALF_UP);
-    mpq_add(saving, saving, side);
-    made =
-        made && figure_add(entry, "alternative", side, scale, err) && figure_add(entry, "saving", saving, scale, err);
-    mpq_clears(months, side, saving, NULL);
+                figure_add(entry, "serverless", comparison->horizon_serverless, scale, err) &&
+                figure_add(entry, "alternative", comparison->horizon_alternative, scale, err) &&
+                figure_add(entry, "saving", saving, scale, err);
+    mpq_clear(saving);
     return adopt(object, "horizon", entry, made, err);
 }
 

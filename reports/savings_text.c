@@ -210,24 +210,14 @@ print_readings(const SavingsReport *self, const SavingsComparison *comparison, B
 static bool
 print_horizon(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
 {
-    const SavingsReading *reading = savings_reading(comparison);
     int64_t count = comparison->alternative->months;
     if (count == 1)
         return true;
-    mpq_t months;
-    mpq_t ours;
-    mpq_t theirs;
-    mpq_inits(months, ours, theirs, NULL);
-    decimal_set_i64(months, count);
-    mpq_mul(ours, reading->serverless.exact, months);
-    mpq_mul(theirs, reading->alternative.exact, months);
-    bool done = buffer_printf(out, err, "  Over %-3" PRId64 "months      ", count) &&
-                sentence(out, err, "%s against %s ",
-                         FIGURES(figure_people(ours, self->currency_scale, err),
-                                 figure_people(theirs, self->currency_scale, err))) &&
-                buffer_printf(out, err, "%s\n", self->currency);
-    mpq_clears(months, ours, theirs, NULL);
-    return done;
+    return buffer_printf(out, err, "  Over %-3" PRId64 "months      ", count) &&
+           sentence(out, err, "%s against %s ",
+                    FIGURES(figure_people(comparison->horizon_serverless, self->currency_scale, err),
+                            figure_people(comparison->horizon_alternative, self->currency_scale, err))) &&
+           buffer_printf(out, err, "%s\n", self->currency);
 }
 
 static bool

@@ -1,11 +1,13 @@
 #include "reports/savings_usage.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/decimal.h"
 #include "lib/json.h"
 #include "lib/utc.h"
+#include "reports/digest_set.h"
 
 /* The members of a quote row that a record has too, passed on as they are. */
 static const char *const PASSED_ON[] = {"tenant",           "function",     "region", "architecture",
@@ -25,8 +27,12 @@ typedef struct Reader {
     Edge *edges;
     size_t edge_count;
     size_t edge_capacity;
-    mpq_t duration_s; /* scratch */
-    mpq_t number;     /* scratch */
+    size_t read;          /* rows or records, those left out too */
+    DigestSet seen;       /* identities with their content */
+    bool has_month;       /* usage->month is set */
+    bool month_is_chosen; /* and not that of the first record */
+    mpq_t duration_s;     /* scratch */
+    mpq_t number;         /* scratch */
     mpq_t invocations;
 } Reader;
 
@@ -128,14 +134,12 @@ read_started_at(Json *row, int64_t *start_us, Err *err)
     return err_set(err, ERR_INPUT, "'started_at' should be an RFC 3339 time");
 }
 
-/* The record as a quote row of one invocation. */
-static bool
-append_quote_row(Reader *reader, Json *record, Err *err)
+/* The record as a quote row of one invocation; caller frees. */
+static char *
+quote_row(Reader *reader, Json *record, Err *err)
 {
-    Json *row = json_object_new_object();
-    if (row == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a quote row");
-    bool done = true;
+    Json *row = json_new_object(err);
+    bool done = row != NULL;
     for (size_t i = 0; done && i < sizeof(PASSED_ON) / sizeof(PASSED_ON[0]); i++) {
         Json *value = json_member(record, PASSED_ON[i]);
         if (value != NULL)
@@ -147,20 +151,57 @@ append_quote_row(Reader *reader, Json *record, Err *err)
     done = duration_ms != NULL && json_add_int(row, "invocations", 1, err) &&
            json_add_text(row, "duration_ms", duration_ms, err);
     char *line = done ? json_canonical(row, err) : NULL;
-    done = line != NULL && buffer_append_text(reader->quote_rows, line, err) &&
-           buffer_append(reader->quote_rows, "\n", 1, err);
-    free(line);
     free(duration_ms);
     json_object_put(row);
+    return line;
+}
+
+/* Did the same identity come before with the same content? `line` has the tenant and all that is billed by. */
+static bool
+is_copy(Reader *reader, Json *record, int64_t start_us, const char *line, bool *copy, Err *err)
+{
+    Text id;
+    Text attempt;
+    *copy = false;
+    if (!json_text(json_member(record, "request_id"), &id) || text_is_empty(id))
+        return true;
+    if (!json_number_text(json_member(record, "attempt"), &attempt))
+        attempt = TEXT_LITERAL("1");
+    Buffer identity = {0};
+    bool is_new = true;
+    bool done = buffer_printf(&identity, err, "%zu:", id.length) && buffer_append(&identity, id.data, id.length, err) &&
+                buffer_printf(&identity, err, " %.*s %" PRId64 " ", TEXT_ARG(attempt), start_us) &&
+                buffer_append_text(&identity, line, err);
+    if (done) {
+        Digest digest = digest_of(identity.data, identity.length);
+        done = digest_set_add(&reader->seen, &digest, &is_new, err);
+    }
+    buffer_free(&identity);
+    *copy = !is_new;
     return done;
 }
 
+/* Does the record lie in the month that was chosen, or else in the month of the records before it? */
 static bool
-read_record(Reader *reader, Json *record, Err *err)
+is_outside(Reader *reader, int64_t start_us, bool *outside, Err *err)
 {
-    int64_t start_us = 0;
-    if (!read_started_at(record, &start_us, err) || !append_quote_row(reader, record, err))
-        return false;
+    UtcMonth *month = &reader->usage->month;
+    if (!reader->has_month)
+        *month = utc_month_of(start_us);
+    reader->has_month = true;
+    *outside = start_us < utc_month_start_us(*month) || start_us >= utc_month_end_us(*month);
+    if (!*outside || reader->month_is_chosen)
+        return true;
+    char first[UTC_TEXT_BYTES];
+    char other[UTC_TEXT_BYTES];
+    err_set(err, ERR_INPUT, "the records lie in more than one month: %s and %s", utc_month_format(*month, first),
+            utc_month_format(utc_month_of(start_us), other));
+    return err_hint(err, "choose one with --month YYYY-MM");
+}
+
+static bool
+add_running(Reader *reader, int64_t start_us, Err *err)
+{
     mpq_set_ui(reader->number, 1000000, 1);
     mpq_mul(reader->number, reader->duration_s, reader->number);
     mpz_t micros;
@@ -171,8 +212,31 @@ read_record(Reader *reader, Json *record, Err *err)
     mpz_clear(micros);
     if (!in_range)
         return err_set(err, ERR_INPUT, "'duration_ms' is above 24 hours");
-    mpq_set_ui(reader->invocations, 1, 1);
     return add_edges(reader, start_us, start_us + duration_us, err);
+}
+
+/* `*counts`: the record is neither a copy nor of another month. */
+static bool
+read_record(Reader *reader, Json *record, bool *counts, Err *err)
+{
+    int64_t start_us = 0;
+    bool copy = false;
+    bool outside = false;
+    if (!read_started_at(record, &start_us, err))
+        return err_hint(err, "a quote row has 'invocations', a usage record has 'started_at'");
+    if (!is_outside(reader, start_us, &outside, err))
+        return false;
+    char *line = quote_row(reader, record, err);
+    bool done = line != NULL && is_copy(reader, record, start_us, line, &copy, err);
+    *counts = !copy && !outside;
+    reader->usage->copies += copy ? 1 : 0;
+    reader->usage->outside += outside && !copy ? 1 : 0;
+    if (done && *counts)
+        done = buffer_append_text(reader->quote_rows, line, err) && buffer_append(reader->quote_rows, "\n", 1, err) &&
+               add_running(reader, start_us, err);
+    free(line);
+    mpq_set_ui(reader->invocations, 1, 1);
+    return done;
 }
 
 static bool
@@ -209,12 +273,15 @@ read_row(Reader *reader, Json *row, Err *err)
     bool counted = false;
     if (!read_number(row, "invocations", reader->invocations, &counted, err) || !read_duration(reader, row, err))
         return false;
-    if (!counted && !read_record(reader, row, err))
-        return err_hint(err, "a quote row has 'invocations', a usage record has 'started_at'");
-    bool mixed = reader->usage->rows > 0 && reader->usage->from_records != !counted;
-    if (mixed)
+    if (reader->read > 0 && reader->usage->from_records != !counted)
         return err_set(err, ERR_INPUT, "quote rows and usage records stand in one file; give one kind");
     reader->usage->from_records = !counted;
+    reader->read++;
+    bool counts = true;
+    if (!counted && !read_record(reader, row, &counts, err))
+        return false;
+    if (!counts)
+        return true;
     reader->usage->rows++;
     return add_to_function(reader, row, err);
 }
@@ -288,11 +355,14 @@ peak_of(Edge *edges, size_t count)
 }
 
 bool
-savings_usage_read(Text text, const char *name, SavingsUsage *self, Buffer *quote_rows, Err *err)
+savings_usage_read(Text text, const char *name, const UtcMonth *month, SavingsUsage *self, Buffer *quote_rows, Err *err)
 {
     memset(self, 0, sizeof(*self));
     self->peak = -1;
-    Reader reader = {.usage = self, .quote_rows = quote_rows};
+    Reader reader = {
+        .usage = self, .quote_rows = quote_rows, .has_month = month != NULL, .month_is_chosen = month != NULL};
+    if (month != NULL)
+        self->month = *month;
     mpq_inits(reader.duration_s, reader.number, reader.invocations, NULL);
     Text trimmed = text_trim(text);
     bool is_array = trimmed.length > 0 && trimmed.data[0] == '[';
@@ -301,5 +371,6 @@ savings_usage_read(Text text, const char *name, SavingsUsage *self, Buffer *quot
         self->peak = peak_of(reader.edges, reader.edge_count);
     mpq_clears(reader.duration_s, reader.number, reader.invocations, NULL);
     free(reader.edges);
+    digest_set_clear(&reader.seen);
     return done;
 }

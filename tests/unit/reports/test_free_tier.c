@@ -8,6 +8,7 @@
 
 #include "lib/utc.h"
 #include "reports/free_tier.h"
+#include "reports/free_tier_use.h"
 
 static const UtcMonth NOVEMBER = {2026, 11};
 
@@ -102,6 +103,49 @@ nothing_used_is_no_forecast(void **state)
     use_clear(&use);
 }
 
+static const char DOCUMENTS[] =
+    "[{\"free_tiers\":[{\"account\":\"a\",\"tenant\":\"s\",\"name\":\"requests\",\"unit\":\"request\","
+    "\"allowance\":\"100\",\"used\":\"40\"}],\"lines\":[{\"account\":\"a\",\"mode\":\"on_demand\",\"sku\":\"requests\","
+    "\"unit\":\"request\",\"quantity\":\"48\",\"free_quantity\":\"40\"}]},"
+    "{\"free_tiers\":[{\"account\":\"a\",\"tenant\":\"t\",\"name\":\"requests\",\"unit\":\"request\","
+    "\"allowance\":\"100\",\"used\":\"60\"}],\"lines\":[{\"account\":\"a\",\"mode\":\"on_demand\",\"sku\":\"requests\","
+    "\"unit\":\"request\",\"quantity\":\"72\",\"free_quantity\":\"60\"},"
+    "{\"account\":\"a\",\"mode\":\"provisioned\",\"sku\":\"requests\",\"unit\":\"request\",\"quantity\":\"9\","
+    "\"free_quantity\":\"0\"}]},"
+    "{\"free_tiers\":[{\"account\":\"b\",\"tenant\":\"b\",\"name\":\"requests\",\"unit\":\"request\","
+    "\"allowance\":\"100\",\"used\":\"0\"}],\"lines\":[]}]";
+
+static void
+an_account_adds_up_its_tenants_and_finds_the_day(void **state)
+{
+    (void) state;
+    Err err = {0};
+    Tiers tiers = {.month = NOVEMBER};
+    Json *documents = json_parse(text_of(DOCUMENTS), &err);
+    assert_non_null(documents);
+    assert_true(tiers_take_documents(&tiers, documents, NULL, &err));
+    assert_int_equal(tiers.count, 2);
+    for (int day = 1; day <= 12; day++) { /* ten a day: all is used on the tenth */
+        RollupRow row = {.account = text_of("a"), .invocations = 10, .memory_mb = 128, .hour_us = november(day, 5)};
+        assert_true(tiers_take_hour(&tiers, &row, &err));
+        row.mode = USAGE_PROVISIONED; /* not covered */
+        assert_true(tiers_take_hour(&tiers, &row, &err));
+    }
+    tiers_look_ahead(&tiers, november(20, 0));
+    assert_int_equal(mpq_cmp_ui(tiers.items[0]->used, 100, 1), 0);
+    assert_int_equal(tiers.items[0]->share_count, 2);
+    assert_int_equal(tiers.items[0]->outlook, FREE_TIER_RAN_OUT);
+    assert_int_equal(tiers.items[0]->day_us, november(10, 0));
+    assert_int_equal(tiers.items[1]->outlook, FREE_TIER_UNUSED);
+    tiers_clear(&tiers);
+    tiers.month = NOVEMBER;
+    assert_true(tiers_take_documents(&tiers, documents, "b", &err));
+    assert_int_equal(tiers.count, 1);
+    assert_string_equal(tiers.items[0]->account, "b");
+    tiers_clear(&tiers);
+    json_object_put(documents);
+}
+
 int
 main(void)
 {
@@ -110,6 +154,7 @@ main(void)
         cmocka_unit_test(a_slow_use_lasts_the_month),
         cmocka_unit_test(a_month_that_is_over_has_no_forecast),
         cmocka_unit_test(the_day_it_ran_out_is_found_in_the_days),
+        cmocka_unit_test(an_account_adds_up_its_tenants_and_finds_the_day),
         cmocka_unit_test(nothing_used_is_no_forecast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

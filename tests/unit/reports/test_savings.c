@@ -159,7 +159,7 @@ check_example(Json *scenario, const Expected *expected)
     snprintf(row, sizeof(row), "[{\"function\":\"f\",\"memory_mb\":%s,\"invocations\":%s,\"duration_ms\":\"%s\"}]",
              field(scenario, "usage.memory_mb"), field(scenario, "usage.invocations"),
              field(scenario, "usage.duration_ms"));
-    assert_true(savings_usage_read(text_of(row), "usage", &usage, &quote_rows, &err));
+    assert_true(savings_usage_read(text_of(row), "usage", NULL, &usage, &quote_rows, &err));
     Json *document =
         answer("f", field(scenario, "usage.invocations"), field(scenario, "requests"),
                field(scenario, "requests_exact"), field(scenario, "gb_seconds"), field(scenario, "compute"),
@@ -257,7 +257,7 @@ a_constant_load_is_cheaper_on_an_instance_until_people_are_counted(void **state)
     Buffer quote_rows = {0};
     assert_true(savings_usage_read(text_of("{\"function\":\"f\",\"memory_mb\":128,\"invocations\":259200000,"
                                            "\"duration_ms\":100}\n"),
-                                   "usage", &usage, &quote_rows, &err));
+                                   "usage", NULL, &usage, &quote_rows, &err));
     Json *document = answer("f", "259200000", "51.84", "51.84", "3240000", "54.00", "54.000108", "105.84");
     Alternative *both[2] = {shipped("constant"), shipped("t3-medium-reserved")};
     Json *report = report_json(document, &usage, (const Alternative *const *) both, 2);
@@ -339,7 +339,7 @@ records_tell_the_peak_and_become_quote_rows(void **state)
         "{\"function\":\"f\",\"started_at\":\"2026-11-01T00:00:00.9Z\",\"duration_ms\":200,\"memory_mb\":512}\n"
         "\n"
         "{\"function\":\"g\",\"started_at\":\"2026-11-01T00:00:01.1Z\",\"duration_us\":1500000,\"memory_mb\":512}\n";
-    assert_true(savings_usage_read(text_of(records), "records", &usage, &rows, &err));
+    assert_true(savings_usage_read(text_of(records), "records", NULL, &usage, &rows, &err));
     assert_int_equal(usage.peak, 2); /* the third starts at the instant the second ends */
     assert_int_equal(usage.count, 2);
     assert_non_null(strstr(rows.data, "\"invocations\":1,\"duration_ms\":\"1000.5\"}"));
@@ -347,6 +347,75 @@ records_tell_the_peak_and_become_quote_rows(void **state)
     assert_null(strstr(rows.data, "started_at"));
     buffer_free(&rows);
     savings_usage_clear(&usage);
+}
+
+static void
+records_count_once_and_only_in_their_month(void **state)
+{
+    (void) state;
+    static const char *const records =
+        "{\"tenant\":\"t\",\"request_id\":\"1\",\"function\":\"f\",\"started_at\":\"2026-11-01T00:00:00Z\","
+        "\"duration_ms\":100,\"memory_mb\":512}\n"
+        "{\"memory_mb\":512,\"duration_us\":100000,\"started_at\":\"2026-11-01T00:00:00Z\",\"function\":\"f\","
+        "\"request_id\":\"1\",\"tenant\":\"t\",\"attempt\":1}\n" /* the same */
+        "{\"tenant\":\"u\",\"request_id\":\"1\",\"function\":\"f\",\"started_at\":\"2026-11-01T00:00:00Z\","
+        "\"duration_ms\":100,\"memory_mb\":512}\n"
+        "{\"tenant\":\"t\",\"request_id\":\"1\",\"attempt\":2,\"function\":\"f\","
+        "\"started_at\":\"2026-11-01T00:00:00Z\",\"duration_ms\":100,\"memory_mb\":512}\n"
+        "{\"function\":\"f\",\"started_at\":\"2026-11-30T23:59:59.999999Z\",\"duration_ms\":100,\"memory_mb\":512}\n"
+        "{\"function\":\"f\",\"started_at\":\"2026-11-30T23:59:59.999999Z\",\"duration_ms\":100,\"memory_mb\":512}\n";
+    static const char *const december =
+        "{\"function\":\"f\",\"started_at\":\"2026-12-01T00:00:00Z\",\"duration_ms\":100,\"memory_mb\":512}\n";
+    Err err = {0};
+    SavingsUsage usage;
+    Buffer rows = {0};
+    Buffer both = {0};
+    assert_true(savings_usage_read(text_of(records), "u", NULL, &usage, &rows, &err));
+    assert_int_equal(usage.rows, 5);
+    assert_int_equal(usage.copies, 1);
+    assert_int_equal(usage.month.month, 11);
+    assert_int_equal(mpq_cmp_ui(usage.functions[0].invocations, 5, 1), 0);
+    assert_int_equal(usage.peak, 3);
+    savings_usage_clear(&usage);
+    buffer_clear(&rows);
+    assert_true(buffer_append_text(&both, records, &err) && buffer_append_text(&both, december, &err));
+    assert_true(savings_usage_read(buffer_text(&both), "u", &NOVEMBER, &usage, &rows, &err));
+    assert_int_equal(usage.rows, 5);
+    assert_int_equal(usage.outside, 1);
+    savings_usage_clear(&usage);
+    buffer_clear(&rows);
+    assert_false(savings_usage_read(buffer_text(&both), "u", NULL, &usage, &rows, &err));
+    assert_non_null(strstr(err.message, "u:7: the records lie in more than one month: 2026-11 and 2026-12"));
+    assert_non_null(strstr(err.hint, "--month"));
+    savings_usage_clear(&usage);
+    buffer_free(&rows);
+    buffer_free(&both);
+}
+
+static void
+the_horizon_of_one_month_is_the_month(void **state)
+{
+    (void) state;
+    /* 0.004 + 0.004 is 0.01 exactly rounded, 0.00 as printed; over ten months 0.04 + 0.04 */
+    static const char *const files[] = {"name: a\nmonths: 1\nother: [{monthly: 1.004}, {monthly: 1.004}]\n",
+                                        "name: a\nmonths: 10\nother: [{monthly: 1.004}, {monthly: 1.004}]\n"};
+    static const char *const expected[][3] = {{"0.00", "2.00", "2.00"}, {"0.08", "20.08", "20.00"}};
+    for (size_t i = 0; i < 2; i++) {
+        Err err = {0};
+        SavingsUsage usage = {.peak = -1};
+        Json *document = answer("f", "20000", "0.00", "0.004", "240", "0.00", "0.004", "0.00");
+        Alternative *alternative = alternative_parse(text_of(files[i]), "a.yaml", &err);
+        if (alternative == NULL)
+            fail_msg("%s", err.message);
+        Json *report = report_json(document, &usage, (const Alternative *const *) &alternative, 1);
+        expect(report, "alternatives.0.saving", "2.00");
+        expect(report, "alternatives.0.horizon.serverless", expected[i][0]);
+        expect(report, "alternatives.0.horizon.alternative", expected[i][1]);
+        expect(report, "alternatives.0.horizon.saving", expected[i][2]);
+        json_object_put(report);
+        json_object_put(document);
+        alternative_free(&alternative);
+    }
 }
 
 static void
@@ -358,7 +427,7 @@ a_run_above_15_minutes_belongs_on_an_instance(void **state)
     Buffer rows = {0};
     assert_true(
         savings_usage_read(text_of("[{\"function\":\"f\",\"memory_mb\":128,\"invocations\":1,\"duration_ms\":900001}]"),
-                           "u", &usage, &rows, &err));
+                           "u", NULL, &usage, &rows, &err));
     Json *document = answer("f", "1", "0.00", "0.0000002", "112.500125", "0.00", "0.0018750058", "0.00");
     Alternative *alternative = shipped("t3-nano");
     Json *report = report_json(document, &usage, (const Alternative *const *) &alternative, 1);
@@ -378,8 +447,8 @@ a_load_that_does_not_fit_the_memory_is_told(void **state)
     Buffer rows = {0};
     /* one of 1 GB around the clock: 2,592,000 seconds in November; a t3.nano has half a GB */
     assert_true(savings_usage_read(
-        text_of("[{\"function\":\"f\",\"memory_mb\":1024,\"invocations\":2592000,\"duration_ms\":1000}]"), "u", &usage,
-        &rows, &err));
+        text_of("[{\"function\":\"f\",\"memory_mb\":1024,\"invocations\":2592000,\"duration_ms\":1000}]"), "u", NULL,
+        &usage, &rows, &err));
     Json *document = answer("f", "2592000", "0.52", "0.5184", "2592000", "43.20", "43.2000864", "43.72");
     Alternative *alternative = shipped("t3-nano");
     Json *report = report_json(document, &usage, (const Alternative *const *) &alternative, 1);
@@ -412,7 +481,7 @@ a_usage_file_with_a_mistake_is_refused_with_its_line(void **state)
         Err err = {0};
         SavingsUsage usage;
         Buffer rows = {0};
-        assert_false(savings_usage_read(text_of(wrong[i][0]), "u", &usage, &rows, &err));
+        assert_false(savings_usage_read(text_of(wrong[i][0]), "u", NULL, &usage, &rows, &err));
         if (strstr(err.message, wrong[i][1]) == NULL)
             fail_msg("'%s' should hold '%s'", err.message, wrong[i][1]);
         savings_usage_clear(&usage);
@@ -491,6 +560,8 @@ main(void)
         cmocka_unit_test(what_is_free_stays_free_in_the_break_even),
         cmocka_unit_test(what_is_left_of_the_free_tier_moves_the_break_even),
         cmocka_unit_test(records_tell_the_peak_and_become_quote_rows),
+        cmocka_unit_test(records_count_once_and_only_in_their_month),
+        cmocka_unit_test(the_horizon_of_one_month_is_the_month),
         cmocka_unit_test(a_run_above_15_minutes_belongs_on_an_instance),
         cmocka_unit_test(a_load_that_does_not_fit_the_memory_is_told),
         cmocka_unit_test(a_usage_file_with_a_mistake_is_refused_with_its_line),
