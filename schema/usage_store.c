@@ -43,25 +43,6 @@ static const char USAGE_SUMS_SQL[] =
     " CASE WHEN count(DISTINCT u.currency) = 1 THEN trim_scale(sum(u.cost)) END,"
     " CASE WHEN count(DISTINCT u.currency) = 1 THEN min(u.currency) END";
 
-static const char FREE_TIER_SQL[] =
-    "SELECT f.account, f.tenant, f.name, f.unit, trim_scale(f.allowance), trim_scale(f.used), f.invoice_state,"
-    " (extract(epoch FROM i.issued_at) * 1000000)::bigint"
-    " FROM free_tier_use_by_tenant f JOIN tenants t ON t.name = f.tenant"
-    " JOIN invoices_in_force n ON n.tenant_id = t.tenant_id AND n.period_start = f.month"
-    " JOIN invoices i ON i.tenant_id = n.tenant_id AND i.invoice_id = n.invoice_id"
-    " WHERE f.month = to_timestamp($2::bigint / 1000000) AND ($1::text IS NULL OR f.account ="
-    " (SELECT a.name FROM tenants o JOIN accounts a USING (account_id) WHERE o.name = $1))"
-    " ORDER BY f.account, f.name, f.tenant";
-
-/* What the free tier covers: the meters of which some unit of the account was free. */
-static const char FREE_TIER_DAYS_SQL[] =
-    "WITH covered AS (SELECT DISTINCT account, mode, sku, unit FROM invoice_lines_view"
-    " WHERE period_start = to_timestamp($1::bigint / 1000000) AND free_quantity > 0)"
-    " SELECT h.account, h.unit, (extract(epoch FROM date_trunc('day', h.hour, 'UTC')) * 1000000)::bigint AS day,"
-    " trim_scale(sum(h.quantity))"
-    " FROM cost_hourly h JOIN covered c USING (account, mode, sku, unit)"
-    " WHERE h.period_start = to_timestamp($1::bigint / 1000000) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3";
-
 const char *
 usage_dimension_name(UsageDimension dimension)
 {
@@ -151,62 +132,4 @@ usage_visit(Db *db, const UsageDimension *dimensions, size_t count, const char *
     done = done && db_stream(db, sql.data, params, 3, usage_row, &stream, err);
     buffer_free(&sql);
     return done;
-}
-
-typedef struct FreeTierStream {
-    FreeTierVisit visit;
-    void *context;
-} FreeTierStream;
-
-static bool
-free_tier_row(void *context, const DbResult *result, Err *err)
-{
-    const FreeTierStream *stream = context;
-    FreeTierRow row = {
-        .account = db_value(result, 0, 0),
-        .tenant = db_value(result, 0, 1),
-        .name = db_value(result, 0, 2),
-        .unit = db_value(result, 0, 3),
-        .allowance = db_value(result, 0, 4),
-        .used = db_value(result, 0, 5),
-        .state = db_value(result, 0, 6),
-        .as_of_us = db_i64(result, 0, 7),
-    };
-    return stream->visit(stream->context, &row, err);
-}
-
-bool
-free_tier_visit(Db *db, const char *tenant, UtcMonth month, FreeTierVisit visit, void *context, Err *err)
-{
-    DbParam params[2] = {db_string(tenant), db_null()};
-    db_set_i64(&params[1], utc_month_start_us(month));
-    FreeTierStream stream = {visit, context};
-    return db_stream(db, FREE_TIER_SQL, params, 2, free_tier_row, &stream, err);
-}
-
-typedef struct FreeTierDayStream {
-    FreeTierDayVisit visit;
-    void *context;
-} FreeTierDayStream;
-
-static bool
-free_tier_day(void *context, const DbResult *result, Err *err)
-{
-    const FreeTierDayStream *stream = context;
-    FreeTierDay day = {
-        .account = db_value(result, 0, 0),
-        .unit = db_value(result, 0, 1),
-        .day_us = db_i64(result, 0, 2),
-        .quantity = db_value(result, 0, 3),
-    };
-    return stream->visit(stream->context, &day, err);
-}
-
-bool
-free_tier_days_visit(Db *db, UtcMonth month, FreeTierDayVisit visit, void *context, Err *err)
-{
-    DbParam params[1] = {db_null()};
-    db_set_i64(&params[0], utc_month_start_us(month));
-    FreeTierDayStream stream = {visit, context};
-    return db_stream(db, FREE_TIER_DAYS_SQL, params, 1, free_tier_day, &stream, err);
 }

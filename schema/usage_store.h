@@ -1,7 +1,7 @@
 /**
- * usage_store - usage, cost and free-tier use as reports ask for them
+ * usage_store - usage and cost as reports ask for them
  *
- * Reads the views of schema/views (usage_hourly, cost_hourly, free_tier_use_by_tenant). Dimensions are a fixed table of
+ * Reads the views of schema/views (usage_hourly, cost_hourly). Dimensions are a fixed table of
  * names and SQL fragments: nothing that a person types becomes SQL.
  */
 #ifndef SCHEMA_USAGE_STORE_H
@@ -54,34 +54,5 @@ typedef bool (*UsageVisit)(void *context, const UsageRow *row, Err *err);
 /** Sum usage and cost by `count` (1..) dimensions, ordered by them. `tenant` NULL: all; `month` NULL: all. */
 MUST_CHECK bool usage_visit(Db *db, const UsageDimension *dimensions, size_t count, const char *tenant,
                             const UtcMonth *month, UsageVisit visit, void *context, Err *err);
-
-/** What a tenant took of a free tier of its account in a month; decimal texts, borrowed. */
-typedef struct FreeTierRow {
-    const char *account;
-    const char *tenant;
-    const char *name;
-    const char *unit;
-    const char *allowance;
-    const char *used;
-    const char *state; /* of the invoice that says so */
-    int64_t as_of_us;  /* when that invoice was made */
-} FreeTierRow;
-typedef bool (*FreeTierVisit)(void *context, const FreeTierRow *row, Err *err);
-
-/** Ordered by account, name, tenant. `tenant` NULL: all; else all tenants of that one's account. */
-MUST_CHECK bool
-free_tier_visit(Db *db, const char *tenant, UtcMonth month, FreeTierVisit visit, void *context, Err *err);
-
-/** What an account used on one day of what its free tier of this unit covers. */
-typedef struct FreeTierDay {
-    const char *account;
-    const char *unit;
-    int64_t day_us;       /* 00:00 UTC */
-    const char *quantity; /* decimal */
-} FreeTierDay;
-typedef bool (*FreeTierDayVisit)(void *context, const FreeTierDay *day, Err *err);
-
-/** Ordered by account, unit, day. */
-MUST_CHECK bool free_tier_days_visit(Db *db, UtcMonth month, FreeTierDayVisit visit, void *context, Err *err);
 
 #endif
