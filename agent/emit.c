@@ -149,13 +149,28 @@ emit_all(Emitting *self, Err *err)
     return going;
 }
 
+static bool
+result_print(const Emitting *self, bool json, Err *err)
+{
+    fprintf(stderr, "%" PRIu64 " lines acknowledged\n", self->acknowledged);
+    if (!json)
+        return true;
+    Json *out = json_new_object(err);
+    bool done = out != NULL && json_add_int(out, "sent", (int64_t) self->lines, err) &&
+                json_add_int(out, "acknowledged", (int64_t) self->acknowledged, err) && json_print(out, stdout, err);
+    json_object_put(out);
+    return done;
+}
+
 int
 emit_command(int argc, char **argv)
 {
     const char *data = NULL, *path = NULL;
+    bool json = false;
     const Option table[] = {
         {"socket", 's', OPTION_TEXT, &path, "PATH", "socket of the agent (else that of the stack)"},
         {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "print JSON: how many lines were sent and acknowledged"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
     };
     const CommandLine line = {.command = "millibill emit",
@@ -177,9 +192,7 @@ emit_command(int argc, char **argv)
         emitting->socket = agent_connect(path != NULL ? path : config.agent_socket, &err);
     else
         err_set(&err, ERR_NOMEM, "no memory");
-    done = done && emitting->socket >= 0 && emit_all(emitting, &err);
-    if (done)
-        fprintf(stderr, "%" PRIu64 " lines acknowledged\n", emitting->acknowledged);
+    done = done && emitting->socket >= 0 && emit_all(emitting, &err) && result_print(emitting, json, &err);
     if (emitting != NULL && emitting->socket >= 0)
         close(emitting->socket);
     free(emitting);

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/text.h"
 #include "schema/migrate.h"
 #include "schema/tenant_store.h"
 
@@ -85,21 +86,54 @@ command_migrate(int argc, char **argv)
     return 0;
 }
 
+static bool
+tenant_added_print(const char *tenant, const char *account, bool json, Err *err)
+{
+    fprintf(json ? stderr : stdout, "Tenant %s added (account %s).\n", tenant, account);
+    if (!json)
+        return true;
+    Json *out = json_new_object(err);
+    bool done = out != NULL && json_add_text(out, "tenant", tenant, err) &&
+                json_add_text(out, "account", account, err) && json_print(out, stdout, err);
+    json_object_put(out);
+    return done;
+}
+
+enum { NAME_BYTES_MAX = 255 };
+
+/* Says what is wrong without repeating bytes that a terminal may obey. */
+static bool
+name_check(const char *what, const char *name, Err *err)
+{
+    const Text text = text_of(name);
+    if (!text_is_empty(text) && text.length <= NAME_BYTES_MAX && text_is_clean_utf8(text))
+        return true;
+    const char *fault = text_is_empty(text)            ? "is empty"
+                        : text.length > NAME_BYTES_MAX ? "is too long"
+                        : !text_is_utf8(text)          ? "is not UTF-8"
+                                                       : "has control characters";
+    return err_set(err, ERR_INPUT, "the %s's name %s: expected 1 to %d bytes of UTF-8 without control characters", what,
+                   fault, NAME_BYTES_MAX);
+}
+
 static int
 tenant_add_run(int argc, char **argv)
 {
     const char *data = NULL, *account = NULL;
+    bool json = false;
     const char *const *names = NULL;
     const Option options[] = {
         {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
         {"account", 0, OPTION_TEXT, &account, "NAME", "account that shares one free tier (default: one of its own)"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
         {0},
     };
     const CommandLine line = {
         .command = "millibill tenant add",
         .arguments = "NAME",
         .summary = "Register a tenant: from then on its usage is billed.",
-        .detail = "Usage that came before it is in quarantine: millibill quarantine replay --tenant NAME",
+        .detail = "NAME: 1 to 255 bytes of UTF-8 without control characters.\n"
+                  "Usage that came before it is in quarantine: millibill quarantine replay --tenant NAME",
         .options = options,
         .arguments_min = 1,
         .arguments_max = 1,
@@ -109,13 +143,13 @@ tenant_add_run(int argc, char **argv)
         return options_exit_status(result);
     Config config;
     Err err = {0};
+    if (!name_check("tenant", names[0], &err) || (account != NULL && !name_check("account", account, &err)))
+        return err_report(&err, "millibill tenant add");
     Db *db = admin_connect(data, "millibill_owner", &config, &err);
     bool done = db != NULL && tenant_add(db, names[0], account, NULL, &err);
     db_free(&db);
-    if (!done)
-        return err_report(&err, "millibill tenant add");
-    printf("Tenant %s added (account %s).\n", names[0], account == NULL ? names[0] : account);
-    return 0;
+    done = done && tenant_added_print(names[0], account == NULL ? names[0] : account, json, &err);
+    return done ? 0 : err_report(&err, "millibill tenant add");
 }
 
 static bool

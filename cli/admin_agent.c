@@ -26,9 +26,9 @@ name_check(const char *name, Err *err)
 }
 
 static bool
-agent_make(Db *db, const Config *config, const NewAgent *agent, char path[PATH_MAX], Err *err)
+agent_make(Db *db, const Config *config, const NewAgent *agent, char path[PATH_MAX], char public_key[KEY_TEXT_BYTES],
+           Err *err)
 {
-    char public_key[KEY_TEXT_BYTES];
     int length = agent->key_path == NULL ? snprintf(path, PATH_MAX, "%s/keys/%s.key", config->data, agent->name)
                                          : snprintf(path, PATH_MAX, "%s", agent->key_path);
     if (length >= PATH_MAX)
@@ -42,23 +42,58 @@ agent_make(Db *db, const Config *config, const NewAgent *agent, char path[PATH_M
     return done;
 }
 
+/* ["a", "b"], or "all" */
+static Json *
+tenants_json(const NewAgent *agent, Err *err)
+{
+    if (agent->all_tenants) {
+        Json *all = json_object_new_string("all");
+        if (all == NULL)
+            err_set(err, ERR_NOMEM, "no memory for JSON");
+        return all;
+    }
+    Json *names = json_new_array(err);
+    bool done = names != NULL;
+    for (size_t i = 0; done && i < agent->tenants.count; i++)
+        done = json_append(names, json_object_new_string(agent->tenants.items[i]), err);
+    if (done)
+        return names;
+    json_object_put(names);
+    return NULL;
+}
+
 static bool
-agent_add_show(const char *data, const NewAgent *agent, Err *err)
+agent_added_json(const Config *config, const NewAgent *agent, const char *path, const char *public_key, Err *err)
+{
+    Json *out = json_new_object(err);
+    Json *tenants = out == NULL ? NULL : tenants_json(agent, err);
+    bool done = tenants != NULL && json_add_text(out, "agent", agent->name, err) &&
+                json_add_text(out, "public_key", public_key, err) && json_add_text(out, "key_file", path, err) &&
+                json_add_text(out, "collector_public_key", config->collector_public_key, err) &&
+                json_add(out, "tenants", json_object_get(tenants), err) && json_print(out, stdout, err);
+    json_object_put(tenants);
+    json_object_put(out);
+    return done;
+}
+
+static bool
+agent_add_show(const char *data, const NewAgent *agent, bool json, Err *err)
 {
     Config config;
-    char path[PATH_MAX];
+    char path[PATH_MAX], public_key[KEY_TEXT_BYTES];
     if (!name_check(agent->name, err))
         return false;
     if (agent->tenants.count == 0 && !agent->all_tenants)
         return err_set(err, ERR_USAGE, "say for whom it may speak: --tenant T (repeated) or --all-tenants");
     Db *db = admin_connect(data, "millibill_owner", &config, err);
-    bool done = db != NULL && agent_make(db, &config, agent, path, err);
+    bool done = db != NULL && agent_make(db, &config, agent, path, public_key, err);
     db_free(&db);
     if (done)
-        printf("Agent %s added.\n  agent_key             %s   (secret: copy it to the agent's host, mode 0600)\n"
-               "  collector_public_key  %s\n",
-               agent->name, path, config.collector_public_key);
-    return done;
+        fprintf(json ? stderr : stdout,
+                "Agent %s added.\n  agent_key             %s   (secret: copy it to the agent's host, mode 0600)\n"
+                "  collector_public_key  %s\n",
+                agent->name, path, config.collector_public_key);
+    return done && (!json || agent_added_json(&config, agent, path, public_key, err));
 }
 
 static int
@@ -66,12 +101,14 @@ agent_add_run(int argc, char **argv)
 {
     const char *data = NULL;
     const char *const *names = NULL;
+    bool json = false;
     NewAgent agent = {0};
     const Option options[] = {
         {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
         {"tenant", 0, OPTION_LIST, &agent.tenants, "T", "it may speak for this tenant (repeated)"},
         {"all-tenants", 0, OPTION_FLAG, &agent.all_tenants, NULL, "it may speak for every tenant"},
         {"key", 0, OPTION_TEXT, &agent.key_path, "FILE", "key pair; made when absent (default: DIR/keys/NAME.key)"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
         {0},
     };
     const CommandLine line = {
@@ -87,16 +124,31 @@ agent_add_run(int argc, char **argv)
         return options_exit_status(result);
     Err err = {0};
     agent.name = names[0];
-    return agent_add_show(data, &agent, &err) ? 0 : err_report(&err, "millibill agent add");
+    return agent_add_show(data, &agent, json, &err) ? 0 : err_report(&err, "millibill agent add");
+}
+
+static bool
+agent_revoked_print(const char *name, bool json, Err *err)
+{
+    fprintf(json ? stderr : stdout, "Agent %s is revoked.\n", name);
+    if (!json)
+        return true;
+    Json *out = json_new_object(err);
+    bool done = out != NULL && json_add_text(out, "agent", name, err) && json_add_bool(out, "revoked", true, err) &&
+                json_print(out, stdout, err);
+    json_object_put(out);
+    return done;
 }
 
 static int
 agent_revoke_run(int argc, char **argv)
 {
     const char *data = NULL;
+    bool json = false;
     const char *const *names = NULL;
     const Option options[] = {
         {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
         {0},
     };
     const CommandLine line = {
@@ -115,10 +167,8 @@ agent_revoke_run(int argc, char **argv)
     Db *db = admin_connect(data, "millibill_owner", &config, &err);
     bool done = db != NULL && agent_revoke(db, names[0], &err);
     db_free(&db);
-    if (!done)
-        return err_report(&err, "millibill agent revoke");
-    printf("Agent %s is revoked.\n", names[0]);
-    return 0;
+    done = done && agent_revoked_print(names[0], json, &err);
+    return done ? 0 : err_report(&err, "millibill agent revoke");
 }
 
 static bool

@@ -24,6 +24,9 @@ MUST_CHECK bool stack_stop(const Config *config, bool *was_running, Err *err);
 /** Print where the stack is and how to use it, for people. */
 void stack_print(const Config *config);
 
+/** Print the same as one JSON document. `*running`: does everything run? */
+MUST_CHECK bool stack_print_json(const Config *config, bool *running, Err *err);
+
 /** The command that opens the dashboard views. */
 void stack_psql(const Config *config, char *out, size_t size);
 

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/process.h"
 #include "cli/supervisor.h"
+#include "lib/json.h"
 #include "lib/options.h"
 
 enum { PART_PATIENCE_MS = 20000 };
@@ -46,12 +47,29 @@ stack_stop(const Config *config, bool *was_running, Err *err)
     return done;
 }
 
+static bool
+stopped_print(const Config *config, bool was_running, bool json, Err *err)
+{
+    fprintf(json ? stderr : stdout, "%s (%s)\n", was_running ? "The stack is stopped." : "The stack is not running.",
+            config->data);
+    if (!json)
+        return true;
+    Json *out = json_new_object(err);
+    bool done = out != NULL && json_add_bool(out, "stopped", true, err) &&
+                json_add_bool(out, "was_running", was_running, err) && json_add_text(out, "data", config->data, err) &&
+                json_print(out, stdout, err);
+    json_object_put(out);
+    return done;
+}
+
 int
 command_down(int argc, char **argv)
 {
     const char *data = NULL;
+    bool json = false;
     const Option options[] = {
         {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
         {0},
     };
     const CommandLine line = {
@@ -67,8 +85,8 @@ command_down(int argc, char **argv)
     Config config;
     Err err = {0};
     bool was_running = false;
-    if (!config_load(data, &config, &err) || !stack_stop(&config, &was_running, &err))
+    if (!config_load(data, &config, &err) || !stack_stop(&config, &was_running, &err) ||
+        !stopped_print(&config, was_running, json, &err))
         return err_report(&err, "millibill down");
-    printf("%s (%s)\n", was_running ? "The stack is stopped." : "The stack is not running.", config.data);
     return 0;
 }

@@ -135,10 +135,11 @@ sockets_json(const Config *config, Err *err)
     return json;
 }
 
-static bool
-status_json(const Config *config, bool *running, Err *err)
+bool
+stack_print_json(const Config *config, bool *running, Err *err)
 {
     char psql[CONFIG_TEXT_BYTES + 128];
+    *running = true;
     Json *json = json_object_new_object();
     Json *parts = json_object_new_array();
     for (StackPart part = 0; part <= PART_COUNT; part++)
@@ -190,8 +191,8 @@ command_status(int argc, char **argv)
         return options_exit_status(result);
     Config config;
     Err err = {0};
-    bool running = true;
-    if (!config_load(data, &config, &err) || (json && !status_json(&config, &running, &err)))
+    bool running = false;
+    if (!config_load(data, &config, &err) || (json && !stack_print_json(&config, &running, &err)))
         return err_report(&err, "millibill status");
     if (json)
         return running ? 0 : 1;

@@ -224,7 +224,7 @@ foreground_wait(const Start *self, Err *err)
 }
 
 static bool
-run_up(Start *self, const char *data, bool foreground, Err *err)
+run_up(Start *self, const char *data, bool foreground, bool json, Err *err)
 {
     if (!config_load(data, &self->config, err) || !service_user_find(&self->user, err) ||
         !directory_make(self->config.data, 0755, err) || !start_lock(self, err))
@@ -235,7 +235,10 @@ run_up(Start *self, const char *data, bool foreground, Err *err)
     else if (!stack_start(self, err))
         return false;
     close(self->lock_fd);
-    stack_print(&self->config);
+    if (!json)
+        stack_print(&self->config);
+    else if (!stack_print_json(&self->config, &running, err))
+        return false;
     return !foreground || foreground_wait(self, err);
 }
 
@@ -244,9 +247,11 @@ command_up(int argc, char **argv)
 {
     const char *data = NULL;
     bool foreground = false;
+    bool json = false;
     const Option options[] = {
         {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
         {"foreground", 0, OPTION_FLAG, &foreground, NULL, "stay, and stop the stack on Ctrl-C"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document, that of `millibill status --json`"},
         {0},
     };
     const CommandLine line = {
@@ -263,7 +268,7 @@ command_up(int argc, char **argv)
         return options_exit_status(result);
     Start start = {.lock_fd = -1, .go_fd = -1};
     Err err = {0};
-    if (!run_up(&start, data, foreground, &err))
+    if (!run_up(&start, data, foreground, json, &err))
         return err_report(&err, "millibill up");
     return 0;
 }

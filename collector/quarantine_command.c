@@ -18,11 +18,10 @@ enum { LIST_ROWS = 100, MESSAGE_COLUMNS = 90 };
 static const char PROGRAM[] = "millibill quarantine";
 
 static Db *
-connect_stack(const char *data, Err *err)
+connect_stack(const char *data, Config *config, Err *err)
 {
-    Config config;
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data, &config, err) || !config_conninfo(&config, "millibill_collector", conninfo, err))
+    if (!config_load(data, config, err) || !config_conninfo(config, "millibill_collector", conninfo, err))
         return NULL;
     return db_connect(conninfo, "millibill quarantine", err);
 }
@@ -62,11 +61,11 @@ record_json(Text payload, Err *err)
     return json;
 }
 
-/** The line as text when it is clean, else as hex. */
+/** The line as text when it is UTF-8 (JSON escapes control characters), else as hex. */
 static bool
 add_raw(Json *object, Text payload, Err *err)
 {
-    if (text_is_clean_utf8(payload))
+    if (text_is_utf8(payload))
         return json_add_slice(object, "raw", payload, err);
     char *hex = malloc(payload.length * 2 + 1);
     if (hex == NULL)
@@ -191,12 +190,13 @@ list_command(int argc, char **argv)
     OptionsResult parsed = options_parse(&line, argc, argv, NULL);
     if (parsed != OPTIONS_RUN)
         return options_exit_status(parsed);
+    Config config;
     Err err = {0};
     if (limit < 0)
         return err_set(&err, ERR_USAGE, "--limit %" PRId64 ": expected 0 or more", limit), err_report(&err, PROGRAM);
     filter.limit = limit;
     filter.open_only = !all;
-    Db *db = connect_stack(data, &err);
+    Db *db = connect_stack(data, &config, &err);
     bool done = db != NULL && list(db, &filter, as_json, &err);
     db_free(&db);
     return done ? 0 : err_report(&err, PROGRAM);
@@ -255,9 +255,10 @@ show_command(int argc, char **argv)
     OptionsResult parsed = options_parse(&line, argc, argv, &rest);
     if (parsed != OPTIONS_RUN)
         return options_exit_status(parsed);
+    Config config;
     Err err = {0};
     int64_t id = 0;
-    Db *db = parse_id(rest[0], &id, &err) ? connect_stack(data, &err) : NULL;
+    Db *db = parse_id(rest[0], &id, &err) ? connect_stack(data, &config, &err) : NULL;
     bool done = db != NULL && show(db, id, raw, &err);
     db_free(&db);
     return done ? 0 : err_report(&err, PROGRAM);
@@ -298,7 +299,7 @@ print_report(const ReplayReport *report, const Listing *still, bool as_json, Err
 }
 
 static bool
-replay(Db *db, QuarantineFilter *filter, const char *const *ids, bool as_json, Err *err)
+replay(Db *db, const Config *config, QuarantineFilter *filter, const char *const *ids, bool as_json, Err *err)
 {
     ReplayReport total = {0};
     Listing still = {0};
@@ -309,7 +310,7 @@ replay(Db *db, QuarantineFilter *filter, const char *const *ids, bool as_json, E
         if (ids[0] != NULL && !parse_id(*ids++, &filter->id, err))
             return false;
         open.id = filter->id;
-        if (!replay_run(db, filter, &report, err) || !quarantine_stream(db, &open, count_row, &still, err))
+        if (!replay_run(db, config, filter, &report, err) || !quarantine_stream(db, &open, count_row, &still, err))
             return false;
         total.replayed += report.replayed;
         total.copies += report.copies;
@@ -317,6 +318,14 @@ replay(Db *db, QuarantineFilter *filter, const char *const *ids, bool as_json, E
     } while (ids[0] != NULL);
     return print_report(&total, &still, as_json, err);
 }
+
+static const char REPLAY_DETAIL[] =
+    "unknown_tenant  billed when the tenant exists now; live records that came too old only when named by ID, and\n"
+    "                those in the future not yet\n"
+    "too_old         billed only when named, by ID or with --reason too_old\n"
+    "in_future       billed only when named, by ID or with --reason in_future, and once it is no farther ahead than\n"
+    "                live_future_s allows\n"
+    "Others stay. Lines that could not be read are not replayed: fix the line and import it again.";
 
 static int
 replay_command(int argc, char **argv)
@@ -333,18 +342,18 @@ replay_command(int argc, char **argv)
     };
     const CommandLine line = {.command = "millibill quarantine replay",
                               .arguments = "[ID…]",
-                              .summary = "Bill the records whose cause is gone (their tenant exists now).",
-                              .detail =
-                                  "Lines that could not be read are not replayed: fix the line and import it again.",
+                              .summary = "Bill the records whose cause is gone.",
+                              .detail = REPLAY_DETAIL,
                               .options = options,
                               .arguments_max = SIZE_MAX};
     const char *const *rest = NULL;
     OptionsResult parsed = options_parse(&line, argc, argv, &rest);
     if (parsed != OPTIONS_RUN)
         return options_exit_status(parsed);
+    Config config;
     Err err = {0};
-    Db *db = connect_stack(data, &err);
-    bool done = db != NULL && replay(db, &filter, rest, as_json, &err);
+    Db *db = connect_stack(data, &config, &err);
+    bool done = db != NULL && replay(db, &config, &filter, rest, as_json, &err);
     db_free(&db);
     return done ? 0 : err_report(&err, PROGRAM);
 }

@@ -30,14 +30,19 @@ typedef struct Touched {
 
 typedef struct Replay {
     Db *db;
+    const Config *config;
+    bool by_id; /* the filter names one row */
+    int64_t now_us;
     ConfigTable *configs;
     Regroup *regroup;
     Months months;
     ReplayRow *rows;
     size_t row_count, row_capacity;
+    int64_t seen; /* rows of this page, with those whose cause is still there */
     int64_t *tenant_ids;
     int64_t *done_ids;
     size_t done_count;
+    int64_t last_id; /* of this page */
     int64_t after_id;
     Touched *touched;
     size_t touched_count, touched_capacity;
@@ -50,6 +55,7 @@ rows_clear(Replay *self)
     for (size_t i = 0; i < self->row_count; i++)
         usage_batch_free(&self->rows[i].usage);
     self->row_count = 0;
+    self->seen = 0;
     free(self->tenant_ids);
     free(self->done_ids);
     self->tenant_ids = NULL;
@@ -57,17 +63,46 @@ rows_clear(Replay *self)
     self->done_count = 0;
 }
 
+/** May a record that started then be billed now? `*due` says so; false with err set when the row cannot be read. */
+static bool
+row_is_due(const Replay *self, const QuarantineRow *row, const UsageBatch *usage, bool *due, Err *err)
+{
+    int64_t received_us = 0;
+    if (usage_batch_records(usage) != 1)
+        return err_set(err, ERR_CORRUPT, "it holds %zu records, expected one", usage_batch_records(usage));
+    UsageRecord record;
+    usage_batch_record(usage, 0, &record);
+    bool live = row->import_id.length == 0 && strcmp(row->reason, "too_old") != 0;
+    bool future_matters = live || strcmp(row->reason, "in_future") == 0;
+    *due = !future_matters || record.started_at_us <= self->now_us + self->config->live_future_s * UTC_SECOND_US;
+    if (!live || self->by_id)
+        return true;
+    if (!utc_parse(text_of(row->received_at), &received_us, err))
+        return false;
+    *due = *due && record.started_at_us >= received_us - self->config->live_past_days * UTC_DAY_US;
+    return true;
+}
+
 static bool
 take_row(void *context, const QuarantineRow *row, Err *err)
 {
     Replay *self = context;
+    bool due = false;
+    self->seen++;
+    self->last_id = row->id;
     if (!array_grow(&self->rows, &self->row_capacity, self->row_count, sizeof *self->rows, err))
         return false;
     ReplayRow *taken = &self->rows[self->row_count];
     *taken = (ReplayRow){.id = row->id, .stream_id = row->stream_id, .sequence = row->sequence};
     taken->usage = usage_batch_unpack(row->payload.data, row->payload.length, err);
-    if (taken->usage == NULL)
+    if (taken->usage == NULL || !row_is_due(self, row, taken->usage, &due, err)) {
+        usage_batch_free(&taken->usage);
         return err_prefix(err, "quarantine row %lld: ", (long long) row->id);
+    }
+    if (!due) {
+        usage_batch_free(&taken->usage);
+        return true;
+    }
     if (row->import_id.length == IMPORT_ID_BYTES) {
         memcpy(taken->import_id, row->import_id.data, IMPORT_ID_BYTES);
         taken->import_id_bytes = IMPORT_ID_BYTES;
@@ -96,7 +131,7 @@ regroup_rows(Replay *self, Err *err)
     self->done_ids = calloc(self->row_count + 1, sizeof *self->done_ids);
     if (self->tenant_ids == NULL || self->done_ids == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu rows of quarantine", self->row_count);
-    const RegroupPolicy policy = {.now_us = utc_now_us(), .history_future_us = HISTORY_FUTURE_DAYS * UTC_DAY_US};
+    const RegroupPolicy policy = {.now_us = self->now_us, .history_future_us = HISTORY_FUTURE_DAYS * UTC_DAY_US};
     return tenant_ids(self->db, names, tenants, self->tenant_ids, err) &&
            regroup_run(self->regroup, self->tenant_ids, &policy, err);
 }
@@ -170,11 +205,11 @@ replay_pages(Replay *self, const QuarantineFilter *given, Err *err)
             return false;
         if (months_missing)
             continue;
-        if (self->row_count == 0)
+        if (self->seen == 0)
             return true;
-        self->after_id = self->rows[self->row_count - 1].id;
+        self->after_id = self->last_id;
         self->report->replayed += (int64_t) self->done_count;
-        self->report->left += (int64_t) (self->row_count - self->done_count);
+        self->report->left += self->seen - (int64_t) self->done_count;
     }
 }
 
@@ -194,9 +229,10 @@ find_duplicates(Replay *self, Err *err)
 }
 
 MUST_CHECK bool
-replay_run(Db *db, const QuarantineFilter *filter, ReplayReport *report, Err *err)
+replay_run(Db *db, const Config *config, const QuarantineFilter *filter, ReplayReport *report, Err *err)
 {
-    Replay self = {.db = db, .report = report};
+    Replay self = {.db = db, .config = config, .now_us = utc_now_us(), .report = report};
+    self.by_id = filter->id != 0;
     *report = (ReplayReport){0};
     self.configs = config_table_new(err);
     if (self.configs != NULL)

@@ -84,18 +84,27 @@ utf8_sequence(const unsigned char *at, size_t left)
 }
 
 bool
-text_is_clean_utf8(Text a)
+text_is_utf8(Text a)
 {
     const unsigned char *bytes = (const unsigned char *) a.data;
     for (size_t i = 0; i < a.length;) {
-        if (bytes[i] < 0x20 || bytes[i] == 0x7f)
-            return false;
         size_t step = utf8_sequence(bytes + i, a.length - i);
         if (step == 0)
             return false;
         i += step;
     }
     return true;
+}
+
+bool
+text_is_clean_utf8(Text a)
+{
+    for (size_t i = 0; i < a.length; i++) {
+        unsigned char byte = (unsigned char) a.data[i];
+        if (byte < 0x20 || byte == 0x7f)
+            return false;
+    }
+    return text_is_utf8(a);
 }
 
 char *

@@ -28,6 +28,8 @@ bool text_is(Text a, const char *terminated);
 bool text_is_empty(Text a);
 Text text_trim(Text a); /* without ASCII blanks at both ends */
 
+/** Valid UTF-8, of any characters? */
+bool text_is_utf8(Text a);
 /** Valid UTF-8 without NUL and other control characters (U+0000..U+001F, U+007F)? */
 bool text_is_clean_utf8(Text a);
 

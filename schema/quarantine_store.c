@@ -8,8 +8,8 @@ static const char SQL_INSERT[] =
     "INSERT INTO quarantine (commit_id, tenant_id, stream_id, sequence, line, tenant_name, import_id, source, reason,"
     " field, message, format, payload, digest, other_digest)"
     " SELECT $1::bigint, u.tenant_id, u.stream_id, u.sequence, u.line, u.tenant_name,"
-    " coalesce(u.import_id, l.import_id), coalesce(u.source, l.source, ''), u.reason, u.field, u.message, u.format,"
-    " u.payload, u.digest, u.other_digest"
+    " coalesce(u.import_id, l.import_id), coalesce(u.source, nullif(l.label, ''), l.source, ''), u.reason,"
+    " u.field, u.message, u.format, u.payload, u.digest, u.other_digest"
     " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bytea[], $8::text[],"
     " $9::text[], $10::text[], $11::text[], $12::text[], $13::bytea[], $14::bytea[], $15::bytea[]) WITH ORDINALITY"
     " AS u(tenant_id, stream_id, sequence, line, tenant_name, import_id, source, reason, field, message, format,"
@@ -20,13 +20,14 @@ static const char SQL_INSERT[] =
     "SELECT q.quarantine_id, coalesce(q.tenant_id, 0), q.stream_id, q.sequence, q.line, q.tenant_name,"                                              \
     " " TIME(                                                                                                                                        \
         "q.received_at") ", q.source, q.reason, q.field, q.message, q.format,"                                                                       \
-                         " coalesce(encode(q.digest, 'hex'), ''), coalesce(encode(q.other_digest, 'hex'), ''), " TIME(                               \
-                             "q.replayed_at") ","                                                                                                    \
-                                              " q.payload, q.import_id FROM quarantine q"                                                            \
+                         " coalesce(encode(q.digest, 'hex'), ''), coalesce(encode(q.other_digest, 'hex'), ''),"                                      \
+                         " " TIME(                                                                                                                   \
+                             "q.replayed_at") ", q.payload, q.import_id FROM quarantine q"                                                           \
                                               " WHERE ($1::bigint = 0 OR q.quarantine_id = $1::bigint) AND ($2::text IS NULL OR q.tenant_name = $2)" \
                                               " AND ($3::text IS NULL OR q.reason = $3) AND ($4::text IS NULL OR q.format = $4)"                     \
                                               " AND (NOT $5::boolean OR (q.replayed_at IS NULL AND q.repeats IS NULL))"                              \
-                                              " AND (NOT $6::boolean OR (q.format = 'record' AND q.reason NOT IN ('conflict', 'forged_tenant')"      \
+                                              " AND (NOT $6::boolean OR (q.format = 'record' AND (q.reason = 'unknown_tenant'"                       \
+                                              "       OR (q.reason IN ('too_old', 'in_future') AND ($1::bigint <> 0 OR $3::text IS NOT NULL)))"      \
                                               "      AND EXISTS (SELECT FROM tenants t WHERE t.name = q.tenant_name)))"                              \
                                               " AND q.quarantine_id > $7::bigint ORDER BY q.quarantine_id LIMIT nullif($8::bigint, 0)"
 static const char SQL_STREAM[] = SELECT_ROWS;

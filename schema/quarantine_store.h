@@ -22,7 +22,7 @@ typedef struct QuarantineItem {
     uint64_t line; /* 0: not known */
     Text tenant_name;
     Text import_id; /* empty: that of the batch */
-    Text source;    /* empty: that of the batch */
+    Text source;    /* empty: the batch's label (a file's name), else its source */
     Text reason;
     Text field;
     Text message;
@@ -41,7 +41,8 @@ typedef struct QuarantineFilter {
     const char *reason;
     const char *format;
     bool open_only;   /* not replayed yet */
-    bool replayable;  /* format record, neither conflict nor forged tenant, tenant exists now */
+    bool replayable;  /* format record, tenant exists now, and unknown_tenant; with an id or a reason given also too_old
+                         and in_future */
     int64_t after_id; /* for pages */
     int64_t limit;    /* 0: all */
     bool lock; /* inside a transaction: nobody else replays these rows meanwhile; rows that are locked are left out */

@@ -1,12 +1,13 @@
 """What is wrong gets a message with file, line, field and remedy, and a non-zero exit or a place in quarantine; nothing else
 is disturbed."""
+import datetime
 import json
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from harness import MILLIBILL, ROOT, Stack, environment
+from harness import MILLIBILL, ROOT, Stack, environment, wait_until
 
 GOOD = {"function": "f", "region": "us-east-1", "memory_mb": 128, "started_at": "2026-05-10T12:00:00Z", "duration_ms": 100}
 
@@ -62,6 +63,103 @@ class BadInput(unittest.TestCase):
         self.assertEqual(self.stack.number(billed), 1)
         self.stack.run("quarantine", "replay")
         self.assertEqual(self.stack.number(billed), 1)
+
+    def billed(self, tenant):
+        return self.stack.number("SELECT coalesce(sum(invocations), 0) FROM rollups JOIN tenants USING (tenant_id) "
+                                 f"WHERE name = '{tenant}'")
+
+    def quarantined(self, *requests):
+        """Wait for the records of these requests (emitted, so they come later) and return their reasons and row IDs."""
+        def rows():
+            found = {row["record"]["request_id"]: row for row in self.stack.json("quarantine", "list", "--limit", "0")
+                     if "record" in row}
+            return all(request in found for request in requests) and [found[request] for request in requests]
+        return wait_until(rows, f"{requests} are in quarantine")
+
+    def test_replay_bills_only_what_has_lost_its_cause(self):
+        self.stack.run("tenant", "add", "timely")
+        now = datetime.datetime.now(datetime.timezone.utc)
+
+        def line(request, tenant, **ago):
+            started = (now - datetime.timedelta(**ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+            return json.dumps({**GOOD, "request_id": request, "tenant": tenant, "started_at": started}) + "\n"
+        self.stack.run("emit", input=line("r-old", "timely", days=40) + line("r-future", "timely", days=-2) +
+                       line("r-new", "later", minutes=1) + line("r-new-old", "later", days=40) +
+                       line("r-new-future", "later", days=-2))
+        rows = self.quarantined("r-old", "r-future", "r-new", "r-new-old", "r-new-future")
+        self.assertEqual([row["reason"] for row in rows], ["too_old", "in_future"] + 3 * ["unknown_tenant"])
+        old, future, _, new_old, new_future = (row["id"] for row in rows)
+        self.stack.run("tenant", "add", "later")
+        report = self.stack.json("quarantine", "replay", "--tenant", "later")
+        self.assertEqual((report["replayed"], report["still_open"]), (1, 2))
+        self.assertEqual(self.stack.json("quarantine", "replay", "--tenant", "timely")["replayed"], 0)
+        self.assertEqual((self.billed("timely"), self.billed("later")), (0, 1))
+        for words in ((future,), ("--reason", "in_future"), (new_future,), ("--reason", "unknown_tenant", "--tenant", "later")):
+            self.assertEqual(self.stack.json("quarantine", "replay", *words)["replayed"], 0, words)
+        self.assertEqual(self.stack.json("quarantine", "replay", old)["replayed"], 1)
+        self.assertEqual(self.stack.json("quarantine", "replay", new_old)["replayed"], 1)
+        self.assertEqual((self.billed("timely"), self.billed("later")), (1, 2))
+        self.stack.run("emit", input=line("r-old-2", "timely", days=41))
+        self.quarantined("r-old-2")
+        self.assertEqual(self.stack.json("quarantine", "replay", "--reason", "too_old", "--tenant", "timely")["replayed"], 1)
+        self.assertEqual(self.billed("timely"), 2)
+        self.assertIn("--reason too_old", self.stack.run("quarantine", "replay", "--help").stdout)
+
+    def test_a_future_record_is_billed_when_its_time_has_come_and_it_is_named(self):
+        self.stack.run("tenant", "add", "early")
+        started = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=303)  # live_future_s is 300
+        record = {**GOOD, "request_id": "f-1", "tenant": "early", "started_at": started.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+        self.stack.run("emit", input=json.dumps(record) + "\n")
+        (row,) = self.quarantined("f-1")
+        self.assertEqual(row["reason"], "in_future")
+        wait_until(lambda: datetime.datetime.now(datetime.timezone.utc) > started - datetime.timedelta(seconds=300), "its time")
+        self.assertEqual(self.stack.json("quarantine", "replay")["replayed"], 0)
+        self.assertEqual(self.stack.json("quarantine", "replay", row["id"])["replayed"], 1)
+        self.assertEqual(self.billed("early"), 1)
+
+    def test_imported_records_ahead_of_the_clock_wait_for_their_tenant_only(self):
+        started = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)
+        lines = [json.dumps({**GOOD, "request_id": f"a-{time}", "tenant": "ahead", "started_at": time}) + "\n"
+                 for time in (started.strftime("%Y-%m-%dT%H:%M:%SZ"), "2020-01-01T00:00:00Z")]
+        self.stack.json("import", "--format", "ndjson", self.write("ahead.ndjson", "".join(lines)))
+        self.stack.run("tenant", "add", "ahead")
+        self.assertEqual(self.stack.json("quarantine", "replay", "--tenant", "ahead")["replayed"], 2)
+        self.assertEqual(self.billed("ahead"), 2)
+
+    def test_what_an_import_brings_into_quarantine_names_the_file(self):
+        record = {**GOOD, "request_id": "s-1", "tenant": "sourced"}
+        self.stack.json("import", "--format", "ndjson", self.write("nobody.ndjson", json.dumps(record) + "\n"))
+        kept = {**GOOD, "request_id": "s-2"}
+        for name, duration in (("kept.ndjson", 1), ("other.ndjson", 2)):
+            path = self.write(name, json.dumps({**kept, "duration_ms": duration}) + "\n")
+            self.stack.json("import", "--format", "ndjson", "--tenant", "sources", path)
+        sources = {row["reason"]: row["source"] for row in self.stack.json("quarantine", "list", "--limit", "0")
+                   if row["tenant"] in ("sourced", "sources")}
+        self.assertEqual({reason: Path(source).name for reason, source in sources.items()},
+                         {"unknown_tenant": "nobody.ndjson", "conflict": "other.ndjson"})
+
+    def test_a_line_is_shown_as_text_unless_it_is_not_utf_8(self):
+        path = Path(self.files.name) / "raw.ndjson"
+        path.write_bytes('{"tab":\t"ü"\n'.encode() + b'{"byte": "\xff"\n')
+        self.stack.run("import", "--format", "ndjson", "--tenant", "careful-raw", path)
+        rows = sorted((row for row in self.stack.json("quarantine", "list", "--limit", "0")
+                       if row["source"].endswith("raw.ndjson")), key=lambda row: row["line"])
+        self.assertEqual([(row.get("raw"), row.get("raw_hex")) for row in rows],
+                         [('{"tab":\t"ü"', None), (None, b'{"byte": "\xff"'.hex())])
+        self.assertEqual(self.stack.json("quarantine", "show", rows[0]["id"])["raw"], '{"tab":\t"ü"')
+
+    def test_a_tenant_has_a_name_that_can_be_printed(self):
+        wrong = {"": b"is empty", "x" * 256: b"is too long", "two\nlines": b"has control characters",
+                 "bell\a": b"has control characters", b"\xff".decode(errors="surrogateescape"): b"is not UTF-8"}
+        for name, fault in wrong.items():
+            result = subprocess.run([MILLIBILL, "tenant", "add", "--data", str(self.stack.data), "--", name], cwd=ROOT,
+                                    capture_output=True, env=environment(), check=False)
+            self.assertEqual(result.returncode, 1, name)
+            self.assertIn(b"1 to 255 bytes of UTF-8", result.stderr)
+            self.assertIn(fault, result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+        self.stack.run("tenant", "add", "ü" * 127 + "x")
+        self.assertIn("the account's name", self.stack.run("tenant", "add", "good", "--account", "x" * 256, status=1).stderr)
 
     def test_a_malformed_report_line_names_its_line(self):
         path = self.write("bad.log", "2026-05-10T12:00:00Z REPORT RequestId: \tDuration: 1.00 ms\tBilled Duration: 1 ms\t"

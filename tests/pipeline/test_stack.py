@@ -81,6 +81,35 @@ class UpAndDown(unittest.TestCase):
         self.stack.run("agent", "add", "other", "--tenant", "nobody", status=1)
         self.assertNotIn("other", {row["agent"] for row in self.stack.json("agent", "list")})
 
+    def test_what_prints_a_result_prints_it_as_json_too(self):
+        self.assertEqual(self.stack.json("tenant", "add", "jay", "--account", "group-j"),
+                         {"tenant": "jay", "account": "group-j"})
+        self.assertEqual(self.stack.json("tenant", "add", "jon"), {"tenant": "jon", "account": "jon"})
+        added = self.stack.json("agent", "add", "edge-j", "--tenant", "jay", "--tenant", "jon")
+        self.assertEqual((added["agent"], added["tenants"]), ("edge-j", ["jay", "jon"]))
+        self.assertTrue(Path(added["key_file"]).is_file())
+        listed = {row["agent"]: row["public_key"] for row in self.stack.json("agent", "list")}
+        self.assertEqual(added["public_key"], listed["edge-j"])
+        self.assertEqual(self.stack.json("agent", "add", "edge-all", "--all-tenants")["tenants"], "all")
+        self.assertEqual(self.stack.json("agent", "revoke", "edge-j"), {"agent": "edge-j", "revoked": True})
+        line = '{"tenant":"jay","function":"f","memory_mb":128,"started_at":"2026-05-10T12:00:00Z","duration_ms":1}\n'
+        self.assertEqual(self.stack.json("emit", input=line * 3), {"sent": 3, "acknowledged": 3})
+        self.assertEqual(self.stack.json("emit", input=""), {"sent": 0, "acknowledged": 0})
+
+    def test_up_and_down_say_what_they_did_as_json(self):
+        with tempfile.TemporaryDirectory(prefix="mb-") as data:
+            os.chmod(data, 0o755)
+            try:
+                up = json.loads(millibill("up", "--json", data=data).stdout)
+                self.assertTrue(up["running"] and up["database_ready"])
+                status = json.loads(millibill("status", "--json", data=data).stdout)
+                again = json.loads(millibill("up", "--json", data=data).stdout)
+                self.assertEqual(steady(up), steady(status))
+                self.assertEqual(steady(again), steady(status))
+            finally:
+                down = json.loads(millibill("down", "--json", data=data).stdout)
+            self.assertEqual(down, {"stopped": True, "was_running": True, "data": data})
+
     def test_a_second_migrate_has_nothing_to_do(self):
         self.assertEqual(self.stack.json("migrate")["applied"], 0)
 
@@ -247,6 +276,12 @@ class Face(unittest.TestCase):
                 result = subprocess.run([MILLIBILL, command, "--help"], capture_output=True, text=True, check=False)
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn("Usage:", result.stdout)
+
+
+def steady(status):
+    """A status without what may differ from one moment to the next: the agent connects, clocks are compared anew."""
+    parts = [{key: value for key, value in part.items() if key != "started_at"} for part in status["parts"]]
+    return {**status, "parts": parts, "agents_connected": None}
 
 
 def alive(pid):

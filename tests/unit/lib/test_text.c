@@ -16,33 +16,37 @@
 #include "lib/yaml.h"
 
 static void
-only_clean_utf8_passes(void **state)
+only_utf8_passes_and_clean_is_without_control_characters(void **state)
 {
     (void) state;
     static const struct {
         const char *bytes;
         size_t length;
         bool clean;
+        bool utf8;
     } CASES[] = {
-        {"plain", 5, true},
-        {"", 0, true},
-        {"gr\xc3\xbc\xc3\x9f", 6, true},
-        {"\xe6\x97\xa5", 3, true},
-        {"\xf0\x9f\x98\x80", 4, true},
-        {"tab\t", 4, false},
-        {"nul\0", 4, false},
-        {"\x7f", 1, false},
-        {"\xc3", 1, false},
-        {"\xc0\xaf", 2, false},
-        {"\xe0\x80\xaf", 3, false},
-        {"\xed\xa0\x80", 3, false},
-        {"\xf4\x90\x80\x80", 4, false},
-        {"\x80", 1, false},
-        {"\xff", 1, false},
-        {"\xf0\x9f\x98", 3, false},
+        {"plain", 5, true, true},
+        {"", 0, true, true},
+        {"gr\xc3\xbc\xc3\x9f", 6, true, true},
+        {"\xe6\x97\xa5", 3, true, true},
+        {"\xf0\x9f\x98\x80", 4, true, true},
+        {"tab\t", 4, false, true},
+        {"nul\0", 4, false, true},
+        {"\x7f", 1, false, true},
+        {"\xc3", 1, false, false},
+        {"\xc0\xaf", 2, false, false},
+        {"\xe0\x80\xaf", 3, false, false},
+        {"\xed\xa0\x80", 3, false, false},
+        {"\xf4\x90\x80\x80", 4, false, false},
+        {"\x80", 1, false, false},
+        {"\xff", 1, false, false},
+        {"\xf0\x9f\x98", 3, false, false},
     };
-    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
-        assert_int_equal(text_is_clean_utf8((Text){CASES[i].bytes, CASES[i].length}), CASES[i].clean);
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        const Text text = {CASES[i].bytes, CASES[i].length};
+        assert_int_equal(text_is_clean_utf8(text), CASES[i].clean);
+        assert_int_equal(text_is_utf8(text), CASES[i].utf8);
+    }
 }
 
 static void
@@ -152,7 +156,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_clean_utf8_passes),
+        cmocka_unit_test(only_utf8_passes_and_clean_is_without_control_characters),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(a_file_is_replaced_as_a_whole),
         cmocka_unit_test(json_numbers_keep_their_digits),
