@@ -152,11 +152,12 @@ find_name(Text text, const char *const *names, int count)
     return -1;
 }
 
-/* The name of a value and the value of a name, by one table. */
+/* The name of a value and the value of a name, by one table. A type cannot stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define ENUM_TEXT(Type, lower, TABLE)                                                   \
     const char *usage_##lower##_name(Type value)                                        \
     {                                                                                   \
-        return TABLE[value];                                                            \
+        return (TABLE)[value];                                                          \
     }                                                                                   \
     bool usage_##lower##_parse(Text text, Type *out)                                    \
     {                                                                                   \
@@ -166,6 +167,7 @@ find_name(Text text, const char *const *names, int count)
         return found >= 0;                                                              \
     }
 
+/* NOLINTEND(bugprone-macro-parentheses) */
 ENUM_TEXT(UsageArchitecture, architecture, ARCHITECTURES)
 ENUM_TEXT(UsagePackage, package, PACKAGES)
 ENUM_TEXT(UsageMode, mode, MODES)
