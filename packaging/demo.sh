@@ -157,7 +157,10 @@ for name in "${scenarios[@]}"; do
     compare "$name"
 done
 
-heading "8. Documents"
+heading "8. Proof: every record and every final invoice derived again from the evidence"
+mb verify
+
+heading "9. Documents"
 mkdir -p "$documents"
 for format in html csv json; do
     for each in $months $this_month; do
