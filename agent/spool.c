@@ -38,18 +38,30 @@ spool_value(const void *bytes, size_t length)
     return value;
 }
 
+static int
+add_pages(const Spool *self, MDB_dbi dbi, size_t *used, MDB_stat *stat)
+{
+    *stat = (MDB_stat){0};
+    int rc = mdb_stat(self->txn, dbi, stat);
+    *used += stat->ms_branch_pages + stat->ms_leaf_pages + stat->ms_overflow_pages;
+    return rc;
+}
+
 bool
 spool_count_pages(Spool *self, Err *err)
 {
-    MDB_stat batches;
-    MDB_stat dead;
-    int rc = mdb_stat(self->txn, self->batches, &batches);
+    size_t used = 0;
+    MDB_stat stat;
+    int rc = add_pages(self, self->batches, &used, &stat);
     if (rc == 0)
-        rc = mdb_stat(self->txn, self->dead, &dead);
+        rc = add_pages(self, self->dead, &used, &stat);
+    for (size_t i = 0; i < SPOOL_TABLE_COUNT && rc == 0; i++) {
+        rc = add_pages(self, self->notes[i], &used, &stat);
+        self->note_counts[i] = stat.ms_entries;
+    }
     if (rc != 0)
         return spool_failed(self, rc, "counting pages", err);
-    self->pages_used = batches.ms_branch_pages + batches.ms_leaf_pages + batches.ms_overflow_pages +
-                       dead.ms_branch_pages + dead.ms_leaf_pages + dead.ms_overflow_pages;
+    self->pages_used = used;
     return true;
 }
 
@@ -66,8 +78,8 @@ delete_acknowledged(Spool *self, Err *err)
     return spool_count_pages(self, err);
 }
 
-static bool
-stage_begin(Spool *self, Err *err)
+bool
+spool_stage(Spool *self, Err *err)
 {
     if (self->broken)
         return err_set(err, ERR_IO, "spool '%s' failed before and takes no more work", self->path);
@@ -100,15 +112,13 @@ spool_has_room(const Spool *self, size_t length)
     return self->pages_used + pages_for(self, length) <= self->pages_limit;
 }
 
-/* Put in a nested transaction: when the free pages are too scattered for this value, the rest stays staged. */
-static bool
-put_value(Spool *self, MDB_dbi dbi, uint64_t key_number, Text head, Text body, Err *err)
+bool
+spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text body, Err *err)
 {
     MDB_txn *nested = NULL;
     int rc = mdb_txn_begin(self->env, self->txn, 0, &nested);
     if (rc != 0)
         return spool_failed(self, rc, "beginning a nested transaction", err);
-    MDB_val key = spool_value(&key_number, sizeof(key_number));
     MDB_val value = {head.length + body.length, NULL};
     rc = mdb_put(nested, dbi, &key, &value, MDB_RESERVE);
     if (rc != 0) {
@@ -128,7 +138,8 @@ static bool
 put_batch(Spool *self, uint64_t key, Text value, Err *err)
 {
     ValueHeader header = {VALUE_MAGIC, (uint32_t) crc32(0, (const Bytef *) value.data, (uInt) value.length)};
-    return put_value(self, self->batches, key, (Text){(const char *) &header, sizeof(header)}, value, err);
+    return spool_put(self, self->batches, spool_value(&key, sizeof(key)),
+                     (Text){(const char *) &header, sizeof(header)}, value, err);
 }
 
 bool
@@ -139,7 +150,7 @@ spool_append(Spool *self, Text value, uint64_t *key, Err *err)
     if (self->staged_bytes > STAGED_BYTES_MAX && !spool_commit(self, false, err))
         return false;
     bool may_fit = spool_has_room(self, value.length) || spool_is_untidy(self);
-    if (may_fit && !stage_begin(self, err)) /* removes what is acknowledged */
+    if (may_fit && !spool_stage(self, err)) /* removes what is acknowledged */
         return false;
     if (!spool_has_room(self, value.length))
         return err_set(err, ERR_FULL, "spool '%s' is full (%zu of %zu pages)", self->path, self->pages_used,
@@ -152,56 +163,18 @@ spool_append(Spool *self, Text value, uint64_t *key, Err *err)
 }
 
 bool
-spool_ring_set(Spool *self, const uint8_t id[SPOOL_ID_BYTES], SpoolRing ring, int64_t now_us, Err *err)
-{
-    RingValue value = {ring.position, ring.lost, now_us};
-    return stage_begin(self, err) && put_meta(self, id, SPOOL_ID_BYTES, &value, sizeof(value), err);
-}
-
-bool
-spool_ring_forget(Spool *self, const uint8_t id[SPOOL_ID_BYTES], Err *err)
-{
-    if (!stage_begin(self, err))
-        return false;
-    MDB_val key = spool_value(id, SPOOL_ID_BYTES);
-    int rc = mdb_del(self->txn, self->meta, &key, NULL);
-    return rc == 0 || rc == MDB_NOTFOUND || spool_failed(self, rc, "forgetting a ring", err);
-}
-
-/* Read inside the staged transaction when there is one, else in one of its own. */
-static int
-get_begin(Spool *self, MDB_txn **txn)
+spool_begin_reading(Spool *self, MDB_txn **txn, Err *err)
 {
     *txn = self->txn;
-    return *txn != NULL ? 0 : mdb_txn_begin(self->env, NULL, MDB_RDONLY, txn);
+    int rc = *txn != NULL ? 0 : mdb_txn_begin(self->env, NULL, MDB_RDONLY, txn);
+    return rc == 0 || spool_failed(self, rc, "beginning to read", err);
 }
 
-static void
-get_end(const Spool *self, MDB_txn *txn)
+void
+spool_end_reading(const Spool *self, MDB_txn *txn)
 {
     if (txn != self->txn)
         mdb_txn_abort(txn);
-}
-
-bool
-spool_ring_get(Spool *self, const uint8_t id[SPOOL_ID_BYTES], SpoolRing *ring, bool *found, Err *err)
-{
-    MDB_txn *txn;
-    int rc = get_begin(self, &txn);
-    if (rc != 0)
-        return spool_failed(self, rc, "beginning to read", err);
-    MDB_val key = spool_value(id, SPOOL_ID_BYTES);
-    MDB_val value;
-    RingValue stored = {0};
-    rc = mdb_get(txn, self->meta, &key, &value);
-    *found = rc == 0 && value.mv_size == sizeof(stored);
-    if (*found)
-        memcpy(&stored, value.mv_data, sizeof(stored));
-    get_end(self, txn);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        return spool_failed(self, rc, "reading a ring's position", err);
-    *ring = (SpoolRing){stored.position, stored.lost};
-    return true;
 }
 
 void
@@ -216,7 +189,7 @@ spool_acknowledge(Spool *self, uint64_t key)
 bool
 spool_set_aside(Spool *self, uint64_t key, const char *reason, Text replacement, Err *err)
 {
-    if (!stage_begin(self, err))
+    if (!spool_stage(self, err))
         return false;
     MDB_val number = spool_value(&key, sizeof(key));
     MDB_val value;
@@ -225,7 +198,7 @@ spool_set_aside(Spool *self, uint64_t key, const char *reason, Text replacement,
         Buffer original = {0};
         bool kept = buffer_printf(&original, err, "%s\n", reason) &&
                     buffer_append(&original, value.mv_data, value.mv_size, err) &&
-                    put_value(self, self->dead, key, buffer_text(&original), (Text){NULL, 0}, err);
+                    spool_put(self, self->dead, number, buffer_text(&original), (Text){NULL, 0}, err);
         buffer_free(&original);
         if (!kept)
             return false;
@@ -239,7 +212,7 @@ spool_set_aside(Spool *self, uint64_t key, const char *reason, Text replacement,
 bool
 spool_renew(Spool *self, Err *err)
 {
-    if (!stage_begin(self, err))
+    if (!spool_stage(self, err))
         return false;
     random_bytes(self->state.id, sizeof(self->state.id));
     self->state.base = self->first - 1;
@@ -290,7 +263,7 @@ spool_commit(Spool *self, bool tidy, Err *err)
     bool enough = self->first - self->stored_first >= UNTIDY_MAX;
     if (self->txn == NULL && !(spool_is_untidy(self) && (tidy || enough)))
         return !self->broken || err_set(err, ERR_IO, "spool '%s' failed before and takes no more work", self->path);
-    if (!stage_begin(self, err) || !put_meta(self, "state", 5, &self->state, sizeof(self->state), err))
+    if (!spool_stage(self, err) || !put_meta(self, "state", 5, &self->state, sizeof(self->state), err))
         return false;
     MDB_txn *txn = self->txn;
     self->txn = NULL; /* released by the commit, whatever its outcome */
@@ -326,16 +299,15 @@ spool_read(Spool *self, uint64_t key, Buffer *out, Err *err)
     if (key < self->first || key >= self->state.next_key)
         return err_set(err, ERR_NOT_FOUND, "spool '%s' holds no batch %" PRIu64, self->path, key);
     MDB_txn *txn;
-    int rc = get_begin(self, &txn);
-    if (rc != 0)
-        return spool_failed(self, rc, "beginning to read", err);
+    if (!spool_begin_reading(self, &txn, err))
+        return false;
     MDB_val number = spool_value(&key, sizeof(key));
     MDB_val value;
-    rc = mdb_get(txn, self->batches, &number, &value);
+    int rc = mdb_get(txn, self->batches, &number, &value);
     bool done = rc == 0 && copy_checked(self, key, &value, out, err);
     if (rc == 0 && self->txn == NULL) /* inside a transaction it may be a page that is not in the map yet */
         note_seen(self, &value);
-    get_end(self, txn);
+    spool_end_reading(self, txn);
     if (rc == MDB_NOTFOUND)
         return err_set(err, ERR_CORRUPT, "spool '%s': batch %" PRIu64 " is missing", self->path, key);
     if (rc != 0)

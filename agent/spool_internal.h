@@ -1,5 +1,6 @@
 /**
- * spool_internal - what the halves of the spool share: spool_open.c opens and closes it, spool.c works with it
+ * spool_internal - what the parts of the spool share: spool_open.c opens and closes it, spool.c keeps the batches,
+ * spool_notes.c the small values beside them
  */
 #ifndef AGENT_SPOOL_INTERNAL_H
 #define AGENT_SPOOL_INTERNAL_H
@@ -7,12 +8,7 @@
 #include <lmdb.h>
 
 #include "agent/spool.h"
-
-typedef struct RingValue {
-    uint64_t position;
-    uint64_t lost;
-    int64_t touched_us;
-} RingValue;
+#include "agent/spool_notes.h"
 
 /* The one row that changes with nearly every transaction. */
 typedef struct State {
@@ -29,19 +25,23 @@ struct Spool {
     MDB_dbi batches;
     MDB_dbi meta;
     MDB_dbi dead;
+    MDB_dbi notes[SPOOL_TABLE_COUNT];
     MDB_txn *txn; /* open while something is staged */
     State state;
     uint64_t stored_first; /* oldest key on disk */
     uint64_t first;        /* oldest key that is not acknowledged */
     uint64_t durable_next; /* state.next_key as of the last commit */
     size_t page_bytes;
-    size_t pages_limit;
+    size_t pages_limit; /* for batches */
+    size_t notes_limit; /* for notes: a little more */
     size_t pages_used;
     size_t staged_bytes;
     size_t touched_bytes;
     const char *seen_low; /* the part of LMDB's map in which values were seen */
     const char *seen_high;
     uint64_t aside;
+    uint64_t note_counts[SPOOL_TABLE_COUNT];
+    uint64_t notes_damaged;
     bool broken;
 };
 
@@ -49,7 +49,17 @@ struct Spool {
 bool spool_failed(Spool *self, int rc, const char *what, Err *err);
 /** LMDB's view of borrowed bytes. */
 MDB_val spool_value(const void *bytes, size_t length);
-/** Bring pages_used up to date, inside the open transaction. */
+/** Open the transaction in which things are staged, unless it is open. ERR_IO. */
+MUST_CHECK bool spool_stage(Spool *self, Err *err);
+/** Put head and body as one value, in a nested transaction: when the free pages are too scattered for it, the rest stays
+ *  staged. ERR_FULL, ERR_IO. */
+MUST_CHECK bool spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text body, Err *err);
+/** Read inside the staged transaction when there is one, else in one of its own. ERR_IO. */
+MUST_CHECK bool spool_begin_reading(Spool *self, MDB_txn **txn, Err *err);
+void spool_end_reading(const Spool *self, MDB_txn *txn);
+/** Forget rings that nobody read for SPOOL_RING_DAYS, after taking over those of an older spool. */
+MUST_CHECK bool spool_rings_tidy(Spool *self, int64_t now_us, Err *err);
+/** Bring pages_used and note_counts up to date, inside the open transaction. */
 MUST_CHECK bool spool_count_pages(Spool *self, Err *err);
 
 #endif

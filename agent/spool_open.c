@@ -11,9 +11,8 @@
 #include "agent/spool_internal.h"
 #include "lib/digest.h"
 #include "lib/log.h"
-#include "lib/utc.h"
 
-enum { SPOOL_FORMAT = 1, ROOM_PERCENT = 85 };
+enum { SPOOL_FORMAT = 1, ROOM_PERCENT = 85, NOTES_ROOM_PERCENT = 88 };
 
 static bool
 lock_directory(Spool *self, Err *err)
@@ -37,7 +36,7 @@ open_environment(Spool *self, int64_t max_mb, Err *err)
 {
     int rc = mdb_env_create(&self->env);
     if (rc == 0)
-        rc = mdb_env_set_maxdbs(self->env, 4);
+        rc = mdb_env_set_maxdbs(self->env, 3 + SPOOL_TABLE_COUNT);
     if (rc == 0)
         rc = mdb_env_set_mapsize(self->env, (size_t) max_mb << 20);
     if (rc == 0)
@@ -63,6 +62,11 @@ open_databases(Spool *self, Err *err)
         rc = mdb_dbi_open(self->txn, "meta", MDB_CREATE, &self->meta);
     if (rc == 0)
         rc = mdb_dbi_open(self->txn, "deadletter", MDB_CREATE | MDB_INTEGERKEY, &self->dead);
+    for (int i = 0; i < SPOOL_TABLE_COUNT && rc == 0; i++) {
+        char name[16];
+        (void) snprintf(name, sizeof(name), "notes-%d", i);
+        rc = mdb_dbi_open(self->txn, name, MDB_CREATE, &self->notes[i]);
+    }
     return rc == 0 || spool_failed(self, rc, "opening its tables", err);
 }
 
@@ -111,42 +115,26 @@ find_first(Spool *self, Err *err)
     return true;
 }
 
-/* Rings whose worker is long gone would stay for ever otherwise. */
 static bool
-forget_old_rings(Spool *self, int64_t now_us, Err *err)
+measure(Spool *self, int64_t max_mb, Err *err)
 {
-    MDB_cursor *cursor = NULL;
-    int rc = mdb_cursor_open(self->txn, self->meta, &cursor);
-    if (rc != 0)
-        return spool_failed(self, rc, "opening a cursor", err);
-    MDB_val key;
-    MDB_val value;
-    while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
-        RingValue ring;
-        if (key.mv_size != SPOOL_ID_BYTES || value.mv_size != sizeof(ring))
-            continue;
-        memcpy(&ring, value.mv_data, sizeof(ring));
-        if (ring.touched_us < now_us - SPOOL_RING_DAYS * UTC_DAY_US && (rc = mdb_cursor_del(cursor, 0)) != 0)
-            break;
-    }
-    mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND || spool_failed(self, rc, "forgetting old rings", err);
-}
-
-static bool
-load(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
-{
-    if (!directory_make(self->path, 0700, err) || !lock_directory(self, err) || !open_environment(self, max_mb, err) ||
-        !open_databases(self, err) || !load_state(self, err) || !find_first(self, err) ||
-        !forget_old_rings(self, now_us, err))
-        return false;
     MDB_stat stat;
     int rc = mdb_env_stat(self->env, &stat);
     if (rc != 0)
         return spool_failed(self, rc, "reading its page size", err);
     self->page_bytes = stat.ms_psize;
-    self->pages_limit = ((size_t) max_mb << 20) / self->page_bytes * ROOM_PERCENT / 100;
-    return spool_count_pages(self, err) && spool_commit(self, true, err);
+    size_t pages = ((size_t) max_mb << 20) / self->page_bytes;
+    self->pages_limit = pages * ROOM_PERCENT / 100;
+    self->notes_limit = pages * NOTES_ROOM_PERCENT / 100;
+    return spool_count_pages(self, err);
+}
+
+static bool
+load(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
+{
+    return directory_make(self->path, 0700, err) && lock_directory(self, err) && open_environment(self, max_mb, err) &&
+           open_databases(self, err) && load_state(self, err) && find_first(self, err) && measure(self, max_mb, err) &&
+           spool_rings_tidy(self, now_us, err) && spool_commit(self, true, err);
 }
 
 Spool *

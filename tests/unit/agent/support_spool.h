@@ -1,0 +1,35 @@
+/* What the tests of the spool share: a spool in a directory of its own */
+#ifndef TESTS_UNIT_AGENT_SUPPORT_SPOOL_H
+#define TESTS_UNIT_AGENT_SUPPORT_SPOOL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "agent/spool.h"
+
+enum { SPOOL_TEST_MAX_MB = 16 };
+#define SPOOL_TEST_NOW_US INT64_C(1800000000000000)
+#define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, support_set_up, support_tear_down)
+
+typedef struct SpoolFixture {
+    char path[64];
+    Spool *spool;
+} SpoolFixture;
+
+int support_set_up(void **state);
+int support_tear_down(void **state);
+/* Close (what is only staged goes) and open again. */
+void support_reopen(SpoolFixture *fixture, int64_t now_us);
+/* Stage a text, assert that it is taken, return its key. */
+uint64_t support_append(Spool *spool, const char *text);
+void support_commit(Spool *spool);
+void support_assert_batch(Spool *spool, uint64_t key, const char *expected);
+/* Change one byte of the closed spool's file, `offset` bytes behind the first place that holds `pattern`. */
+void support_damage(const SpoolFixture *fixture, const char *pattern, size_t offset);
+
+#endif
