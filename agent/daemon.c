@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/binding.h"
 #include "agent/commands.h"
 #include "agent/loop.h"
 #include "agent/packer.h"
@@ -34,6 +35,7 @@ enum {
 struct Daemon {
     LoopWatch signals;
     const Config *config;
+    Bindings *bindings;
     Loop *loop;
     Spool *spool;
     Packer *socket_packer;
@@ -147,7 +149,8 @@ static bool
 open_parts(Daemon *self, Err *err)
 {
     const UplinkHandlers handlers = {self, on_committed, on_registered, on_settled};
-    self->loop = loop_new(err);
+    self->bindings = bindings_new(self->config, err);
+    self->loop = self->bindings == NULL ? NULL : loop_new(err);
     if (self->loop == NULL || !watch_signals(self, err))
         return false;
     self->spool = spool_open(self->config->spool, self->config->spool_max_mb, utc_now_us(), err);
@@ -195,6 +198,7 @@ daemon_free(Daemon **self)
     if (daemon->signals.fd >= 0)
         (void) close(daemon->signals.fd);
     loop_free(&daemon->loop);
+    bindings_free(&daemon->bindings);
     free(daemon);
 }
 

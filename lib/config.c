@@ -6,12 +6,20 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/config_list.h"
 #include "lib/text.h"
 #include "lib/yaml.h"
 
 enum { CONFIG_SOCKET_NAME_ROOM = 20, CONFIG_SUN_PATH = 108 };
 
-typedef enum SettingKind { SETTING_TEXT, SETTING_INTEGER, SETTING_BOOLEAN, SETTING_COLLECTORS } SettingKind;
+typedef enum SettingKind {
+    SETTING_TEXT,
+    SETTING_INTEGER,
+    SETTING_BOOLEAN,
+    SETTING_COLLECTORS,
+    SETTING_BINDINGS,
+    SETTING_ALLOW_USERS
+} SettingKind;
 
 /* One row for each key of millibill.yaml: parser, writer and the list of known keys come from here. */
 typedef struct Setting {
@@ -48,6 +56,8 @@ static const Setting SETTINGS[] = {
     TEXT_SETTING(agent_key),
     {"collectors", SETTING_COLLECTORS, offsetof(Config, collectors), 0, 0, 0},
     TEXT_SETTING(collector_public_key),
+    {"bindings", SETTING_BINDINGS, offsetof(Config, bindings), 0, 0, 0},
+    {"allow_users", SETTING_ALLOW_USERS, offsetof(Config, allow_users), 0, 0, 0},
     TEXT_SETTING(listen),
     TEXT_SETTING(collector_key),
     INTEGER_SETTING(group_commit_batches, 1, 1024),
@@ -116,21 +126,6 @@ config_defaults(Config *config, Err *err)
 }
 
 static bool
-read_collectors(const YamlNode *node, Config *config, Err *err)
-{
-    if (!yaml_is_sequence(node) || yaml_count(node) == 0 || yaml_count(node) > CONFIG_COLLECTORS_MAX)
-        return yaml_fail(node, "collectors", err, "expected a list of 1 to %d endpoints", CONFIG_COLLECTORS_MAX);
-    for (size_t i = 0; i < yaml_count(node); i++) {
-        Text text = yaml_text(yaml_item(node, i));
-        if (text.length == 0 || text.length >= sizeof(config->collectors[0]))
-            return yaml_fail(yaml_item(node, i), "collectors", err, "expected an endpoint such as tcp://host:5570");
-        snprintf(config->collectors[i], sizeof(config->collectors[0]), "%.*s", TEXT_ARG(text));
-    }
-    config->collector_count = (int64_t) yaml_count(node);
-    return true;
-}
-
-static bool
 read_setting(const Setting *setting, const YamlNode *root, Config *config, Err *err)
 {
     const YamlNode *node = yaml_get(root, setting->key);
@@ -151,7 +146,11 @@ read_setting(const Setting *setting, const YamlNode *root, Config *config, Err *
     case SETTING_BOOLEAN:
         return yaml_optional_bool(root, setting->key, (bool *) target, err);
     case SETTING_COLLECTORS:
-        return read_collectors(node, config, err);
+        return config_read_collectors(node, config, err);
+    case SETTING_BINDINGS:
+        return config_read_bindings(node, config, err);
+    case SETTING_ALLOW_USERS:
+        return config_read_allow_users(node, config, err);
     }
     return false;
 }
@@ -251,16 +250,6 @@ config_load(const char *data_option, Config *config, Err *err)
     return true;
 }
 
-/* A YAML scalar in single quotes. */
-static bool
-write_quoted(Buffer *out, const char *text, Err *err)
-{
-    bool done = buffer_append_text(out, "'", err);
-    for (; done && *text != '\0'; text++)
-        done = buffer_append(out, *text == '\'' ? "''" : text, *text == '\'' ? 2 : 1, err);
-    return done && buffer_append_text(out, "'", err);
-}
-
 static bool
 write_setting(const Setting *setting, const Config *config, Buffer *out, Err *err)
 {
@@ -269,19 +258,19 @@ write_setting(const Setting *setting, const Config *config, Buffer *out, Err *er
         return false;
     switch (setting->kind) {
     case SETTING_TEXT:
-        return write_quoted(out, value, err) && buffer_append_text(out, "\n", err);
+        return config_write_quoted(out, value, err) && buffer_append_text(out, "\n", err);
     case SETTING_INTEGER:
         return buffer_printf(out, err, "%lld\n", (long long) *(const int64_t *) (const void *) value);
     case SETTING_BOOLEAN:
         return buffer_printf(out, err, "%s\n", *(const bool *) value ? "true" : "false");
     case SETTING_COLLECTORS:
-        break;
+        return config_write_collectors(config, out, err);
+    case SETTING_BINDINGS:
+        return config_write_bindings(config, out, err);
+    case SETTING_ALLOW_USERS:
+        return config_write_allow_users(config, out, err);
     }
-    bool done = buffer_append_text(out, "\n", err);
-    for (int64_t i = 0; done && i < config->collector_count; i++)
-        done = buffer_append_text(out, "  - ", err) && write_quoted(out, config->collectors[i], err) &&
-               buffer_append_text(out, "\n", err);
-    return done;
+    return false;
 }
 
 bool

@@ -16,7 +16,23 @@
 
 #include "lib/err.h"
 
-enum { CONFIG_TEXT_BYTES = 1024, CONFIG_COLLECTORS_MAX = 8 };
+enum {
+    CONFIG_TEXT_BYTES = 1024,
+    CONFIG_COLLECTORS_MAX = 8,
+    CONFIG_BINDINGS_MAX = 128,
+    CONFIG_ALLOW_USERS_MAX = 64,
+    CONFIG_SOCKET_BYTES = 108, /* sun_path */
+    CONFIG_USER_BYTES = 64,
+    CONFIG_TENANT_BYTES = 256
+};
+
+/* Who comes in by this way speaks for this tenant and no other. An empty text says "any". */
+typedef struct ConfigBinding {
+    char socket[CONFIG_SOCKET_BYTES]; /* path; one that is none of the agent's usual ones is opened for NDJSON lines */
+    char group[CONFIG_USER_BYTES];    /* name or number that such a socket is given to */
+    char user[CONFIG_USER_BYTES];     /* name or number of the peer's user */
+    char tenant[CONFIG_TENANT_BYTES]; /* never empty */
+} ConfigBinding;
 
 typedef struct Config {
     char data[PATH_MAX];              /* the stack's directory, absolute */
@@ -37,7 +53,12 @@ typedef struct Config {
     char agent_key[PATH_MAX];                    /* CURVE key pair file, mode 0600 */
     char collectors[CONFIG_COLLECTORS_MAX][256]; /* tcp://host:port or ipc://path */
     int64_t collector_count;
-    char collector_public_key[PATH_MAX]; /* file that holds the collector's public key (Z85) */
+    char collector_public_key[PATH_MAX];         /* file that holds the collector's public key (Z85) */
+    ConfigBinding bindings[CONFIG_BINDINGS_MAX]; /* the first that fits decides */
+    int64_t binding_count;
+    char allow_users[CONFIG_ALLOW_USERS_MAX]
+                    [CONFIG_USER_BYTES]; /* names or numbers; none: who reaches a socket may use it */
+    int64_t allow_user_count;
 
     /* collector */
     char listen[256];             /* endpoint */

@@ -47,6 +47,15 @@ what_is_saved_is_loaded(void **state)
     snprintf(saved.collectors[0], sizeof(saved.collectors[0]), "tcp://10.0.0.1:5570");
     snprintf(saved.collectors[1], sizeof(saved.collectors[1]), "tcp://10.0.0.2:5570");
     saved.collector_count = 2;
+    snprintf(saved.bindings[0].socket, sizeof(saved.bindings[0].socket), "/run/it's.sock");
+    snprintf(saved.bindings[0].group, sizeof(saved.bindings[0].group), "workers");
+    snprintf(saved.bindings[0].tenant, sizeof(saved.bindings[0].tenant), "acme: #1");
+    snprintf(saved.bindings[1].user, sizeof(saved.bindings[1].user), "1001");
+    snprintf(saved.bindings[1].tenant, sizeof(saved.bindings[1].tenant), "shop");
+    saved.binding_count = 2;
+    snprintf(saved.allow_users[0], sizeof(saved.allow_users[0]), "1001");
+    snprintf(saved.allow_users[1], sizeof(saved.allow_users[1]), "www-data");
+    saved.allow_user_count = 2;
     assert_true(config_save(&saved, &err));
     assert_true(config_load(directory, &loaded, &err));
     assert_memory_equal(&saved, &loaded, sizeof(saved));
@@ -70,6 +79,15 @@ mistakes_name_file_line_and_key(void **state)
         {"spool_max_mb: plenty\n", "millibill.yaml:1: spool_max_mb: expected a whole number from 16 to 1048576"},
         {"embedded: maybe\n", "millibill.yaml:1: embedded: expected true or false"},
         {"collectors: []\n", "millibill.yaml:1: collectors: expected a list"},
+        {"bindings: acme\n", "millibill.yaml:1: bindings: expected a list of at most 128 entries"},
+        {"bindings:\n  - {user: 1001}\n", "millibill.yaml:2: bindings: tenant is missing"},
+        {"bindings:\n  - tenant: a\n  - {user: 7, tennant: a}\n", "millibill.yaml:3: bindings: unknown key 'tennant'"},
+        {"bindings:\n  - {socket: a.sock, tenant: a}\n", "bindings: socket: expected an absolute path, not 'a.sock'"},
+        {"bindings:\n  - {group: g, tenant: a}\n", "millibill.yaml:2: bindings: group: belongs to a socket"},
+        {"bindings:\n  - {user: [], tenant: a}\n", "millibill.yaml:2: bindings: user: expected text of 1 to 63 bytes"},
+        {"bindings:\n  - acme\n", "millibill.yaml:2: bindings: expected keys with values here"},
+        {"allow_users: 1001\n", "millibill.yaml:1: allow_users: expected a list of at most 64 user names or numbers"},
+        {"allow_users:\n  - ''\n", "millibill.yaml:2: allow_users: expected a user's name or number"},
     };
     for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
         write_settings(CASES[i][0]);
