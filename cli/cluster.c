@@ -40,8 +40,13 @@ static const char SETTINGS[] =
     "log_checkpoints = off\n"
     "log_line_prefix = '%m [%p] %q%u '\n";
 
-static const char *const ROLES[] = {CLUSTER_SUPERUSER, "millibill_owner",  "millibill_collector",
-                                    "millibill_rater", "millibill_reader", NULL};
+static const char *const ROLES[] = {CLUSTER_SUPERUSER,
+                                    "millibill_owner",
+                                    "millibill_collector",
+                                    "millibill_compactor",
+                                    "millibill_rater",
+                                    "millibill_reader",
+                                    NULL};
 
 static bool
 server_program(const char *name, char out[PATH_MAX], Err *err)

@@ -21,7 +21,7 @@ static Db *
 connect_stack(const char *data, Config *config, Err *err)
 {
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data, config, err) || !config_conninfo(config, "millibill_collector", conninfo, err))
+    if (!config_load(data, config, err) || !config_conninfo(config, "millibill_compactor", conninfo, err))
         return NULL;
     return db_connect(conninfo, "millibill quarantine", err);
 }

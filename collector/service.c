@@ -228,10 +228,10 @@ settle_thread(void *context)
 /* ---- the database at start ---- */
 
 static Db *
-connect_patiently(const Config *config, const char *name, const atomic_bool *stop, Err *err)
+connect_patiently(const Config *config, const char *role, const char *name, const atomic_bool *stop, Err *err)
 {
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_conninfo(config, "millibill_collector", conninfo, err))
+    if (!config_conninfo(config, role, conninfo, err))
         return NULL;
     for (int tries = 0; !atomic_load(stop); tries++) {
         err_clear(err);
@@ -264,7 +264,8 @@ raise_limits(void)
 static bool
 service_open(Service *self, Err *err)
 {
-    self->settle_db = connect_patiently(self->config, "millibill-collector settle", self->stop, err);
+    self->settle_db =
+        connect_patiently(self->config, "millibill_compactor", "millibill-collector settle", self->stop, err);
     if (self->settle_db == NULL || !installation_is_durable(self->settle_db, err) ||
         !migrate_check(self->settle_db, err))
         return false;

@@ -79,8 +79,8 @@ MUST_CHECK bool config_defaults(Config *config, Err *err);
 /** Write DATA/millibill.yaml (mode 0644, atomically) so that config_load gives `config` back. */
 MUST_CHECK bool config_save(const Config *config, Err *err);
 
-/** A connection string for one of the database roles (millibill_owner, millibill_collector, millibill_rater,
- *  millibill_reader): config->database with user= added. `out` holds CONFIG_TEXT_BYTES. */
+/** A connection string for one of the database roles (millibill_owner, millibill_collector, millibill_compactor,
+ *  millibill_rater, millibill_reader): config->database with user= added. `out` holds CONFIG_TEXT_BYTES. */
 MUST_CHECK bool config_conninfo(const Config *config, const char *role, char *out, Err *err);
 
 #endif

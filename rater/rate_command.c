@@ -176,11 +176,11 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
 }
 
 static Db *
-connect_stack(const RateCommand *self, Err *err)
+connect_stack(const RateCommand *self, const char *role, Err *err)
 {
     Config config;
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(self->data, &config, err) || !config_conninfo(&config, "millibill_rater", conninfo, err))
+    if (!config_load(self->data, &config, err) || !config_conninfo(&config, role, conninfo, err))
         return NULL;
     Db *db = db_connect(conninfo, "millibill rate", err);
     if (db != NULL && !migrate_check(db, err))
@@ -196,7 +196,8 @@ run(RateCommand *self, bool *skipped, Err *err)
     if (!check_options(self, utc_now_us(), err))
         return false;
     PriceBook *book = price_book_find(self->book_name, err);
-    Db *db = book == NULL ? NULL : connect_stack(self, err);
+    Db *db = book == NULL ? NULL : connect_stack(self, "millibill_rater", err);
+    Db *compactor = db == NULL ? NULL : connect_stack(self, "millibill_compactor", err);
     const RateRequest request = {
         .month = self->month,
         .tenant = self->tenant,
@@ -206,13 +207,14 @@ run(RateCommand *self, bool *skipped, Err *err)
         .documents = self->json,
         .book = book,
     };
-    bool done = db != NULL && rate_month(db, &request, &report, err);
+    bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err);
     if (done) {
         print_warnings(&report);
         done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);
     }
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
+    db_free(&compactor);
     db_free(&db);
     price_book_free(&book);
     return done;

@@ -11,13 +11,11 @@
 #include "rater/document.h"
 #include "rater/meter.h"
 #include "rater/rate.h"
+#include "rater/rate_duplicates.h"
 #include "rater/rate_tenants.h"
-#include "schema/duplicates.h"
 #include "schema/invoice_store.h"
 #include "schema/price_store.h"
 #include "schema/rollup_store.h"
-
-enum { TRIES_MAX = 8, WAIT_MS = 50 };
 
 typedef struct Month {
     Db *db;
@@ -373,35 +371,8 @@ rate_once(Month *self, Err *err)
     return done;
 }
 
-/* A deadlock, a serialization failure or a lost connection: wait a little, longer each time, and have a connection. */
-static bool
-recover(Month *self, int attempt, Err *err)
-{
-    if (!err_is_retryable(err) || attempt >= TRIES_MAX)
-        return false;
-    log_warn("event=rate_again attempt=%d reason=\"%s\"", attempt, err->message);
-    err_clear(err);
-    const struct timespec wait = {.tv_nsec = (long) WAIT_MS * attempt * 1000000L};
-    nanosleep(&wait, NULL);
-    return db_is_connected(self->db) || db_reconnect(self->db, err);
-}
-
-static bool
-exclude_duplicates(Month *self, const RateTenant *tenant, Err *err)
-{
-    DuplicatesReport found = {0};
-    for (int attempt = 1; !duplicates_exclude(self->db, tenant->tenant_id, self->start_us, self->end_us, &found, err);
-         attempt++) {
-        if (!recover(self, attempt, err))
-            return err_prefix(err, "tenant '%s': ", tenant->name);
-    }
-    self->report->copies += found.copies;
-    self->report->conflicts += found.conflicts;
-    return true;
-}
-
 bool
-rate_month(Db *db, const RateRequest *request, RateReport *report, Err *err)
+rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report, Err *err)
 {
     Month self = {
         .db = db,
@@ -412,12 +383,11 @@ rate_month(Db *db, const RateRequest *request, RateReport *report, Err *err)
     };
     *report = (RateReport){0};
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, err);
-    for (size_t i = 0; done && i < self.tenants.count; i++)
-        done = exclude_duplicates(&self, &self.tenants.all[i], err);
+    done = done && rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err);
     self.rows = done ? rating_rows_new(err) : NULL;
     done = done && self.rows != NULL;
     for (int attempt = 1; done && !rate_once(&self, err); attempt++)
-        done = recover(&self, attempt, err);
+        done = rate_recover(db, attempt, err);
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);
     return done;

@@ -60,9 +60,9 @@ typedef struct RateReport {
     int64_t conflicts;
 } RateReport;
 
-/** Rate. `report` is filled on success and freed with rate_report_free() in any case. ERR_NOT_FOUND (the tenant),
+/** Rate. `db` is the rater's connection, `compactor` that of the role that may exclude duplicates. `report` is filled on success and freed with rate_report_free() in any case. ERR_NOT_FOUND (the tenant),
  *  ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
-MUST_CHECK bool rate_month(Db *db, const RateRequest *request, RateReport *report, Err *err);
+MUST_CHECK bool rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report, Err *err);
 void rate_report_free(RateReport *report);
 
 #endif

@@ -1,0 +1,43 @@
+#include "rater/rate_duplicates.h"
+
+#include <time.h>
+
+#include "lib/log.h"
+#include "schema/duplicates.h"
+
+enum { TRIES_MAX = 8, WAIT_MS = 50 };
+
+MUST_CHECK bool
+rate_recover(Db *db, int attempt, Err *err)
+{
+    if (!err_is_retryable(err) || attempt >= TRIES_MAX)
+        return false;
+    log_warn("event=rate_again attempt=%d reason=\"%s\"", attempt, err->message);
+    err_clear(err);
+    const struct timespec wait = {.tv_nsec = (long) WAIT_MS * attempt * 1000000L};
+    nanosleep(&wait, NULL);
+    return db_is_connected(db) || db_reconnect(db, err);
+}
+
+static bool
+exclude_of(Db *compactor, const RateTenant *tenant, int64_t start_us, int64_t end_us, RateReport *report, Err *err)
+{
+    DuplicatesReport found = {0};
+    for (int attempt = 1; !duplicates_exclude(compactor, tenant->tenant_id, start_us, end_us, &found, err); attempt++) {
+        if (!rate_recover(compactor, attempt, err))
+            return err_prefix(err, "tenant '%s': ", tenant->name);
+    }
+    report->copies += found.copies;
+    report->conflicts += found.conflicts;
+    return true;
+}
+
+MUST_CHECK bool
+rate_exclude_duplicates(Db *compactor, const RateTenants *tenants, int64_t start_us, int64_t end_us, RateReport *report,
+                        Err *err)
+{
+    for (size_t i = 0; i < tenants->count; i++)
+        if (!exclude_of(compactor, &tenants->all[i], start_us, end_us, report, err))
+            return false;
+    return true;
+}

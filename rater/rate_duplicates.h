@@ -1,0 +1,24 @@
+/**
+ * rate_duplicates - what a rating run does before it rates: exclude duplicates, as the role that may
+ */
+#ifndef RATER_RATE_DUPLICATES_H
+#define RATER_RATE_DUPLICATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "rater/rate_month.h"
+#include "rater/rate_tenants.h"
+#include "schema/db.h"
+
+/** Exclude the duplicates of every tenant from start_us to end_us (a month); adds to the report's counts. Each tenant in a
+ *  transaction of its own, tried again when the database is busy. */
+MUST_CHECK bool rate_exclude_duplicates(Db *compactor, const RateTenants *tenants, int64_t start_us, int64_t end_us,
+                                        RateReport *report, Err *err);
+
+/** After a deadlock, a serialization failure or a lost connection: wait a little, longer with each attempt (from 1), and
+ *  have a connection. False when err is of another kind or it was tried often enough; err is kept. */
+MUST_CHECK bool rate_recover(Db *db, int attempt, Err *err);
+
+#endif
