@@ -139,6 +139,7 @@ BELOW_collector := $(SCHEMA_O) $(PROTO_O) $(LIB_O)
 BELOW_rater := $(BELOW_collector)
 BELOW_reports := $(BELOW_collector)
 BELOW_cli := $(BELOW_collector)
+FAILPOINT := $(OUT)/tests/libfailpoint.so
 UNIT_PROGRAMS := $(UNIT_SOURCES:tests/unit/%.c=$(OUT)/tests/unit/%)
 without_main = $(filter-out %_main.o %/main.o,$(1))
 # argv made of literals, and protobuf-c's initialisers
@@ -156,7 +157,13 @@ $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
 .PHONY: units fuzzers test sanitize demo lint format check-bare fuzz install clean help
-units: $(UNIT_PROGRAMS)
+units: $(UNIT_PROGRAMS) $(FAILPOINT)
+
+# Preloaded into a program, it makes the N-th malloc, write, fsync, ... fail: its head says how.
+$(FAILPOINT): tests/faults/failpoint.c | $(call INSTALLED,build)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -Wall -Wextra $(if $(CI),-Werror) -O2 -g -fPIC -shared -o $@ $<
 test: $(call INSTALLED,test) all units
 	@tests/run $(OUT)
 
