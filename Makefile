@@ -130,6 +130,13 @@ $(OUT)/examples/%: $(OUT)/obj/examples/%.o $(OUT)/lib/libmillibill.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
 
+# Workers of fault tests: users of the emitter library, as the examples are.
+CHAOS_PROGRAMS := $(patsubst tests/chaos/%.c,$(OUT)/tests/chaos/%,$(wildcard tests/chaos/*.c))
+$(OUT)/tests/chaos/%: $(OUT)/obj/tests/chaos/%.o $(OUT)/lib/libmillibill.a
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
+
 # Tests: each unit program has its folder's objects (not its main) and what that folder may know.
 BELOW_lib :=
 BELOW_proto := $(LIB_O)
@@ -156,8 +163,8 @@ $(call objects,$(wildcard tests/unit/*/*.c)): | $(call INSTALLED,test)
 $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
-.PHONY: units fuzzers test sanitize demo lint format check-bare fuzz install clean help
-units: $(UNIT_PROGRAMS) $(FAILPOINT)
+.PHONY: units fuzzers test chaos matrix sanitize demo lint format check-bare fuzz install clean help
+units: $(UNIT_PROGRAMS) $(FAILPOINT) $(CHAOS_PROGRAMS)
 
 # Preloaded into a program, it makes the N-th malloc, write, fsync, ... fail: its head says how.
 $(FAILPOINT): tests/faults/failpoint.c | $(call INSTALLED,build)
@@ -166,6 +173,15 @@ $(FAILPOINT): tests/faults/failpoint.c | $(call INSTALLED,build)
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -Wall -Wextra $(if $(CI),-Werror) -O2 -g -fPIC -shared -o $@ $<
 test: $(call INSTALLED,test) all units
 	@tests/run $(OUT)
+
+# Random faults against a working stack, from a seed that it prints: make chaos SECONDS=3600 SEED=7 RECORD=1
+SECONDS ?= 60
+chaos: $(call INSTALLED,test) all $(CHAOS_PROGRAMS)
+	@MILLIBILL_BUILD=$(OUT) tests/chaos/run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record)
+
+# Which test stands for which row of the fault matrix, with its result: the table in doc/reliability.md.
+matrix: $(call INSTALLED,test) all units
+	@tests/faults/matrix.py --run $(OUT)
 
 # The same tests but the large ones, with every program and library of ours under ASan and UBSan.
 sanitize: $(call INSTALLED,test)
@@ -221,6 +237,8 @@ help:
 	@echo "make               build everything into $(BUILD)/ (missing packages are installed first)"
 	@echo "make demo          start a stack, meter real work, bill it, and show the invoices"
 	@echo "make test          unit, pipeline and fault tests"
+	@echo "make chaos         random faults against a working stack for SECONDS (60) from SEED; RECORD=1 writes the figures down"
+	@echo "make matrix        run every test of the fault matrix and write its table into doc/reliability.md"
 	@echo "make sanitize      unit and pipeline tests under ASan and UBSan"
 	@echo "make lint          format, clang-tidy, house plan, no floating point where money is"
 	@echo "make format        let clang-format rewrite the sources"

@@ -2,3 +2,4 @@
 UNIT_SOURCES := $(wildcard tests/unit/*/test_*.c)
 UNIT_FOLDERS := lib proto schema agent collector rater reports cli
 FUZZ_SOURCES := $(wildcard tests/fuzz/*/fuzz_*.c)
+# Test workers: tests/chaos/*.c are linked with the emitter library alone.

@@ -180,7 +180,7 @@ class Proxy:
         for closing in (self.listener, self.wake_read, self.wake_write):
             closing.close()
         self.selector.close()
-        if isinstance(self.address, str):
+        if isinstance(self.address, str) and os.path.exists(self.address):
             os.unlink(self.address)
 
     def _wait_s(self):

@@ -1,0 +1,220 @@
+"""Faults by name, and the schedule that a seed makes of them.
+
+The schedule depends on the seed and the length alone: kinds are dealt from a shuffled deck that holds each kind as often as
+its weight, so that every minute sees all of them; strength and duration of each are drawn when it is dealt.
+"""
+import os
+import random
+import signal
+import subprocess
+import time
+
+from harness import MILLIBILL, ROOT, environment, wait_until
+
+GAP_S = 1.2          # between two faults, on average
+STACK_START_S = 300
+
+
+def schedule(seed, seconds, kinds=None):
+    """[(at, kind, rng seed)], times in seconds from the start."""
+    rng = random.Random(seed)
+    deck, at, out = [], 1.0, []
+    while True:
+        at += rng.uniform(0.2, 2 * GAP_S - 0.2)
+        if at > seconds:
+            return out
+        if not deck:
+            deck = [kind for kind, weight in (kinds or WEIGHTS).items() for _ in range(weight)]
+            rng.shuffle(deck)
+        out.append((at, deck.pop(), rng.random()))
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def send(pid, number):
+    """False when there is nobody to hit."""
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, number)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+class Faults:
+    """Each method `do_KIND(rng)` strikes; returns False when there was nothing to hit. What has to end by itself is put off
+    with `later`."""
+
+    def __init__(self, stack, workers, importers, burst):
+        self.stack, self.workers, self.importers, self.burst = stack, workers, importers, burst
+        self.pending = []     # (due, action)
+        self.stopped = set()  # pids that got SIGSTOP
+
+    # --- time
+
+    def later(self, seconds, action):
+        self.pending.append((time.monotonic() + seconds, action))
+
+    def run_due(self):
+        now = time.monotonic()
+        due = [entry for entry in self.pending if entry[0] <= now]
+        self.pending = [entry for entry in self.pending if entry[0] > now]
+        for _, action in sorted(due, key=lambda entry: entry[0]):
+            action()
+
+    def strike(self, kind, number):
+        return getattr(self, f"do_{kind}")(random.Random(number)) is not False
+
+    def end_all(self):
+        """No fault goes on: processes continue, links pass, the stack is up."""
+        self.pending = []
+        for pid in list(self.stopped):
+            self.resume(pid)
+        self.stack.heal()
+        self.ensure_up()
+
+    def ensure_up(self):
+        if not alive(self.pid("supervisor") or 0):
+            subprocess.run([MILLIBILL, "up", "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
+                           env=environment(), timeout=STACK_START_S)
+
+    # --- processes
+
+    def pid(self, part):
+        """From the pid file: asking `millibill status` each time would be most of the load."""
+        try:
+            pid = int((self.stack.data / "pids" / f"{part}.pid").read_text().split()[0])
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if alive(pid) else None
+
+    def backend(self, user="millibill_collector"):
+        try:
+            pids = self.stack.backend_pids(user)
+        except AssertionError:
+            return None
+        return pids[0] if pids else None
+
+    def resume(self, pid):
+        self.stopped.discard(pid)
+        send(pid, signal.SIGCONT)
+
+    def freeze(self, pid, seconds):
+        if not send(pid, signal.SIGSTOP):
+            return False
+        self.stopped.add(pid)
+        self.later(seconds, lambda: self.resume(pid))
+        return True
+
+    def do_kill_agent(self, rng):
+        return send(self.pid("agent"), signal.SIGKILL)
+
+    def do_kill_collector(self, rng):
+        return send(self.pid("collector"), signal.SIGKILL)
+
+    def do_kill_postmaster(self, rng):
+        return send(self.pid("postgres"), signal.SIGKILL)
+
+    def do_stop_postgres_immediately(self, rng):
+        return send(self.pid("postgres"), signal.SIGQUIT)
+
+    def do_kill_backend(self, rng):
+        return send(self.backend(), signal.SIGKILL)
+
+    def do_terminate_backend(self, rng):
+        return send(self.backend(), signal.SIGTERM)
+
+    def do_kill_two(self, rng):
+        parts = rng.sample(["agent", "collector", "postgres"], 2)
+        return any([send(self.pid(part), signal.SIGKILL) for part in parts])
+
+    def do_kill_worker(self, rng):
+        return rng.choice(self.workers).kill()
+
+    def do_kill_worker_and_agent(self, rng):
+        struck = send(self.pid("agent"), signal.SIGKILL)
+        return rng.choice(self.workers).kill() or struck
+
+    def do_freeze_agent(self, rng):
+        return self.freeze(self.pid("agent"), rng.uniform(0.5, 8))
+
+    def do_freeze_collector(self, rng):
+        return self.freeze(self.pid("collector"), rng.choice([rng.uniform(0.5, 5), 20]))
+
+    def do_freeze_backend(self, rng):
+        return self.freeze(self.backend(), rng.uniform(0.5, 8))
+
+    def do_kill_everything(self, rng):
+        """The supervisor and all parts at once, then `up` again."""
+        for part in ("supervisor", "agent", "collector", "postgres"):
+            send(self.pid(part), signal.SIGKILL)
+        wait_until(lambda: not any(self.pid(part) for part in ("supervisor", "agent", "collector", "postgres")),
+                   "every part is gone", 60)
+        self.ensure_up()
+
+    def do_restart(self, rng):
+        """`down` and `up`, as an operator would; nothing may be frozen or silent, or `down` would wait."""
+        for pid in list(self.stopped):
+            self.resume(pid)
+        for command in ("down", "up"):
+            subprocess.run([MILLIBILL, command, "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
+                           env=environment(), timeout=STACK_START_S)
+
+    # --- links
+
+    def _link(self, proxy, rng, action, seconds):
+        action(proxy)
+        self.later(seconds, proxy.heal)
+
+    def do_partition(self, rng):
+        self._link(self.stack.link, rng, lambda proxy: proxy.partition(), rng.choice([rng.uniform(1, 6), 18]))
+
+    def do_half_open(self, rng):
+        direction = rng.choice(["up", "down"])
+        self._link(self.stack.link, rng, lambda proxy: proxy.hold(direction), rng.choice([rng.uniform(1, 6), 18]))
+
+    def do_slow_link(self, rng):
+        rate = rng.choice([1, 200, 5000])
+        self._link(self.stack.link, rng, lambda proxy: proxy.slow(rate), rng.uniform(1, 5))
+
+    def do_reset_link(self, rng):
+        self.stack.link.cut()
+
+    def do_truncate_frame(self, rng):
+        self.stack.link.truncate(rng.randrange(1, 2000))
+        self.stack.link.cut()
+
+    def do_reset_database_link(self, rng):
+        self.stack.database.cut()
+
+    def do_cut_at_commit(self, rng):
+        self.stack.database.trap(*[rng.choice(["before", "sent", "reply"]) for _ in range(rng.randrange(1, 4))])
+
+    def do_partition_database(self, rng):
+        self._link(self.stack.database, rng, lambda proxy: proxy.partition(), rng.uniform(1, 6))
+
+    # --- sources
+
+    def do_import_again(self, rng):
+        rng.choice(self.importers).repeat.set()
+
+    def do_burst(self, rng):
+        """Many records at once while the collector cannot be reached: the spool fills, sources wait."""
+        self.burst(rng.choice([2000, 5000, 20000]))
+        self._link(self.stack.link, rng, lambda proxy: proxy.partition(), rng.uniform(2, 8))
+
+
+WEIGHTS = {
+    "kill_agent": 2, "kill_collector": 2, "kill_postmaster": 1, "stop_postgres_immediately": 1, "kill_backend": 1,
+    "terminate_backend": 1, "kill_two": 2, "freeze_agent": 1,
+    "freeze_collector": 1, "freeze_backend": 1, "kill_everything": 1, "restart": 1, "partition": 1, "half_open": 1,
+    "slow_link": 1, "reset_link": 1, "truncate_frame": 1, "reset_database_link": 1, "cut_at_commit": 3,
+    "partition_database": 1, "import_again": 1, "burst": 1,
+}
