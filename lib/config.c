@@ -156,19 +156,33 @@ read_setting(const Setting *setting, const YamlNode *root, Config *config, Err *
 }
 
 static bool
-read_settings(const char *path, Config *config, Err *err)
+read_document(const Yaml *yaml, Config *config, Err *err)
 {
     const char *known[SETTING_COUNT + 2];
     for (size_t i = 0; i < SETTING_COUNT; i++)
         known[i] = SETTINGS[i].key;
     known[SETTING_COUNT] = "data";
     known[SETTING_COUNT + 1] = NULL;
-    Yaml *yaml = yaml_open(path, err);
-    if (yaml == NULL)
-        return false;
     bool done = yaml_keys_check(yaml_root(yaml), NULL, known, err);
     for (size_t i = 0; done && i < SETTING_COUNT; i++)
         done = read_setting(&SETTINGS[i], yaml_root(yaml), config, err);
+    return done;
+}
+
+static bool
+read_settings(const char *path, Config *config, Err *err)
+{
+    Yaml *yaml = yaml_open(path, err);
+    bool done = yaml != NULL && read_document(yaml, config, err);
+    yaml_close(&yaml);
+    return done;
+}
+
+bool
+config_parse(Text text, const char *name, Config *config, Err *err)
+{
+    Yaml *yaml = yaml_parse(text, name, err);
+    bool done = yaml != NULL && read_document(yaml, config, err);
     yaml_close(&yaml);
     return done;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/text.h"
 
 enum {
     CONFIG_TEXT_BYTES = 1024,
@@ -75,6 +76,10 @@ MUST_CHECK bool config_load(const char *data_option, Config *config, Err *err);
 
 /** Fill every derived default of `config->data` (the rest is overwritten). ERR_RANGE if paths get too long. */
 MUST_CHECK bool config_defaults(Config *config, Err *err);
+
+/** Take the settings that `text` states into `config`; the others stay. `name` stands for the file in messages. ERR_INPUT (file, line,
+ *  key). */
+MUST_CHECK bool config_parse(Text text, const char *name, Config *config, Err *err);
 
 /** Write DATA/millibill.yaml (mode 0644, atomically) so that config_load gives `config` back. */
 MUST_CHECK bool config_save(const Config *config, Err *err);
