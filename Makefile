@@ -29,6 +29,11 @@ OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-san
 LINK_HARDENING := -fsanitize=address,undefined
 HARDENING :=
 endif
+ifeq ($(PROFILE),tsan)
+OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+LINK_HARDENING := -fsanitize=thread
+HARDENING :=
+endif
 ifeq ($(PROFILE),fuzz)
 CC := clang-14
 OPTIMISE := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined
@@ -111,7 +116,7 @@ $(OUT)/obj/pic/%.o: %.c | $(call INSTALLED,build)
 $(OUT)/lib/libmillibill.so: $(patsubst %.c,$(OUT)/obj/pic/%.o,$(EMITTER_SOURCES))
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -shared -Wl,-soname,libmillibill.so.0 $(if $(filter asan,$(PROFILE)),-fsanitize=address$(comma)undefined) -o $@ $^
+	$(Q)$(CC) -shared -Wl,-soname,libmillibill.so.0 $(if $(filter asan,$(PROFILE)),-fsanitize=address$(comma)undefined) $(if $(filter tsan,$(PROFILE)),-fsanitize=thread) -o $@ $^
 comma := ,
 
 $(OUT)/bin/millibill-agent: $(AGENT_O) $(PROTO_O) $(LIB_O)
@@ -163,7 +168,7 @@ $(call objects,$(wildcard tests/unit/*/*.c)): | $(call INSTALLED,test)
 $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
-.PHONY: units fuzzers test chaos matrix sanitize demo lint format check-bare fuzz install clean help
+.PHONY: units fuzzers test chaos matrix sanitize tsan demo lint format check-bare fuzz install clean help
 units: $(UNIT_PROGRAMS) $(FAILPOINT) $(CHAOS_PROGRAMS)
 
 # Preloaded into a program, it makes the N-th malloc, write, fsync, ... fail: its head says how.
@@ -187,6 +192,12 @@ matrix: $(call INSTALLED,test) all units
 sanitize: $(call INSTALLED,test)
 	@$(MAKE) PROFILE=asan all units
 	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 tests/run $(OUT)/asan tests/unit tests/pipeline
+
+# What has threads (collector, emitter) under TSan; tests/tsan.supp says what is left out and why.
+TSAN_TESTS ?= tests/unit/agent tests/unit/collector tests/pipeline/test_sources
+tsan: $(call INSTALLED,test)
+	@$(MAKE) PROFILE=tsan all units
+	@tests/tsan $(OUT)/tsan $(TSAN_TESTS)
 
 demo: $(call INSTALLED,demo) all
 	@packaging/demo.sh $(OUT)
@@ -240,6 +251,7 @@ help:
 	@echo "make chaos         random faults against a working stack for SECONDS (60) from SEED; RECORD=1 writes the figures down"
 	@echo "make matrix        run every test of the fault matrix and write its table into doc/reliability.md"
 	@echo "make sanitize      unit and pipeline tests under ASan and UBSan"
+	@echo "make tsan          what has threads, under TSan"
 	@echo "make lint          format, clang-tidy, house plan, no floating point where money is"
 	@echo "make format        let clang-format rewrite the sources"
 	@echo "make check-bare    both README commands on a fresh minimal Debian 12 (root only, slow)"
@@ -247,6 +259,6 @@ help:
 	@echo "make install       copy programs, library and data files to PREFIX ($(PREFIX)), under DESTDIR"
 	@echo "make clean         remove $(OUT)/"
 	@echo
-	@echo "PROFILE=release|debug|asan|fuzz   BUILD=folder   V=1 shows commands   CI=1 makes warnings errors"
+	@echo "PROFILE=release|debug|asan|tsan|fuzz   BUILD=folder   V=1 shows commands   CI=1 makes warnings errors"
 
 -include $(shell find $(OUT)/obj -name '*.d' 2>/dev/null)

@@ -285,12 +285,6 @@ decimal_floor(mpz_t out, const mpq_t value)
 }
 
 void
-decimal_ceiling(mpz_t out, const mpq_t value)
-{
-    mpz_cdiv_q(out, mpq_numref(value), mpq_denref(value));
-}
-
-void
 decimal_set_i64(mpq_t out, int64_t value)
 {
     mpq_set_si(out, (long) value, 1);

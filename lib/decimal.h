@@ -46,9 +46,8 @@ MUST_CHECK char *decimal_format_exact(const mpq_t value, Err *err);
 /** Round in place to `scale` digits after the point. */
 void decimal_round(mpq_t value, int scale, RoundingMode mode);
 
-/** Round half up to a multiple of nothing: floor and ceiling of a rational as whole numbers. */
+/** The greatest whole number that is not above a rational. */
 void decimal_floor(mpz_t out, const mpq_t value);
-void decimal_ceiling(mpz_t out, const mpq_t value);
 
 /** Load 64- and 128-bit integers. */
 void decimal_set_i64(mpq_t out, int64_t value);

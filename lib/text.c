@@ -22,16 +22,6 @@ text_equal(Text a, Text b)
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 
-int
-text_compare(Text a, Text b)
-{
-    size_t common = a.length < b.length ? a.length : b.length;
-    int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
-    if (order != 0)
-        return order;
-    return a.length == b.length ? 0 : a.length < b.length ? -1 : 1;
-}
-
 bool
 text_is(Text a, const char *terminated)
 {

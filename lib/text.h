@@ -23,7 +23,6 @@ typedef struct Text {
 
 Text text_of(const char *terminated); /* NULL gives the empty text */
 bool text_equal(Text a, Text b);
-int text_compare(Text a, Text b); /* bytewise, shorter first on a common prefix */
 bool text_is(Text a, const char *terminated);
 bool text_is_empty(Text a);
 Text text_trim(Text a); /* without ASCII blanks at both ends */

@@ -271,12 +271,6 @@ yaml_text(const YamlNode *scalar)
     return yaml_is_scalar(scalar) ? scalar->text : (Text){"", 0};
 }
 
-int
-yaml_line(const YamlNode *node)
-{
-    return node->line;
-}
-
 const char *
 yaml_file(const YamlNode *node)
 {

@@ -38,7 +38,6 @@ const YamlNode *yaml_key_at(const YamlNode *mapping, size_t i);
 const YamlNode *yaml_value_at(const YamlNode *mapping, size_t i);
 const YamlNode *yaml_get(const YamlNode *mapping, const char *key); /* NULL when absent; mapping may be NULL */
 Text yaml_text(const YamlNode *scalar);                             /* empty for NULL and non-scalars */
-int yaml_line(const YamlNode *node);                                /* 1-based */
 const char *yaml_file(const YamlNode *node);
 
 /** Set ERR_INPUT "FILE:LINE: FIELD: message" at this node. Returns false. */

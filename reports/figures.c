@@ -97,12 +97,3 @@ figure_brief(const char *decimal, int scale, Err *err)
     mpq_clear(value);
     return grouped;
 }
-
-bool
-figure_append(Buffer *out, const mpq_t value, int scale, Err *err)
-{
-    char *text = figure_people(value, scale, err);
-    bool done = text != NULL && buffer_append_text(out, text, err);
-    free(text);
-    return done;
-}

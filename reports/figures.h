@@ -39,7 +39,4 @@ MUST_CHECK char *figure_brief(const char *decimal, int scale, Err *err);
 /** Is this `[-]digits[.digits]` and nothing else? */
 bool figure_is_plain(const char *text);
 
-/** Append figure_people(value, scale) to a buffer. */
-MUST_CHECK bool figure_append(Buffer *out, const mpq_t value, int scale, Err *err);
-
 #endif

@@ -77,7 +77,5 @@ db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row
 MUST_CHECK bool db_copy_begin(Db *self, const char *copy_sql, Err *err);
 MUST_CHECK bool db_copy_data(Db *self, const char *bytes, size_t length, Err *err);
 MUST_CHECK bool db_copy_end(Db *self, int64_t *rows, Err *err);
-/** Append a value to a COPY text line with its escapes; NULL data appends \N. */
-MUST_CHECK bool db_copy_escape(Buffer *line, Text value, Err *err);
 
 #endif

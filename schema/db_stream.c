@@ -92,37 +92,3 @@ db_copy_end(Db *self, int64_t *rows, Err *err)
     }
     return good;
 }
-
-static const char *
-copy_escape_of(char c)
-{
-    switch (c) {
-    case '\\':
-        return "\\\\";
-    case '\n':
-        return "\\n";
-    case '\r':
-        return "\\r";
-    case '\t':
-        return "\\t";
-    default:
-        return NULL;
-    }
-}
-
-MUST_CHECK bool
-db_copy_escape(Buffer *line, Text value, Err *err)
-{
-    if (value.data == NULL)
-        return buffer_append(line, "\\N", 2, err);
-    size_t plain = 0; /* start of the bytes not yet appended */
-    for (size_t i = 0; i < value.length; i++) {
-        const char *escape = copy_escape_of(value.data[i]);
-        if (escape == NULL)
-            continue;
-        if (!buffer_append(line, value.data + plain, i - plain, err) || !buffer_append_text(line, escape, err))
-            return false;
-        plain = i + 1;
-    }
-    return buffer_append(line, value.data + plain, value.length - plain, err);
-}
