@@ -6,9 +6,11 @@
 
 #include "collector/commit_internal.h"
 #include "lib/log.h"
+#include "lib/utc.h"
 #include "schema/segment_store.h"
 
 enum { CONFIGS_MAX = 200000, BACKOFF_FIRST_MS = 20, BACKOFF_MAX_MS = 2000 };
+#define ASK_EVERY_US (INT64_C(4) * UTC_SECOND_US)
 
 void
 commit_job_clear(CommitJob *job)
@@ -22,7 +24,8 @@ commit_job_clear(CommitJob *job)
 }
 
 MUST_CHECK Committer *
-committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, Err *err)
+committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, Metrics *metrics, Health *health,
+              Err *err)
 {
     char conninfo[CONFIG_TEXT_BYTES];
     Committer *self = calloc(1, sizeof *self);
@@ -33,13 +36,17 @@ committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, 
     self->config = config;
     self->stop = stop;
     self->away = away;
+    self->metrics = metrics;
+    self->health = health;
     self->configs = config_table_new(err);
     if (self->configs != NULL)
         self->regroup = regroup_new(self->configs, err);
     if (self->regroup != NULL && config_conninfo(config, "millibill_collector", conninfo, err))
         self->db = db_connect(conninfo, "millibill-collector", err);
-    if (self->db == NULL)
+    if (self->db == NULL || !installation_is_durable(self->db, err))
         committer_free(&self);
+    else
+        self->trusted = true;
     return self;
 }
 
@@ -94,11 +101,67 @@ wait_about(int64_t most_ms)
     nanosleep(&pause, NULL);
 }
 
+/** Add the time of the outage so far. */
+static void
+count_away(Committer *self)
+{
+    int64_t now_us = utc_monotonic_us();
+    if (self->away_since_us != 0)
+        metrics_add(self->metrics, METRIC_DATABASE_AWAY_US, now_us - self->away_since_us);
+    self->away_since_us = now_us;
+}
+
 static void
 say_away(Committer *self, const Err *err)
 {
-    if (!db_is_connected(self->db) && !atomic_exchange(self->away, true))
+    health_stuck(self->health, err->message);
+    if (db_is_connected(self->db) && self->trusted)
+        return;
+    count_away(self);
+    metrics_set(self->metrics, METRIC_DATABASE_AWAY, 1);
+    if (!atomic_exchange(self->away, true))
         log_err(LOG_LEVEL_WARN, "database_away", err);
+}
+
+/** The database answered, and did what it was asked. */
+static void
+say_here(Committer *self)
+{
+    self->answered_us = utc_monotonic_us();
+    health_beat(self->health, HEALTH_COMMITS, self->answered_us);
+    metrics_set(self->metrics, METRIC_DATABASE_ROUND_TRIP_AT_US, utc_now_us());
+    if (self->away_since_us != 0)
+        count_away(self);
+    self->away_since_us = 0;
+    metrics_set(self->metrics, METRIC_DATABASE_AWAY, 0);
+    if (atomic_exchange(self->away, false))
+        log_info("event=database_back");
+}
+
+/** A connection to a server that keeps what it commits: another one may have taken over, or its settings changed. */
+static bool
+connection_ready(Committer *self, Err *err)
+{
+    if (db_is_connected(self->db) && self->trusted)
+        return true;
+    self->trusted = false;
+    if (!db_reconnect(self->db, err))
+        return false;
+    Err refused = {0};
+    self->trusted = installation_is_durable(self->db, &refused);
+    return self->trusted || err_set(err, ERR_BUSY, "%s", refused.message);
+}
+
+/** One attempt, with its time. */
+static bool
+commit_once(Committer *self, CommitJob *jobs, size_t count, Err *err)
+{
+    int64_t started_us = utc_monotonic_us();
+    if (!commit_attempt(self, jobs, count, err))
+        return false;
+    metrics_commit_took(self->metrics, utc_monotonic_us() - started_us);
+    say_here(self);
+    return true;
 }
 
 /** Commit, waiting for the database as long as it takes. False: it refused (err tells), or the collector is to stop. */
@@ -108,14 +171,12 @@ commit_patiently(Committer *self, CommitJob *jobs, size_t count, Err *err)
     int64_t backoff_ms = BACKOFF_FIRST_MS;
     while (!atomic_load(self->stop)) {
         err_clear(err);
-        bool connected = db_is_connected(self->db) || db_reconnect(self->db, err);
-        if (connected && commit_attempt(self, jobs, count, err)) {
-            if (atomic_exchange(self->away, false))
-                log_info("event=database_back");
+        bool connected = connection_ready(self, err);
+        if (connected && commit_once(self, jobs, count, err))
             return true;
-        }
         if (err->code != ERR_BUSY && connected)
             return false;
+        metrics_add(self->metrics, METRIC_COMMIT_RETRIES, 1);
         say_away(self, err);
         log_debug("event=commit_again message=\"%s\"", err->message);
         wait_about(backoff_ms);
@@ -166,7 +227,7 @@ static bool
 greet(Committer *self, const StreamKey *key, int64_t *last_sequence, uint8_t incarnation[INCARNATION_BYTES], Err *err)
 {
     StreamRow row = {0};
-    if (!db_is_connected(self->db) && !db_reconnect(self->db, err))
+    if (!connection_ready(self, err))
         return false;
     if (!streams_open(self->db, key, 1, false, &row, err) || !installation_incarnation(self->db, incarnation, err))
         return false;
@@ -178,26 +239,46 @@ MUST_CHECK bool
 committer_greet(Committer *self, const StreamKey *key, int64_t *last_sequence, uint8_t incarnation[INCARNATION_BYTES],
                 Err *err)
 {
-    if (greet(self, key, last_sequence, incarnation, err)) {
-        atomic_store(self->away, false);
-        return true;
-    }
-    say_away(self, err);
-    return false;
+    bool greeted = greet(self, key, last_sequence, incarnation, err);
+    if (greeted || err->code == ERR_DENIED)
+        say_here(self);
+    else
+        say_away(self, err);
+    return greeted;
 }
 
 void
 committer_revive(Committer *self)
 {
     Err err = {0};
-    if (!atomic_load(self->away) || !db_reconnect(self->db, &err))
+    if (!atomic_load(self->away))
         return;
-    atomic_store(self->away, false);
-    log_info("event=database_back");
+    if (connection_ready(self, &err))
+        say_here(self);
+    else
+        say_away(self, &err);
+}
+
+void
+committer_ask(Committer *self, int64_t now_us)
+{
+    Err err = {0};
+    int64_t receipt = 0;
+    if (atomic_load(self->away) || now_us - self->answered_us < ASK_EVERY_US)
+        return;
+    if (installation_last_receipt(self->db, &receipt, &err)) {
+        metrics_set(self->metrics, METRIC_LAST_RECEIPT, receipt);
+        say_here(self);
+    } else {
+        say_away(self, &err);
+    }
 }
 
 MUST_CHECK bool
 committer_partitions(Committer *self, Err *err)
 {
-    return partitions_ahead(self->db, err);
+    if (!partitions_ahead(self->db, err))
+        return false;
+    metrics_set(self->metrics, METRIC_PARTITIONS_CHECKED_AT_US, utc_now_us());
+    return true;
 }

@@ -2,7 +2,7 @@
  * commit - many batches in one transaction, and what becomes of each
  *
  * Exactly once: the stream's row is locked, a batch at or below its watermark is a duplicate, the next one is written, and
- * ledger, evidence, sums and watermark commit together. A batch may be acknowledged only after commit_group returned.
+ * ledger, evidence, sums and watermark commit together. A known sequence with other bytes is refused and goes to quarantine. A batch may be acknowledged only after commit_group returned.
  * When the database is away the same group is run again until it commits or the collector is to stop; a batch that the
  * database refuses is taken out of the group, tried alone and, refused again, put into quarantine whole.
  * One owner thread.
@@ -15,7 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/health.h"
+#include "collector/metrics.h"
 #include "lib/config.h"
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "proto/usage_batch.h"
 #include "proto/wire.h"
@@ -43,16 +46,20 @@ typedef struct CommitJob {
     char message[256]; /* why it was refused or goes to quarantine */
     char **registered; /* tenants that were introduced by it and are new */
     size_t registered_count;
-    size_t input; /* index in the regrouping; SIZE_MAX: not taken */
+    Digest committed; /* SEQUENCE_REUSED: the bytes that were committed under this sequence */
+    bool keep;        /* SEQUENCE_REUSED: these bytes are new and went to quarantine */
+    size_t input;     /* index in the regrouping; SIZE_MAX: not taken */
 } CommitJob;
 
 void commit_job_clear(CommitJob *job);
 
 typedef struct Committer Committer;
 
-/** Connects. `config` and the flags are borrowed: `stop` ends waiting for the database, `away` tells others that it is
+/** Connects. A server that does not keep what it commits counts as one that is away, at every new connection.
+ *  `config`, the flags and the observers are borrowed: `stop` ends waiting for the database, `away` tells others that it is
  *  waited for. NULL: ERR_BUSY, ERR_DATABASE, ERR_NOMEM. Caller frees with committer_free(). */
-MUST_CHECK Committer *committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, Err *err);
+MUST_CHECK Committer *committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, Metrics *metrics,
+                                    Health *health, Err *err);
 void committer_free(Committer **self);
 
 /** Decide and commit a group; sets the result of every job, and never fails: what cannot be decided is refused with
@@ -64,6 +71,8 @@ void commit_group(Committer *self, CommitJob *jobs, size_t count);
 MUST_CHECK bool committer_greet(Committer *self, const StreamKey *key, int64_t *last_sequence,
                                 uint8_t incarnation[INCARNATION_BYTES], Err *err);
 
+/** When nothing was asked of the database for a while: ask, so that its end is noticed. */
+void committer_ask(Committer *self, int64_t now_us);
 /** When the database was away: try to reach it again. Clears the flag on success. */
 void committer_revive(Committer *self);
 /** Make the partitions of this month and the next three. */

@@ -11,101 +11,6 @@
 
 enum { HISTORY_FUTURE_DAYS = 366, INTRODUCE_MAX = 64 };
 
-/** One attempt at one transaction. */
-typedef struct Attempt {
-    Committer *committer;
-    CommitJob *jobs;
-    size_t count;
-    StreamKey *keys; /* one for each job */
-    StreamRow *rows; /* one for each job; rows of the same stream are kept equal */
-    bool **allowed;  /* one for each job, NULL: all tenants */
-    int64_t *tenant_ids;
-    size_t taken;
-    bool months_missing;
-} Attempt;
-
-void
-commit_refuse(CommitJob *job, Millibill__RefusalReason reason, const char *message)
-{
-    job->result = COMMIT_REFUSED;
-    job->reason = reason;
-    snprintf(job->message, sizeof job->message, "%s", message);
-}
-
-/* ---- which batches are taken ---- */
-
-static bool
-same_stream(const StreamKey *a, const StreamKey *b)
-{
-    return a->agent_id == b->agent_id && memcmp(a->spool, b->spool, SPOOL_ID_BYTES) == 0;
-}
-
-static bool
-same_digest(const Millibill__Batch *batch, const uint8_t *digest)
-{
-    return memcmp(batch->digest.data, digest, DIGEST_BYTES) == 0;
-}
-
-/** A batch at or below the watermark: was it committed with these bytes (earlier, or by a job before it in this group)? */
-static bool
-decide_known(const Attempt *attempt, size_t i, Err *err)
-{
-    CommitJob *job = &attempt->jobs[i];
-    bool found = false;
-    bool same = false;
-    for (size_t j = 0; j < i && !found; j++) {
-        found = attempt->jobs[j].input != COMMIT_NOT_TAKEN && same_stream(&attempt->keys[i], &attempt->keys[j]) &&
-                attempt->jobs[j].batch->sequence == job->batch->sequence;
-        same = found && same_digest(job->batch, attempt->jobs[j].batch->digest.data);
-    }
-    if (!found) {
-        LedgerRow row;
-        if (!ledger_find(attempt->committer->db, attempt->rows[i].stream_id, (int64_t) job->batch->sequence, &row,
-                         &found, err))
-            return false;
-        same = !found || same_digest(job->batch, row.digest.bytes); /* older than the ledger is kept: take its word */
-        job->billed = row.billed;
-        job->quarantined = row.quarantined;
-    }
-    if (same)
-        job->result = COMMIT_DUPLICATE;
-    else
-        commit_refuse(job, MILLIBILL__REFUSAL_REASON__SEQUENCE_REUSED,
-                      "this sequence was committed before with other bytes");
-    return true;
-}
-
-/** Move the watermark in every row of the stream. */
-static void
-advance(const Attempt *attempt, size_t i)
-{
-    for (size_t j = 0; j < attempt->count; j++)
-        if (same_stream(&attempt->keys[i], &attempt->keys[j]))
-            attempt->rows[j].last_sequence = (int64_t) attempt->jobs[i].batch->sequence;
-}
-
-static bool
-decide(Attempt *attempt, size_t i, Err *err)
-{
-    CommitJob *job = &attempt->jobs[i];
-    const StreamRow *row = &attempt->rows[i];
-    uint64_t expected = (uint64_t) row->last_sequence + 1;
-    if (job->result == COMMIT_REFUSED)
-        return true;
-    if (row->revoked) {
-        commit_refuse(job, MILLIBILL__REFUSAL_REASON__FORBIDDEN, "the agent's key was revoked");
-    } else if (job->batch->sequence < expected) {
-        return decide_known(attempt, i, err);
-    } else if (job->batch->sequence > expected) {
-        commit_refuse(job, MILLIBILL__REFUSAL_REASON__GAP, "an earlier batch is missing");
-        job->expected_sequence = (int64_t) expected;
-    } else {
-        job->input = attempt->taken++;
-        advance(attempt, i);
-    }
-    return true;
-}
-
 /* ---- tenants ---- */
 
 /** Register the tenants that a batch introduces, where this stack allows it. */
@@ -273,15 +178,18 @@ write_whole(const Attempt *attempt, int64_t commit_id, Err *err)
 }
 
 static bool
-write_group(const Attempt *attempt, Err *err)
+write_group(Attempt *attempt, Err *err)
 {
     Committer *self = attempt->committer;
     int64_t commit_id = 0;
-    int64_t receipt = 0;
-    return commit_new(self->db, &commit_id, err) && write_ledger(attempt, commit_id, err) &&
-           usage_write(self->db, self->configs, regroup_output(self->regroup), commit_id, err) &&
-           write_whole(attempt, commit_id, err) && streams_advance(self->db, attempt->rows, attempt->count, err) &&
-           commit_take_receipt(self->db, commit_id, &receipt, err);
+    bool taken = attempt->taken > 0;
+    return commit_new(self->db, &commit_id, err) &&
+           (!taken ||
+            (write_ledger(attempt, commit_id, err) &&
+             usage_write(self->db, self->configs, regroup_output(self->regroup), commit_id, err) &&
+             write_whole(attempt, commit_id, err) && streams_advance(self->db, attempt->rows, attempt->count, err))) &&
+           commit_write_reused(attempt, commit_id, err) &&
+           commit_take_receipt(self->db, commit_id, &attempt->receipt, err);
 }
 
 /* ---- one attempt ---- */
@@ -294,7 +202,7 @@ attempt_transaction(Attempt *attempt, Err *err)
         !streams_open(self->db, attempt->keys, attempt->count, true, attempt->rows, err))
         return false;
     for (size_t i = 0; i < attempt->count; i++)
-        if (!decide(attempt, i, err))
+        if (!commit_decide(attempt, i, err))
             return false;
     if (attempt->taken > 0) {
         if (!regroup_taken(attempt, err))
@@ -302,9 +210,9 @@ attempt_transaction(Attempt *attempt, Err *err)
         attempt->months_missing = !months_known(&self->months, regroup_output(self->regroup));
         if (attempt->months_missing)
             return true;
-        if (!write_group(attempt, err))
-            return false;
     }
+    if (attempt->taken + attempt->kept > 0 && !write_group(attempt, err))
+        return false;
     return db_commit(self->db, err);
 }
 
@@ -320,6 +228,7 @@ commit_jobs_reset(CommitJob *jobs, size_t count)
         job->registered = NULL;
         job->registered_count = 0;
         job->input = COMMIT_NOT_TAKEN;
+        job->keep = false;
         job->billed = job->quarantined = 0;
         bool keep = job->result == COMMIT_REFUSED && (job->reason == MILLIBILL__REFUSAL_REASON__BROKEN ||
                                                       job->reason == MILLIBILL__REFUSAL_REASON__TRY_LATER);
@@ -355,19 +264,44 @@ attempt_run(Attempt *attempt, Err *err)
     return attempt_transaction(attempt, err);
 }
 
+/** What was committed, for the operator. */
+static void
+count_committed(const Attempt *attempt)
+{
+    const Committer *self = attempt->committer;
+    const RegroupOutput *output = regroup_output(self->regroup);
+    metrics_add(self->metrics, METRIC_COMMITS, attempt->taken + attempt->kept > 0);
+    metrics_add(self->metrics, METRIC_SEQUENCES_REUSED, (int64_t) attempt->kept);
+    if (attempt->taken == 0)
+        return;
+    metrics_set(self->metrics, METRIC_LAST_COMMIT_AT_US, utc_now_us());
+    metrics_set(self->metrics, METRIC_LAST_RECEIPT, attempt->receipt);
+    for (size_t i = 0; i < output->quarantine_count; i++)
+        metrics_quarantined(self->metrics, output->quarantine[i].reason, 1);
+    for (size_t i = 0; i < output->loss_count; i++)
+        metrics_lost(self->metrics, output->losses[i].reason, output->losses[i].records);
+}
+
 /** The transaction committed: what was taken is done. */
 static void
 conclude(const Attempt *attempt)
 {
     int64_t billed = 0;
     int64_t quarantined = 0;
+    Metrics *metrics = attempt->committer->metrics;
+    count_committed(attempt);
     for (size_t i = 0; i < attempt->count; i++) {
-        if (attempt->jobs[i].input == COMMIT_NOT_TAKEN)
+        CommitJob *job = &attempt->jobs[i];
+        if (job->input == COMMIT_NOT_TAKEN)
             continue;
-        attempt->jobs[i].result = COMMIT_DONE;
-        billed += attempt->jobs[i].billed;
-        quarantined += attempt->jobs[i].quarantined;
+        job->result = COMMIT_DONE;
+        billed += job->billed;
+        quarantined += job->quarantined;
+        metrics_add(metrics, METRIC_BYTES_COMMITTED, (int64_t) job->batch->payload.len);
+        if (job->whole)
+            metrics_quarantined(metrics, text_of(usage_reason_name(USAGE_REASON_MALFORMED)), 1);
     }
+    metrics_add(metrics, METRIC_RECORDS_BILLED, billed);
     log_debug("event=commit batches=%zu billed=%" PRId64 " quarantined=%" PRId64, attempt->taken, billed, quarantined);
 }
 

@@ -1,5 +1,6 @@
 /**
- * commit_internal - what commit.c (until it is done) and commit_attempt.c (one transaction) share
+ * commit_internal - what commit.c (until it is done), commit_attempt.c (one transaction) and commit_decide.c (which
+ * batches it takes) share
  */
 #ifndef COLLECTOR_COMMIT_INTERNAL_H
 #define COLLECTOR_COMMIT_INTERNAL_H
@@ -17,11 +18,38 @@ struct Committer {
     ConfigTable *configs;
     Regroup *regroup;
     Months months;
+    Metrics *metrics;
+    Health *health;
+    bool trusted;          /* this connection's server keeps what it commits */
+    int64_t away_since_us; /* monotonic; what was not counted yet of an outage; 0: none */
+    int64_t answered_us;   /* monotonic */
 };
 
 #define COMMIT_NOT_TAKEN SIZE_MAX
 
+/** One attempt at one transaction. */
+typedef struct Attempt {
+    Committer *committer;
+    CommitJob *jobs;
+    size_t count;
+    StreamKey *keys; /* one for each job */
+    StreamRow *rows; /* one for each job; rows of the same stream are kept equal */
+    bool **allowed;  /* one for each job, NULL: all tenants */
+    int64_t *tenant_ids;
+    size_t taken;
+    size_t kept; /* jobs whose batch goes to quarantine because it reuses a sequence */
+    int64_t receipt;
+    bool months_missing;
+} Attempt;
+
 void commit_refuse(CommitJob *job, Millibill__RefusalReason reason, const char *message);
+
+/** Decide about job `i`, after the streams' rows were locked and the jobs before it were decided: taken, known, reused or
+ *  refused. False: the database failed. */
+MUST_CHECK bool commit_decide(Attempt *attempt, size_t i, Err *err);
+
+/** Put the batches that reuse a sequence into quarantine, once each. */
+MUST_CHECK bool commit_write_reused(const Attempt *attempt, int64_t commit_id, Err *err);
 
 /** Forget what an attempt said about the jobs, except refusals from before it. */
 void commit_jobs_reset(CommitJob *jobs, size_t count);

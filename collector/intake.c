@@ -1,12 +1,15 @@
 #include "collector/intake.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <zmq.h>
 
 #include "collector/frame_check.h"
+#include "collector/intake_watch.h"
 #include "collector/peers.h"
 #include "lib/log.h"
+#include "lib/utc.h"
 
 enum {
     MESSAGES_PER_TURN = 64,
@@ -22,8 +25,16 @@ enum {
 typedef struct Intake {
     const IntakeParts *parts;
     void *socket;
+    Watch *watch;
     Peers *peers;
 } Intake;
+
+/** Where a message came from. */
+typedef struct Origin {
+    Route route;
+    GateAgent agent;
+    int descriptor;
+} Origin;
 
 /* ---- opening ---- */
 
@@ -52,6 +63,10 @@ open_socket(Intake *self, Err *err)
                 set_int(self->socket, ZMQ_TCP_MAXRT, HEARTBEAT_TIMEOUT_MS) && set_int(self->socket, ZMQ_IPV6, 1);
     if (!good)
         return err_set(err, ERR_IO, "cannot set up the collector's socket: %s", zmq_strerror(errno));
+    self->watch =
+        watch_new(self->parts->zmq_context, self->socket, self->parts->connections_max, self->parts->metrics, err);
+    if (self->watch == NULL)
+        return false;
     if (zmq_bind(self->socket, self->parts->config->listen) == 0)
         return true;
     err_set(err, ERR_IO, "cannot listen on '%s': %s", self->parts->config->listen, zmq_strerror(errno));
@@ -73,158 +88,145 @@ send_replies(Intake *self)
 {
     Route route;
     Buffer bytes;
-    while (reply_queue_take(self->parts->replies, &route, &bytes)) {
+    while (reply_queue_take(self->parts->replies.queue, &route, &bytes)) {
         send_reply(self, &route, &bytes);
         buffer_free(&bytes);
     }
-}
-
-void
-reply_refusal(ReplyQueue *replies, const Route *route, ProtobufCBinaryData spool, uint64_t sequence,
-              Millibill__RefusalReason reason, uint64_t expected_sequence, const char *message)
-{
-    char text[256];
-    Millibill__Refusal refusal;
-    Millibill__Frame frame = MILLIBILL__FRAME__INIT;
-    strncpy(text, message, sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    millibill__refusal__init(&refusal);
-    refusal.spool = spool;
-    refusal.sequence = sequence;
-    refusal.reason = reason;
-    refusal.expected_sequence = expected_sequence;
-    refusal.message = text;
-    frame.kind_case = MILLIBILL__FRAME__KIND_REFUSAL;
-    frame.refusal = &refusal;
-    reply_queue_put(replies, route, &frame);
 }
 
 static void
 refuse(const Intake *self, const Route *route, const Millibill__Frame *frame, Millibill__RefusalReason reason,
        const char *message)
 {
-    const ProtobufCBinaryData none = {0, NULL};
+    Refused what = {0};
     if (frame != NULL && frame->kind_case == MILLIBILL__FRAME__KIND_BATCH)
-        reply_refusal(self->parts->replies, route, frame->batch->spool, frame->batch->sequence, reason, 0, message);
+        what = (Refused){.spool = frame->batch->spool, .sequence = frame->batch->sequence};
     else if (frame != NULL && frame->kind_case == MILLIBILL__FRAME__KIND_HELLO)
-        reply_refusal(self->parts->replies, route, frame->hello->spool, 0, reason, 0, message);
-    else
-        reply_refusal(self->parts->replies, route, none, 0, reason, 0, message);
-}
-
-static void
-settle_later(const Intake *self, const Route *route, const Millibill__Settle *settle, const char *message)
-{
-    char text[128];
-    Millibill__Settled settled;
-    Millibill__Frame frame = MILLIBILL__FRAME__INIT;
-    strncpy(text, message, sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    millibill__settled__init(&settled);
-    settled.import_id = settle->import_id;
-    settled.message = text;
-    frame.kind_case = MILLIBILL__FRAME__KIND_SETTLED;
-    frame.settled = &settled;
-    reply_queue_put(self->parts->replies, route, &frame);
+        what.spool = frame->hello->spool;
+    reply_refusal(&self->parts->replies, route, &what, reason, message);
 }
 
 /* ---- receiving ---- */
 
+/** A message that breaks the protocol. */
+static void
+refuse_broken(const Intake *self, const Origin *origin, const Millibill__Frame *frame, const char *message)
+{
+    log_warn("event=message_broken agent=%s message=\"%s\"", origin->agent.name, message);
+    refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__BROKEN, message);
+    watch_offence(self->watch, origin->descriptor, WATCH_BROKEN);
+}
+
 static bool
-admit_hello(const Intake *self, const Route *route, const GateAgent *agent, const Millibill__Frame *frame)
+admit_hello(const Intake *self, const Origin *origin, const Millibill__Frame *frame)
 {
     Err err = {0};
     if (frame->hello->protocol != WIRE_PROTOCOL) {
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__WRONG_VERSION, "this collector speaks protocol 1");
+        char text[96];
+        snprintf(text, sizeof text, "this collector speaks protocol %d, not %u: upgrade it, or go on later",
+                 WIRE_PROTOCOL, frame->hello->protocol);
+        refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__WRONG_VERSION, text);
         return false;
     }
     if (!frame_check_hello(frame->hello, &err)) {
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__BROKEN, err.message);
+        refuse_broken(self, origin, frame, err.message);
         return false;
     }
+    watch_greeted(self->watch, origin->descriptor);
     if (atomic_load(self->parts->away)) {
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the database is away");
+        refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the database is away");
         return false;
     }
-    peers_greet(self->peers, route, agent->agent_id, frame->hello->spool.data);
+    peers_greet(self->peers, &origin->route, origin->agent.agent_id, frame->hello->spool.data);
     return true;
 }
 
 static bool
-admit_batch(const Intake *self, const Route *route, const GateAgent *agent, const Millibill__Frame *frame)
+admit_batch(const Intake *self, const Origin *origin, const Millibill__Frame *frame)
 {
     Err err = {0};
     if (!frame_check_batch(frame->batch, &err)) {
-        log_warn("event=batch_broken agent=%s message=\"%s\"", agent->name, err.message);
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__BROKEN, err.message);
+        refuse_broken(self, origin, frame, err.message);
         return false;
     }
-    if (!peers_is_greeted(self->peers, route, agent->agent_id, frame->batch->spool.data)) {
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__NOT_GREETED, "say Hello for this spool first");
+    if (!peers_is_greeted(self->peers, &origin->route, origin->agent.agent_id, frame->batch->spool.data)) {
+        refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__NOT_GREETED, "say Hello for this spool first");
         return false;
     }
     if (atomic_load(self->parts->away)) {
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the database is away");
+        refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the database is away");
         return false;
     }
     return true;
 }
 
 static bool
-admit_settle(const Intake *self, const Route *route, const Millibill__Frame *frame)
+admit_settle(const Intake *self, const Origin *origin, const Millibill__Frame *frame)
 {
     Err err = {0};
     if (!frame_check_settle(frame->settle, &err)) {
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__BROKEN, err.message);
+        refuse_broken(self, origin, frame, err.message);
         return false;
     }
     if (!atomic_load(self->parts->away) && work_queue_has_room(self->parts->settles))
         return true;
-    settle_later(self, route, frame->settle, "the collector cannot settle this import now");
+    reply_settle_later(&self->parts->replies, &origin->route, frame->settle->import_id,
+                       "the collector cannot settle this import now");
     return false;
 }
 
 /** Which queue the frame belongs into; NULL when it was answered already. */
 static WorkQueue *
-admit(const Intake *self, const Route *route, const GateAgent *agent, const Millibill__Frame *frame)
+admit(const Intake *self, const Origin *origin, const Millibill__Frame *frame)
 {
     switch (frame->kind_case) {
     case MILLIBILL__FRAME__KIND_HELLO:
-        return admit_hello(self, route, agent, frame) ? self->parts->commits : NULL;
+        return admit_hello(self, origin, frame) ? self->parts->commits : NULL;
     case MILLIBILL__FRAME__KIND_BATCH:
-        return admit_batch(self, route, agent, frame) ? self->parts->commits : NULL;
+        return admit_batch(self, origin, frame) ? self->parts->commits : NULL;
     case MILLIBILL__FRAME__KIND_SETTLE:
-        return admit_settle(self, route, frame) ? self->parts->settles : NULL;
+        return admit_settle(self, origin, frame) ? self->parts->settles : NULL;
     default:
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__BROKEN, "expected Hello, Batch or Settle");
+        refuse_broken(self, origin, frame, "expected Hello, Batch or Settle");
         return NULL;
     }
 }
 
+/** Is the sender's key good now? Asked before the message is decoded: who may not speak costs nothing. */
+static bool
+may_speak(const Intake *self, Origin *origin, zmq_msg_t *body)
+{
+    const char *key = zmq_msg_gets(body, "User-Id");
+    if (gate_agent(self->parts->gate, key, &origin->agent))
+        return true;
+    log_warn("event=peer_forbidden key=%s", key == NULL ? "none" : key);
+    refuse(self, &origin->route, NULL, MILLIBILL__REFUSAL_REASON__FORBIDDEN,
+           "the key is not registered or was revoked");
+    watch_offence(self->watch, origin->descriptor, WATCH_FORBIDDEN);
+    return false;
+}
+
 static void
-take_message(const Intake *self, const Route *route, zmq_msg_t *body)
+take_message(const Intake *self, Origin *origin, zmq_msg_t *body)
 {
     Err err = {0};
-    GateAgent agent;
-    const char *key = zmq_msg_gets(body, "User-Id");
+    origin->descriptor = zmq_msg_get(body, ZMQ_SRCFD);
+    watch_message(self->watch, origin->descriptor, utc_monotonic_us());
+    if (!may_speak(self, origin, body))
+        return;
     Millibill__Frame *frame = wire_frame_unpack(zmq_msg_data(body), zmq_msg_size(body), &err);
-    if (!gate_agent(self->parts->gate, key, &agent)) {
-        log_warn("event=peer_forbidden key=%s", key == NULL ? "none" : key);
-        refuse(self, route, frame, MILLIBILL__REFUSAL_REASON__FORBIDDEN, "the key is not registered or was revoked");
-    } else if (frame == NULL) {
-        log_warn("event=frame_broken agent=%s message=\"%s\"", agent.name, err.message);
-        refuse(self, route, NULL, MILLIBILL__REFUSAL_REASON__BROKEN, err.message);
-    } else {
-        WorkQueue *queue = admit(self, route, &agent, frame);
-        if (queue != NULL) {
-            Work *work = work_new(route, &agent, frame, zmq_msg_size(body), &err);
-            frame = NULL;
-            if (work != NULL)
-                work_queue_put(queue, work);
-        }
+    if (frame == NULL) {
+        refuse_broken(self, origin, NULL, err.message);
+        return;
     }
-    if (frame != NULL)
+    WorkQueue *queue = admit(self, origin, frame);
+    if (queue == NULL) {
         millibill__frame__free_unpacked(frame, NULL);
+        return;
+    }
+    Work *work = work_new(&origin->route, &origin->agent, frame, zmq_msg_size(body), &err);
+    if (work != NULL)
+        work_queue_put(queue, work);
 }
 
 /** Read the rest of a message that has more parts than it may have. */
@@ -245,22 +247,42 @@ drain(void *socket)
 static bool
 receive_one(const Intake *self)
 {
-    Route route;
-    int length = zmq_recv(self->socket, route.bytes, sizeof route.bytes, ZMQ_DONTWAIT);
+    Origin origin = {.descriptor = -1};
+    int length = zmq_recv(self->socket, origin.route.bytes, sizeof origin.route.bytes, ZMQ_DONTWAIT);
     if (length < 0)
         return false;
-    route.length = (uint8_t) (length > ROUTE_BYTES_MAX ? ROUTE_BYTES_MAX : length);
+    origin.route.length = (uint8_t) (length > ROUTE_BYTES_MAX ? ROUTE_BYTES_MAX : length);
     zmq_msg_t body;
     zmq_msg_init(&body);
     bool good = zmq_msg_recv(&body, self->socket, 0) >= 0;
     if (good && zmq_msg_more(&body)) {
+        int descriptor = zmq_msg_get(&body, ZMQ_SRCFD);
         drain(self->socket);
         log_warn("event=message_dropped reason=too_many_parts");
+        watch_message(self->watch, descriptor, utc_monotonic_us());
+        watch_offence(self->watch, descriptor, WATCH_BROKEN);
     } else if (good) {
-        take_message(self, &route, &body);
+        take_message(self, &origin, &body);
     }
     zmq_msg_close(&body);
     return good;
+}
+
+/** What is done in every turn, whether or not a message came. */
+static bool
+keep_order(Intake *self, Err *err)
+{
+    int64_t now_us = utc_monotonic_us();
+    WorkLoad load = work_queue_load(self->parts->commits);
+    metrics_set(self->parts->metrics, METRIC_QUEUE_BATCHES, (int64_t) load.count);
+    metrics_set(self->parts->metrics, METRIC_QUEUE_BYTES, (int64_t) load.bytes);
+    watch_turn(self->watch, now_us);
+    health_beat(self->parts->health, HEALTH_INTAKE, now_us);
+    if (gate_is_alive(self->parts->gate))
+        return true;
+    err_set(err, ERR_DENIED,
+            "the handler that admits agents' keys has ended: stopping, since nobody can be let in safely");
+    return err_hint(err, "The log tells why; start the collector again.");
 }
 
 static bool
@@ -268,11 +290,14 @@ serve(Intake *self, Err *err)
 {
     while (!atomic_load(self->parts->stop)) {
         bool room = work_queue_has_room(self->parts->commits);
-        zmq_pollitem_t items[2] = {{.fd = reply_queue_descriptor(self->parts->replies), .events = ZMQ_POLLIN},
+        zmq_pollitem_t items[3] = {{.fd = reply_queue_descriptor(self->parts->replies.queue), .events = ZMQ_POLLIN},
+                                   {.socket = watch_socket(self->watch), .events = ZMQ_POLLIN},
                                    {.socket = self->socket, .events = ZMQ_POLLIN}};
-        int ready = zmq_poll(items, room ? 2 : 1, POLL_MS);
+        int ready = zmq_poll(items, room ? 3 : 2, POLL_MS);
         if (ready < 0 && errno != EINTR)
             return err_set(err, ERR_IO, "waiting for agents failed: %s", zmq_strerror(errno));
+        if (!keep_order(self, err))
+            return false;
         for (int i = 0; room && i < MESSAGES_PER_TURN && work_queue_has_room(self->parts->commits); i++)
             if (!receive_one(self))
                 break;
@@ -291,6 +316,7 @@ intake_run(const IntakeParts *parts, Err *err)
         log_info("event=listening endpoint=%s", parts->config->listen);
         done = serve(&self, err);
     }
+    watch_free(&self.watch);
     if (self.socket != NULL)
         zmq_close(self.socket);
     peers_free(&self.peers);

@@ -11,6 +11,9 @@
 #include <stdatomic.h>
 
 #include "collector/gate.h"
+#include "collector/health.h"
+#include "collector/metrics.h"
+#include "collector/reply.h"
 #include "collector/work.h"
 #include "lib/config.h"
 #include "lib/err.h"
@@ -18,19 +21,19 @@
 typedef struct IntakeParts {
     void *zmq_context;
     const Config *config;
+    int64_t connections_max;
     Gate *gate;
+    Metrics *metrics;
+    Health *health;
     WorkQueue *commits; /* Hello and Batch, in the order in which they came */
     WorkQueue *settles;
-    ReplyQueue *replies;
+    Replies replies;
     const atomic_bool *stop;
     const atomic_bool *away;
 } IntakeParts;
 
-/** Bind and serve until `stop` is set (a signal may interrupt the wait). False: the socket failed. */
+/** Bind and serve until `stop` is set (a signal may interrupt the wait). False: the socket failed (ERR_IO), or
+ *  the gate's handler has ended (ERR_DENIED). */
 MUST_CHECK bool intake_run(const IntakeParts *parts, Err *err);
-
-/** Fill and queue answers (also used by the threads that do the work). */
-void reply_refusal(ReplyQueue *replies, const Route *route, ProtobufCBinaryData spool, uint64_t sequence,
-                   Millibill__RefusalReason reason, uint64_t expected_sequence, const char *message);
 
 #endif

@@ -92,6 +92,15 @@ work_queue_has_room(WorkQueue *self)
     return room;
 }
 
+WorkLoad
+work_queue_load(WorkQueue *self)
+{
+    pthread_mutex_lock(&self->lock);
+    const WorkLoad load = {self->count, self->bytes};
+    pthread_mutex_unlock(&self->lock);
+    return load;
+}
+
 void
 work_queue_put(WorkQueue *self, Work *work)
 {

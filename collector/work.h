@@ -40,6 +40,11 @@ typedef struct WorkQueue WorkQueue;
 MUST_CHECK WorkQueue *work_queue_new(size_t count_max, size_t bytes_max, Err *err);
 void work_queue_free(WorkQueue **self);
 bool work_queue_has_room(WorkQueue *self);
+typedef struct WorkLoad {
+    size_t count;
+    size_t bytes;
+} WorkLoad;
+WorkLoad work_queue_load(WorkQueue *self);
 /** Takes the work; a queue without room takes it too (the producer asks first). */
 void work_queue_put(WorkQueue *self, Work *work);
 /** The oldest work, waiting until `deadline_us` (monotonic); NULL when none came or the queue was closed.

@@ -64,6 +64,8 @@ static const Setting SETTINGS[] = {
     INTEGER_SETTING(group_commit_ms, 0, 10000),
     INTEGER_SETTING(live_past_days, 1, 36500),
     INTEGER_SETTING(live_future_s, 0, 86400),
+    INTEGER_SETTING(connections_max, 1, 60000),
+    TEXT_SETTING(metrics_listen),
 };
 enum { SETTING_COUNT = sizeof(SETTINGS) / sizeof(SETTINGS[0]) };
 
@@ -101,6 +103,7 @@ config_defaults(Config *config, Err *err)
                     .group_commit_ms = 20,
                     .live_past_days = 35,
                     .live_future_s = 300,
+                    .connections_max = 4096,
                     .log_level = "info",
                     .agent_name = "local",
                     .collector_count = 1};
@@ -109,9 +112,11 @@ config_defaults(Config *config, Err *err)
     if (!set_run_directory(config, err))
         return false;
     char ipc[PATH_MAX];
+    char local[PATH_MAX];
     const char *run = config->run;
     const char *data = config->data;
-    return set_text(ipc, sizeof(ipc), err, "ipc://", run) &&
+    return set_text(ipc, sizeof(ipc), err, "ipc://", run) && set_text(local, sizeof(local), err, "unix:", run) &&
+           set_text(config->metrics_listen, sizeof(config->metrics_listen), err, local, "/metrics.sock") &&
            set_text(config->listen, sizeof(config->listen), err, ipc, "/collector.ipc") &&
            set_text(config->collectors[0], sizeof(config->collectors[0]), err, ipc, "/collector.ipc") &&
            set_text(config->agent_socket, sizeof(config->agent_socket), err, run, "/agent.sock") &&

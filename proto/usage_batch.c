@@ -165,6 +165,15 @@ check_rejected(const UsageBatch *self, Err *err)
     return true;
 }
 
+/** Real batches take up to twelve times their bytes (each record with a configuration of its own); hostile ones, made of empty
+ *  sub-records, a hundred times. */
+static size_t
+unpack_limit(size_t length)
+{
+    size_t limit = (size_t) USAGE_UNPACK_FACTOR * length + USAGE_UNPACK_BASE_BYTES;
+    return limit < USAGE_UNPACK_BYTES_MAX ? limit : USAGE_UNPACK_BYTES_MAX;
+}
+
 static bool
 decode(UsageBatch *self, const void *bytes, size_t length, Err *err)
 {
@@ -172,8 +181,8 @@ decode(UsageBatch *self, const void *bytes, size_t length, Err *err)
     self->message = millibill__usage_batch__unpack(&allocator, length, bytes);
     if (self->message == NULL)
         return err_set(err, ERR_PROTOCOL,
-                       "batch: %zu bytes that are not a usage batch (or need over %d bytes of memory)", length,
-                       USAGE_UNPACK_BYTES_MAX);
+                       "batch: %zu bytes that are not a usage batch (or need over %zu bytes of memory)", length,
+                       unpack_limit(length));
     self->count = self->message->n_config;
     if (!check_counts(self, err) || !check_dictionaries(self, err))
         return false;
@@ -193,7 +202,7 @@ usage_batch_unpack(const void *bytes, size_t length, Err *err)
     }
     UsageBatch *self = calloc(1, sizeof(*self));
     if (self != NULL)
-        self->arena = arena_new(USAGE_UNPACK_BYTES_MAX);
+        self->arena = arena_new(unpack_limit(length));
     if (self == NULL || self->arena == NULL) {
         err_set(err, ERR_NOMEM, "no memory for a batch");
         usage_batch_free(&self);

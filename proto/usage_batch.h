@@ -21,7 +21,9 @@ enum {
     USAGE_BATCH_BYTES_MAX = 1 << 20, /* packed */
     USAGE_BATCH_RECORDS = 8192,      /* what sources aim at */
     USAGE_REJECTED_RAW_BYTES_MAX = 16384,
-    USAGE_UNPACK_BYTES_MAX = 64 << 20
+    USAGE_UNPACK_FACTOR = 24,            /* memory while unpacking, by packed byte */
+    USAGE_UNPACK_BASE_BYTES = 256 << 10, /* and on top of it */
+    USAGE_UNPACK_BYTES_MAX = 32 << 20
 };
 
 /** A line that could not become a record (texts borrowed). */

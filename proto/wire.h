@@ -1,7 +1,8 @@
 /**
  * wire - frames between agent and collector, and between command-line sources and agent
  *
- * Thin layer over the generated protobuf-c code: sizes are bounded before and while decoding.
+ * Thin layer over the generated protobuf-c code: sizes are bounded before and while decoding:
+ * a message takes at most a quarter more memory than it has bytes, and 64 KiB.
  */
 #ifndef PROTO_WIRE_H
 #define PROTO_WIRE_H

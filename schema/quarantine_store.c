@@ -45,6 +45,14 @@ static const char SQL_REPEATS[] =
     "  WHERE n.import_id = $1 AND n.repeats IS NULL GROUP BY n.quarantine_id) found"
     " WHERE q.quarantine_id = found.quarantine_id";
 
+/* Shaped for the index quarantine_waiting. */
+static const char SQL_REUSED[] =
+    "SELECT coalesce(bool_or((q.stream_id, q.sequence, q.digest) = ($1::bigint, $2::bigint, $3::bytea)), false), count(*)"
+    " FROM quarantine q JOIN streams s USING (stream_id) WHERE q.reason = '" QUARANTINE_REUSED
+    "' AND q.tenant_name = ''"
+    " AND q.replayed_at IS NULL AND q.repeats IS NULL"
+    " AND s.agent_id = (SELECT agent_id FROM streams WHERE stream_id = $1::bigint)";
+
 static bool
 add_or_null(DbArray *array, Text bytes, Err *err)
 {
@@ -85,6 +93,21 @@ quarantine_insert(Db *db, int64_t commit_id, const QuarantineItem *items, size_t
            db_run(db, SQL_INSERT, params, 1 + ITEM_ARRAYS, NULL, err);
     db_array_free_all(arrays, ITEM_ARRAYS);
     return good;
+}
+
+MUST_CHECK bool
+quarantine_reused(Db *db, int64_t stream_id, int64_t sequence, Text digest, QuarantineReused *out, Err *err)
+{
+    DbParam params[3];
+    db_set_i64(&params[0], stream_id);
+    db_set_i64(&params[1], sequence);
+    params[2] = db_slice_param(digest);
+    DbResult *result = db_query(db, SQL_REUSED, params, 3, err);
+    if (result == NULL)
+        return false;
+    *out = (QuarantineReused){.known = db_value(result, 0, 0)[0] == 't', .of_agent = db_i64(result, 0, 1)};
+    db_result_free(&result);
+    return true;
 }
 
 typedef struct Reading {

@@ -35,6 +35,17 @@ typedef struct QuarantineItem {
 /** Insert inside the caller's transaction, after the ledger rows of the batches. */
 MUST_CHECK bool quarantine_insert(Db *db, int64_t commit_id, const QuarantineItem *items, size_t count, Err *err);
 
+/** Reason of a whole batch that came under a sequence that is committed with other bytes. It belongs to no ledger row: the
+ *  row of that sequence counts the batch that was committed. */
+#define QUARANTINE_REUSED "sequence_reused"
+
+typedef struct QuarantineReused {
+    bool known;       /* these bytes are in quarantine already */
+    int64_t of_agent; /* rows of this reason that the stream's agent has brought */
+} QuarantineReused;
+MUST_CHECK bool
+quarantine_reused(Db *db, int64_t stream_id, int64_t sequence, Text digest, QuarantineReused *out, Err *err);
+
 typedef struct QuarantineFilter {
     int64_t id;         /* 0: any */
     const char *tenant; /* NULL: any */

@@ -35,7 +35,8 @@ static const char SQL_RECEIPTS[] =
 static const char SQL_RECEIPTS_COUNT[] = "SELECT count(*) FROM commits";
 
 /* What came with a batch has the commit of its ledger row; conflicts that were found later have their own. Records that were
- * replayed stand in segments under the batch that brought them, whose ledger row still says quarantined. */
+ * replayed stand in segments under the batch that brought them, whose ledger row still says quarantined. A batch that
+ * reused a sequence is evidence beside the ledger: the row of its sequence counts the batch that was committed. */
 #define RUN_FIELD(from) "('x' || encode(substring(s.sources FROM (24 * i + " from ") FOR 8), 'hex'))::bit(64)::bigint"
 static const char SQL_LEDGER[] =
     "WITH brought AS (SELECT stream_id, sequence, sum(records) AS records FROM"
@@ -45,7 +46,8 @@ static const char SQL_LEDGER[] =
               " waiting AS (SELECT q.stream_id, q.sequence, count(*) FILTER (WHERE q.commit_id = l.commit_id) AS first,"
               "  count(*) FILTER (WHERE q.commit_id IS DISTINCT FROM l.commit_id) AS later,"
               "  count(*) FILTER (WHERE q.replayed_at IS NOT NULL) AS replayed"
-              "  FROM quarantine q LEFT JOIN ledger l USING (stream_id, sequence) GROUP BY 1, 2),"
+              "  FROM quarantine q LEFT JOIN ledger l USING (stream_id, sequence)"
+              "  WHERE q.reason <> 'sequence_reused' GROUP BY 1, 2),"
               " excluded AS (SELECT stream_id, sequence, count(*) FILTER (WHERE reason = 'conflict') AS conflicts FROM exclusions"
               "  GROUP BY 1, 2),"
               " lost AS (SELECT stream_id, sequence, least(sum(records), 9223372036854775807) AS records FROM losses GROUP BY 1, 2)"

@@ -29,6 +29,7 @@ LIBRARY_OWNERS = {
     r"(libpq-fe|libpq/|postgres|pg_config)": [r"schema/"],
     r"zmq": [r"agent/uplink\w*\.c", r"collector/(intake|gate)\w*\.[ch]", r"lib/keys\.c"],
     r"lmdb": [r"agent/spool\w*\.[ch]"],
+    r"microhttpd": [r"collector/http\.c"],
     r"popt": [r"lib/options\.c"],
     r"yaml\.h$": [r"lib/yaml\.c"],
     r"json-c/": [r"lib/json\.[ch]"],

@@ -71,7 +71,7 @@ class ExtraCollector:
         self.endpoint = f"tcp://127.0.0.1:{self.port}"
         self.settings = {
             "run": str(self.data), "database": database or setting(stack, "database"), "embedded": "true",
-            "listen": self.endpoint, "collector_key": setting(stack, "collector_key"), "log_level": "debug", **settings}
+            "listen": self.endpoint, "metrics_listen": f"unix:{self.data}/metrics.sock", "collector_key": setting(stack, "collector_key"), "log_level": "debug", **settings}
         self.process = None
 
     def __enter__(self):
