@@ -211,6 +211,16 @@ format: $(call INSTALLED,lint)
 check-bare: $(call INSTALLED,bare)
 	@packaging/check-bare.sh
 
+# Benchmarks: each prints a ratio against something that runs in the same minute.
+BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
+$(OUT)/bench/%: $(OUT)/obj/bench/%.o $(SCHEMA_O) $(PROTO_O) $(LIB_O)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+.PHONY: bench
+bench: $(call INSTALLED,build) $(BENCHES)
+	@for program in $(BENCHES); do $$program || exit 1; done
+
 # Fuzzers: tests/fuzz/FOLDER/fuzz_WHAT.c, linked like a unit program of that folder.
 FUZZ_SECONDS ?= 60
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.c=$(OUT)/tests/fuzz/%)
@@ -248,6 +258,7 @@ help:
 	@echo "make               build everything into $(BUILD)/ (missing packages are installed first)"
 	@echo "make demo          start a stack, meter real work, bill it, and show the invoices"
 	@echo "make test          unit, pipeline and fault tests"
+	@echo "make bench         benchmarks, as ratios against something that runs in the same minute"
 	@echo "make chaos         random faults against a working stack for SECONDS (60) from SEED; RECORD=1 writes the figures down"
 	@echo "make matrix        run every test of the fault matrix and write its table into doc/reliability.md"
 	@echo "make sanitize      unit and pipeline tests under ASan and UBSan"

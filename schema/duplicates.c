@@ -1,4 +1,4 @@
-/* Finding duplicates: hash every record, sort, examine equal ones, write what is decided. See duplicates.h. */
+/* Finding duplicates: hash every record, gather those that share a hash, examine them, write what is decided. See duplicates.h. */
 #include "schema/duplicates.h"
 
 #include <stdlib.h>
@@ -11,13 +11,7 @@
 #include "schema/duplicates_write.h"
 #include "schema/exclusion_set.h"
 #include "schema/segment_store.h"
-
-/** Every record that counts so far: 24 bytes. */
-typedef struct Sight {
-    uint8_t identity[DUPLICATES_HASH_BYTES];
-    uint32_t segment;
-    uint32_t ordinal;
-} Sight;
+#include "schema/sight_set.h"
 
 typedef struct Finder {
     Db *db;
@@ -27,29 +21,23 @@ typedef struct Finder {
     DuplicateHashKey hash_key;
     SegmentKey *segments;
     size_t segment_count, segment_capacity;
-    Sight *sights;
-    size_t sight_count, sight_capacity;
+    SightSet *sights;      /* every record that counts so far */
     ExclusionSet excluded; /* by earlier runs */
     DuplicateCandidate *candidates;
     size_t candidate_count;
     size_t fetch_at; /* next candidate while their records are fetched */
 } Finder;
 
-/* ---- first pass: hash and sort ---- */
+/* ---- first pass: hash and gather ---- */
 
 static bool
 see_record(Finder *self, const UsageBatch *batch, size_t i, Err *err)
 {
     UsageRecord record;
+    Sight sight = {.segment = (uint32_t) (self->segment_count - 1), .ordinal = (uint32_t) i};
     usage_batch_record(batch, i, &record);
-    if (!array_grow(&self->sights, &self->sight_capacity, self->sight_count, sizeof *self->sights, err))
-        return false;
-    Sight *sight = &self->sights[self->sight_count];
-    duplicates_identity(&record, &self->hash_key, sight->identity);
-    sight->segment = (uint32_t) (self->segment_count - 1);
-    sight->ordinal = (uint32_t) i;
-    self->sight_count++;
-    return true;
+    duplicates_identity(&record, &self->hash_key, sight.identity);
+    return sight_set_add(self->sights, &sight, err);
 }
 
 static bool
@@ -79,51 +67,25 @@ place_compare(uint32_t a_segment, uint32_t a_ordinal, uint32_t b_segment, uint32
     return (a_ordinal > b_ordinal) - (a_ordinal < b_ordinal);
 }
 
-static int
-sight_compare(const void *left, const void *right)
-{
-    const Sight *a = left;
-    const Sight *b = right;
-    int order = memcmp(a->identity, b->identity, sizeof a->identity);
-    return order != 0 ? order : place_compare(a->segment, a->ordinal, b->segment, b->ordinal);
-}
-
 /* ---- second pass: the records that share an identity ---- */
 
-static bool
-same_identity(const Sight *a, const Sight *b)
-{
-    return memcmp(a->identity, b->identity, sizeof a->identity) == 0;
-}
-
-static bool
-is_shared(const Finder *self, size_t i)
-{
-    return (i > 0 && same_identity(&self->sights[i], &self->sights[i - 1])) ||
-           (i + 1 < self->sight_count && same_identity(&self->sights[i], &self->sights[i + 1]));
-}
-
-/** Turn the shared sights into candidates and give the sights' memory back. */
+/** Turn the shared sights into candidates; the sights' memory is given back. */
 static bool
 collect_candidates(Finder *self, Err *err)
 {
+    Sight *shared = NULL;
     size_t count = 0;
-    for (size_t i = 0; i < self->sight_count; i++)
-        count += is_shared(self, i);
+    if (!sight_set_take_shared(self->sights, &shared, &count, err))
+        return false;
     self->candidates = calloc(count + 1, sizeof *self->candidates);
-    if (self->candidates == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu duplicates", count);
-    for (size_t i = 0; i < self->sight_count; i++) {
-        if (!is_shared(self, i))
-            continue;
+    for (size_t i = 0; self->candidates != NULL && i < count; i++) {
         DuplicateCandidate *candidate = &self->candidates[self->candidate_count++];
-        memcpy(candidate->identity, self->sights[i].identity, sizeof candidate->identity);
-        candidate->segment = self->sights[i].segment;
-        candidate->ordinal = self->sights[i].ordinal;
+        memcpy(candidate->identity, shared[i].identity, sizeof candidate->identity);
+        candidate->segment = shared[i].segment;
+        candidate->ordinal = shared[i].ordinal;
     }
-    free(self->sights);
-    self->sights = NULL;
-    return true;
+    free(shared);
+    return self->candidates != NULL || err_set(err, ERR_NOMEM, "no memory for %zu duplicates", count);
 }
 
 static int
@@ -254,7 +216,7 @@ static void
 finder_free(Finder *self)
 {
     free(self->segments);
-    free(self->sights);
+    sight_set_free(&self->sights);
     exclusion_set_free(&self->excluded);
     free(self->candidates);
 }
@@ -262,13 +224,12 @@ finder_free(Finder *self)
 static bool
 find(Finder *self, DuplicatesReport *report, Err *err)
 {
-    if (!exclusion_set_load(self->db, self->tenant_id, self->start_us, self->end_us, &self->excluded, err) ||
+    self->sights = sight_set_new(err);
+    if (self->sights == NULL ||
+        !exclusion_set_load(self->db, self->tenant_id, self->start_us, self->end_us, &self->excluded, err) ||
         !segment_stream(self->db, self->tenant_id, self->start_us, self->end_us, see_segment, self, err))
         return false;
-    report->records = (int64_t) self->sight_count;
-    if (self->sight_count == 0)
-        return true;
-    qsort(self->sights, self->sight_count, sizeof *self->sights, sight_compare);
+    report->records = (int64_t) sight_set_count(self->sights);
     return collect_candidates(self, err) && describe_candidates(self, err);
 }
 
