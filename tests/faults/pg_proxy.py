@@ -5,10 +5,13 @@
         proxy.wait_trapped(1)
 
 Kinds of trap: "before" (COMMIT never reaches the server), "sent" (it does, and the connection is cut at once), "reply"
-(cut when the answer comes: the server has committed). Only connections of `user` are trapped. PostgreSQL's peer
+(cut when the answer comes: the server has committed). Only connections of `user` are trapped. Another fault: `stop_at(n,
+users)` lets n messages of those users pass and holds everything after them, so that a client can be killed at exactly this
+step. PostgreSQL's peer
 authentication sees the proxy's own user, so it runs as root or as the cluster's user.
 """
 import struct
+import threading
 import time
 from pathlib import Path
 
@@ -29,6 +32,7 @@ class Session:
         self.pending = b""       # a message that is not complete yet
         self.skip = 0            # bytes of a message that is nobody's concern
         self.cut_at_answer = False
+        self.stopped = False
 
     def __call__(self, direction, data, sink):
         if direction != UP:
@@ -36,6 +40,8 @@ class Session:
                 self.owner.trapped += 1
                 raise Cut
             return data
+        if self.stopped:
+            return b""
         out = bytearray()
         self.pending += data
         while self._message(out, sink):
@@ -53,11 +59,14 @@ class Session:
         if len(self.pending) < head:
             return False
         length = struct.unpack("!I", self.pending[head - 4:head])[0] + head - 4
-        if self.started and self.pending[:1] != b"Q":
+        whole = not self.started or self.pending[:1] == b"Q"
+        if whole and len(self.pending) < length:
+            return False
+        if self.started and self._is_stopped():
+            return False
+        if not whole:
             self.skip = length
             return True
-        if len(self.pending) < length:
-            return False
         message, self.pending = self.pending[:length], self.pending[length:]
         if not self.started:
             self._startup(message)
@@ -73,6 +82,16 @@ class Session:
         self.started = True
         words = message[8:].split(b"\0")
         self.user = dict(zip(words[::2], words[1::2])).get(b"user", b"").decode()
+
+    def _is_stopped(self):
+        """Count the message that begins here; True when it must not pass."""
+        if self.user not in self.owner.counted_users:
+            return False
+        self.owner.counted += 1
+        self.stopped = self.owner.counted > self.owner.stop_after
+        if self.stopped:
+            self.owner.stop_reached.set()
+        return self.stopped
 
     def _is_trapped(self):
         return self.owner.armed and self.user == self.owner.user
@@ -97,6 +116,8 @@ class PgProxy(Proxy):
         self.user = user
         self.armed = []
         self.trapped = 0
+        self.counted_users, self.counted, self.stop_after = frozenset(), 0, 0
+        self.stop_reached = threading.Event()
         super().__init__(str(Path(target_directory) / SOCKET), str(Path(listen_directory) / SOCKET),
                          filter_factory=lambda: Session(self))
 
@@ -105,8 +126,19 @@ class PgProxy(Proxy):
         assert all(kind in KINDS for kind in kinds), kinds
         self._command(lambda: self.armed.extend(kinds))
 
+    def stop_at(self, messages, users):
+        """From now on, so many messages of these users (all their connections together) pass, and no more. `stop_reached` is
+        set when one was held."""
+        def do():
+            self.counted_users, self.counted, self.stop_after = frozenset(users), 0, messages
+            self.stop_reached.clear()
+        self._command(do)
+
     def disarm(self):
-        self._command(self.armed.clear)
+        def do():
+            self.armed.clear()
+            self.counted_users = frozenset()
+        self._command(do)
 
     def wait_trapped(self, count, seconds=60):
         until = time.monotonic() + seconds

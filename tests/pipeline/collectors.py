@@ -73,6 +73,7 @@ class ExtraCollector:
             "run": str(self.data), "database": database or setting(stack, "database"), "embedded": "true",
             "listen": self.endpoint, "metrics_listen": f"unix:{self.data}/metrics.sock", "collector_key": setting(stack, "collector_key"), "log_level": "debug", **settings}
         self.process = None
+        self.prefix = []  # what runs the program: ["ip", "netns", "exec", NAME]
 
     def __enter__(self):
         self.start()
@@ -89,7 +90,7 @@ class ExtraCollector:
         before = self.log().count("event=listening")
         with open(self.data / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [str(BUILD / "bin" / "millibill-collector"), "run", "--data", str(self.data)], stdin=subprocess.DEVNULL,
+                [*self.prefix, str(BUILD / "bin" / "millibill-collector"), "run", "--data", str(self.data)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, env={**environment(), **(env or {})})
         if wait:
             wait_until(lambda: self.log().count("event=listening") > before or self.process.poll() is not None,
