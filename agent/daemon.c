@@ -14,6 +14,7 @@
 
 #include "agent/binding.h"
 #include "agent/commands.h"
+#include "agent/identity_window.h"
 #include "agent/loop.h"
 #include "agent/packer.h"
 #include "agent/source_local.h"
@@ -38,6 +39,7 @@ struct Daemon {
     Bindings *bindings;
     Loop *loop;
     Spool *spool;
+    IdentityWindow *window; /* NULL: switched off */
     Packer *socket_packer;
     Packer *ring_packer;
     SourceSocket *socket;
@@ -109,6 +111,27 @@ watch_signals(Daemon *self, Err *err)
     return loop_add(self->loop, &self->signals, EPOLLIN, err);
 }
 
+/* Called by the packer of the sockets. */
+static bool
+stage_identities(void *context, Err *err)
+{
+    return identity_window_stage(context, utc_now_us(), err);
+}
+
+static bool
+open_window(Daemon *self, Err *err)
+{
+    const Config *config = self->config;
+    if (config->identity_window_hours == 0 || config->identity_window_entries == 0)
+        return true;
+    self->window = identity_window_open(self->spool, config->identity_window_hours, config->identity_window_entries,
+                                        config->spool_max_mb, err);
+    if (self->window == NULL)
+        return false;
+    packer_on_staged(self->socket_packer, stage_identities, self->window);
+    return true;
+}
+
 static bool
 open_packers(Daemon *self, Err *err)
 {
@@ -123,7 +146,7 @@ open_packers(Daemon *self, Err *err)
     int64_t interval_us = config->flush_interval_ms * 1000;
     self->socket_packer = packer_new(self->spool, "socket", config->agent_socket, (size_t) records, interval_us, err);
     self->ring_packer = packer_new(self->spool, "ring", config->ring_socket, (size_t) records, interval_us, err);
-    return self->socket_packer != NULL && self->ring_packer != NULL;
+    return self->socket_packer != NULL && self->ring_packer != NULL && open_window(self, err);
 }
 
 static bool
@@ -132,13 +155,14 @@ open_sources(Daemon *self, Err *err)
     const Config *config = self->config;
     if (!directory_make(config->run, 0750, err))
         return false;
-    self->socket = source_socket_open(config->agent_socket, self->loop, self->socket_packer, err);
+    const SourceSocketParts parts = {self->loop, self->socket_packer, self->window, self->bindings};
+    self->socket = source_socket_open(config, &parts, err);
     if (self->socket == NULL)
         return false;
     self->ring = source_ring_open(config->ring_socket, self->loop, self->ring_packer, self->spool, err);
     if (self->ring == NULL)
         return false;
-    self->local = source_local_open(config->import_socket, self->loop, self->spool, err);
+    self->local = source_local_open(config, self->loop, self->spool, self->bindings, err);
     if (self->local == NULL)
         return false;
     source_local_set_uplink(self->local, self->uplink);
@@ -193,6 +217,7 @@ daemon_free(Daemon **self)
     source_local_free(&daemon->local);
     packer_free(&daemon->socket_packer);
     packer_free(&daemon->ring_packer);
+    identity_window_free(&daemon->window);
     uplink_free(&daemon->uplink);
     spool_free(&daemon->spool);
     if (daemon->signals.fd >= 0)
@@ -217,6 +242,7 @@ turn_timeout_ms(const Daemon *self, int64_t now_us)
         flush_us = self->full_until_us;
     int64_t due_us =
         earlier(earlier(flush_us, source_ring_due_us(self->ring)), earlier(uplink_due_us(self->uplink), self->tidy_us));
+    due_us = earlier(due_us, earlier(source_socket_due_us(self->socket), source_local_due_us(self->local)));
     if (spool_is_staged(self->spool) || due_us <= now_us)
         return 0;
     return (int) earlier((due_us - now_us + 999) / 1000, TURN_MS_MAX);
@@ -274,6 +300,8 @@ turn(Daemon *self, Err *err)
     if (!loop_turn(self->loop, turn_timeout_ms(self, utc_monotonic_us()), err))
         return false;
     int64_t now_us = utc_monotonic_us();
+    source_socket_service(self->socket, now_us);
+    source_local_service(self->local, now_us);
     if (!source_ring_poll(self->ring, now_us, err) || !flush(self, self->socket_packer, now_us, false, err) ||
         !flush(self, self->ring_packer, now_us, false, err) || !commit(self, now_us, err))
         return false;

@@ -204,3 +204,9 @@ packer_generation(const Packer *self)
 {
     return self->generation;
 }
+
+bool
+packer_is_empty(const Packer *self)
+{
+    return self->payload.length == 0 && usage_batch_builder_entries(self->builder) == 0;
+}

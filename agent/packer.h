@@ -46,5 +46,7 @@ MUST_CHECK bool packer_flush(Packer *self, Err *err);
 
 size_t packer_entries(const Packer *self);
 uint64_t packer_generation(const Packer *self);
+/** Does nothing wait to be staged, a batch that the spool had no room for included? */
+bool packer_is_empty(const Packer *self);
 
 #endif

@@ -6,12 +6,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "agent/envelope.h"
 #include "agent/import_job.h"
+#include "agent/listener.h"
 #include "agent/local_frame.h"
-#include "agent/unix_socket.h"
 #include "lib/log.h"
 #include "lib/utc.h"
 #include "proto/usage_batch.h"
@@ -23,19 +22,15 @@ enum {
     ORPHANS_MAX = 128            /* imports without a connection that wait for their last word */
 };
 
-typedef struct Connection Connection;
-
 /* A job has a connection, or is on the list of orphans. */
 typedef struct Orphan {
     ImportJob *job;
     struct Orphan *next;
 } Orphan;
 
-struct Connection {
-    LoopWatch watch;
-    bool watched;
+typedef struct Connection {
+    Peer peer;
     SourceLocal *owner;
-    Connection *next;
     ImportJob *job;
     Buffer in; /* one frame being read, with its length */
     Buffer out;
@@ -47,34 +42,17 @@ struct Connection {
     bool ended;   /* the other side sends no more */
     bool mute;    /* the other side reads no more: what it sent is taken all the same */
     bool failing; /* close once the answer is sent */
-};
+} Connection;
 
 struct SourceLocal {
-    LoopWatch watch; /* the listener */
-    bool watched;
+    Listener *listener;
     Loop *loop;
     Spool *spool;
     Uplink *uplink;
-    char *path;
-    Connection *connections;
-    size_t connection_count;
     Orphan *orphans;
     size_t orphan_count;
     Buffer value; /* an envelope being packed */
 };
-
-static void
-watch_set(Loop *loop, LoopWatch *watch, bool *watched, uint32_t events)
-{
-    Err err = {0};
-    if (events == 0 && *watched)
-        loop_remove(loop, watch);
-    else if (events != 0 && *watched)
-        loop_change(loop, watch, events);
-    else if (events != 0 && !loop_add(loop, watch, events, &err))
-        loop_fail(loop, &err);
-    *watched = events != 0;
-}
 
 /* Queue an answer that was packed, unless nobody reads it. */
 static void
@@ -90,7 +68,7 @@ static void
 say_failed(Connection *self, const Err *failure)
 {
     Err err = {0};
-    log_warn("event=import_failed socket=%s message=\"%s\"", self->owner->path, failure->message);
+    log_warn("event=import_failed socket=%s message=\"%s\"", self->peer.path, failure->message);
     said(self, local_answer_failed(&self->out, failure, &err), &err);
     self->failing = true;
 }
@@ -111,13 +89,55 @@ say_finished(Connection *self, bool known, const Millibill__Settled *settled)
     said(self, local_answer_finished(&self->out, self->job, known, settled, &err), &err);
 }
 
+/* A user that is bound to a tenant brings in records of that tenant and no other. */
+static bool
+speaks_for(const BindingPeer *who, Text tenant, Err *err)
+{
+    if (!who->bound || text_equal(tenant, who->tenant))
+        return true;
+    err_set(err, ERR_DENIED, "user %lu may speak for tenant '%.*s' only, not for '%.*s'", (unsigned long) who->uid,
+            TEXT_ARG(who->tenant), TEXT_ARG(tenant));
+    return err_hint(err, "take the other tenant's records out, or change `bindings` in the agent's millibill.yaml");
+}
+
+static bool
+check_introduced(const Connection *self, const Millibill__Begin *begin, Err *err)
+{
+    for (size_t i = 0; i < begin->n_introduce_tenants; i++)
+        if (!speaks_for(&self->peer.who, text_of(begin->introduce_tenants[i]), err))
+            return false;
+    return true;
+}
+
+static bool
+batch_speaks_for(const UsageBatch *batch, const BindingPeer *who, Err *err)
+{
+    bool allowed = true;
+    for (size_t i = 0; allowed && who->bound && i < usage_batch_records(batch); i++) {
+        UsageRecord record;
+        usage_batch_record(batch, i, &record);
+        allowed = speaks_for(who, record.tenant, err);
+    }
+    for (size_t i = 0; allowed && i < usage_batch_rejected(batch); i++) {
+        UsageRejected rejected;
+        usage_batch_rejected_at(batch, i, &rejected);
+        allowed = text_is_empty(rejected.tenant) || speaks_for(who, rejected.tenant, err);
+    }
+    for (size_t i = 0; allowed && i < usage_batch_losses(batch); i++) {
+        UsageLoss loss;
+        usage_batch_loss_at(batch, i, &loss);
+        allowed = text_is_empty(loss.tenant) || speaks_for(who, loss.tenant, err);
+    }
+    return allowed;
+}
+
 static void
 begin_job(Connection *self, const Millibill__Begin *begin)
 {
     Err err = {0};
     if (self->job != NULL)
         err_set(&err, ERR_PROTOCOL, "an import begins before the one before has finished");
-    else
+    else if (check_introduced(self, begin, &err))
         self->job = import_job_new(begin, &err);
     if (err_is_set(&err)) {
         say_failed(self, &err);
@@ -129,11 +149,14 @@ begin_job(Connection *self, const Millibill__Begin *begin)
 }
 
 static bool
-check_payload(const ProtobufCBinaryData *payload, Err *err)
+check_payload(const Connection *self, const ProtobufCBinaryData *payload, Err *err)
 {
     UsageBatch *batch = usage_batch_unpack(payload->data, payload->len, err);
+    if (batch == NULL)
+        return err_prefix(err, "the import socket got a batch that is none: ");
+    bool allowed = batch_speaks_for(batch, &self->peer.who, err);
     usage_batch_free(&batch);
-    return !err_is_set(err) || err_prefix(err, "the import socket got a batch that is none: ");
+    return allowed;
 }
 
 /* Stage one batch; ERR_FULL when the spool has no room. */
@@ -154,7 +177,7 @@ put_batch(Connection *self, const Millibill__Put *put, Err *err)
                                .history = job->history,
                                .accepted_at_us = utc_now_us()};
     uint64_t key;
-    if (!check_payload(&put->payload, err) || !import_job_reserve(job, err) ||
+    if (!check_payload(self, &put->payload, err) || !import_job_reserve(job, err) ||
         !envelope_pack(&envelope, (Text){(const char *) put->payload.data, put->payload.len}, &owner->value, err) ||
         !spool_append(owner->spool, buffer_text(&owner->value), &key, err))
         return false;
@@ -235,10 +258,11 @@ connection_read(Connection *self)
     size_t bytes = 0;
     for (int frames = 0; frames < FRAMES_A_TURN && bytes < BYTES_A_TURN && may_read(self);) {
         Err err = {0};
-        switch (local_frame_read(self->watch.fd, &self->in, &err)) {
+        switch (local_frame_read(self->peer.watch.fd, &self->in, &err)) {
         case LOCAL_FRAME_WHOLE:
             bytes += self->in.length;
             frames++;
+            peer_active(&self->peer, utc_monotonic_us());
             take_frame(self);
             break;
         case LOCAL_FRAME_WAIT:
@@ -259,11 +283,12 @@ static bool
 send_answers(Connection *self)
 {
     while (self->out_sent < self->out.length) {
-        ssize_t sent = send(self->watch.fd, self->out.data + self->out_sent, self->out.length - self->out_sent,
+        ssize_t sent = send(self->peer.watch.fd, self->out.data + self->out_sent, self->out.length - self->out_sent,
                             MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0)
             return errno == EAGAIN || errno == EINTR;
         self->out_sent += (size_t) sent;
+        peer_active(&self->peer, utc_monotonic_us());
     }
     buffer_clear(&self->out);
     self->out_sent = 0;
@@ -276,29 +301,6 @@ connection_ready(LoopWatch *watch, uint32_t events)
     Connection *self = (Connection *) watch;
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
         connection_read(self); /* the rest follows in source_local_settle */
-}
-
-static void
-listener_ready(LoopWatch *watch, uint32_t events)
-{
-    SourceLocal *self = (SourceLocal *) watch;
-    (void) events;
-    int fd;
-    while (self->connection_count < LOCAL_CONNECTIONS_MAX && (fd = unix_accept(watch->fd)) >= 0) {
-        Connection *connection = calloc(1, sizeof(*connection));
-        if (connection == NULL) {
-            (void) close(fd);
-            return;
-        }
-        connection->watch = (LoopWatch){.fd = fd, .ready = connection_ready};
-        connection->owner = self;
-        connection->next = self->connections;
-        self->connections = connection;
-        self->connection_count++;
-        watch_set(self->loop, &connection->watch, &connection->watched, EPOLLIN);
-    }
-    if (self->connection_count >= LOCAL_CONNECTIONS_MAX)
-        watch_set(self->loop, &self->watch, &self->watched, 0);
 }
 
 /* Keep a job whose connection needs it no longer until the collector has settled it; or forget it. */
@@ -317,21 +319,36 @@ orphan_job(SourceLocal *self, ImportJob *job)
 }
 
 static void
-connection_close(Connection **at)
+connection_opened(Peer *peer, void *owner)
 {
-    Connection *self = *at;
-    SourceLocal *owner = self->owner;
-    *at = self->next;
-    watch_set(owner->loop, &self->watch, &self->watched, 0);
-    (void) close(self->watch.fd);
+    ((Connection *) peer)->owner = owner;
+}
+
+/* It may be asked to begin again when nothing of it waits for us or the collector. */
+static bool
+connection_owes_nothing(const Peer *peer)
+{
+    const Connection *self = (const Connection *) peer;
+    const ImportJob *job = self->job;
+    return !self->stalled && (job == NULL || (!job->finishing && job->durable == job->staged && may_read(self)));
+}
+
+static void
+connection_closed(Peer *peer)
+{
+    Connection *self = (Connection *) peer;
     if (self->job != NULL)
-        orphan_job(owner, self->job);
+        orphan_job(self->owner, self->job);
     buffer_free(&self->in);
     buffer_free(&self->out);
-    free(self);
-    owner->connection_count--;
-    watch_set(owner->loop, &owner->watch, &owner->watched, EPOLLIN);
 }
+
+static const PeerKind KIND = {.bytes = sizeof(Connection),
+                              .peers_max = LOCAL_CONNECTIONS_MAX,
+                              .opened = connection_opened,
+                              .ready = connection_ready,
+                              .owes_nothing = connection_owes_nothing,
+                              .closed = connection_closed};
 
 /* Ask for the final word once the collector has all. */
 static void
@@ -370,8 +387,10 @@ answer_job(Connection *self)
 void
 source_local_settle(SourceLocal *self)
 {
-    for (Connection **at = &self->connections; *at != NULL;) {
-        Connection *connection = *at;
+    Peer *next;
+    for (Peer *peer = listener_peers(self->listener); peer != NULL; peer = next) {
+        Connection *connection = (Connection *) peer;
+        next = peer->next;
         answer_job(connection);
         if (!send_answers(connection)) {
             connection->mute = true;
@@ -379,12 +398,10 @@ source_local_settle(SourceLocal *self)
         }
         bool answering = connection->out.length > 0;
         if ((connection->ended && !connection->stalled) || (connection->failing && !answering)) {
-            connection_close(at);
+            peer_close(peer);
             continue;
         }
-        uint32_t events = may_read(connection) ? EPOLLIN : 0;
-        watch_set(self->loop, &connection->watch, &connection->watched, events | (answering ? EPOLLOUT : 0));
-        at = &connection->next;
+        peer_watch(peer, (may_read(connection) ? EPOLLIN : 0) | (answering ? EPOLLOUT : 0));
     }
     for (Orphan *orphan = self->orphans; orphan != NULL; orphan = orphan->next)
         settle_job(self, orphan->job);
@@ -393,7 +410,8 @@ source_local_settle(SourceLocal *self)
 void
 source_local_spooled(SourceLocal *self)
 {
-    for (Connection *connection = self->connections; connection != NULL; connection = connection->next) {
+    for (Peer *peer = listener_peers(self->listener); peer != NULL; peer = peer->next) {
+        Connection *connection = (Connection *) peer;
         if (connection->job != NULL)
             connection->job->durable = connection->job->staged;
         if (connection->stalled)
@@ -404,9 +422,11 @@ source_local_spooled(SourceLocal *self)
 void
 source_local_committed(SourceLocal *self, uint64_t key)
 {
-    for (Connection *connection = self->connections; connection != NULL; connection = connection->next)
+    for (Peer *peer = listener_peers(self->listener); peer != NULL; peer = peer->next) {
+        Connection *connection = (Connection *) peer;
         if (connection->job != NULL)
             import_job_committed(connection->job, key);
+    }
     for (Orphan *orphan = self->orphans; orphan != NULL; orphan = orphan->next)
         import_job_committed(orphan->job, key);
 }
@@ -414,9 +434,11 @@ source_local_committed(SourceLocal *self, uint64_t key)
 void
 source_local_registered(SourceLocal *self, const char *tenant)
 {
-    for (Connection *connection = self->connections; connection != NULL; connection = connection->next)
+    for (Peer *peer = listener_peers(self->listener); peer != NULL; peer = peer->next) {
+        Connection *connection = (Connection *) peer;
         if (connection->job != NULL)
             import_job_registered(connection->job, tenant);
+    }
 }
 
 static bool
@@ -438,7 +460,8 @@ settled_orphan(SourceLocal *self, const uint8_t *id)
 void
 source_local_settled(SourceLocal *self, const Millibill__Settled *settled)
 {
-    for (Connection *connection = self->connections; connection != NULL; connection = connection->next) {
+    for (Peer *peer = listener_peers(self->listener); peer != NULL; peer = peer->next) {
+        Connection *connection = (Connection *) peer;
         if (connection->job == NULL || memcmp(connection->job->id, settled->import_id.data, WIRE_ID_BYTES) != 0)
             continue;
         say_finished(connection, true, settled);
@@ -452,7 +475,7 @@ source_local_settled(SourceLocal *self, const Millibill__Settled *settled)
 }
 
 SourceLocal *
-source_local_open(const char *path, Loop *loop, Spool *spool, Err *err)
+source_local_open(const Config *config, Loop *loop, Spool *spool, const Bindings *bindings, Err *err)
 {
     SourceLocal *self = calloc(1, sizeof(*self));
     if (self == NULL) {
@@ -461,14 +484,9 @@ source_local_open(const char *path, Loop *loop, Spool *spool, Err *err)
     }
     self->loop = loop;
     self->spool = spool;
-    self->watch = (LoopWatch){.fd = unix_listen(path, SOCK_STREAM, err), .ready = listener_ready};
-    self->path = strdup(path);
-    if (self->watch.fd < 0 || self->path == NULL || !loop_add(loop, &self->watch, EPOLLIN, err)) {
-        err_set(err, ERR_NOMEM, "no memory for the import source");
+    self->listener = listener_new(&KIND, self, loop, bindings, config->idle_close_s * 1000000, err);
+    if (self->listener == NULL || !listener_add(self->listener, config->import_socket, err))
         source_local_free(&self);
-        return NULL;
-    }
-    self->watched = true;
     return self;
 }
 
@@ -479,23 +497,27 @@ source_local_set_uplink(SourceLocal *self, Uplink *uplink)
 }
 
 void
+source_local_service(SourceLocal *self, int64_t now_us)
+{
+    listener_service(self->listener, now_us);
+}
+
+int64_t
+source_local_due_us(const SourceLocal *self)
+{
+    return listener_due_us(self->listener);
+}
+
+void
 source_local_free(SourceLocal **self)
 {
     SourceLocal *source = *self;
     *self = NULL;
     if (source == NULL)
         return;
-    while (source->connections != NULL)
-        connection_close(&source->connections);
+    listener_free(&source->listener);
     while (source->orphans != NULL)
         (void) settled_orphan(source, source->orphans->job->id);
-    watch_set(source->loop, &source->watch, &source->watched, 0);
-    if (source->watch.fd >= 0) {
-        (void) close(source->watch.fd);
-        if (source->path != NULL)
-            (void) unlink(source->path);
-    }
     buffer_free(&source->value);
-    free(source->path);
     free(source);
 }

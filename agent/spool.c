@@ -234,8 +234,8 @@ give_back_pages(Spool *self)
     self->touched_bytes = 0;
 }
 
-static void
-note_seen(Spool *self, const MDB_val *value)
+void
+spool_note_seen(Spool *self, const MDB_val *value)
 {
     const char *start = value->mv_data;
     if (self->seen_low == NULL || start < self->seen_low)
@@ -306,7 +306,7 @@ spool_read(Spool *self, uint64_t key, Buffer *out, Err *err)
     int rc = mdb_get(txn, self->batches, &number, &value);
     bool done = rc == 0 && copy_checked(self, key, &value, out, err);
     if (rc == 0 && self->txn == NULL) /* inside a transaction it may be a page that is not in the map yet */
-        note_seen(self, &value);
+        spool_note_seen(self, &value);
     spool_end_reading(self, txn);
     if (rc == MDB_NOTFOUND)
         return err_set(err, ERR_CORRUPT, "spool '%s': batch %" PRIu64 " is missing", self->path, key);

@@ -47,6 +47,8 @@ struct Spool {
 
 /** Mark the spool unusable and say why. Returns false. */
 bool spool_failed(Spool *self, int rc, const char *what, Err *err);
+/** A value was read from LMDB's map outside of a transaction that writes: its page is to be given back. */
+void spool_note_seen(Spool *self, const MDB_val *value);
 /** LMDB's view of borrowed bytes. */
 MDB_val spool_value(const void *bytes, size_t length);
 /** Open the transaction in which things are staged, unless it is open. ERR_IO. */

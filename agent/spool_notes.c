@@ -29,6 +29,8 @@ static bool
 note_open(Spool *self, SpoolTable table, Text key, const MDB_val *stored, Text *value)
 {
     uint32_t crc;
+    if (self->txn == NULL) /* inside a transaction it may be a page that is not in the map yet */
+        spool_note_seen(self, stored);
     if (stored->mv_size >= sizeof(crc)) {
         memcpy(&crc, stored->mv_data, sizeof(crc));
         *value = (Text){(const char *) stored->mv_data + sizeof(crc), stored->mv_size - sizeof(crc)};

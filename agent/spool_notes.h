@@ -23,11 +23,11 @@ enum {
 
 /* A table's number is part of what is on disk: add at the end. */
 typedef enum SpoolTable {
-    SPOOL_RINGS,          /* ring id: how far it has been read */
-    SPOOL_FILES,          /* a followed file: how far it has been read */
-    SPOOL_IDENTITIES,     /* identity of a record that was taken: when */
-    SPOOL_IDENTITY_TIMES, /* the same by time, so that the oldest are forgotten first */
-    SPOOL_LINK,           /* what is known of the collectors */
+    SPOOL_RINGS,            /* ring id: how far it has been read */
+    SPOOL_FILES,            /* a followed file: how far it has been read */
+    SPOOL_IDENTITIES,       /* segment and last identity: identities of records that were taken, sorted */
+    SPOOL_IDENTITY_JOURNAL, /* segment and serial: the newest ones in the order they came */
+    SPOOL_LINK,             /* what is known of the collectors */
     SPOOL_TABLE_COUNT
 } SpoolTable;
 

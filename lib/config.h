@@ -60,6 +60,9 @@ typedef struct Config {
     char allow_users[CONFIG_ALLOW_USERS_MAX]
                     [CONFIG_USER_BYTES]; /* names or numbers; none: who reaches a socket may use it */
     int64_t allow_user_count;
+    int64_t identity_window_hours;   /* 24: how long a record that is sent again is recognised; 0 never */
+    int64_t identity_window_entries; /* 1000000: of them remembered at most; 0 none */
+    int64_t idle_close_s;            /* 60: who is silent for so long makes room when connections run out */
 
     /* collector */
     char listen[256];              /* endpoint */

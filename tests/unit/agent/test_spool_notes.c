@@ -73,7 +73,7 @@ assert_walk(Spool *spool, const char *from, size_t most, const char *expected)
 {
     Err err = {0};
     Seen seen = {.left = most};
-    assert_true(spool_notes_walk(spool, SPOOL_IDENTITY_TIMES, text_of(from), see, &seen, &err));
+    assert_true(spool_notes_walk(spool, SPOOL_IDENTITY_JOURNAL, text_of(from), see, &seen, &err));
     assert_string_equal(seen.keys, expected);
 }
 
@@ -81,10 +81,10 @@ static void
 a_walk_goes_in_the_order_of_keys_from_where_it_is_told(void **state)
 {
     SpoolFixture *fixture = *state;
-    set(fixture->spool, SPOOL_IDENTITY_TIMES, "b", "2");
-    set(fixture->spool, SPOOL_IDENTITY_TIMES, "a", "1");
+    set(fixture->spool, SPOOL_IDENTITY_JOURNAL, "b", "2");
+    set(fixture->spool, SPOOL_IDENTITY_JOURNAL, "a", "1");
     support_commit(fixture->spool);
-    set(fixture->spool, SPOOL_IDENTITY_TIMES, "d", "4");
+    set(fixture->spool, SPOOL_IDENTITY_JOURNAL, "d", "4");
     assert_walk(fixture->spool, "", 9, "abd");
     assert_walk(fixture->spool, "c", 9, "d");
     assert_walk(fixture->spool, "e", 9, "");
