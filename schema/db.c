@@ -102,11 +102,20 @@ connection_open(const char *conninfo, const char *application_name)
     return PQconnectdbParams(keywords, values, 1);
 }
 
+/** Is a server there? One that accepts connections and says nothing must not hold us: no waiting without end. */
+static PGPing
+ask_server(const char *conninfo)
+{
+    const char *const keywords[] = {"connect_timeout", "dbname", NULL};
+    const char *const values[] = {"3", conninfo, NULL};
+    return PQpingParams(keywords, values, 1);
+}
+
 static bool
 fail_to_connect(PGconn *connection, const char *conninfo, Err *err)
 {
     const char *message = connection == NULL ? "out of memory" : PQerrorMessage(connection);
-    PGPing ping = PQping(conninfo);
+    PGPing ping = ask_server(conninfo);
     bool full = strstr(message, "too many clients") != NULL || strstr(message, "remaining connection slots") != NULL;
     bool away = ping == PQPING_REJECT || ping == PQPING_NO_RESPONSE || full;
     err_set(err, away ? ERR_BUSY : ERR_DATABASE, "cannot connect to the database: %.*s", first_line_length(message),

@@ -7,12 +7,14 @@ import os
 import random
 import signal
 import subprocess
+import threading
 import time
 
 from harness import MILLIBILL, ROOT, environment, wait_until
 
 GAP_S = 1.2          # between two faults, on average
 STACK_START_S = 300
+KEEPER_AGE_S = 20    # between the end of a supervisor, who keeps the rings, and the end of a worker: time to hand rings over
 
 
 def schedule(seed, seconds, kinds=None):
@@ -54,33 +56,34 @@ class Faults:
 
     def __init__(self, stack, workers, importers, burst):
         self.stack, self.workers, self.importers, self.burst = stack, workers, importers, burst
-        self.pending = []     # (due, action)
+        self.timers = []
         self.stopped = set()  # pids that got SIGSTOP
+        self.worker_end = self.keeper_end = 0.0
 
     # --- time
 
     def later(self, seconds, action):
-        self.pending.append((time.monotonic() + seconds, action))
-
-    def run_due(self):
-        now = time.monotonic()
-        due = [entry for entry in self.pending if entry[0] <= now]
-        self.pending = [entry for entry in self.pending if entry[0] > now]
-        for _, action in sorted(due, key=lambda entry: entry[0]):
-            action()
+        """In a thread of its own: a fault that takes long (`down`) does not keep another one from ending."""
+        timer = threading.Timer(seconds, action)
+        timer.daemon = True
+        self.timers = [known for known in self.timers if known.is_alive()] + [timer]
+        timer.start()
 
     def strike(self, kind, number):
         return getattr(self, f"do_{kind}")(random.Random(number)) is not False
 
     def end_all(self):
         """No fault goes on: processes continue, links pass, the stack is up."""
-        self.pending = []
+        for timer in self.timers:
+            timer.cancel()
+            timer.join()
         for pid in list(self.stopped):
             self.resume(pid)
         self.stack.heal()
         self.ensure_up()
 
     def ensure_up(self):
+        self.stack.database.heal()  # `up` would wait for it in vain
         if not alive(self.pid("supervisor") or 0):
             subprocess.run([MILLIBILL, "up", "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
                            env=environment(), timeout=STACK_START_S)
@@ -136,11 +139,18 @@ class Faults:
         return any([send(self.pid(part), signal.SIGKILL) for part in parts])
 
     def do_kill_worker(self, rng):
-        return rng.choice(self.workers).kill()
+        """Not soon after the supervisor died: who has lost worker, agent and keeper together is promised nothing."""
+        worker = rng.choice(self.workers)
+        if time.monotonic() - self.keeper_end < KEEPER_AGE_S:
+            return False
+        self.worker_end = time.monotonic()
+        return worker.kill()
 
     def do_kill_worker_and_agent(self, rng):
-        struck = send(self.pid("agent"), signal.SIGKILL)
-        return rng.choice(self.workers).kill() or struck
+        if time.monotonic() - self.keeper_end < KEEPER_AGE_S:
+            return False
+        send(self.pid("agent"), signal.SIGKILL)
+        return self.do_kill_worker(rng)
 
     def do_freeze_agent(self, rng):
         return self.freeze(self.pid("agent"), rng.uniform(0.5, 8))
@@ -153,19 +163,28 @@ class Faults:
 
     def do_kill_everything(self, rng):
         """The supervisor and all parts at once, then `up` again."""
+        if time.monotonic() - self.worker_end < KEEPER_AGE_S:
+            return False
         for part in ("supervisor", "agent", "collector", "postgres"):
             send(self.pid(part), signal.SIGKILL)
         wait_until(lambda: not any(self.pid(part) for part in ("supervisor", "agent", "collector", "postgres")),
                    "every part is gone", 60)
         self.ensure_up()
+        self.keeper_end = time.monotonic()
+        return True
 
     def do_restart(self, rng):
-        """`down` and `up`, as an operator would; nothing may be frozen or silent, or `down` would wait."""
+        """`down` and `up`, as an operator would; nothing may be frozen, or `down` would wait."""
+        if time.monotonic() - self.worker_end < KEEPER_AGE_S:
+            return False
         for pid in list(self.stopped):
             self.resume(pid)
+        self.stack.database.heal()
         for command in ("down", "up"):
             subprocess.run([MILLIBILL, command, "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
                            env=environment(), timeout=STACK_START_S)
+        self.keeper_end = time.monotonic()
+        return True
 
     # --- links
 

@@ -248,6 +248,42 @@ class Importer(Emitter):
         return result.returncode == 0
 
 
+class LogWriter(Emitter):
+    """A program's log that the agent follows: lines come in two pieces, and the file is renamed while the writer has it open."""
+
+    def __init__(self, folder, source, per_second):
+        super().__init__(f"log-{source.number}")
+        self.path, self.source, self.per_second = Path(folder) / "fn.log", source, per_second
+        self.rotated = 0
+        self.rotation = threading.Event()   # a fault: rotate now
+
+    def work(self):
+        log = open(self.path, "ab", buffering=0)
+        while not self.stopping.wait(1 / self.per_second):
+            index = self.source.add(TRYING)
+            line = self.source.line(index, now_us()).encode()
+            cut = index * 37 % len(line)
+            log.write(line[:cut])
+            log.write(line[cut:])
+            self.source.status[index] = ACCEPTED
+            if self.rotation.is_set() and index % 5 == 0:
+                self.rotation.clear()
+                log = self._rotate(log)
+        log.close()
+
+    def _rotate(self, log):
+        """fn.log.1 becomes fn.log.2 and so on; some lines still go into the renamed file, then the writer reopens."""
+        for i in range(self.rotated, 0, -1):
+            os.rename(f"{self.path}.{i}", f"{self.path}.{i + 1}")
+        os.rename(self.path, f"{self.path}.1")
+        self.rotated += 1
+        for _ in range(3):
+            index = self.source.add(ACCEPTED)
+            log.write(self.source.line(index, now_us()).encode())
+        log.close()
+        return open(self.path, "ab", buffering=0)
+
+
 class Executor(Emitter):
     """`millibill exec` now and then; each run is a function of its own, and what the agent could not take is kept in a file."""
 

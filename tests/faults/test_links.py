@@ -60,6 +60,18 @@ class Links(unittest.TestCase):
         self.stack.link.heal()
         self.settle()
 
+    def test_a_database_that_accepts_and_says_nothing_is_given_up_and_asked_again(self):
+        """Matrix 11: commands end with a message, the collector waits and goes on by itself."""
+        self.stack.database.partition()
+        self.stack.database.cut()
+        self.emit("silent-database")
+        started = time.monotonic()
+        result = self.stack.run("tenant", "list", status=1, timeout=120)
+        self.assertLess(time.monotonic() - started, 60)
+        self.assertIn("database", result.stderr)
+        self.stack.database.heal()
+        self.settle()
+
     def test_a_half_open_link_is_noticed(self):
         """Matrix 14: the collector hears the agent, the agent hears nothing: it makes another connection and sends again."""
         self.emit("before-half-open")
