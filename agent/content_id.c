@@ -1,5 +1,6 @@
 #include "agent/content_id.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,4 +109,14 @@ content_ids_next(ContentIds *self, const UsageRecord *record, char id[CONTENT_ID
     char hex[2 * HEX_HALF_BYTES + 1];
     snprintf(id, CONTENT_ID_BYTES, "d-%s-%u", bytes_hex(digest.bytes, HEX_HALF_BYTES, hex), ordinal);
     return true;
+}
+
+void
+content_id_tagged(const UsageRecord *record, const ContentTag *tag, int64_t offset, char id[CONTENT_ID_BYTES])
+{
+    Digest digest = usage_record_digest(record, true);
+    char content[2 * HEX_HALF_BYTES + 1];
+    char file[2 * CONTENT_TAG_BYTES + 1];
+    snprintf(id, CONTENT_ID_BYTES, "f-%s-%s-%" PRIx64, bytes_hex(digest.bytes, HEX_HALF_BYTES, content),
+             bytes_hex(tag->bytes, CONTENT_TAG_BYTES, file), (uint64_t) offset);
 }

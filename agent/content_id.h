@@ -13,10 +13,12 @@
 #ifndef AGENT_CONTENT_ID_H
 #define AGENT_CONTENT_ID_H
 
+#include <stdint.h>
+
 #include "lib/err.h"
 #include "proto/usage_record.h"
 
-enum { CONTENT_ID_BYTES = 48, CONTENT_LINES_MAX = 50000000 };
+enum { CONTENT_ID_BYTES = 80, CONTENT_TAG_BYTES = 8, CONTENT_LINES_MAX = 50000000 };
 
 typedef struct ContentIds ContentIds;
 
@@ -27,5 +29,14 @@ void content_ids_free(ContentIds **self);
 /** Make the id of the next line that says `record` (without id). ERR_NOMEM, ERR_RANGE (too many
  *  lines without id in one file). */
 MUST_CHECK bool content_ids_next(ContentIds *self, const UsageRecord *record, char id[CONTENT_ID_BYTES], Err *err);
+
+/** Names the lines of a file that is followed: what it held before is not known any more, so ordinals cannot be counted. */
+typedef struct ContentTag {
+    uint8_t bytes[CONTENT_TAG_BYTES]; /* of the file */
+    int64_t from;                     /* lines that begin before this offset have ordinals */
+} ContentTag;
+
+/** The id of a line of a followed file: "f-", the content digest, the file's tag and the offset of the line. */
+void content_id_tagged(const UsageRecord *record, const ContentTag *tag, int64_t offset, char id[CONTENT_ID_BYTES]);
 
 #endif

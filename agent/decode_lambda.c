@@ -60,6 +60,18 @@ lambda_decoder_restart(LambdaDecoder *self)
         self->starts[i].order = 0;
 }
 
+int64_t
+lambda_decoder_time(const LambdaDecoder *self)
+{
+    return self->last_us;
+}
+
+void
+lambda_decoder_set_time(LambdaDecoder *self, int64_t last_us)
+{
+    self->last_us = last_us;
+}
+
 static uint64_t
 hash_id(Text id)
 {

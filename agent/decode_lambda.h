@@ -44,6 +44,10 @@ void lambda_decoder_free(LambdaDecoder **self);
 /** Forget times and versions: a new file begins. */
 void lambda_decoder_restart(LambdaDecoder *self);
 
+/** Time of the last line that had one (USAGE_ABSENT: none yet); set it to go on in the middle of a file. */
+int64_t lambda_decoder_time(const LambdaDecoder *self);
+void lambda_decoder_set_time(LambdaDecoder *self, int64_t last_us);
+
 /** One line; `context` may be NULL. The texts of `out` are borrowed from the line, the context, the defaults, and from the
  *  decoder until its next call. */
 MUST_CHECK LambdaResult lambda_decode(LambdaDecoder *self, Text line, const LambdaContext *context, UsageRecord *out,

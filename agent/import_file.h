@@ -32,6 +32,7 @@ typedef struct ImportSettings {
     DecodeDefaults defaults;
     const char *const *ignored_columns;
     size_t ignored_count;
+    const struct ContentTag *tag; /* of a file that is or was followed; NULL none */
 } ImportSettings;
 
 /** How many lines were read, and what they were. */

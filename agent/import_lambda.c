@@ -3,89 +3,15 @@
 #include <string.h>
 
 #include "agent/decode_csv.h"
-#include "agent/decode_lambda.h"
-#include "agent/lambda_json.h"
-#include "lib/json.h"
-
-/* A log file being read. */
-typedef struct LogRun {
-    ImportRun *run;
-    LambdaDecoder *decoder;
-    struct json_tokener *tokener;
-    uint64_t line; /* where the JSON value began; 0: the reader's line */
-    Err *err;      /* for callbacks */
-} LogRun;
-
-static uint64_t
-log_line(const LogRun *log)
-{
-    return log->line != 0 ? log->line : line_reader_number(log->run->reader);
-}
-
-/* One line of a log, wherever it came from. */
-static bool
-take_line(LogRun *log, Text line, const LambdaContext *context)
-{
-    ImportRun *run = log->run;
-    UsageRecord record;
-    UsageFault fault;
-    run->counts->lines++;
-    switch (lambda_decode(log->decoder, line, context, &record, &fault)) {
-    case LAMBDA_RECORD:
-        return import_run_record(run, &record, log->err);
-    case LAMBDA_FAULT:
-        return import_run_reject(run, line, log_line(log), (Text){"", 0}, &fault, log->err);
-    case LAMBDA_SKIPPED:
-        run->counts->skipped++;
-        return true;
-    }
-    return true;
-}
-
-/* A log event's message; it may hold several lines. */
-static bool
-take_message(LogRun *log, Text message, const LambdaContext *context)
-{
-    while (message.length > 0 && strchr("\r\n", message.data[message.length - 1]) != NULL)
-        message.length--;
-    for (;;) {
-        const char *feed = message.length == 0 ? NULL : memchr(message.data, '\n', message.length);
-        size_t length = feed == NULL ? message.length : (size_t) (feed - message.data);
-        if (!take_line(log, (Text){message.data, length}, context))
-            return false;
-        if (feed == NULL)
-            return true;
-        message = (Text){feed + 1, message.length - length - 1};
-    }
-}
+#include "agent/import_log.h"
 
 static bool
-take_event(void *caller, Text message, const LambdaContext *context)
-{
-    return take_message(caller, message, context);
-}
-
-/* A JSON value without events is the function's own output. */
-static bool
-take_value(LogRun *log, Json *value)
-{
-    uint64_t events = 0;
-    if (!lambda_json_walk(value, take_event, log, &events))
-        return false;
-    if (events == 0) {
-        log->run->counts->lines++;
-        log->run->counts->skipped++;
-    }
-    return true;
-}
-
-static bool
-reject_document(LogRun *log, Text raw, const char *why)
+reject_document(ImportLog *log, Text raw, const char *why)
 {
     UsageFault fault;
     usage_fault_set(&fault, USAGE_REASON_MALFORMED, "", "the JSON that begins here %s", why);
     log->run->counts->lines++;
-    return import_run_reject(log->run, raw, log_line(log), (Text){"", 0}, &fault, log->err);
+    return import_run_reject(log->run, raw, import_log_line_number(log), (Text){"", 0}, &fault, log->err);
 }
 
 /* Bytes of a piece that do not end within a character: the JSON parser checks UTF-8 piece by piece. */
@@ -103,7 +29,7 @@ typedef enum DocumentResult { DOCUMENT_TAKEN, DOCUMENT_NONE, DOCUMENT_FAILED } D
 /* Not JSON at byte `at` of what lies ahead, after `read` bytes that were. On its first line it is no document, but some
  * line of plain log; else the rest of it is not understood: go on with the next line. */
 static DocumentResult
-document_broken(LogRun *log, const char *why, size_t read, size_t at)
+document_broken(ImportLog *log, const char *why, size_t read, size_t at)
 {
     Text ahead;
     if (!line_reader_peek(log->run->reader, &ahead, log->err))
@@ -119,11 +45,11 @@ document_broken(LogRun *log, const char *why, size_t read, size_t at)
 
 /* Read one JSON value in pieces; what lies ahead begins with it. */
 static DocumentResult
-take_document(LogRun *log)
+take_document(ImportLog *log)
 {
     LineReader *reader = log->run->reader;
     json_tokener_reset(log->tokener);
-    log->line = line_reader_number(reader) + 1;
+    log->document_line = line_reader_number(reader) + 1;
     for (size_t read = 0;;) {
         Text ahead;
         if (!line_reader_peek(reader, &ahead, log->err))
@@ -132,7 +58,7 @@ take_document(LogRun *log)
             return document_broken(log, "is cut off at the end of the file", read, 0);
         if (read > IMPORT_DOCUMENT_BYTES_MAX) {
             err_set(log->err, ERR_RANGE, "%s:%llu: a JSON document of more than %d bytes", log->run->path,
-                    (unsigned long long) log->line, IMPORT_DOCUMENT_BYTES_MAX);
+                    (unsigned long long) log->document_line, IMPORT_DOCUMENT_BYTES_MAX);
             err_hint(log->err, "export in smaller parts, or as text: aws logs filter-log-events --output text "
                                "--query 'events[].[timestamp,message]'");
             return DOCUMENT_FAILED;
@@ -148,7 +74,7 @@ take_document(LogRun *log)
         if (code != json_tokener_success)
             return document_broken(log, json_tokener_error_desc(code), read, json_tokener_get_parse_end(log->tokener));
         line_reader_skip(reader, json_tokener_get_parse_end(log->tokener));
-        bool taken = take_value(log, value);
+        bool taken = import_log_value(log, value);
         json_object_put(value);
         return taken ? DOCUMENT_TAKEN : DOCUMENT_FAILED;
     }
@@ -166,7 +92,7 @@ begins_document(Text text)
 
 /* Skip blanks; does a JSON value come? */
 static bool
-document_ahead(LogRun *log, bool *found)
+document_ahead(ImportLog *log, bool *found)
 {
     LineReader *reader = log->run->reader;
     for (;;) {
@@ -185,7 +111,7 @@ document_ahead(LogRun *log, bool *found)
 }
 
 static bool
-take_documents(LogRun *log)
+take_documents(ImportLog *log)
 {
     bool found = false;
     DocumentResult result = DOCUMENT_TAKEN;
@@ -197,26 +123,12 @@ take_documents(LogRun *log)
         result = take_document(log);
         progress_show(&log->run->progress, line_reader_offset(log->run->reader), line_reader_size(log->run->reader));
     }
-    log->line = 0;
+    log->document_line = 0;
     return result != DOCUMENT_FAILED;
 }
 
-/* A line of plain log; a whole JSON object on it is unwrapped. */
 static bool
-take_plain(LogRun *log, Text line)
-{
-    Text trimmed = text_trim(line);
-    if (trimmed.length == 0 || trimmed.data[0] != '{')
-        return take_line(log, line, NULL);
-    json_tokener_reset(log->tokener);
-    Json *value = json_tokener_parse_ex(log->tokener, trimmed.data, (int) trimmed.length);
-    bool taken = value == NULL ? take_line(log, line, NULL) : take_value(log, value);
-    json_object_put(value);
-    return taken;
-}
-
-static bool
-take_lines(LogRun *log)
+take_lines(ImportLog *log)
 {
     for (;;) {
         Text line;
@@ -227,7 +139,7 @@ take_lines(LogRun *log)
             return false;
         case LINE_TOO_LONG: /* its first part tells a REPORT from a function's long output */
         case LINE_READ:
-            if (!take_plain(log, line))
+            if (!import_log_line(log, line, log->err))
                 return false;
             break;
         }
@@ -262,16 +174,16 @@ cell_at(const CsvRow *row, size_t column)
 }
 
 static bool
-take_log_row(LogRun *log, const CsvRow *row, const size_t columns[COLUMN_COUNT])
+take_log_row(ImportLog *log, const CsvRow *row, const size_t columns[COLUMN_COUNT])
 {
     LambdaContext context = {USAGE_ABSENT, cell_at(row, columns[COLUMN_GROUP]), cell_at(row, columns[COLUMN_STREAM])};
     if (!lambda_time_parse(cell_at(row, columns[COLUMN_TIME]), &context.at_us))
         context.at_us = USAGE_ABSENT;
-    return take_message(log, cell_at(row, columns[COLUMN_MESSAGE]), &context);
+    return import_log_message(log, cell_at(row, columns[COLUMN_MESSAGE]), &context);
 }
 
 static bool
-take_log_rows(LogRun *log, CsvRow *row, const size_t columns[COLUMN_COUNT])
+take_log_rows(ImportLog *log, CsvRow *row, const size_t columns[COLUMN_COUNT])
 {
     for (;;) {
         Text line;
@@ -302,11 +214,13 @@ take_log_rows(LogRun *log, CsvRow *row, const size_t columns[COLUMN_COUNT])
 }
 
 static bool
-take_csv(LogRun *log)
+take_csv(ImportLog *log)
 {
     CsvRow *row = csv_row_new(log->err);
     size_t columns[COLUMN_COUNT];
-    bool done = row != NULL && import_run_header(log->run, row, log->err);
+    Text header;
+    bool done = row != NULL && import_run_header(log->run, &header, log->err) &&
+                (csv_row_feed(row, header, log->err) == CSV_ROW || import_run_bad_header(log->run, log->err));
     if (done) {
         map_columns(row, columns);
         if (columns[COLUMN_MESSAGE] == COLUMN_NONE)
@@ -332,25 +246,13 @@ is_csv(Text ahead)
 MUST_CHECK bool
 import_lambda(ImportRun *run, Err *err)
 {
-    LogRun log = {.run = run, .decoder = lambda_decoder_new(&run->settings->defaults, err), .err = err};
-    log.tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
     bool done = false;
     Text ahead;
-    if (log.decoder == NULL || log.tokener == NULL) {
-        err_set(err, ERR_NOMEM, "no memory to read a log");
+    ImportLog *log = import_log_new(run, err);
+    if (log == NULL || !line_reader_peek(run->reader, &ahead, err))
         goto end;
-    }
-    json_tokener_set_flags(log.tokener,
-                           JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 | JSON_TOKENER_ALLOW_TRAILING_CHARS);
-    if (!line_reader_peek(run->reader, &ahead, err))
-        goto end;
-    if (is_csv(ahead))
-        done = take_csv(&log);
-    else
-        done = take_documents(&log) && take_lines(&log);
+    done = is_csv(ahead) ? take_csv(log) : take_documents(log) && take_lines(log);
 end:
-    if (log.tokener != NULL)
-        json_tokener_free(log.tokener);
-    lambda_decoder_free(&log.decoder);
+    import_log_free(&log);
     return done;
 }

@@ -16,6 +16,8 @@ struct LineReader {
     const char *path; /* borrowed from the caller's argv */
     int64_t size;
     uint64_t lines; /* handed out or skipped so far */
+    int64_t base;   /* place of bytes[0] in the unpacked file */
+    int64_t line_at;
     size_t start;   /* of what is not yet taken */
     size_t end;
     bool at_end;
@@ -61,6 +63,7 @@ reader_fill(LineReader *self, Err *err)
 {
     if (self->start > 0) {
         memmove(self->bytes, self->bytes + self->start, self->end - self->start);
+        self->base += (int64_t) self->start;
         self->end -= self->start;
         self->start = 0;
     }
@@ -171,6 +174,7 @@ MUST_CHECK LineResult
 line_reader_next(LineReader *self, Text *line, Err *err)
 {
     size_t searched = 0;
+    self->line_at = line_reader_position(self);
     for (;;) {
         size_t held = self->end - self->start;
         const char *feed = memchr(self->bytes + self->start + searched, '\n', held - searched);
@@ -194,6 +198,18 @@ uint64_t
 line_reader_number(const LineReader *self)
 {
     return self->lines;
+}
+
+int64_t
+line_reader_line_at(const LineReader *self)
+{
+    return self->line_at;
+}
+
+int64_t
+line_reader_position(const LineReader *self)
+{
+    return self->base + (int64_t) self->start;
 }
 
 MUST_CHECK bool

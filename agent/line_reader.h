@@ -32,6 +32,10 @@ MUST_CHECK LineResult line_reader_next(LineReader *self, Text *line, Err *err);
 /** Number of the line that line_reader_next gave last, from 1; after line_reader_skip: of the line the next byte is on. */
 uint64_t line_reader_number(const LineReader *self);
 
+/** Where that line begins, and where the next byte to be taken stands, in bytes from the start of the (unpacked) file. */
+int64_t line_reader_line_at(const LineReader *self);
+int64_t line_reader_position(const LineReader *self);
+
 /** The bytes ahead that are in memory (up to LINE_BYTES_MAX, at least one unless the file ends), borrowed until the next
  *  call; empty at the end of the file. Nothing is taken. False: as LINE_FAILED. */
 MUST_CHECK bool line_reader_peek(LineReader *self, Text *ahead, Err *err);
