@@ -33,7 +33,7 @@ MUST_CHECK bool content_ids_next(ContentIds *self, const UsageRecord *record, ch
 /** Names the lines of a file that is followed: what it held before is not known any more, so ordinals cannot be counted. */
 typedef struct ContentTag {
     uint8_t bytes[CONTENT_TAG_BYTES]; /* of the file */
-    int64_t from;                     /* lines that begin before this offset have ordinals */
+    int64_t from;                     /* lines that begin before this offset have ordinals; INT64_MAX: all of them */
 } ContentTag;
 
 /** The id of a line of a followed file: "f-", the content digest, the file's tag and the offset of the line. */

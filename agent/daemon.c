@@ -17,6 +17,7 @@
 #include "agent/identity_window.h"
 #include "agent/loop.h"
 #include "agent/packer.h"
+#include "agent/source_follow.h"
 #include "agent/source_local.h"
 #include "agent/source_ring.h"
 #include "agent/source_socket.h"
@@ -42,6 +43,8 @@ struct Daemon {
     IdentityWindow *window; /* NULL: switched off */
     Packer *socket_packer;
     Packer *ring_packer;
+    Packer *follow_packer;
+    SourceFollow *follow;
     SourceSocket *socket;
     SourceRing *ring;
     SourceLocal *local;
@@ -146,7 +149,11 @@ open_packers(Daemon *self, Err *err)
     int64_t interval_us = config->flush_interval_ms * 1000;
     self->socket_packer = packer_new(self->spool, "socket", config->agent_socket, (size_t) records, interval_us, err);
     self->ring_packer = packer_new(self->spool, "ring", config->ring_socket, (size_t) records, interval_us, err);
-    return self->socket_packer != NULL && self->ring_packer != NULL && open_window(self, err);
+    self->follow_packer = packer_new(self->spool, "follow", "files", (size_t) records, interval_us, err);
+    if (self->socket_packer == NULL || self->ring_packer == NULL || self->follow_packer == NULL)
+        return false;
+    packer_set_history(self->follow_packer);
+    return open_window(self, err);
 }
 
 static bool
@@ -166,7 +173,8 @@ open_sources(Daemon *self, Err *err)
     if (self->local == NULL)
         return false;
     source_local_set_uplink(self->local, self->uplink);
-    return true;
+    self->follow = source_follow_open(config, self->follow_packer, self->spool, err);
+    return self->follow != NULL;
 }
 
 static bool
@@ -218,6 +226,8 @@ daemon_free(Daemon **self)
     packer_free(&daemon->socket_packer);
     packer_free(&daemon->ring_packer);
     identity_window_free(&daemon->window);
+    source_follow_free(&daemon->follow);
+    packer_free(&daemon->follow_packer);
     uplink_free(&daemon->uplink);
     spool_free(&daemon->spool);
     if (daemon->signals.fd >= 0)
@@ -237,11 +247,12 @@ earlier(int64_t a, int64_t b)
 static int
 turn_timeout_ms(const Daemon *self, int64_t now_us)
 {
-    int64_t flush_us = earlier(packer_due_us(self->socket_packer), packer_due_us(self->ring_packer));
+    int64_t flush_us = earlier(earlier(packer_due_us(self->socket_packer), packer_due_us(self->ring_packer)),
+                               packer_due_us(self->follow_packer));
     if (flush_us < self->full_until_us)
         flush_us = self->full_until_us;
-    int64_t due_us =
-        earlier(earlier(flush_us, source_ring_due_us(self->ring)), earlier(uplink_due_us(self->uplink), self->tidy_us));
+    int64_t sources_us = earlier(source_ring_due_us(self->ring), source_follow_due_us(self->follow));
+    int64_t due_us = earlier(earlier(flush_us, sources_us), earlier(uplink_due_us(self->uplink), self->tidy_us));
     due_us = earlier(due_us, earlier(source_socket_due_us(self->socket), source_local_due_us(self->local)));
     if (spool_is_staged(self->spool) || due_us <= now_us)
         return 0;
@@ -290,6 +301,7 @@ commit(Daemon *self, int64_t now_us, Err *err)
     }
     source_socket_committed(self->socket);
     source_ring_committed(self->ring);
+    source_follow_committed(self->follow);
     source_local_spooled(self->local);
     return true;
 }
@@ -303,7 +315,9 @@ turn(Daemon *self, Err *err)
     source_socket_service(self->socket, now_us);
     source_local_service(self->local, now_us);
     if (!source_ring_poll(self->ring, now_us, err) || !flush(self, self->socket_packer, now_us, false, err) ||
-        !flush(self, self->ring_packer, now_us, false, err) || !commit(self, now_us, err))
+        !flush(self, self->ring_packer, now_us, false, err) ||
+        !source_follow_poll(self->follow, now_us, uplink_is_ready(self->uplink), err) ||
+        !flush(self, self->follow_packer, now_us, false, err) || !commit(self, now_us, err))
         return false;
     /* What a retry after the commit staged is not durable yet: the uplink looks at durable batches only. */
     if (!spool_is_staged(self->spool) && !uplink_service(self->uplink, now_us, err))
@@ -321,7 +335,8 @@ finish(Daemon *self, Err *err)
     int64_t now_us = utc_monotonic_us();
     source_socket_drain(self->socket);
     if (!source_ring_poll(self->ring, INT64_MAX / 2, err) || !flush(self, self->socket_packer, now_us, true, err) ||
-        !flush(self, self->ring_packer, now_us, true, err) || !commit(self, now_us, err))
+        !flush(self, self->ring_packer, now_us, true, err) || !flush(self, self->follow_packer, now_us, true, err) ||
+        !commit(self, now_us, err))
         return false;
     source_local_settle(self->local);
     if (packer_entries(self->socket_packer) > 0 || packer_entries(self->ring_packer) > 0)

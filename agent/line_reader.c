@@ -18,7 +18,7 @@ struct LineReader {
     uint64_t lines; /* handed out or skipped so far */
     int64_t base;   /* place of bytes[0] in the unpacked file */
     int64_t line_at;
-    size_t start;   /* of what is not yet taken */
+    size_t start; /* of what is not yet taken */
     size_t end;
     bool at_end;
     char cut[LINE_BYTES_MAX]; /* the part of an over-long line that is handed out while the rest is skipped */

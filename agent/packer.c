@@ -20,6 +20,7 @@ struct Packer {
     Buffer payload; /* packed, not staged yet: only after the spool refused it */
     PackerStaged staged;
     void *context;
+    bool history;
 };
 
 Packer *
@@ -59,6 +60,12 @@ packer_free(Packer **self)
 }
 
 void
+packer_set_history(Packer *self)
+{
+    self->history = true;
+}
+
+void
 packer_on_staged(Packer *self, PackerStaged staged, void *context)
 {
     self->staged = staged;
@@ -68,7 +75,8 @@ packer_on_staged(Packer *self, PackerStaged staged, void *context)
 static bool
 stage_payload(Packer *self, Err *err)
 {
-    const Envelope envelope = {.source = self->source, .label = self->label, .accepted_at_us = utc_now_us()};
+    const Envelope envelope = {
+        .source = self->source, .label = self->label, .history = self->history, .accepted_at_us = utc_now_us()};
     Buffer value = {0};
     uint64_t key;
     bool done = envelope_pack(&envelope, buffer_text(&self->payload), &value, err) &&

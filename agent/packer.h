@@ -28,6 +28,8 @@ MUST_CHECK Packer *packer_new(Spool *spool, const char *source, const char *labe
                               int64_t flush_interval_us, Err *err);
 /** Releases memory; what was not flushed is dropped. */
 void packer_free(Packer **self);
+/** The records are history: any age is accepted. */
+void packer_set_history(Packer *self);
 void packer_on_staged(Packer *self, PackerStaged staged, void *context);
 
 /** Add one entry at `now_us` (monotonic). ERR_FULL: the spool has no room for the batch that waits, stop reading and try

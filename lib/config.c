@@ -18,7 +18,8 @@ typedef enum SettingKind {
     SETTING_BOOLEAN,
     SETTING_COLLECTORS,
     SETTING_BINDINGS,
-    SETTING_ALLOW_USERS
+    SETTING_ALLOW_USERS,
+    SETTING_FOLLOW
 } SettingKind;
 
 /* One row for each key of millibill.yaml: parser, writer and the list of known keys come from here. */
@@ -61,6 +62,7 @@ static const Setting SETTINGS[] = {
     INTEGER_SETTING(identity_window_hours, 0, 8760),
     INTEGER_SETTING(identity_window_entries, 0, 10000000),
     INTEGER_SETTING(idle_close_s, 1, 86400),
+    {"follow", SETTING_FOLLOW, offsetof(Config, follow), 0, 0, 0},
     TEXT_SETTING(listen),
     TEXT_SETTING(collector_key),
     INTEGER_SETTING(group_commit_batches, 1, 1024),
@@ -162,6 +164,8 @@ read_setting(const Setting *setting, const YamlNode *root, Config *config, Err *
         return config_read_bindings(node, config, err);
     case SETTING_ALLOW_USERS:
         return config_read_allow_users(node, config, err);
+    case SETTING_FOLLOW:
+        return config_read_follow(node, config, err);
     }
     return false;
 }
@@ -294,6 +298,8 @@ write_setting(const Setting *setting, const Config *config, Buffer *out, Err *er
         return config_write_bindings(config, out, err);
     case SETTING_ALLOW_USERS:
         return config_write_allow_users(config, out, err);
+    case SETTING_FOLLOW:
+        return config_write_follow(config, out, err);
     }
     return false;
 }

@@ -24,7 +24,10 @@ enum {
     CONFIG_ALLOW_USERS_MAX = 64,
     CONFIG_SOCKET_BYTES = 108, /* sun_path */
     CONFIG_USER_BYTES = 64,
-    CONFIG_TENANT_BYTES = 256
+    CONFIG_TENANT_BYTES = 256,
+    CONFIG_FOLLOW_MAX = 32,
+    CONFIG_FOLLOW_PATH_BYTES = 512,
+    CONFIG_REGION_BYTES = 65
 };
 
 /* Who comes in by this way speaks for this tenant and no other. An empty text says "any". */
@@ -34,6 +37,16 @@ typedef struct ConfigBinding {
     char user[CONFIG_USER_BYTES];     /* name or number of the peer's user */
     char tenant[CONFIG_TENANT_BYTES]; /* never empty */
 } ConfigBinding;
+
+/* A log file that the agent follows, or a pattern of such files, and what its lines do not say. Empty: not said. */
+typedef struct ConfigFollow {
+    char path[CONFIG_FOLLOW_PATH_BYTES]; /* absolute; glob(7) */
+    char format[16];                     /* ndjson, csv, lambda-report */
+    char tenant[CONFIG_TENANT_BYTES];    /* the only one that the file may speak for */
+    char function[256];
+    char region[CONFIG_REGION_BYTES];
+    char architecture[16];
+} ConfigFollow;
 
 typedef struct Config {
     char data[PATH_MAX];              /* the stack's directory, absolute */
@@ -63,6 +76,8 @@ typedef struct Config {
     int64_t identity_window_hours;   /* 24: how long a record that is sent again is recognised; 0 never */
     int64_t identity_window_entries; /* 1000000: of them remembered at most; 0 none */
     int64_t idle_close_s;            /* 60: who is silent for so long makes room when connections run out */
+    ConfigFollow follow[CONFIG_FOLLOW_MAX];
+    int64_t follow_count;
 
     /* collector */
     char listen[256];              /* endpoint */

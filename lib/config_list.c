@@ -36,16 +36,15 @@ config_write_collectors(const Config *config, Buffer *out, Err *err)
     return done;
 }
 
-/* One text of a binding; an absent one stays empty. */
-static bool
-read_member(const YamlNode *binding, const char *key, char *out, size_t room, Err *err)
+bool
+config_read_member(const YamlNode *item, const char *setting, const char *key, char *out, size_t room, Err *err)
 {
-    const YamlNode *node = yaml_get(binding, key);
+    const YamlNode *node = yaml_get(item, key);
     if (node == NULL)
         return true;
     Text text = yaml_text(node);
     if (text.length == 0 || text.length >= room || !text_is_clean_utf8(text))
-        return yaml_fail(node, "bindings", err, "%s: expected text of 1 to %zu bytes", key, room - 1);
+        return yaml_fail(node, setting, err, "%s: expected text of 1 to %zu bytes", key, room - 1);
     snprintf(out, room, "%.*s", TEXT_ARG(text));
     return true;
 }
@@ -55,10 +54,10 @@ read_binding(const YamlNode *node, ConfigBinding *binding, Err *err)
 {
     static const char *const KNOWN[] = {"socket", "group", "user", "tenant", NULL};
     if (!yaml_keys_check(node, "bindings", KNOWN, err) ||
-        !read_member(node, "socket", binding->socket, sizeof(binding->socket), err) ||
-        !read_member(node, "group", binding->group, sizeof(binding->group), err) ||
-        !read_member(node, "user", binding->user, sizeof(binding->user), err) ||
-        !read_member(node, "tenant", binding->tenant, sizeof(binding->tenant), err))
+        !config_read_member(node, "bindings", "socket", binding->socket, sizeof(binding->socket), err) ||
+        !config_read_member(node, "bindings", "group", binding->group, sizeof(binding->group), err) ||
+        !config_read_member(node, "bindings", "user", binding->user, sizeof(binding->user), err) ||
+        !config_read_member(node, "bindings", "tenant", binding->tenant, sizeof(binding->tenant), err))
         return false;
     if (binding->tenant[0] == '\0')
         return yaml_fail(node, "bindings", err, "tenant is missing: name the one tenant this source speaks for");
@@ -83,8 +82,8 @@ config_read_bindings(const YamlNode *node, Config *config, Err *err)
     return true;
 }
 
-static bool
-write_member(Buffer *out, const char *key, const char *value, Err *err)
+bool
+config_write_member(Buffer *out, const char *key, const char *value, Err *err)
 {
     return value[0] == '\0' || (buffer_printf(out, err, "%s: ", key) && config_write_quoted(out, value, err) &&
                                 buffer_append_text(out, ", ", err));
@@ -93,10 +92,10 @@ write_member(Buffer *out, const char *key, const char *value, Err *err)
 static bool
 write_binding(const ConfigBinding *binding, Buffer *out, Err *err)
 {
-    return buffer_append_text(out, "  - {", err) && write_member(out, "socket", binding->socket, err) &&
-           write_member(out, "group", binding->group, err) && write_member(out, "user", binding->user, err) &&
-           buffer_append_text(out, "tenant: ", err) && config_write_quoted(out, binding->tenant, err) &&
-           buffer_append_text(out, "}\n", err);
+    return buffer_append_text(out, "  - {", err) && config_write_member(out, "socket", binding->socket, err) &&
+           config_write_member(out, "group", binding->group, err) &&
+           config_write_member(out, "user", binding->user, err) && buffer_append_text(out, "tenant: ", err) &&
+           config_write_quoted(out, binding->tenant, err) && buffer_append_text(out, "}\n", err);
 }
 
 bool
