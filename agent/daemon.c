@@ -188,6 +188,7 @@ open_parts(Daemon *self, Err *err)
     self->spool = spool_open(self->config->spool, self->config->spool_max_mb, utc_now_us(), err);
     if (self->spool == NULL)
         return false;
+    spool_retain(self->spool, self->config->spool_retain_hours);
     self->uplink = uplink_new(self->config, self->loop, self->spool, handlers, err);
     return self->uplink != NULL && open_packers(self, err) && open_sources(self, err);
 }

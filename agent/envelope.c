@@ -51,14 +51,14 @@ envelope_pack(const Envelope *envelope, Text payload, Buffer *out, Err *err)
 }
 
 bool
-envelope_pack_loss(const char *reason, uint64_t records, int64_t now_us, Buffer *out, Err *err)
+envelope_pack_loss(const char *reason, const char *what, uint64_t records, int64_t now_us, Buffer *out, Err *err)
 {
     UsageBatchBuilder *builder = usage_batch_builder_new(err);
     if (builder == NULL)
         return false;
     Buffer payload = {0};
     const UsageLoss loss = {
-        .source = TEXT_LITERAL("agent"), .reason = text_of(reason), .records = records, .noticed_at_us = now_us};
+        .source = text_of(what), .reason = text_of(reason), .records = records, .noticed_at_us = now_us};
     const Envelope envelope = {.source = "agent", .label = "spool", .accepted_at_us = now_us};
     bool done = usage_batch_builder_lose(builder, &loss, err) && usage_batch_builder_pack(builder, &payload, err) &&
                 envelope_pack(&envelope, buffer_text(&payload), out, err);

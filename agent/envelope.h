@@ -29,8 +29,10 @@ typedef struct Envelope {
 /** Serialise a packed UsageBatch with its envelope into `out` (replaced). ERR_NOMEM, ERR_RANGE (too large to be sent). */
 MUST_CHECK bool envelope_pack(const Envelope *envelope, Text payload, Buffer *out, Err *err);
 
-/** The same for a batch that only says that something was lost, and why; `records` 0: how many is not known. */
-MUST_CHECK bool envelope_pack_loss(const char *reason, uint64_t records, int64_t now_us, Buffer *out, Err *err);
+/** The same for a batch that only says that something was lost: why, what (of whom, which sequence), and how many records;
+ *  0: not known. */
+MUST_CHECK bool
+envelope_pack_loss(const char *reason, const char *what, uint64_t records, int64_t now_us, Buffer *out, Err *err);
 
 /** From what envelope_pack wrote to the Frame that goes to the collector, in `out` (replaced). ERR_CORRUPT, ERR_NOMEM. */
 MUST_CHECK bool

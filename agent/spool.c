@@ -3,23 +3,16 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <zlib.h>
 
 #include "agent/spool_internal.h"
-#include "lib/digest.h"
+#include "lib/utc.h"
+#include "proto/usage_batch.h"
 
 enum {
-    VALUE_MAGIC = 0x3153424d,    /* "MBS1" */
     STAGED_BYTES_MAX = 4 << 20,  /* pages of an open transaction are memory: commit before they get many */
     TOUCHED_BYTES_MAX = 4 << 20, /* pages of the map that were read count as resident: give them back after so many */
     UNTIDY_MAX = 16
 };
-
-/* Before every value. */
-typedef struct ValueHeader {
-    uint32_t magic;
-    uint32_t crc; /* of the bytes behind the header */
-} ValueHeader;
 
 bool
 spool_failed(Spool *self, int rc, const char *what, Err *err)
@@ -65,19 +58,6 @@ spool_count_pages(Spool *self, Err *err)
     return true;
 }
 
-/* Remove what the collector has: only inside a transaction that is open anyway. */
-static bool
-delete_acknowledged(Spool *self, Err *err)
-{
-    for (; self->stored_first < self->first; self->stored_first++) {
-        MDB_val key = spool_value(&self->stored_first, sizeof(self->stored_first));
-        int rc = mdb_del(self->txn, self->batches, &key, NULL);
-        if (rc != 0 && rc != MDB_NOTFOUND)
-            return spool_failed(self, rc, "removing an acknowledged batch", err);
-    }
-    return spool_count_pages(self, err);
-}
-
 bool
 spool_stage(Spool *self, Err *err)
 {
@@ -88,14 +68,17 @@ spool_stage(Spool *self, Err *err)
     int rc = mdb_txn_begin(self->env, NULL, 0, &self->txn);
     if (rc != 0)
         return spool_failed(self, rc, "beginning a transaction", err);
-    return delete_acknowledged(self, err);
+    return spool_trim(self, err);
 }
 
 static bool
-put_meta(Spool *self, const void *name, size_t name_bytes, const void *bytes, size_t length, Err *err)
+put_state(Spool *self, Err *err)
 {
-    MDB_val key = spool_value(name, name_bytes);
-    MDB_val value = spool_value(bytes, length);
+    self->state.first = self->first;
+    self->state.generation = mdb_txn_id(self->txn);
+    state_seal(&self->state);
+    MDB_val key = spool_value("state", 5);
+    MDB_val value = spool_value(&self->state, sizeof(self->state));
     int rc = mdb_put(self->txn, self->meta, &key, &value, 0);
     return rc == 0 || spool_failed(self, rc, "writing its state", err);
 }
@@ -106,10 +89,19 @@ pages_for(const Spool *self, size_t length)
     return (length + sizeof(ValueHeader) + 64 + self->page_bytes - 1) / self->page_bytes;
 }
 
+/* Retained batches give way. */
+static bool
+fits(const Spool *self, size_t length, size_t limit)
+{
+    size_t free_pages = self->retained_bytes / self->page_bytes;
+    size_t used = self->pages_used - (free_pages < self->pages_used ? free_pages : self->pages_used);
+    return used + pages_for(self, length) <= limit;
+}
+
 bool
 spool_has_room(const Spool *self, size_t length)
 {
-    return self->pages_used + pages_for(self, length) <= self->pages_limit;
+    return fits(self, length, self->pages_limit);
 }
 
 bool
@@ -134,32 +126,64 @@ spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text body, Err *err)
     return rc == 0 || spool_failed(self, rc, "ending a nested transaction", err);
 }
 
-static bool
-put_batch(Spool *self, uint64_t key, Text value, Err *err)
+bool
+spool_put_batch(Spool *self, uint64_t key, Text value, uint64_t records, Err *err)
 {
-    ValueHeader header = {VALUE_MAGIC, (uint32_t) crc32(0, (const Bytef *) value.data, (uInt) value.length)};
+    ValueHeader header = {.base = self->state.base,
+                          .key = key,
+                          .generation = mdb_txn_id(self->txn),
+                          .accepted_us = utc_now_us(),
+                          .records = records > UINT32_MAX ? 0 : (uint32_t) records};
+    memcpy(header.mark, self->state.mark, sizeof(header.mark));
+    memcpy(header.id, self->state.id, sizeof(header.id));
+    value_header_seal(&header, value);
     return spool_put(self, self->batches, spool_value(&key, sizeof(key)),
                      (Text){(const char *) &header, sizeof(header)}, value, err);
 }
 
-bool
-spool_append(Spool *self, Text value, uint64_t *key, Err *err)
+static bool
+is_full(const Spool *self, size_t limit, Err *err)
+{
+    return err_set(err, ERR_FULL, "spool '%s' is full (%zu of %zu pages)", self->path, self->pages_used, limit);
+}
+
+static bool
+append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, Err *err)
 {
     if (value.length == 0 || value.length > SPOOL_VALUE_BYTES_MAX)
         return err_set(err, ERR_RANGE, "batch of %zu bytes, 1 to %d allowed", value.length, SPOOL_VALUE_BYTES_MAX);
     if (self->staged_bytes > STAGED_BYTES_MAX && !spool_commit(self, false, err))
         return false;
-    bool may_fit = spool_has_room(self, value.length) || spool_is_untidy(self);
-    if (may_fit && !spool_stage(self, err)) /* removes what is acknowledged */
+    if (!fits(self, value.length, limit) && !spool_is_untidy(self))
+        return is_full(self, limit, err);
+    if (!spool_stage(self, err)) /* counts what is acknowledged as free */
         return false;
-    if (!spool_has_room(self, value.length))
-        return err_set(err, ERR_FULL, "spool '%s' is full (%zu of %zu pages)", self->path, self->pages_used,
-                       self->pages_limit);
-    if (!put_batch(self, self->state.next_key, value, err))
+    if (!fits(self, value.length, limit))
+        return is_full(self, limit, err);
+    if (!spool_make_room(self, pages_for(self, value.length), limit, err) ||
+        !spool_put_batch(self, self->state.next_key, value, records, err))
         return false;
     *key = self->state.next_key++;
     self->staged_bytes += value.length;
     return spool_count_pages(self, err);
+}
+
+bool
+spool_append(Spool *self, Text value, uint64_t *key, Err *err)
+{
+    return append(self, value, 0, self->pages_limit, key, err);
+}
+
+bool
+spool_append_counted(Spool *self, Text value, uint64_t records, uint64_t *key, Err *err)
+{
+    return append(self, value, records, self->pages_limit, key, err);
+}
+
+bool
+spool_append_notice(Spool *self, Text value, uint64_t *key, Err *err)
+{
+    return append(self, value, 0, self->notes_limit, key, err);
 }
 
 bool
@@ -175,15 +199,6 @@ spool_end_reading(const Spool *self, MDB_txn *txn)
 {
     if (txn != self->txn)
         mdb_txn_abort(txn);
-}
-
-void
-spool_acknowledge(Spool *self, uint64_t key)
-{
-    if (key >= self->durable_next)
-        key = self->durable_next - 1;
-    if (key >= self->first)
-        self->first = key + 1;
 }
 
 bool
@@ -206,17 +221,7 @@ spool_set_aside(Spool *self, uint64_t key, const char *reason, Text replacement,
         return spool_failed(self, rc, "reading a batch", err);
     }
     self->aside++;
-    return put_batch(self, key, replacement, err) && spool_count_pages(self, err);
-}
-
-bool
-spool_renew(Spool *self, Err *err)
-{
-    if (!spool_stage(self, err))
-        return false;
-    random_bytes(self->state.id, sizeof(self->state.id));
-    self->state.base = self->first - 1;
-    return true;
+    return spool_put_batch(self, key, replacement, 0, err) && spool_count_pages(self, err);
 }
 
 /* Pages of the map that were looked at count as this process's memory until given back; the file keeps its content. LMDB
@@ -254,16 +259,16 @@ spool_is_staged(const Spool *self)
 bool
 spool_is_untidy(const Spool *self)
 {
-    return self->stored_first < self->first;
+    return self->durable_first != self->first;
 }
 
 bool
 spool_commit(Spool *self, bool tidy, Err *err)
 {
-    bool enough = self->first - self->stored_first >= UNTIDY_MAX;
+    bool enough = self->first - self->durable_first >= UNTIDY_MAX;
     if (self->txn == NULL && !(spool_is_untidy(self) && (tidy || enough)))
         return !self->broken || err_set(err, ERR_IO, "spool '%s' failed before and takes no more work", self->path);
-    if (!spool_stage(self, err) || !put_meta(self, "state", 5, &self->state, sizeof(self->state), err))
+    if (!spool_stage(self, err) || !put_state(self, err))
         return false;
     MDB_txn *txn = self->txn;
     self->txn = NULL; /* released by the commit, whatever its outcome */
@@ -271,6 +276,7 @@ spool_commit(Spool *self, bool tidy, Err *err)
     if (rc != 0)
         return spool_failed(self, rc, "committing", err);
     self->durable_next = self->state.next_key;
+    self->durable_first = self->state.first;
     self->touched_bytes += self->staged_bytes;
     self->staged_bytes = 0;
     if (self->touched_bytes > (tidy ? 0 : TOUCHED_BYTES_MAX))
@@ -281,16 +287,14 @@ spool_commit(Spool *self, bool tidy, Err *err)
 static bool
 copy_checked(Spool *self, uint64_t key, const MDB_val *value, Buffer *out, Err *err)
 {
-    ValueHeader header;
-    if (value->mv_size <= sizeof(header))
-        return err_set(err, ERR_CORRUPT, "spool '%s': batch %" PRIu64 " is cut short", self->path, key);
-    memcpy(&header, value->mv_data, sizeof(header));
+    StoredBatch stored;
     buffer_clear(out);
-    if (!buffer_append(out, (const char *) value->mv_data + sizeof(header), value->mv_size - sizeof(header), err))
-        return false;
-    if (header.magic != VALUE_MAGIC || header.crc != (uint32_t) crc32(0, (const Bytef *) out->data, (uInt) out->length))
+    if (!stored_batch_open((Text){value->mv_data, value->mv_size}, &stored))
         return err_set(err, ERR_CORRUPT, "spool '%s': the checksum of batch %" PRIu64 " differs", self->path, key);
-    return true;
+    if (stored.header.magic == VALUE_MAGIC && stored.header.key != key)
+        return err_set(err, ERR_CORRUPT, "spool '%s': batch %" PRIu64 " stands in the place of batch %" PRIu64,
+                       self->path, stored.header.key, key);
+    return buffer_append(out, stored.body.data, stored.body.length, err);
 }
 
 bool
@@ -315,6 +319,24 @@ spool_read(Spool *self, uint64_t key, Buffer *out, Err *err)
     if (self->touched_bytes > TOUCHED_BYTES_MAX)
         give_back_pages(self);
     return done;
+}
+
+uint64_t
+spool_records(Spool *self, uint64_t key)
+{
+    Err ignored = {0};
+    ValueHeader header = {0};
+    MDB_txn *txn;
+    if (!spool_begin_reading(self, &txn, &ignored))
+        return 0;
+    MDB_val number = spool_value(&key, sizeof(key));
+    MDB_val value;
+    if (mdb_get(txn, self->batches, &number, &value) == 0 && value.mv_size >= sizeof(header))
+        memcpy(&header, value.mv_data, sizeof(header));
+    spool_end_reading(self, txn);
+    bool is_head = header.magic == VALUE_MAGIC && header.key == key &&
+                   memcmp(header.mark, self->state.mark, sizeof(header.mark)) == 0;
+    return is_head && header.records <= USAGE_BATCH_RECORDS_MAX ? header.records : 0;
 }
 
 const uint8_t *

@@ -1,6 +1,7 @@
 /**
  * spool_internal - what the parts of the spool share: spool_open.c opens and closes it, spool.c keeps the batches,
- * spool_notes.c the small values beside them
+ * spool_retain.c forgets them, spool_notes.c has the small values beside them, spool_probe.c and spool_salvage.c look after
+ * damage
  */
 #ifndef AGENT_SPOOL_INTERNAL_H
 #define AGENT_SPOOL_INTERNAL_H
@@ -8,15 +9,8 @@
 #include <lmdb.h>
 
 #include "agent/spool.h"
+#include "agent/spool_format.h"
 #include "agent/spool_notes.h"
-
-/* The one row that changes with nearly every transaction. */
-typedef struct State {
-    uint64_t format;
-    uint64_t next_key;
-    uint64_t base;
-    uint8_t id[SPOOL_ID_BYTES];
-} State;
 
 struct Spool {
     char *path;
@@ -28,9 +22,15 @@ struct Spool {
     MDB_dbi notes[SPOOL_TABLE_COUNT];
     MDB_txn *txn; /* open while something is staged */
     State state;
-    uint64_t stored_first; /* oldest key on disk */
-    uint64_t first;        /* oldest key that is not acknowledged */
-    uint64_t durable_next; /* state.next_key as of the last commit */
+    uint64_t stored_first;  /* oldest key on disk */
+    uint64_t first;         /* oldest key that is not acknowledged */
+    uint64_t durable_next;  /* state.next_key as of the last commit */
+    uint64_t durable_first; /* state.first as of the last commit */
+    uint64_t counted;       /* acknowledged batches before this key are in retained_bytes */
+    size_t retained_bytes;
+    int64_t retain_us;
+    int64_t oldest_expires_us; /* 0: not looked at yet */
+    bool has_mark;             /* in owner.lock */
     size_t page_bytes;
     size_t pages_limit; /* for batches */
     size_t notes_limit; /* for notes: a little more */
@@ -59,6 +59,22 @@ MUST_CHECK bool spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text
 /** Read inside the staged transaction when there is one, else in one of its own. ERR_IO. */
 MUST_CHECK bool spool_begin_reading(Spool *self, MDB_txn **txn, Err *err);
 void spool_end_reading(const Spool *self, MDB_txn *txn);
+/** Remove acknowledged batches that are too old or too many, inside the open transaction. */
+MUST_CHECK bool spool_trim(Spool *self, Err *err);
+/** Remove acknowledged batches until `pages` more fit under `limit`, or none is left. */
+MUST_CHECK bool spool_make_room(Spool *self, size_t pages, size_t limit, Err *err);
+/** Put a value under a key, with its header. ERR_FULL, ERR_IO. */
+MUST_CHECK bool spool_put_batch(Spool *self, uint64_t key, Text value, uint64_t records, Err *err);
+/** Open the environment below self->path, its tables and its state, making what is missing. */
+MUST_CHECK bool spool_load(Spool *self, int64_t max_mb, int64_t now_us, Err *err);
+
+/** Is the environment in `directory` whole? False: damaged, `why` says what was found. Looks from a child process. */
+bool spool_probe(const char *directory, char why[ERR_MESSAGE_BYTES]);
+/** Move what can be read in `directory`/data.mdb to a new file that takes its place; the damaged one stays under another
+ *  name. `mark`: NULL when it is not known. ERR_IO, ERR_NOMEM, ERR_FULL. */
+MUST_CHECK bool
+spool_salvage(const char *directory, const uint8_t *mark, int64_t max_mb, int64_t now_us, const char *why, Err *err);
+
 /** Forget rings that nobody read for SPOOL_RING_DAYS, after taking over those of an older spool. */
 MUST_CHECK bool spool_rings_tidy(Spool *self, int64_t now_us, Err *err);
 /** Bring pages_used and note_counts up to date, inside the open transaction. */

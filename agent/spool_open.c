@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/spool_internal.h"
 #include "lib/digest.h"
 #include "lib/log.h"
 
-enum { SPOOL_FORMAT = 1, ROOM_PERCENT = 85, NOTES_ROOM_PERCENT = 88 };
+enum { ROOM_PERCENT = 85, NOTES_ROOM_PERCENT = 88, CREATION_BYTES_MAX = 8192 };
 
 static bool
 lock_directory(Spool *self, Err *err)
@@ -23,8 +24,10 @@ lock_directory(Spool *self, Err *err)
     self->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (self->lock < 0)
         return err_set(err, ERR_IO, "%s: %s", name, strerror(errno));
-    if (flock(self->lock, LOCK_EX | LOCK_NB) == 0)
+    if (flock(self->lock, LOCK_EX | LOCK_NB) == 0) {
+        self->has_mark = pread(self->lock, self->state.mark, SPOOL_MARK_BYTES, 0) == SPOOL_MARK_BYTES;
         return true;
+    }
     if (errno != EWOULDBLOCK)
         return err_set(err, ERR_IO, "%s: %s", name, strerror(errno));
     err_set(err, ERR_BUSY, "another agent owns the spool '%s'", self->path);
@@ -70,28 +73,48 @@ open_databases(Spool *self, Err *err)
     return rc == 0 || spool_failed(self, rc, "opening its tables", err);
 }
 
+/* The mark stands in owner.lock too: it says that there was a spool, and which, when nothing else does any more. */
+static bool
+keep_mark(Spool *self, Err *err)
+{
+    if (self->lock < 0 || self->has_mark)
+        return true;
+    if (pwrite(self->lock, self->state.mark, SPOOL_MARK_BYTES, 0) != SPOOL_MARK_BYTES || fsync(self->lock) != 0)
+        return err_set(err, ERR_IO, "spool '%s': owner.lock: %s", self->path, strerror(errno));
+    self->has_mark = true;
+    return true;
+}
+
 static bool
 load_state(Spool *self, Err *err)
 {
+    uint8_t mark[SPOOL_MARK_BYTES];
+    memcpy(mark, self->state.mark, sizeof(mark));
+    if (!self->has_mark)
+        random_bytes(mark, sizeof(mark));
     MDB_val key = spool_value("state", 5);
     MDB_val value;
     int rc = mdb_get(self->txn, self->meta, &key, &value);
     if (rc == MDB_NOTFOUND) {
-        self->state = (State){.format = SPOOL_FORMAT, .next_key = 1};
+        self->state = (State){.next_key = 1, .first = 1};
         random_bytes(self->state.id, sizeof(self->state.id));
+        memcpy(self->state.mark, mark, sizeof(mark));
         return true;
     }
     if (rc != 0)
         return spool_failed(self, rc, "reading its state", err);
-    if (value.mv_size != sizeof(self->state))
-        return err_set(err, ERR_CORRUPT, "spool '%s': its state has %zu bytes, %zu expected", self->path, value.mv_size,
-                       sizeof(self->state));
-    memcpy(&self->state, value.mv_data, sizeof(self->state));
-    if (self->state.format == SPOOL_FORMAT && self->state.next_key > self->state.base)
-        return true;
-    err_set(err, ERR_CORRUPT, "spool '%s' has format %" PRIu64 ", %d expected", self->path, self->state.format,
-            SPOOL_FORMAT);
-    return err_hint(err, "it was written by another version; start that one to empty it");
+    if (!state_open((Text){value.mv_data, value.mv_size}, &self->state))
+        return err_set(err, ERR_CORRUPT, "spool '%s': the checksum of its state differs", self->path);
+    if (self->state.format == SPOOL_FORMAT_OLD) {
+        memcpy(self->state.mark, mark, sizeof(mark));
+    } else if (self->state.format != SPOOL_FORMAT) {
+        err_set(err, ERR_CORRUPT, "spool '%s' has format %" PRIu64 ", at most %d expected", self->path,
+                self->state.format, SPOOL_FORMAT);
+        return err_hint(err, "it was written by a newer version; start that one to empty it");
+    } else if (self->has_mark && memcmp(mark, self->state.mark, sizeof(mark)) != 0) {
+        self->has_mark = false; /* owner.lock came from elsewhere: what is in the file counts */
+    }
+    return true;
 }
 
 static bool
@@ -111,7 +134,9 @@ find_first(Spool *self, Err *err)
         return spool_failed(self, rc, "looking for the oldest batch", err);
     if (self->stored_first > self->state.next_key)
         return err_set(err, ERR_CORRUPT, "spool '%s': its oldest batch lies behind its newest", self->path);
-    self->first = self->stored_first;
+    bool told = self->state.first > self->stored_first; /* format 1 kept none that was acknowledged */
+    self->first = told ? self->state.first : self->stored_first;
+    self->counted = self->stored_first;
     return true;
 }
 
@@ -129,12 +154,37 @@ measure(Spool *self, int64_t max_mb, Err *err)
     return spool_count_pages(self, err);
 }
 
+bool
+spool_load(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
+{
+    return open_environment(self, max_mb, err) && open_databases(self, err) && load_state(self, err) &&
+           find_first(self, err) && measure(self, max_mb, err) && spool_trim(self, err) &&
+           spool_rings_tidy(self, now_us, err) && spool_commit(self, true, err);
+}
+
+/* Replace a damaged file, or one that is gone though there was a spool, by what can be saved. */
+static bool
+heal(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
+{
+    char name[PATH_MAX];
+    char why[ERR_MESSAGE_BYTES] = "its file is missing or empty";
+    struct stat file = {0};
+    if (snprintf(name, sizeof(name), "%s/data.mdb", self->path) >= (int) sizeof(name))
+        return err_set(err, ERR_RANGE, "spool path '%s' is too long", self->path);
+    if (lstat(name, &file) != 0 && errno != ENOENT)
+        return err_set(err, ERR_IO, "%s: %s", name, strerror(errno));
+    if (file.st_size > 0 ? spool_probe(self->path, why) : !self->has_mark)
+        return true;
+    if (!self->has_mark && file.st_size <= CREATION_BYTES_MAX) /* it was never finished: nothing can be in it */
+        return unlink(name) == 0 || err_set(err, ERR_IO, "%s: %s", name, strerror(errno));
+    return spool_salvage(self->path, self->has_mark ? self->state.mark : NULL, max_mb, now_us, why, err);
+}
+
 static bool
 load(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
 {
-    return directory_make(self->path, 0700, err) && lock_directory(self, err) && open_environment(self, max_mb, err) &&
-           open_databases(self, err) && load_state(self, err) && find_first(self, err) && measure(self, max_mb, err) &&
-           spool_rings_tidy(self, now_us, err) && spool_commit(self, true, err);
+    return directory_make(self->path, 0700, err) && lock_directory(self, err) && heal(self, max_mb, now_us, err) &&
+           spool_load(self, max_mb, now_us, err) && keep_mark(self, err);
 }
 
 Spool *
@@ -154,6 +204,7 @@ spool_open(const char *path, int64_t max_mb, int64_t now_us, Err *err)
     }
     self->path = copy;
     self->lock = -1;
+    self->retain_us = INT64_MAX;
     if (!load(self, max_mb, now_us, err))
         spool_free(&self);
     return self;

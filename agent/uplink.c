@@ -13,7 +13,6 @@
 #include "lib/utc.h"
 
 enum {
-    SILENCE_MS = 30000,      /* no Ack for so long with batches in flight: another connection */
     ATTEMPT_MS = 10000,      /* from connecting to Welcome with one collector */
     ATTEMPT_SHORT_MS = 3000, /* with several */
     SETTLE_AGAIN_MS = 60000, /* an answer that got lost without a disconnection */
@@ -109,6 +108,7 @@ send_hello(Uplink *self, Err *err)
     millibill__frame__init(&frame);
     frame.kind_case = MILLIBILL__FRAME__KIND_HELLO;
     frame.hello = &hello;
+    self->greeted_first = spool_first(self->spool);
     return wire_frame_pack(&frame, &self->frame, err) && send_frame(self);
 }
 
@@ -116,9 +116,14 @@ send_hello(Uplink *self, Err *err)
 bool
 uplink_set_aside(Uplink *self, uint64_t key, const char *loss_reason, const char *why, Err *err)
 {
-    log_error("event=batch_set_aside batch=%" PRIu64 " loss=%s reason=\"%s\"", key, loss_reason, why);
+    uint64_t records = spool_records(self->spool, key);
+    uint64_t sequence = key - spool_base(self->spool);
+    log_error("event=batch_set_aside sequence=%" PRIu64 " records=%" PRIu64 " loss=%s reason=\"%s\"", sequence, records,
+              loss_reason, why);
+    char what[64];
+    (void) snprintf(what, sizeof(what), "agent, sequence %" PRIu64, sequence);
     Buffer replacement = {0};
-    bool done = envelope_pack_loss(loss_reason, 0, utc_now_us(), &replacement, err) &&
+    bool done = envelope_pack_loss(loss_reason, what, records, utc_now_us(), &replacement, err) &&
                 spool_set_aside(self->spool, key, why, buffer_text(&replacement), err) &&
                 spool_commit(self->spool, false, err);
     buffer_free(&replacement);
@@ -216,7 +221,8 @@ send_batches(Uplink *self, int64_t now_us, Err *err)
 static bool
 send_settles(Uplink *self, int64_t now_us, Err *err)
 {
-    for (size_t i = 0; i < self->settle_count && self->state == UPLINK_READY; i++) {
+    bool is_replaying = spool_first(self->spool) <= self->replay_until; /* its imports are not complete over there */
+    for (size_t i = 0; i < self->settle_count && self->state == UPLINK_READY && !is_replaying; i++) {
         SettleRequest *request = &self->settles[i];
         if (request->send_at_us > now_us)
             continue;
@@ -242,7 +248,7 @@ look_at_clock(Uplink *self, int64_t now_us)
 {
     bool due = now_us >= self->deadline_us;
     bool silent = self->state == UPLINK_READY && self->next > spool_first(self->spool) &&
-                  now_us > uplink_after_ms(self->progress_us, SILENCE_MS);
+                  now_us > uplink_after_ms(self->progress_us, self->config->ack_timeout_ms);
     if (silent) {
         uplink_fail_over(self, now_us, "no acknowledgement");
     } else if (due && self->state == UPLINK_CLOSED) {
@@ -286,8 +292,9 @@ uplink_due_us(const Uplink *self)
     if (self->state != UPLINK_READY)
         return due;
     if (self->next > spool_first(self->spool))
-        due = uplink_after_ms(self->progress_us, SILENCE_MS + 1);
-    for (size_t i = 0; i < self->settle_count; i++)
+        due = uplink_after_ms(self->progress_us, self->config->ack_timeout_ms + 1);
+    bool is_replaying = spool_first(self->spool) <= self->replay_until;
+    for (size_t i = 0; i < self->settle_count && !is_replaying; i++)
         if (self->settles[i].send_at_us < due)
             due = self->settles[i].send_at_us;
     return due;

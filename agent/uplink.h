@@ -6,8 +6,10 @@
  * committed; batches may be sent twice, which the collector recognises. With several collectors the next one is tried when
  * one does not answer; waits grow up to UPLINK_BACKOFF_MAX_MS with jitter.
  *
- * A batch that the collector cannot decode is set aside in the spool and replaced by a loss notice. When collector and
- * spool disagree about the past (either was restored from a copy) the spool gets a new id and sends what it still has.
+ * A batch that the collector cannot decode is set aside in the spool and replaced by a loss notice. A collector that has
+ * committed less than it once acknowledged has a restored database: acknowledged batches that the spool still holds are sent
+ * again under their sequences. Where they do not reach back far enough, or the collector knows batches that this spool never
+ * made (it was restored from a copy itself), the spool gets a new id and sends all it has; the gap is a loss notice.
  *
  * Owns its sockets; serviced by the daemon's thread in every turn of the loop. The spool must have nothing staged then.
  */

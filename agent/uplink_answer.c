@@ -1,14 +1,13 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "agent/envelope.h"
 #include "agent/uplink_internal.h"
 #include "lib/log.h"
-#include "lib/utc.h"
 
 enum {
     SETTLE_RETRY_MS = 2000, /* after an answer that says it failed */
     FORBIDDEN_MS = 10000,
+    FORBIDDEN_JITTER = 16, /* failures whose back-off is added */
     REUSED_MAX = 3,
     REFUSALS_MAX = 3
 };
@@ -18,44 +17,6 @@ pause_for(Uplink *self, int64_t now_us, int64_t milliseconds)
 {
     self->failures++;
     uplink_enter(self, UPLINK_PAUSED, uplink_after_ms(now_us, milliseconds));
-}
-
-/* What is in flight counts no longer: sending starts behind what is committed. */
-static void
-rewind_window(Uplink *self)
-{
-    self->next = spool_first(self->spool);
-    self->flight_bytes = 0;
-}
-
-/* A notice that earlier batches are missing over there. A full spool has no room for it: then the log has to do. */
-static bool
-note_restored(Uplink *self, Err *err)
-{
-    uint64_t key;
-    Err full = {0};
-    if (!envelope_pack_loss("collector_restored", 0, utc_now_us(), &self->value, err))
-        return false;
-    if (spool_append(self->spool, buffer_text(&self->value), &key, &full) || full.code == ERR_FULL)
-        return true;
-    *err = full;
-    return false;
-}
-
-/* Collector and spool remember different pasts: go on under a new id. */
-static bool
-renew(Uplink *self, const char *reason, bool lost, int64_t now_us, Err *err)
-{
-    log_error("event=spool_renewed collector=%s reason=\"%s\" waiting=%" PRIu64, uplink_collector(self), reason,
-              spool_last(self->spool) + 1 - spool_first(self->spool));
-    if (lost && !note_restored(self, err))
-        return false;
-    if (!spool_renew(self->spool, err) || !spool_commit(self->spool, true, err))
-        return false;
-    self->reused = 0;
-    rewind_window(self);
-    uplink_greet(self, now_us);
-    return true;
 }
 
 static bool
@@ -84,15 +45,11 @@ on_welcome(Uplink *self, const Millibill__Welcome *welcome, int64_t now_us, Err 
 {
     if (self->state != UPLINK_GREETING || !is_our_spool(self, &welcome->spool))
         return true;
-    uint64_t base = spool_base(self->spool);
-    if (welcome->committed_sequence > spool_last(self->spool) - base)
-        return renew(self, "the collector knows later batches: the spool was restored from a copy", false, now_us, err);
-    uint64_t committed = base + welcome->committed_sequence;
-    if (committed + 1 < spool_first(self->spool))
-        return renew(self, "the collector has forgotten batches: its database was restored or is another one", true,
-                     now_us, err);
-    committed_up_to(self, committed);
-    rewind_window(self);
+    bool agreed;
+    if (!uplink_agree(self, welcome, now_us, &agreed, err) || !agreed)
+        return !err_is_set(err);
+    committed_up_to(self, spool_base(self->spool) + welcome->committed_sequence);
+    uplink_rewind_window(self);
     self->window = welcome->window == 0 ? WIRE_WINDOW : welcome->window;
     if (self->window > UPLINK_WINDOW_MAX)
         self->window = UPLINK_WINDOW_MAX;
@@ -154,7 +111,7 @@ on_batch_refusal(Uplink *self, const Millibill__Refusal *refusal, int64_t now_us
         return false;
     if (refusal->reason == MILLIBILL__REFUSAL_REASON__SEQUENCE_REUSED && waiting &&
         (key == spool_first(self->spool) || ++self->reused > REUSED_MAX))
-        return renew(self, "another spool used the same sequence: this one is a copy", false, now_us, err);
+        return uplink_renew(self, "another spool used the same sequence: this one is a copy", now_us, err);
     if (refusal->reason == MILLIBILL__REFUSAL_REASON__BROKEN || refusal->reason == MILLIBILL__REFUSAL_REASON__GAP ||
         refusal->reason == MILLIBILL__REFUSAL_REASON__SEQUENCE_REUSED ||
         refusal->reason == MILLIBILL__REFUSAL_REASON__NOT_GREETED) {
@@ -184,7 +141,7 @@ on_refusal(Uplink *self, const Millibill__Refusal *refusal, int64_t now_us, Err 
     case MILLIBILL__REFUSAL_REASON__WRONG_VERSION:
         log_error("event=collector_refuses collector=%s message=\"%s\"", uplink_collector(self), refusal->message);
         uplink_fail_over(self, now_us, refusal->message);
-        self->deadline_us = uplink_after_ms(now_us, FORBIDDEN_MS);
+        self->deadline_us = uplink_after_ms(now_us, FORBIDDEN_MS + uplink_backoff_ms(FORBIDDEN_JITTER));
         return true;
     default:
         return on_batch_refusal(self, refusal, now_us, err);

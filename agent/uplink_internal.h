@@ -1,6 +1,6 @@
 /**
  * uplink_internal - what the halves of the uplink share: uplink.c sends and keeps the time, uplink_answer.c acts on what the
- * collector says
+ * collector says, uplink_replay.c when that is that it knows less or more than it should
  */
 #ifndef AGENT_UPLINK_INTERNAL_H
 #define AGENT_UPLINK_INTERNAL_H
@@ -37,6 +37,9 @@ struct Uplink {
 
     uint64_t next;         /* key to send next */
     uint64_t highest_sent; /* of this process */
+    uint64_t
+        greeted_first; /* oldest waiting when Hello went: what is acknowledged meanwhile is no sign of a restored database */
+    uint64_t replay_until; /* last key that is sent once more for a restored database */
     uint64_t window;
     size_t flight_bytes;
     size_t sizes[UPLINK_WINDOW_MAX]; /* of the batches in flight, by key */
@@ -58,6 +61,13 @@ void uplink_fail_over(Uplink *self, int64_t now_us, const char *why);
 /** 100 ms, 200 ms, ... up to the maximum, each between half and whole. */
 int64_t uplink_backoff_ms(int failures);
 int64_t uplink_after_ms(int64_t now_us, int64_t milliseconds);
+/** Compare the past that a Welcome tells with the spool's, and go back where the database was restored or is another one.
+ *  `*agreed`: sending may begin; else the spool has a new id and Hello will be said again. False: the spool failed. */
+MUST_CHECK bool uplink_agree(Uplink *self, const Millibill__Welcome *welcome, int64_t now_us, bool *agreed, Err *err);
+/** Go on under a new id with all that waits. */
+MUST_CHECK bool uplink_renew(Uplink *self, const char *reason, int64_t now_us, Err *err);
+/** What is in flight counts no longer: sending starts behind what is committed. */
+void uplink_rewind_window(Uplink *self);
 /** Put a batch where a person can look at it; a loss notice takes its place. */
 MUST_CHECK bool uplink_set_aside(Uplink *self, uint64_t key, const char *loss_reason, const char *why, Err *err);
 

@@ -52,6 +52,8 @@ static const Setting SETTINGS[] = {
     TEXT_SETTING(ring_socket),
     TEXT_SETTING(spool),
     INTEGER_SETTING(spool_max_mb, 16, 1048576),
+    INTEGER_SETTING(spool_retain_hours, 0, 8760),
+    INTEGER_SETTING(ack_timeout_ms, 1000, 600000),
     INTEGER_SETTING(flush_interval_ms, 1, 60000),
     INTEGER_SETTING(batch_records_max, 1, 65536),
     TEXT_SETTING(agent_key),
@@ -102,6 +104,8 @@ config_defaults(Config *config, Err *err)
 {
     Config fresh = {.embedded = false,
                     .spool_max_mb = 1024,
+                    .spool_retain_hours = 24,
+                    .ack_timeout_ms = 15000,
                     .flush_interval_ms = 200,
                     .batch_records_max = 8192,
                     .identity_window_hours = 24,

@@ -62,6 +62,8 @@ typedef struct Config {
     char ring_socket[PATH_MAX];                  /* hands out shared-memory rings */
     char spool[PATH_MAX];                        /* LMDB directory */
     int64_t spool_max_mb;                        /* 1024 */
+    int64_t spool_retain_hours;                  /* 24: how long acknowledged batches stay */
+    int64_t ack_timeout_ms;                      /* 15000: batches are sent again when no acknowledgement comes */
     int64_t flush_interval_ms;                   /* 200: longest time a record waits before it is spooled */
     int64_t batch_records_max;                   /* 8192 */
     char agent_key[PATH_MAX];                    /* CURVE key pair file, mode 0600 */
