@@ -230,6 +230,7 @@ walk(Probe *self, MDB_dbi table, uint64_t *first, uint64_t *entries)
     MDB_val value;
     int rc;
     uint64_t overflow_pages = 0;
+    *first = 0;
     *entries = 0;
     if (!check(self, mdb_cursor_open(self->txn, table, &cursor), "a table"))
         return false;
