@@ -54,8 +54,8 @@ class Faults:
     """Each method `do_KIND(rng)` strikes; returns False when there was nothing to hit. What has to end by itself is put off
     with `later`."""
 
-    def __init__(self, stack, workers, importers, burst):
-        self.stack, self.workers, self.importers, self.burst = stack, workers, importers, burst
+    def __init__(self, stack, workers, importers, log, burst):
+        self.stack, self.workers, self.importers, self.log, self.burst = stack, workers, importers, log, burst
         self.timers = []
         self.stopped = set()  # pids that got SIGSTOP
         self.worker_end = self.keeper_end = 0.0
@@ -224,6 +224,9 @@ class Faults:
     def do_import_again(self, rng):
         rng.choice(self.importers).repeat.set()
 
+    def do_rotate_log(self, rng):
+        self.log.rotation.set()
+
     def do_burst(self, rng):
         """Many records at once while the collector cannot be reached: the spool fills, sources wait."""
         self.burst(rng.choice([2000, 5000, 20000]))
@@ -235,5 +238,5 @@ WEIGHTS = {
     "terminate_backend": 1, "kill_two": 2, "freeze_agent": 1,
     "freeze_collector": 1, "freeze_backend": 1, "kill_everything": 1, "restart": 1, "partition": 1, "half_open": 1,
     "slow_link": 1, "reset_link": 1, "truncate_frame": 1, "reset_database_link": 1, "cut_at_commit": 3,
-    "partition_database": 1, "import_again": 1, "burst": 1,
+    "partition_database": 1, "import_again": 1, "rotate_log": 1, "burst": 1,
 }
