@@ -40,6 +40,11 @@ static const char SETTINGS[] =
     "log_checkpoints = off\n"
     "log_line_prefix = '%m [%p] %q%u '\n";
 
+#define HBA                                                                                    \
+    "# Tenants by the password of `millibill tenant login`, all else by who the process is.\n" \
+    "local all +millibill_tenant scram-sha-256\n"                                              \
+    "local all all peer map=millibill\n"
+
 static const char *const ROLES[] = {CLUSTER_SUPERUSER,
                                     "millibill_owner",
                                     "millibill_collector",
@@ -158,7 +163,7 @@ access_write(const char *cluster, const ServiceUser *user, Err *err)
     if (done && caller != NULL && strcmp(caller->pw_name, user->name) != 0 && caller->pw_uid != 0)
         done = ident_append(&ident, caller->pw_name, err);
     done = done && file_write_owned(cluster, "pg_ident.conf", buffer_text(&ident), user, err) &&
-           file_write_owned(cluster, "pg_hba.conf", TEXT_LITERAL("local all all peer map=millibill\n"), user, err);
+           file_write_owned(cluster, "pg_hba.conf", TEXT_LITERAL(HBA), user, err);
     buffer_free(&ident);
     return done;
 }

@@ -2,8 +2,8 @@
  * cluster - the private PostgreSQL 15 cluster of a stack
  *
  * Lies in DATA/pg, listens on a Unix socket in the run directory only, and lets in by peer credentials: the user who
- * started the stack, the service user and root may take the stack's roles, nobody else. Made in a folder beside it and
- * renamed when complete, so that an interrupted start leaves nothing half made.
+ * started the stack, the service user and root may take the stack's roles; a tenant's role needs its password. Made in a
+ * folder beside it and renamed when complete, so that an interrupted start leaves nothing half made.
  */
 #ifndef CLI_CLUSTER_H
 #define CLI_CLUSTER_H

@@ -10,16 +10,12 @@ static const char SQL_STREAMS_MAKE[] =
     " AS u(agent_id, spool) WHERE NOT EXISTS (SELECT FROM streams s WHERE (s.agent_id, s.spool) = (u.agent_id, "
     "u.spool))"
     " ORDER BY 1, 2 ON CONFLICT DO NOTHING";
-static const char SQL_STREAMS_LOCK[] =
-    "SELECT s.stream_id FROM streams s JOIN unnest($1::bigint[], $2::bytea[]) AS u(agent_id, spool)"
-    " USING (agent_id, spool) ORDER BY s.stream_id FOR UPDATE OF s";
+static const char SQL_STREAMS_LOCK[] = "SELECT streams_lock($1::bigint[], $2::bytea[])";
 static const char SQL_STREAMS_READ[] =
     "SELECT s.stream_id, s.last_sequence, a.all_tenants, a.revoked_at IS NOT NULL"
     " FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS u(agent_id, spool, position)"
     " JOIN streams s USING (agent_id, spool) JOIN agents a USING (agent_id) ORDER BY u.position";
-static const char SQL_STREAMS_ADVANCE[] =
-    "UPDATE streams s SET last_sequence = u.last FROM unnest($1::bigint[], $2::bigint[]) AS u(stream_id, last)"
-    " WHERE s.stream_id = u.stream_id AND s.last_sequence < u.last";
+static const char SQL_STREAMS_ADVANCE[] = "SELECT streams_advance($1::bigint[], $2::bigint[])";
 static const char SQL_ALLOWS[] =
     "SELECT EXISTS (SELECT FROM agent_tenants g WHERE g.agent_id = s.agent_id AND g.tenant_id = u.tenant_id)"
     " FROM streams s, unnest($2::bigint[]) WITH ORDINALITY AS u(tenant_id, position)"

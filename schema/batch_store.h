@@ -32,7 +32,7 @@ typedef struct StreamRow {
 
 /** Make missing streams and read all, in the order of `keys`; `lock` also locks their rows until the transaction ends. */
 MUST_CHECK bool streams_open(Db *db, const StreamKey *keys, size_t count, bool lock, StreamRow *rows, Err *err);
-/** Set the watermarks. */
+/** Move the watermarks forward; the ledger must lead up to them. */
 MUST_CHECK bool streams_advance(Db *db, const StreamRow *rows, size_t count, Err *err);
 
 /** Which of these tenants an agent may speak for. `allowed` has `count` members. */

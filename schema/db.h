@@ -73,9 +73,9 @@ typedef bool (*DbRow)(void *context, const DbResult *row, Err *err);
 MUST_CHECK bool
 db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row, void *context, Err *err);
 
-/** COPY table (columns) FROM STDIN in text form: begin, any number of lines, end. */
-MUST_CHECK bool db_copy_begin(Db *self, const char *copy_sql, Err *err);
-MUST_CHECK bool db_copy_data(Db *self, const char *bytes, size_t length, Err *err);
-MUST_CHECK bool db_copy_end(Db *self, int64_t *rows, Err *err);
+/** What PostgreSQL stores for a password (SCRAM-SHA-256), so that the password itself never reaches the server. NULL:
+ *  ERR_DATABASE. Caller frees with db_password_verifier_free(). */
+MUST_CHECK char *db_password_verifier(Db *self, const char *role, const char *password, Err *err);
+void db_password_verifier_free(char *verifier);
 
 #endif

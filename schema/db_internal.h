@@ -1,7 +1,7 @@
 /**
- * db_internal - what db.c and db_stream.c share: libpq itself
+ * db_internal - what db.c, db_stream.c and db_password.c share: libpq itself
  *
- * Included by these two only; all others see db.h.
+ * Included by these only; all others see db.h.
  */
 #ifndef SCHEMA_DB_INTERNAL_H
 #define SCHEMA_DB_INTERNAL_H

@@ -13,13 +13,9 @@
 #include "schema/quarantine_store.h"
 #include "schema/rollup_store.h"
 
-enum { COPY_BUFFER_BYTES = 1 << 18, CONFLICTS_AT_ONCE = 1000 };
+enum { CONFLICTS_AT_ONCE = 1000 };
 
 static const char SQL_LOCK[] = "SELECT pg_advisory_xact_lock(hashtextextended('millibill.duplicates', $1))";
-static const char SQL_COPY[] =
-    "COPY exclusions (tenant_id, hour, segment_id, ordinal, reason, kept_hour, kept_segment_id,"
-    " kept_ordinal, stream_id, sequence, commit_id) FROM STDIN";
-
 /** What one (hour, configuration) loses. */
 typedef struct Loss {
     RollupEntry entry;
@@ -285,40 +281,6 @@ write_conflicts(Writer *self, Err *err)
     return good;
 }
 
-/* ---- exclusion rows ---- */
-
-static bool
-exclusion_line(const Writer *self, const Exclusion *exclusion, Buffer *line, Err *err)
-{
-    char hour[UTC_TEXT_BYTES];
-    char kept_hour[UTC_TEXT_BYTES];
-    return buffer_printf(
-        line, err, "%" PRId64 "\t%s\t%" PRId64 "\t%u\t%s\t%s\t%" PRId64 "\t%u\t%" PRId64 "\t%" PRId64 "\t%" PRId64 "\n",
-        self->tenant_id, utc_format(exclusion->key.hour_us, hour), exclusion->key.segment_id, exclusion->ordinal,
-        exclusion->verdict == DUPLICATE_CONFLICT ? "conflict" : "copy",
-        utc_format(exclusion->kept_key.hour_us, kept_hour), exclusion->kept_key.segment_id, exclusion->kept_ordinal,
-        exclusion->stream_id, exclusion->sequence, self->commit_id);
-}
-
-static bool
-write_exclusions(Writer *self, Err *err)
-{
-    Buffer lines = {0};
-    bool good = db_copy_begin(self->db, SQL_COPY, err);
-    for (size_t i = 0; good && i < self->count; i++) {
-        good = exclusion_line(self, &self->exclusions[i], &lines, err);
-        if (good && (lines.length >= COPY_BUFFER_BYTES || i + 1 == self->count)) {
-            good = db_copy_data(self->db, lines.data, lines.length, err);
-            buffer_clear(&lines);
-        }
-    }
-    buffer_free(&lines);
-    int64_t rows = 0;
-    return good && db_copy_end(self->db, &rows, err) &&
-           (rows == (int64_t) self->count ||
-            err_set(err, ERR_INTERNAL, "%zu exclusions, %" PRId64 " written", self->count, rows));
-}
-
 /* ---- rollups ---- */
 
 static int
@@ -393,8 +355,8 @@ duplicates_write(Db *db, int64_t tenant_id, Exclusion *exclusions, size_t count,
     int64_t receipt = 0;
     bool done = self.configs != NULL && self.builder != NULL && commit_new(db, &self.commit_id, err) &&
                 read_all_excluded(&self, err) && read_all_kept(&self, err) && write_conflicts(&self, err) &&
-                write_exclusions(&self, err) && correct_sums(&self, err) && correct_greatest(&self, err) &&
-                commit_take_receipt(db, self.commit_id, &receipt, err);
+                exclusions_insert(db, tenant_id, self.commit_id, exclusions, count, err) && correct_sums(&self, err) &&
+                correct_greatest(&self, err) && commit_take_receipt(db, self.commit_id, &receipt, err);
     writer_free(&self);
     return done;
 }

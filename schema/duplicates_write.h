@@ -33,6 +33,10 @@ MUST_CHECK bool duplicates_lock(Db *db, int64_t tenant_id, Err *err);
 /** Write exclusions (reordered), corrections of rollups, quarantine rows of conflicts, and the commit with its receipt. */
 MUST_CHECK bool duplicates_write(Db *db, int64_t tenant_id, Exclusion *exclusions, size_t count, Err *err);
 
+/** The rows of table exclusions, as they stand. */
+MUST_CHECK bool
+exclusions_insert(Db *db, int64_t tenant_id, int64_t commit_id, const Exclusion *exclusions, size_t count, Err *err);
+
 /** Find the greatest values of rollups (`entries`, sorted by key, whose rows are locked since rollup_subtract) among the
  *  records that still count, and set them. Exclusions are written before. */
 MUST_CHECK bool

@@ -1,58 +1,90 @@
--- Least privilege, made anew with the views: first nothing, then what each part needs.
-REVOKE ALL ON ALL TABLES IN SCHEMA millibill FROM millibill_collector, millibill_compactor, millibill_rater,
-       millibill_reader;
+-- Least privilege, made anew with the views: first nothing, then what each part needs. Which rows: views/30_policies.sql.
+-- Where a list of columns stands, the others are given by the database: times, identities, receipts.
+REVOKE ALL ON ALL TABLES IN SCHEMA millibill FROM PUBLIC, millibill_collector, millibill_compactor, millibill_rater,
+       millibill_reader, millibill_tenant;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA millibill FROM PUBLIC, millibill_collector, millibill_compactor, millibill_rater,
-       millibill_reader;
-GRANT USAGE ON SCHEMA millibill TO millibill_collector, millibill_compactor, millibill_rater,
-       millibill_reader;
+       millibill_reader, millibill_tenant;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA millibill FROM PUBLIC, millibill_collector, millibill_compactor, millibill_rater,
+       millibill_reader, millibill_tenant;
+-- Row-level security does not bind TRUNCATE.
+REVOKE TRUNCATE ON ALL TABLES IN SCHEMA millibill FROM millibill_owner;
+GRANT USAGE ON SCHEMA millibill TO millibill_collector, millibill_compactor, millibill_rater, millibill_reader;
 
--- Collector: inserts usage. Evidence and ledger cannot be updated or deleted by it, and duplicates are not its business.
-GRANT SELECT ON migrations, accounts, tenants, agents, agent_tenants, installation, streams, commits, ledger, segments,
-      configs, rollups, quarantine, losses, import_periods TO millibill_collector;
-GRANT INSERT ON streams, commits, ledger, segments, quarantine, losses, import_periods TO millibill_collector;
-GRANT UPDATE (last_sequence) ON streams TO millibill_collector;
-GRANT EXECUTE ON FUNCTION partitions_ensure(date), partitions_ahead(), tenants_introduce(text[]), receipt_take(bigint),
+-- Collector: inserts usage and reads what it needs to decide. No evidence, no sums, no billing; and nothing that is there is
+-- changed by it: watermarks move and sums grow through definer functions.
+GRANT SELECT ON migrations, tenants, agents, agent_tenants, installation, streams, ledger TO millibill_collector;
+GRANT SELECT (commit_id) ON commits TO millibill_collector;
+GRANT SELECT (tenant_name, stream_id, sequence, reason, digest, replayed_at, repeats) ON quarantine TO millibill_collector;
+GRANT INSERT (agent_id, spool) ON streams TO millibill_collector;
+GRANT INSERT (commit_id) ON commits TO millibill_collector;
+GRANT INSERT (stream_id, sequence, commit_id, accepted_at, digest, source, label, import_id, records, billed, quarantined,
+              lost, bytes) ON ledger TO millibill_collector;
+GRANT INSERT (tenant_id, hour, commit_id, records, digest, payload, sources) ON segments TO millibill_collector;
+GRANT INSERT (tenant_id, tenant_name, commit_id, stream_id, sequence, import_id, source, line, reason, field, message,
+              format, payload, digest, other_digest) ON quarantine TO millibill_collector;
+GRANT INSERT ON losses, import_periods TO millibill_collector;
+GRANT EXECUTE ON FUNCTION partitions_ensure(date), partitions_ahead(), tenants_introduce(text[]),
+      streams_lock(bigint[], bytea[]), streams_advance(bigint[], bigint[]), receipt_take(bigint),
       configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) TO millibill_collector;
 
 -- Compactor: works on usage that is there. Excludes duplicates (settle, rate) and bills what has left quarantine (replay).
 GRANT SELECT ON migrations, tenants, installation, streams, commits, ledger, segments, configs, rollups, exclusions,
       quarantine, import_periods TO millibill_compactor;
-GRANT INSERT ON commits, segments, exclusions, quarantine, import_periods TO millibill_compactor;
+GRANT INSERT (commit_id) ON commits TO millibill_compactor;
+GRANT INSERT (tenant_id, hour, commit_id, records, digest, payload, sources) ON segments TO millibill_compactor;
+GRANT INSERT (tenant_id, tenant_name, commit_id, stream_id, sequence, import_id, source, line, reason, field, message,
+              format, payload, digest, other_digest) ON quarantine TO millibill_compactor;
+GRANT INSERT ON exclusions, import_periods TO millibill_compactor;
 GRANT UPDATE (replayed_at, repeats) ON quarantine TO millibill_compactor;
 GRANT EXECUTE ON FUNCTION partitions_ensure(date), receipt_take(bigint),
       configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) TO millibill_compactor;
 
--- Rater: reads usage, writes billing.
+-- Rater: reads everything, writes billing, invoices by functions only.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
 GRANT INSERT ON price_books, rating_runs, rating_measures TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
+GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text) TO millibill_rater;
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
+GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
+      rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers TO millibill_reader;
+GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
+GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
+GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source, line, received_at, digest, other_digest,
+              replayed_at, repeats) ON quarantine TO millibill_reader;
+
+-- Tenant: its own rows (policies) through the views below, and the columns that these read. What is summed over an account
+-- (free_tier_use) would be wrong with one tenant's rows and is not shown.
+GRANT SELECT (tenant_id, name, account_id) ON tenants TO millibill_tenant;
+GRANT SELECT (account_id, name) ON accounts TO millibill_tenant;
+GRANT SELECT ON configs, rollups, invoice_lines TO millibill_tenant;
+GRANT SELECT (tenant_id, invoice_id, state, number, revision, run_id, period_start, period_end, receipt_watermark, currency,
+              subtotal, total, invocations, price_book_sha256, document, document_sha256, issued_at) ON invoices TO millibill_tenant;
+GRANT SELECT (tenant_id, invoice_id, name, unit, allowance, used) ON invoice_free_tiers TO millibill_tenant;
+GRANT SELECT (run_id, default_region, free_tier) ON rating_runs TO millibill_tenant;
+GRANT SELECT ON rating_measures TO millibill_tenant;
+GRANT SELECT (sha256, name, version) ON price_books TO millibill_tenant;
+GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
+
 DO $$
 DECLARE
     view_name text;
+    routine regprocedure;
 BEGIN
     FOR view_name IN SELECT table_name FROM information_schema.views WHERE table_schema = 'millibill' LOOP
         EXECUTE format('GRANT SELECT ON millibill.%I TO millibill_reader, millibill_rater', view_name);
     END LOOP;
-END $$;
-GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
-      rating_runs, invoices, invoice_lines TO millibill_reader;
-
-DO $$
-DECLARE
-    routine regprocedure;
-BEGIN
-    FOR routine IN SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-                    WHERE n.nspname = 'millibill' AND p.proname = 'rollup_add' LOOP
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO millibill_collector', routine);
+    FOREACH view_name IN ARRAY ARRAY['usage_hourly', 'usage_daily', 'usage_by_function', 'invoices_overview',
+                                     'invoice_lines_view', 'invoices_in_force', 'cost_hourly', 'cost_daily',
+                                     'cost_by_function', 'free_tier_use_by_tenant'] LOOP
+        EXECUTE format('GRANT SELECT ON millibill.%I TO millibill_tenant', view_name);
     END LOOP;
-    FOR routine IN SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-                    WHERE n.nspname = 'millibill' AND p.proname IN ('rollup_add', 'rollup_subtract', 'rollup_set_greatest') LOOP
+    GRANT EXECUTE ON FUNCTION quarantine_bytes(bigint) TO millibill_reader, millibill_rater;
+    FOR routine IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'millibill'::regnamespace
+                      AND p.proname IN ('rollup_add', 'rollup_subtract', 'rollup_set_greatest') LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO millibill_compactor', routine);
+        IF routine::text LIKE '%rollup_add(%' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO millibill_collector', routine);
+        END IF;
     END LOOP;
 END $$;
-
--- Billing, additions: row-level security (0002_billing.sql) lets invoices be written by these functions only.
-GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text) TO millibill_rater;
-GRANT SELECT ON rating_measures, invoice_free_tiers TO millibill_reader;

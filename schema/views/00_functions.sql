@@ -15,6 +15,9 @@ BEGIN
     EXECUTE format('ALTER TABLE millibill.%I ATTACH PARTITION millibill.%I FOR VALUES FROM (%L) TO (%L)', parent, child,
                    month_start::timestamp AT TIME ZONE 'UTC',
                    (month_start + interval '1 month')::timestamp AT TIME ZONE 'UTC');
+    -- Reached through its parent only, whose policies hold; see 30_policies.sql.
+    EXECUTE format('ALTER TABLE millibill.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', child);
+    EXECUTE format('REVOKE TRUNCATE ON TABLE millibill.%I FROM millibill_owner', child);
     RETURN true;
 END $$;
 
@@ -153,5 +156,39 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
      WHERE c.commit_id = of_commit AND c.receipt IS NULL RETURNING c.receipt;
 $$;
 COMMENT ON FUNCTION receipt_take(bigint) IS 'Give a commit the next receipt: the last statement before COMMIT, so that receipts follow the order of commits';
+
+CREATE OR REPLACE FUNCTION streams_lock(agent_ids bigint[], spools bytea[]) RETURNS SETOF bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    SELECT s.stream_id FROM millibill.streams s JOIN unnest(agent_ids, spools) AS u(agent_id, spool) USING (agent_id, spool)
+     ORDER BY s.stream_id FOR UPDATE OF s;
+$$;
+COMMENT ON FUNCTION streams_lock(bigint[], bytea[]) IS 'Lock the rows of these streams until the transaction ends, in the order in which everybody locks';
+
+CREATE OR REPLACE FUNCTION streams_advance(stream_ids bigint[], sequences bigint[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    missing bigint;
+BEGIN
+    UPDATE millibill.streams s SET last_sequence = u.last
+      FROM (SELECT stream_id, max(sequence) AS last FROM unnest(stream_ids, sequences) AS v(stream_id, sequence)
+             GROUP BY stream_id) u
+     WHERE s.stream_id = u.stream_id AND s.last_sequence < u.last
+       AND u.last - s.last_sequence = (SELECT count(*) FROM millibill.ledger l WHERE l.stream_id = s.stream_id
+                                          AND l.sequence > s.last_sequence AND l.sequence <= u.last);
+    SELECT s.stream_id INTO missing FROM millibill.streams s
+      JOIN unnest(stream_ids, sequences) AS v(stream_id, sequence) USING (stream_id)
+     WHERE s.last_sequence < v.sequence LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the ledger does not lead up to the new watermark of stream %', missing
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+END $$;
+COMMENT ON FUNCTION streams_advance(bigint[], bigint[]) IS 'Move watermarks forward, over batches that stand in the ledger only';
+
+CREATE OR REPLACE FUNCTION quarantine_bytes(id bigint) RETURNS integer
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    SELECT octet_length(q.payload) FROM millibill.quarantine q WHERE q.quarantine_id = id;
+$$;
+COMMENT ON FUNCTION quarantine_bytes(bigint) IS 'Size of a payload, for those who may not read it';
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA millibill FROM PUBLIC;

@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = Path(os.environ.get("MILLIBILL_BUILD", ROOT / "build"))
 MILLIBILL = str(BUILD / "bin" / "millibill")
+SUPERUSER = "postgres"  # of the stack's cluster: not even the owner changes evidence through the policies
 PARTS = ("postgres", "collector", "agent", "supervisor")
 
 

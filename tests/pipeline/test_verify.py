@@ -5,7 +5,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import Stack, wait_until
+from harness import SUPERUSER, Stack, wait_until
 
 MONTH = "2026-05"
 
@@ -60,12 +60,12 @@ class Verify(unittest.TestCase):
 
     def changed(self, change, restore, *options):
         """What verify finds while something is changed; it is put back and clean again afterwards."""
-        self.stack.query(change)
+        self.stack.query(change, SUPERUSER)
         try:
             answer = self.verify(*options, status=3)
             text = self.stack.run("verify", *options, status=3).stdout
         finally:
-            self.stack.query(restore)
+            self.stack.query(restore, SUPERUSER)
         self.assertFalse(answer["ok"])
         found = {check["name"]: check["differences"] for check in answer["checks"] if check["differences"]}
         for differences in found.values():
