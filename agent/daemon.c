@@ -15,6 +15,7 @@
 #include "agent/binding.h"
 #include "agent/commands.h"
 #include "agent/identity_window.h"
+#include "agent/keeper.h"
 #include "agent/loop.h"
 #include "agent/packer.h"
 #include "agent/source_follow.h"
@@ -45,6 +46,7 @@ struct Daemon {
     Packer *ring_packer;
     Packer *follow_packer;
     SourceFollow *follow;
+    Keeper *keeper;
     SourceSocket *socket;
     SourceRing *ring;
     SourceLocal *local;
@@ -166,7 +168,8 @@ open_sources(Daemon *self, Err *err)
     self->socket = source_socket_open(config, &parts, err);
     if (self->socket == NULL)
         return false;
-    self->ring = source_ring_open(config->ring_socket, self->loop, self->ring_packer, self->spool, err);
+    const SourceRingParts ring_parts = {self->loop, self->ring_packer, self->spool, self->keeper, self->bindings};
+    self->ring = source_ring_open(config->ring_socket, ring_parts, err);
     if (self->ring == NULL)
         return false;
     self->local = source_local_open(config, self->loop, self->spool, self->bindings, err);
@@ -181,6 +184,9 @@ static bool
 open_parts(Daemon *self, Err *err)
 {
     const UplinkHandlers handlers = {self, on_committed, on_registered, on_settled};
+    self->keeper = keeper_open(err);
+    if (self->keeper == NULL)
+        return false;
     self->bindings = bindings_new(self->config, err);
     self->loop = self->bindings == NULL ? NULL : loop_new(err);
     if (self->loop == NULL || !watch_signals(self, err))
@@ -235,6 +241,7 @@ daemon_free(Daemon **self)
         (void) close(daemon->signals.fd);
     loop_free(&daemon->loop);
     bindings_free(&daemon->bindings);
+    keeper_free(&daemon->keeper);
     free(daemon);
 }
 
@@ -352,9 +359,11 @@ daemon_run(Daemon *self, Err *err)
     log_info("event=ready socket=%s imports=%s rings=%s waiting=%" PRIu64, self->config->agent_socket,
              self->config->import_socket, self->config->ring_socket,
              spool_last(self->spool) + 1 - spool_first(self->spool));
+    keeper_tell(self->keeper, "READY=1");
     while (!self->stopping)
         if (!turn(self, err))
             return false;
+    keeper_tell(self->keeper, "STOPPING=1");
     return finish(self, err);
 }
 

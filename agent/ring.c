@@ -16,8 +16,11 @@ struct Ring {
     int memfd;
     RingMemory *memory;
     uint8_t id[RING_ID_BYTES];
+    uint32_t version;
     RingConfig *configs[RING_CONFIGS]; /* private copies, made at first use */
     RingSlot slot;                     /* private copy of the one read last */
+    Text tenant;                       /* of the first configuration used */
+    bool mixed;                        /* another one names another tenant */
 };
 
 static Ring *
@@ -40,7 +43,7 @@ ring_map(int memfd, Err *err)
 }
 
 Ring *
-ring_create(Err *err)
+ring_create(uint32_t version, Err *err)
 {
     int memfd = memfd_create("millibill-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (memfd < 0 || ftruncate(memfd, (off_t) sizeof(RingMemory)) != 0 || fcntl(memfd, F_ADD_SEALS, RING_SEALS) != 0) {
@@ -56,7 +59,8 @@ ring_create(Err *err)
     }
     random_bytes(self->id, sizeof(self->id));
     RingHeader *header = &self->memory->header;
-    header->version = RING_VERSION;
+    self->version = version;
+    header->version = version;
     header->slots = RING_SLOTS;
     header->configs = RING_CONFIGS;
     memcpy(header->id, self->id, sizeof(self->id));
@@ -64,28 +68,47 @@ ring_create(Err *err)
     return self;
 }
 
-Ring *
-ring_adopt(int memfd, Err *err)
+/* Memory whose size its owner cannot change under our feet. */
+static bool
+is_sealed_ring(int memfd, Err *err)
 {
     struct stat status;
     int seals = fcntl(memfd, F_GET_SEALS);
-    if (seals < 0 || (seals & RING_SEALS) != RING_SEALS || fstat(memfd, &status) != 0 ||
-        status.st_size != (off_t) sizeof(RingMemory)) {
-        err_set(err, ERR_DENIED, "a descriptor that is no sealed ring of %zu bytes", sizeof(RingMemory));
-        return NULL;
-    }
-    Ring *self = ring_map(memfd, err);
+    if (seals >= 0 && (seals & RING_SEALS) == RING_SEALS && fstat(memfd, &status) == 0 &&
+        status.st_size == (off_t) sizeof(RingMemory))
+        return true;
+    return err_set(err, ERR_DENIED, "a descriptor that is no sealed ring of %zu bytes", sizeof(RingMemory));
+}
+
+Ring *
+ring_adopt(int memfd, Err *err)
+{
+    Ring *self = is_sealed_ring(memfd, err) ? ring_map(memfd, err) : NULL;
     if (self == NULL)
         return NULL;
-    const RingHeader *header = &self->memory->header;
-    if (header->magic != RING_MAGIC || header->version != RING_VERSION || header->slots != RING_SLOTS ||
-        header->configs != RING_CONFIGS) {
-        err_set(err, ERR_DENIED, "a ring of another version, %d expected", RING_VERSION);
+    RingHeader header; /* a copy: what was checked stays what it was */
+    memcpy((char *) &header, (const char *) &self->memory->header, sizeof(header));
+    if (header.magic != RING_MAGIC || header.version < RING_VERSION_OLDEST || header.version > RING_VERSION ||
+        header.slots != RING_SLOTS || header.configs != RING_CONFIGS) {
+        err_set(err, ERR_DENIED, "a ring of another version, %d to %d expected", RING_VERSION_OLDEST, RING_VERSION);
         self->memfd = -1; /* stays the caller's */
         ring_free(&self);
         return NULL;
     }
-    memcpy(self->id, header->id, sizeof(self->id));
+    self->version = header.version;
+    memcpy(self->id, header.id, sizeof(self->id));
+    return self;
+}
+
+Ring *
+ring_reopen(int memfd, const uint8_t id[RING_ID_BYTES], Err *err)
+{
+    Ring *self = is_sealed_ring(memfd, err) ? ring_map(memfd, err) : NULL;
+    if (self == NULL)
+        return NULL;
+    uint32_t claimed = self->memory->header.version; /* matters to its own producer alone */
+    self->version = claimed == RING_VERSION_OLDEST ? claimed : RING_VERSION;
+    memcpy(self->id, id, sizeof(self->id));
     return self;
 }
 
@@ -144,6 +167,10 @@ find_config(Ring *self, size_t number, UsageFault *fault)
         return NULL;
     }
     self->configs[number] = copy;
+    const Text tenant = {copy->tenant, copy->tenant_length};
+    if (self->tenant.data == NULL)
+        self->tenant = tenant;
+    self->mixed = self->mixed || !text_equal(self->tenant, tenant);
     return copy;
 }
 
@@ -215,9 +242,40 @@ ring_lost(const Ring *self)
     return atomic_load_explicit(&self->memory->header.lost, memory_order_relaxed);
 }
 
-void
-ring_publish(Ring *self, uint64_t position)
+uint64_t
+ring_begun(const Ring *self)
 {
+    return atomic_load_explicit(&self->memory->header.begun, memory_order_relaxed);
+}
+
+bool
+ring_is_closed(const Ring *self)
+{
+    return atomic_load_explicit(&self->memory->header.closed, memory_order_acquire) != 0;
+}
+
+bool
+ring_can_close(const Ring *self)
+{
+    return self->version > 1;
+}
+
+Text
+ring_tenant(const Ring *self)
+{
+    return self->mixed ? (Text){NULL, 0} : self->tenant;
+}
+
+uint64_t
+ring_published(const Ring *self)
+{
+    return atomic_load_explicit(&self->memory->header.tail, memory_order_relaxed);
+}
+
+void
+ring_publish(Ring *self, uint64_t position, uint64_t lost)
+{
+    atomic_store_explicit(&self->memory->header.reported, lost, memory_order_relaxed);
     atomic_store_explicit(&self->memory->header.tail, position, memory_order_release);
 }
 

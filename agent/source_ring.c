@@ -2,195 +2,119 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/ring.h"
+#include "agent/ring_kept.h"
+#include "agent/ring_producer.h"
 #include "agent/ring_request.h"
+#include "agent/source_ring_internal.h"
 #include "agent/unix_socket.h"
-#include "lib/digest.h"
 #include "lib/log.h"
 #include "lib/utc.h"
 
 enum {
     POLL_BUSY_US = 5000,
     POLL_IDLE_US = 50000,
-    BUSY_US = 1000000, /* a ring that had a record within this time is busy */
-    REST_US = 5000000, /* after so long its pages are given back */
-    LOSS_EVERY_US = 1000000,
-    FLUSH_SLOTS = RING_SLOTS / 4 /* read but not durable: do not let the producer wait for the flush interval */
+    BUSY_US = 1000000,  /* a ring that had a record within this time is busy */
+    REST_US = 5000000,  /* after so long its pages are given back */
+    ASK_US = 10000000,  /* how long a connection may wait with its request */
+    STORE_US = 1000000, /* how long a ring waits for a keeper that is busy, before it is handed out all the same */
 };
 
-/* More than a thread can lose between two notices: the counter was scribbled over. */
-#define LOST_PLAUSIBLE UINT64_C(1000000000000)
+static void connection_ready(LoopWatch *watch, uint32_t events);
+static void process_ready(LoopWatch *watch, uint32_t events);
 
-typedef enum RingState {
-    RING_ASKING,  /* connected, no request yet */
-    RING_OPENING, /* its id is staged; handed out after the commit */
-    RING_OPEN,
-    RING_ENDING /* the producer has gone: read to the end, then forget */
-} RingState;
-
-typedef struct Producer Producer;
-
-struct Producer {
-    LoopWatch watch;
-    bool watched;
-    SourceRing *owner;
-    Producer *next;
-    RingState state;
-    Ring *ring;
-    char name[64];    /* for messages and loss notices */
-    SpoolRing read;   /* taken into the packer */
-    SpoolRing staged; /* with a batch in the spool's transaction */
-    SpoolRing durable;
-    int64_t last_us; /* last record */
-    int64_t loss_us; /* last loss notice */
-    bool rested;
-    bool forgotten; /* removal from the spool is staged */
-};
-
-struct SourceRing {
-    LoopWatch watch; /* the listener */
-    bool watched;
-    Loop *loop;
-    Packer *packer;
-    Spool *spool;
-    char *path;
-    Producer *producers;
-    size_t producer_count;
-    int64_t due_us;
-};
+static const RingProducerEvents EVENTS = {connection_ready, process_ready};
 
 static void
-watch_set(Loop *loop, LoopWatch *watch, bool *watched, bool wanted)
+listen_set(SourceRing *self, bool wanted)
 {
     Err err = {0};
-    if (wanted == *watched)
+    if (wanted == self->watched)
         return;
     if (!wanted)
-        loop_remove(loop, watch);
-    else if (!loop_add(loop, watch, EPOLLIN, &err))
-        loop_fail(loop, &err);
-    *watched = wanted;
+        loop_remove(self->loop, &self->watch);
+    else if (!loop_add(self->loop, &self->watch, EPOLLIN, &err))
+        loop_fail(self->loop, &err);
+    self->watched = wanted;
 }
 
 static void
-producer_free(Producer *self)
+producer_add(SourceRing *self, RingProducer *producer)
 {
-    SourceRing *owner = self->owner;
-    for (Producer **at = &owner->producers; *at != NULL; at = &(*at)->next) {
-        if (*at == self) {
-            *at = self->next;
+    RingReader *reader = &producer->reader;
+    (void) binding_find(self->bindings, self->path, reader->read.uid, &reader->tenant);
+    producer->next = self->producers;
+    producer->since_us = producer->touched_us = utc_monotonic_us();
+    if (producer->state == RING_OPEN) /* of the agent before: how long ago it was touched is not known */
+        producer->touched_us -= UTC_DAY_US;
+    self->producers = producer;
+    self->producer_count++;
+    self->due_us = 0;
+}
+
+void
+source_ring_remove(SourceRing *self, RingProducer *producer)
+{
+    for (RingProducer **at = &self->producers; *at != NULL; at = &(*at)->next) {
+        if (*at == producer) {
+            *at = producer->next;
             break;
         }
     }
-    watch_set(owner->loop, &self->watch, &self->watched, false);
-    (void) close(self->watch.fd);
-    ring_free(&self->ring);
-    free(self);
-    owner->producer_count--;
-    watch_set(owner->loop, &owner->watch, &owner->watched, true);
+    ring_producer_free(&producer);
+    self->producer_count--;
+    listen_set(self, true);
 }
 
-static bool
-is_held(const SourceRing *self, const uint8_t *id)
+/* A closed connection alone does not end a producer that can say so itself: its process does, or its word. */
+static void
+disconnected(SourceRing *self, RingProducer *producer)
 {
-    for (const Producer *producer = self->producers; producer != NULL; producer = producer->next)
-        if (producer->ring != NULL && memcmp(ring_id(producer->ring), id, RING_ID_BYTES) == 0)
-            return true;
-    return false;
-}
-
-/* A producer brings the ring that an earlier agent gave it. */
-static bool
-adopt(Producer *self, int memfd, Err *err)
-{
-    Err refusal = {0};
-    Ring *ring = memfd < 0 ? NULL : ring_adopt(memfd, &refusal);
-    if (ring == NULL) {
-        if (memfd >= 0)
-            (void) close(memfd);
-        log_warn("event=ring_refused producer=%s reason=\"%s\"", self->name, refusal.message);
-        ring_reply(self->watch.fd, RING_REFUSED, -1);
-        return true;
-    }
-    SpoolRing place;
-    bool found = false;
-    if (!spool_ring_get(self->owner->spool, ring_id(ring), &place, &found, err)) {
-        ring_free(&ring);
-        return false;
-    }
-    if (!found || is_held(self->owner, ring_id(ring))) {
-        ring_free(&ring);
-        ring_reply(self->watch.fd, RING_UNKNOWN, -1);
-        return true;
-    }
-    self->ring = ring;
-    self->read = self->staged = self->durable = place;
-    self->state = RING_OPEN;
-    ring_publish(ring, place.position);
-    ring_reply(self->watch.fd, RING_GRANTED, -1);
-    log_info("event=ring_adopted producer=%s position=%" PRIu64, self->name, place.position);
-    return true;
-}
-
-static bool
-take_request(Producer *self, const RingRequest *request, int memfd, Err *err)
-{
-    if (request->magic != RING_REQUEST_MAGIC || request->version != RING_VERSION || self->state != RING_ASKING) {
-        if (memfd >= 0)
-            (void) close(memfd);
-        ring_reply(self->watch.fd, RING_REFUSED, -1);
-        return true;
-    }
-    if (request->kind == RING_REQUEST_ADOPT)
-        return adopt(self, memfd, err);
-    if (memfd >= 0)
-        (void) close(memfd);
-    self->ring = ring_create(err);
-    self->state = RING_OPENING;
-    return self->ring != NULL && spool_ring_set(self->owner->spool, ring_id(self->ring), self->read, utc_now_us(), err);
+    ring_producer_hang_up(producer);
+    if (producer->state == RING_ASKING)
+        source_ring_remove(self, producer);
+    else if (producer->state == RING_OPENING || !ring_can_close(producer->ring))
+        ring_reader_end(&producer->reader);
 }
 
 static void
-producer_ready(LoopWatch *watch, uint32_t events)
+connection_ready(LoopWatch *watch, uint32_t events)
 {
-    Producer *self = (Producer *) watch;
+    RingProducer *producer = (RingProducer *) watch;
+    SourceRing *self = producer->owner;
     (void) events;
     Err err = {0};
     RingRequest request;
     int memfd;
-    ssize_t length = ring_receive_request(self->watch.fd, &request, &memfd);
+    ssize_t length = ring_receive_request(watch->fd, &request, &memfd);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    self->due_us = 0;
     if (length == (ssize_t) sizeof(request)) {
-        if (!take_request(self, &request, memfd, &err))
-            loop_fail(self->owner->loop, &err);
-        self->owner->due_us = 0;
+        if (!source_ring_answer(self, producer, &request, memfd, &err))
+            loop_fail(self->loop, &err);
         return;
     }
     if (memfd >= 0)
         (void) close(memfd);
-    watch_set(self->owner->loop, &self->watch, &self->watched, false);
-    self->owner->due_us = 0;
-    if (self->ring == NULL)
-        producer_free(self);
-    else
-        self->state = RING_ENDING;
+    disconnected(self, producer);
 }
 
 static void
-name_producer(Producer *self)
+process_ready(LoopWatch *watch, uint32_t events)
 {
-    struct ucred peer = {0};
-    socklen_t length = sizeof(peer);
-    (void) getsockopt(self->watch.fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
-    (void) snprintf(self->name, sizeof(self->name), "pid-%d-uid-%u", (int) peer.pid, (unsigned) peer.uid);
+    RingProducer *producer = ring_producer_of_process(watch);
+    SourceRing *self = producer->owner;
+    (void) events;
+    self->due_us = 0;
+    ring_producer_bury(producer);
+    if (producer->state == RING_ASKING)
+        source_ring_remove(self, producer);
 }
 
 static void
@@ -200,138 +124,80 @@ listener_ready(LoopWatch *watch, uint32_t events)
     (void) events;
     int fd;
     while (self->producer_count < RINGS_MAX && (fd = unix_accept(watch->fd)) >= 0) {
-        Producer *producer = calloc(1, sizeof(*producer));
-        if (producer == NULL) {
+        Err err = {0};
+        BindingPeer peer;
+        RingProducer *producer = NULL;
+        if (!binding_peer(self->bindings, self->path, fd, &peer))
             (void) close(fd);
-            return;
-        }
-        producer->watch = (LoopWatch){.fd = fd, .ready = producer_ready};
-        producer->owner = self;
-        producer->next = self->producers;
-        self->producers = producer;
-        self->producer_count++;
-        name_producer(producer);
-        watch_set(self->loop, &producer->watch, &producer->watched, true);
+        else if ((producer = ring_producer_connected(fd, self->loop, EVENTS, self, &err)) == NULL)
+            log_err(LOG_LEVEL_WARN, "ring_refused", &err);
+        else
+            producer_add(self, producer);
     }
     if (self->producer_count >= RINGS_MAX) {
         log_warn("event=rings_full socket=%s rings=%zu", self->path, self->producer_count);
-        watch_set(self->loop, &self->watch, &self->watched, false);
+        listen_set(self, false);
     }
 }
 
-static bool
-add_record(Producer *self, UsageRecord *record, int64_t now_us, Err *err)
+/* Durable and kept (or the keeper takes too long): the worker may have it. */
+static void
+open_if_ready(SourceRing *self, RingProducer *producer, int64_t now_us)
 {
-    uint8_t uuid[16];
-    char id[37];
-    if (text_is_empty(record->request_id)) {
-        uuid_make(uuid);
-        record->request_id = text_of(uuid_format(uuid, id));
-    }
-    return packer_add(self->owner->packer, record, now_us, err);
+    if (producer->store_waits)
+        (void) ring_producer_store(producer, self->keeper);
+    if (producer->state != RING_OPENING || !producer->durable)
+        return;
+    if (producer->store_waits && now_us - producer->since_us < STORE_US)
+        return;
+    ring_producer_enter(producer, RING_OPEN);
+    if (producer->connection.fd >= 0)
+        ring_reply(producer->connection.fd, RING_GRANTED, ring_memfd(producer->ring));
+}
+
+/* The spool forgets rings that nobody read for days: an idle one is still somebody's. */
+static bool
+touch(SourceRing *self, RingProducer *producer, int64_t now_us, Err *err)
+{
+    if (producer->forgotten || now_us - producer->touched_us < UTC_DAY_US)
+        return true;
+    producer->touched_us = now_us;
+    return spool_ring_set(self->spool, ring_id(producer->ring), producer->reader.staged, utc_now_us(), err);
 }
 
 static bool
-add_rejected(const Producer *self, const UsageFault *fault, int64_t now_us, Err *err)
+poll_open(SourceRing *self, RingProducer *producer, int64_t now_us, Err *err)
 {
-    const UsageRejected rejected = {.raw = ring_slot_bytes(self->ring),
-                                    .format = TEXT_LITERAL("ring"),
-                                    .reason = text_of(usage_reason_name(fault->reason)),
-                                    .field = text_of(fault->field),
-                                    .message = text_of(fault->message),
-                                    .source = text_of(self->name)};
-    return packer_reject(self->owner->packer, &rejected, now_us, err);
-}
-
-static bool
-add_loss(const Producer *self, const char *reason, uint64_t records, int64_t now_us, Err *err)
-{
-    const UsageLoss loss = {
-        .source = text_of(self->name), .reason = text_of(reason), .records = records, .noticed_at_us = utc_now_us()};
-    log_warn("event=loss producer=%s reason=%s records=%" PRIu64, self->name, reason, records);
-    return packer_lose(self->owner->packer, &loss, now_us, err);
-}
-
-/* A producer that does not keep to the protocol is read no further. */
-static bool
-give_up(Producer *self, int64_t now_us, Err *err)
-{
-    if (!add_loss(self, "ring_damaged", 0, now_us, err))
+    RingReader *reader = &producer->reader;
+    if (ring_is_closed(producer->ring))
+        ring_reader_end(reader);
+    if (!ring_reader_poll(reader, self->packer, now_us, err))
         return false;
-    self->state = RING_ENDING;
-    self->read.lost = UINT64_MAX; /* nor are its counts believed */
-    self->read.position = UINT64_MAX;
-    watch_set(self->owner->loop, &self->watch, &self->watched, false);
-    (void) shutdown(self->watch.fd, SHUT_RDWR);
-    return true;
-}
-
-/* Take at most one ring full of slots. */
-static bool
-read_ring(Producer *self, int64_t now_us, Err *err)
-{
-    for (int i = 0; i < RING_SLOTS && self->read.position != UINT64_MAX; i++) {
-        UsageRecord record;
-        UsageFault fault = {0};
-        RingResult result = ring_read(self->ring, self->read.position, &record, &fault);
-        if (result == RING_EMPTY)
-            return true;
-        if (result == RING_BROKEN)
-            return give_up(self, now_us, err);
-        bool added =
-            result == RING_RECORD ? add_record(self, &record, now_us, err) : add_rejected(self, &fault, now_us, err);
-        if (!added)
+    if (ring_reader_is_done(reader) && !producer->forgotten) {
+        producer->forgotten = true;
+        if (!spool_ring_forget(self->spool, ring_id(producer->ring), err))
             return false;
-        self->read.position++;
-        self->last_us = now_us;
-        self->rested = false;
     }
-    return true;
-}
-
-static bool
-report_loss(Producer *self, int64_t now_us, Err *err)
-{
-    uint64_t lost = ring_lost(self->ring);
-    if (lost <= self->read.lost || (self->state != RING_ENDING && now_us - self->loss_us < LOSS_EVERY_US))
-        return true;
-    if (lost - self->read.lost > LOST_PLAUSIBLE)
-        return give_up(self, now_us, err);
-    if (!add_loss(self, "ring_full", lost - self->read.lost, now_us, err))
+    if (ring_reader_is_pressing(reader) && !packer_flush(self->packer, err))
         return false;
-    self->read.lost = lost;
-    self->loss_us = now_us;
-    return true;
-}
-
-static bool
-equals(SpoolRing a, SpoolRing b)
-{
-    return a.position == b.position && a.lost == b.lost;
-}
-
-/* An ended ring whose last slot is durable leaves the spool too. */
-static bool
-forget_if_done(Producer *self, Err *err)
-{
-    if (self->state != RING_ENDING || self->forgotten || !equals(self->read, self->durable))
-        return true;
-    self->forgotten = true;
-    return spool_ring_forget(self->owner->spool, ring_id(self->ring), err);
-}
-
-static bool
-poll_ring(Producer *self, int64_t now_us, Err *err)
-{
-    if (!read_ring(self, now_us, err) || !report_loss(self, now_us, err) || !forget_if_done(self, err))
-        return false;
-    bool far = self->read.position - self->durable.position >= FLUSH_SLOTS;
-    if ((far || self->state == RING_ENDING) && !packer_flush(self->owner->packer, err))
-        return false;
-    if (!self->rested && now_us - self->last_us > REST_US) {
-        ring_rest(self->ring);
-        self->rested = true;
+    if (now_us - reader->last_us < REST_US) {
+        producer->rested = false;
+    } else if (!producer->rested) {
+        ring_rest(producer->ring);
+        producer->rested = true;
     }
+    return touch(self, producer, now_us, err);
+}
+
+static bool
+poll_producer(SourceRing *self, RingProducer *producer, int64_t now_us, Err *err)
+{
+    open_if_ready(self, producer, now_us);
+    if (producer->state == RING_OPEN)
+        return poll_open(self, producer, now_us, err);
+    bool silent = producer->state == RING_ASKING && now_us - producer->since_us > ASK_US;
+    if (silent || (producer->state == RING_ENDED && ring_producer_unstore(producer, self->keeper)))
+        source_ring_remove(self, producer);
     return true;
 }
 
@@ -340,20 +206,19 @@ source_ring_poll(SourceRing *self, int64_t now_us, Err *err)
 {
     if (now_us < self->due_us || self->producers == NULL)
         return true;
-    int64_t last_us = INT64_MIN / 2;
-    bool ending = false;
-    for (Producer *producer = self->producers; producer != NULL; producer = producer->next) {
+    bool busy = false;
+    RingProducer *next;
+    for (RingProducer *producer = self->producers; producer != NULL; producer = next) {
+        next = producer->next;
         Err full = {0};
-        if (producer->state != RING_OPEN && producer->state != RING_ENDING)
-            continue;
-        if (!poll_ring(producer, now_us, &full) && full.code != ERR_FULL) {
+        busy = busy || producer->reader.gone || producer->store_waits || producer->state == RING_ENDED ||
+               now_us - producer->reader.last_us < BUSY_US;
+        if (!poll_producer(self, producer, now_us, &full) && full.code != ERR_FULL) {
             *err = full;
             return false;
         }
-        ending = ending || producer->state == RING_ENDING;
-        last_us = producer->last_us > last_us ? producer->last_us : last_us;
     }
-    self->due_us = now_us + (ending || now_us - last_us < BUSY_US ? POLL_BUSY_US : POLL_IDLE_US);
+    self->due_us = now_us + (busy ? POLL_BUSY_US : POLL_IDLE_US);
     return true;
 }
 
@@ -369,12 +234,13 @@ batch_staged(void *context, Err *err)
 {
     const SourceRing *self = context;
     int64_t now_us = utc_now_us();
-    for (Producer *producer = self->producers; producer != NULL; producer = producer->next) {
-        if (producer->ring == NULL || equals(producer->read, producer->staged))
+    for (RingProducer *producer = self->producers; producer != NULL; producer = producer->next) {
+        RingReader *reader = &producer->reader;
+        if (producer->ring == NULL || !ring_reader_is_ahead(reader))
             continue;
-        if (!spool_ring_set(self->spool, ring_id(producer->ring), producer->read, now_us, err))
+        if (!spool_ring_set(self->spool, ring_id(producer->ring), reader->read, now_us, err))
             return false;
-        producer->staged = producer->read;
+        reader->staged = reader->read;
     }
     return true;
 }
@@ -382,44 +248,60 @@ batch_staged(void *context, Err *err)
 void
 source_ring_committed(SourceRing *self)
 {
-    Producer *next;
-    for (Producer *producer = self->producers; producer != NULL; producer = next) {
-        next = producer->next;
-        if (producer->forgotten) {
-            producer_free(producer);
+    int64_t now_us = utc_monotonic_us();
+    for (RingProducer *producer = self->producers; producer != NULL; producer = producer->next) {
+        if (producer->ring == NULL)
+            continue;
+        producer->durable = true;
+        if (producer->forgotten && producer->state != RING_ENDED) {
+            ring_producer_bury(producer);
+            ring_producer_enter(producer, RING_ENDED);
+            self->due_us = 0;
             continue;
         }
-        if (producer->state == RING_OPENING) {
-            producer->state = RING_OPEN;
-            ring_reply(producer->watch.fd, RING_GRANTED, ring_memfd(producer->ring));
-        }
-        if (producer->ring != NULL && !equals(producer->staged, producer->durable)) {
-            producer->durable = producer->staged;
-            ring_publish(producer->ring, producer->durable.position);
-        }
+        open_if_ready(self, producer, now_us);
+        ring_reader_committed(&producer->reader);
     }
 }
 
+/* Go on with the rings of the agent before. */
+static bool
+take_kept(SourceRing *self, Err *err)
+{
+    RingKept kept = {0};
+    size_t place = 0;
+    while (ring_kept_next(self->keeper, &place, &kept)) {
+        RingProducer *producer = ring_kept_open(&kept, self->spool, self->packer, self->loop, EVENTS, self, err);
+        if (producer == NULL)
+            return false;
+        producer_add(self, producer);
+    }
+    return true;
+}
+
 SourceRing *
-source_ring_open(const char *path, Loop *loop, Packer *packer, Spool *spool, Err *err)
+source_ring_open(const char *path, SourceRingParts parts, Err *err)
 {
     SourceRing *self = calloc(1, sizeof(*self));
     if (self == NULL) {
         err_set(err, ERR_NOMEM, "no memory for the ring source");
         return NULL;
     }
-    self->loop = loop;
-    self->packer = packer;
-    self->spool = spool;
+    self->loop = parts.loop;
+    self->packer = parts.packer;
+    self->spool = parts.spool;
+    self->keeper = parts.keeper;
+    self->bindings = parts.bindings;
     self->watch = (LoopWatch){.fd = unix_listen(path, SOCK_SEQPACKET, err), .ready = listener_ready};
     self->path = strdup(path);
-    if (self->watch.fd < 0 || self->path == NULL || !loop_add(loop, &self->watch, EPOLLIN, err)) {
+    if (self->watch.fd < 0 || self->path == NULL || !take_kept(self, err) ||
+        !loop_add(self->loop, &self->watch, EPOLLIN, err)) {
         err_set(err, ERR_NOMEM, "no memory for the ring source");
         source_ring_free(&self);
         return NULL;
     }
     self->watched = true;
-    packer_on_staged(packer, batch_staged, self);
+    packer_on_staged(self->packer, batch_staged, self);
     return self;
 }
 
@@ -430,12 +312,13 @@ source_ring_free(SourceRing **self)
     *self = NULL;
     if (source == NULL)
         return;
-    Producer *next;
-    for (Producer *producer = source->producers; producer != NULL; producer = next) {
-        next = producer->next;
-        producer_free(producer);
+    while (source->producers != NULL) {
+        RingProducer *producer = source->producers;
+        source->producers = producer->next;
+        ring_producer_free(&producer);
     }
-    watch_set(source->loop, &source->watch, &source->watched, false);
+    if (source->watched)
+        loop_remove(source->loop, &source->watch);
     if (source->watch.fd >= 0) {
         (void) close(source->watch.fd);
         if (source->path != NULL)

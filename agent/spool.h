@@ -42,6 +42,8 @@ typedef struct Spool Spool;
 typedef struct SpoolRing {
     uint64_t position; /* number of the next slot to read */
     uint64_t lost;     /* of the ring's own counter */
+    int32_t pid;       /* of the worker, for messages; 0: not known */
+    uint32_t uid;      /* whose worker it is: what its tenant is bound by; UINT32_MAX: not known */
 } SpoolRing;
 
 /** Open or create the spool in directory `path` (made 0700), holding at most `max_mb` (>= SPOOL_MAX_MB_LEAST). Caller

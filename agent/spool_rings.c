@@ -3,12 +3,17 @@
 #include "agent/spool_internal.h"
 #include "lib/utc.h"
 
-enum { OLD_RINGS_MAX = 64 }; /* forgotten in one round */
+enum {
+    OLD_RINGS_MAX = 64,          /* forgotten in one round */
+    RING_VALUE_BYTES_OLDEST = 24 /* without `pid` and `uid` */
+};
 
 typedef struct RingValue {
     uint64_t position;
     uint64_t lost;
     int64_t touched_us;
+    int32_t pid;
+    uint32_t uid;
 } RingValue;
 
 /* What spool_rings_tidy looks for. */
@@ -17,6 +22,16 @@ typedef struct OldRings {
     size_t count;
     uint8_t ids[OLD_RINGS_MAX][SPOOL_ID_BYTES];
 } OldRings;
+
+static bool
+take_value(Text stored, RingValue *out)
+{
+    *out = (RingValue){.uid = UINT32_MAX};
+    if (stored.length != sizeof(*out) && stored.length != RING_VALUE_BYTES_OLDEST)
+        return false;
+    memcpy(out, stored.data, stored.length);
+    return true;
+}
 
 static Text
 ring_key(const uint8_t id[SPOOL_ID_BYTES])
@@ -27,7 +42,7 @@ ring_key(const uint8_t id[SPOOL_ID_BYTES])
 bool
 spool_ring_set(Spool *self, const uint8_t id[SPOOL_ID_BYTES], SpoolRing ring, int64_t now_us, Err *err)
 {
-    RingValue value = {ring.position, ring.lost, now_us};
+    RingValue value = {ring.position, ring.lost, now_us, ring.pid, ring.uid};
     return spool_note_set(self, SPOOL_RINGS, ring_key(id), (Text){(const char *) &value, sizeof(value)}, err);
 }
 
@@ -43,11 +58,9 @@ spool_ring_get(Spool *self, const uint8_t id[SPOOL_ID_BYTES], SpoolRing *ring, b
     Buffer stored = {0};
     RingValue value = {0};
     bool done = spool_note_get(self, SPOOL_RINGS, ring_key(id), &stored, found, err);
-    *found = *found && stored.length == sizeof(value);
-    if (*found)
-        memcpy(&value, stored.data, sizeof(value));
+    *found = *found && take_value(buffer_text(&stored), &value);
     buffer_free(&stored);
-    *ring = (SpoolRing){value.position, value.lost};
+    *ring = (SpoolRing){value.position, value.lost, value.pid, value.uid};
     return done;
 }
 
@@ -56,9 +69,8 @@ collect_old(void *context, Text key, Text stored)
 {
     OldRings *old = context;
     RingValue value;
-    if (key.length != SPOOL_ID_BYTES || stored.length != sizeof(value))
+    if (key.length != SPOOL_ID_BYTES || !take_value(stored, &value))
         return true;
-    memcpy(&value, stored.data, sizeof(value));
     if (value.touched_us < old->before_us)
         memcpy(old->ids[old->count++], key.data, SPOOL_ID_BYTES);
     return old->count < OLD_RINGS_MAX;
@@ -78,11 +90,11 @@ take_over(Spool *self, Err *err)
     while (done && (rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT)) == 0) {
         RingValue value;
         uint8_t id[SPOOL_ID_BYTES];
-        if (key.mv_size != sizeof(id) || stored.mv_size != sizeof(value))
+        if (key.mv_size != sizeof(id) || !take_value((Text){stored.mv_data, stored.mv_size}, &value))
             continue;
         memcpy(id, key.mv_data, sizeof(id));
-        memcpy(&value, stored.mv_data, sizeof(value));
-        done = spool_ring_set(self, id, (SpoolRing){value.position, value.lost}, value.touched_us, err);
+        done = spool_ring_set(self, id, (SpoolRing){value.position, value.lost, value.pid, value.uid}, value.touched_us,
+                              err);
         rc = mdb_cursor_del(cursor, 0);
         if (rc != 0)
             break;

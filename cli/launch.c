@@ -16,7 +16,13 @@
 
 #include "lib/text.h"
 
-enum { PROGRAM_BYTES_MAX = 256 << 20, LOG_BYTES_MAX = 16 << 20, TAIL_BYTES = 700, FIRST_FREE_DESCRIPTOR = 3 };
+enum {
+    PROGRAM_BYTES_MAX = 256 << 20,
+    LOG_BYTES_MAX = 16 << 20,
+    TAIL_BYTES = 700,
+    FIRST_FREE_DESCRIPTOR = 3,
+    LAUNCH_GIFTS_MAX = 1024
+};
 
 /* A file whose own mode shuts the user out (built under umask 077) runs from a copy in memory. */
 static bool
@@ -155,22 +161,75 @@ argv_copy(const char *const *argv)
     return copy;
 }
 
+/* Move the gifts to 3, 4, … and the program's descriptor, which closes itself, behind them: first all of them out of the
+ * way, so that none is overwritten before it was moved. Returns the program's descriptor, or -1. */
+static int
+descriptors_give(int program, const LaunchGifts *gifts)
+{
+    const int behind = FIRST_FREE_DESCRIPTOR + (int) gifts->fd_count;
+    int moved[LAUNCH_GIFTS_MAX];
+    if (gifts->fd_count > LAUNCH_GIFTS_MAX)
+        return -1;
+    for (size_t i = 0; i < gifts->fd_count; i++)
+        if ((moved[i] = fcntl(gifts->fds[i], F_DUPFD_CLOEXEC, behind)) < 0)
+            return -1;
+    int place = fcntl(program, F_DUPFD_CLOEXEC, behind);
+    for (size_t i = 0; i < gifts->fd_count; i++)
+        if (dup2(moved[i], FIRST_FREE_DESCRIPTOR + (int) i) < 0)
+            return -1;
+    return place;
+}
+
+static void
+environment_give(const LaunchGifts *gifts)
+{
+    char number[16];
+    setenv("NOTIFY_SOCKET", gifts->notify_socket, 1);
+    if (gifts->fd_count == 0 || gifts->fd_names == NULL)
+        return;
+    (void) snprintf(number, sizeof(number), "%d", (int) getpid());
+    setenv("LISTEN_PID", number, 1);
+    (void) snprintf(number, sizeof(number), "%zu", gifts->fd_count);
+    setenv("LISTEN_FDS", number, 1);
+    setenv("LISTEN_FDNAMES", gifts->fd_names, 1);
+}
+
+/* Give what there is to give and close the rest. Returns the program's descriptor, or -1 with `err`. */
+static int
+descriptors_prepare(int program, const char *output, const LaunchGifts *gifts, Err *err)
+{
+    int keep[LAUNCH_GIFTS_MAX + 1];
+    size_t count = gifts == NULL ? 0 : gifts->fd_count;
+    int place = gifts == NULL ? program : descriptors_give(program, gifts);
+    if (place < 0) {
+        err_set(err, ERR_IO, "cannot pass %zu descriptors on: %s", count, strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++)
+        keep[i] = FIRST_FREE_DESCRIPTOR + (int) i;
+    keep[count] = place;
+    return descriptors_detach(output, keep, count + 1, err) ? place : -1;
+}
+
 _Noreturn static void
 child_run(const Program *program, const char *const *argv, const ServiceUser *user, const char *output,
-          int death_signal)
+          int death_signal, const LaunchGifts *gifts)
 {
     Err err = {0};
     pid_t parent = getppid();
+    int place = -1;
     umask(022);
-    if (!service_user_become(user, &err) || !descriptors_detach(output, &program->fd, 1, &err))
+    if (!service_user_become(user, &err) || (place = descriptors_prepare(program->fd, output, gifts, &err)) < 0)
         _exit(err_report(&err, argv[0]));
     if (death_signal != 0 && (prctl(PR_SET_PDEATHSIG, death_signal) != 0 || getppid() != parent))
         _exit(1);
     signals_reset();
     environment_clean(user);
+    if (gifts != NULL)
+        environment_give(gifts);
     char **copy = chdir("/") == 0 ? argv_copy(argv) : NULL;
     if (copy != NULL)
-        (void) fexecve(program->fd, copy, environ);
+        (void) fexecve(place, copy, environ);
     err_set(&err, ERR_IO, "user %s cannot run '%s': %s", user->name, program->path, strerror(errno));
     err_hint(&err, "chmod a+rx '%s'", program->path);
     _exit(err_report(&err, argv[0]));
@@ -180,9 +239,16 @@ pid_t
 launch(const Program *program, const char *const *argv, const ServiceUser *user, const char *output, int death_signal,
        Err *err)
 {
+    return launch_with(program, argv, user, output, death_signal, NULL, err);
+}
+
+pid_t
+launch_with(const Program *program, const char *const *argv, const ServiceUser *user, const char *output,
+            int death_signal, const LaunchGifts *gifts, Err *err)
+{
     pid_t child = fork();
     if (child == 0)
-        child_run(program, argv, user, output, death_signal);
+        child_run(program, argv, user, output, death_signal, gifts);
     if (child < 0)
         err_set(err, ERR_IO, "cannot start '%s': %s", program->path, strerror(errno));
     return child;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cluster.h"
+#include "cli/fd_store.h"
 #include "cli/launch.h"
 #include "cli/share_copy.h"
 #include "lib/log.h"
@@ -47,6 +48,7 @@ typedef struct Supervisor {
     Part parts[PART_COUNT];
     ClusterCommand cluster;
     const char *daemon_argv[PART_COUNT][5];
+    FdStore *rings; /* what the agent leaves with us over its restarts; NULL: there is no such thing */
     int signal_fd;
     int go_fd; /* -1 once `up` has spoken */
     bool stopping;
@@ -119,6 +121,17 @@ part_plan(Part *part)
     part->next_start_us = utc_monotonic_us() + part->pause_ms * 1000;
 }
 
+/* The agent gets back what its predecessor left. */
+static pid_t
+part_launch(Supervisor *self, const Part *part, bool is_agent, const char *log, Err *err)
+{
+    if (!is_agent || self->rings == NULL)
+        return launch(&part->program, part->argv, &self->user, log, part->stop_signal, err);
+    LaunchGifts gifts = {.notify_socket = fd_store_path(self->rings)};
+    gifts.fd_count = fd_store_list(self->rings, &gifts.fds, &gifts.fd_names);
+    return launch_with(&part->program, part->argv, &self->user, log, part->stop_signal, &gifts, err);
+}
+
 static void
 part_start(Supervisor *self, StackPart name)
 {
@@ -130,7 +143,7 @@ part_start(Supervisor *self, StackPart name)
     part->starts++;
     pid_t pid = -1;
     if (part_log(self->config, name, log, &err))
-        pid = launch(&part->program, part->argv, &self->user, log, part->stop_signal, &err);
+        pid = part_launch(self, part, name == PART_AGENT, log, &err);
     if (pid < 0) {
         log_err(LOG_LEVEL_ERROR, "start_failed", &err);
         part_plan(part);
@@ -162,14 +175,21 @@ part_ended(Supervisor *self, StackPart name, int status)
     }
 }
 
+/* What the agent sent last is taken in while its number is still its own. */
 static void
 children_reap(Supervisor *self)
 {
-    int status = 0;
-    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG))
+    siginfo_t ended = {0};
+    while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0) {
+        int status = 0;
+        if (ended.si_pid == self->parts[PART_AGENT].pid)
+            fd_store_receive(self->rings, self->parts[PART_AGENT].pid);
+        (void) waitpid(ended.si_pid, &status, 0);
         for (StackPart part = 0; part < PART_COUNT; part++)
-            if (self->parts[part].pid == pid)
+            if (self->parts[part].pid == ended.si_pid)
                 part_ended(self, part, status);
+        ended = (siginfo_t){0};
+    }
 }
 
 /* Milliseconds until the next planned start, -1 when there is none; starts what is due. */
@@ -235,6 +255,7 @@ part_stop(Supervisor *self, StackPart name)
         while (part->pid > 0 && utc_monotonic_us() < until_us) {
             struct pollfd waited = {.fd = self->signal_fd, .events = POLLIN};
             (void) poll(&waited, 1, 200);
+            fd_store_receive(self->rings, self->parts[PART_AGENT].pid);
             signals_read(self);
         }
     }
@@ -245,8 +266,12 @@ supervise(Supervisor *self)
 {
     part_start(self, PART_POSTGRES);
     while (!self->stopping) {
-        struct pollfd waited[] = {{.fd = self->signal_fd, .events = POLLIN}, {.fd = self->go_fd, .events = POLLIN}};
-        (void) poll(waited, 2, due_start(self));
+        struct pollfd waited[] = {{.fd = self->signal_fd, .events = POLLIN},
+                                  {.fd = self->go_fd, .events = POLLIN},
+                                  {.fd = fd_store_socket(self->rings), .events = POLLIN}};
+        (void) poll(waited, 3, due_start(self));
+        if (waited[2].revents != 0)
+            fd_store_receive(self->rings, self->parts[PART_AGENT].pid);
         if (waited[0].revents != 0)
             signals_read(self);
         if (!self->stopping && self->go_fd >= 0 && waited[1].revents != 0)
@@ -311,6 +336,18 @@ share_point(const Supervisor *self, Err *err)
     return share_copy_root(self->config, root, err) && setenv("MILLIBILL_SHARE_ROOT", root, 1) == 0;
 }
 
+/* Without it the stack runs all the same; rings then need their workers to bring them to a new agent. */
+static void
+rings_open(Supervisor *self)
+{
+    char path[PATH_MAX];
+    Err err = {0};
+    if (snprintf(path, sizeof(path), "%s/notify.sock", self->config->run) < (int) sizeof(path))
+        self->rings = fd_store_open(path, &err);
+    if (self->rings == NULL)
+        log_err(LOG_LEVEL_WARN, "rings_not_kept", &err);
+}
+
 /* The supervising process: everything that needs root is open by now. */
 _Noreturn static void
 supervisor_main(Supervisor *self)
@@ -328,7 +365,9 @@ supervisor_main(Supervisor *self)
     }
     self->user.differs = false;
     part_pid_save(self, PART_COUNT, getpid());
+    rings_open(self);
     supervise(self);
+    fd_store_free(&self->rings);
     _exit(self->exit_status);
 }
 

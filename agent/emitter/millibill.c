@@ -67,10 +67,16 @@ ring_drop(ThreadRing *ring)
     memset(ring->declared, 0, sizeof(ring->declared));
 }
 
+/* The thread writes no more. Said in the ring, because a child may have inherited the connection, and because there may be no
+ * agent now to see it close. A ring that fork() left behind is the parent's and goes on. */
 static void
 ring_end(void *value)
 {
     ThreadRing *ring = value;
+    if (ring->memory != NULL && ring->forks == atomic_load_explicit(&fork_count, memory_order_relaxed)) {
+        atomic_store_explicit(&ring->memory->header.closed, 1, memory_order_release);
+        (void) shutdown(ring->connection, SHUT_RDWR);
+    }
     ring_drop(ring);
     free(ring);
 }
@@ -317,6 +323,9 @@ millibill_emit(Millibill *self, const MillibillInvocation *invocation)
         return lose(ring, ENOBUFS);
     declare_in_ring(self, ring, (unsigned) invocation->function);
     RingSlot *slot = &ring->memory->slots[ring->head % RING_SLOTS];
+    atomic_store_explicit(&ring->memory->header.begun, ring->head + 1, memory_order_relaxed);
+    /* In program order is enough: the mark is read once this thread is dead, and then all that it executed is visible. */
+    atomic_signal_fence(memory_order_seq_cst);
     fill_slot(slot, invocation, id_length);
     atomic_store_explicit(&slot->commit, ++ring->head, memory_order_release);
     return 0;
@@ -364,10 +373,12 @@ millibill_reconnect(Millibill *self)
     if (!answered)
         return -1;
     /* An agent with another spool: it cannot tell what of this ring was taken. Count what may be missing. */
-    uint64_t untaken = ring->head - atomic_load_explicit(&ring->memory->header.tail, memory_order_acquire);
-    uint64_t lost = atomic_load_explicit(&ring->memory->header.lost, memory_order_relaxed);
+    const RingHeader *header = &ring->memory->header;
+    uint64_t untaken = ring->head - atomic_load_explicit(&header->tail, memory_order_acquire);
+    uint64_t lost = atomic_load_explicit(&header->lost, memory_order_relaxed);
+    uint64_t reported = atomic_load_explicit(&header->reported, memory_order_relaxed);
     ring_drop(ring);
-    ring->lost = untaken + lost;
+    ring->lost = untaken + lost - (reported < lost ? reported : lost);
     return ring_open(self, ring) ? 0 : -1;
 }
 

@@ -8,6 +8,11 @@
  * (release); the consumer that sees n + 1 (acquire) may read it. The producer reuses a slot only when `tail`, the number of
  * slots that are durable in the spool, has passed it. Nobody else's `head` is trusted: there is none to trust. All state of a
  * ring is in this memory and, under the ring's id, in the spool.
+ *
+ * Before it touches slot n the producer stores n + 1 into `begun`. Whoever dies between the two marks leaves a slot that was
+ * begun and never committed: the consumer, once it knows that the producer is gone, skips it and counts it.
+ *
+ * Version 1 had neither `begun` nor `closed` nor `reported`; they read as zero there, so both versions are served.
  */
 #ifndef AGENT_EMITTER_RING_LAYOUT_H
 #define AGENT_EMITTER_RING_LAYOUT_H
@@ -17,8 +22,9 @@
 #include <stdint.h>
 
 enum {
-    RING_VERSION = 1,
-    RING_SLOTS = 4096, /* a power of two */
+    RING_VERSION = 2,
+    RING_VERSION_OLDEST = 1, /* that the agent still serves */
+    RING_SLOTS = 4096,       /* a power of two */
     RING_CONFIGS = 256,
     RING_NAME_BYTES = 255,
     RING_REGION_BYTES = 64,
@@ -35,7 +41,10 @@ typedef struct RingHeader {
     uint32_t reserved;
     uint8_t id[RING_ID_BYTES];
     alignas(64) _Atomic uint64_t lost; /* by the producer: invocations that found the ring full */
+    _Atomic uint64_t begun;            /* by the producer: slots that it began to write */
+    _Atomic uint32_t closed;           /* by the producer: 1 once it writes no more (its thread has ended) */
     alignas(64) _Atomic uint64_t tail; /* by the consumer: slots that are durable */
+    _Atomic uint64_t reported;         /* by the consumer: what of `lost` is durable */
     alignas(64) uint8_t padding[3904];
 } RingHeader;
 

@@ -36,7 +36,7 @@ set_up(void **state)
     Fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
     Err err = {0};
-    fixture->ring = ring_create(&err);
+    fixture->ring = ring_create(RING_VERSION, &err);
     assert_non_null(fixture->ring);
     fixture->memory = mmap(NULL, sizeof(RingMemory), PROT_READ | PROT_WRITE, MAP_SHARED, ring_memfd(fixture->ring), 0);
     assert_true(fixture->memory != MAP_FAILED);

@@ -67,10 +67,10 @@ ring_positions_change_with_their_batch_or_not_at_all(void **state)
     assert_true(spool_ring_get(fixture->spool, RING_A, &ring, &found, &err));
     assert_false(found);
     support_append(fixture->spool, "one");
-    assert_true(spool_ring_set(fixture->spool, RING_A, (SpoolRing){100, 3}, NOW_US, &err));
+    assert_true(spool_ring_set(fixture->spool, RING_A, (SpoolRing){.position = 100, .lost = 3}, NOW_US, &err));
     assert_true(spool_commit(fixture->spool, false, &err));
     support_append(fixture->spool, "two");
-    assert_true(spool_ring_set(fixture->spool, RING_A, (SpoolRing){200, 4}, NOW_US, &err));
+    assert_true(spool_ring_set(fixture->spool, RING_A, (SpoolRing){.position = 200, .lost = 4}, NOW_US, &err));
     assert_true(spool_ring_get(fixture->spool, RING_A, &ring, &found, &err));
     assert_int_equal(ring.position, 200);
     support_reopen(fixture, NOW_US); /* the second batch was only staged */
