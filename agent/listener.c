@@ -156,7 +156,6 @@ make_room(Listener *self, const uid_t *uid, int64_t now_us)
         return false;
     log_info("event=idle_closed socket=%s uid=%lu idle_s=%lld", longest->path, (unsigned long) longest->who.uid,
              (long long) ((now_us - longest->active_us) / 1000000));
-    assert(longest->listener == self);
     peer_close(longest);
     return true;
 }
@@ -178,8 +177,22 @@ has_share(const Listener *self, uid_t uid)
     if (uid == 0 || uid == geteuid())
         return true;
     for (const Peer *peer = self->peers; peer != NULL; peer = peer->next)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): closed ones are off the list */
         count += peer->who.uid == uid ? 1 : 0;
     return count < self->kind->peers_max / 4 * 3;
+}
+
+/* Who it is, if it may be served; else why not. */
+static const char *
+check_peer(Door *door, int fd, int64_t now_us, BindingPeer *who)
+{
+    Listener *self = door->listener;
+    if (!binding_peer(self->bindings, door->path, fd, who))
+        return "this user is not among allow_users of the agent";
+    if (has_share(self, who->uid) || make_room(self, &who->uid, now_us))
+        return NULL;
+    complain(self, "user_has_too_many_connections", door, (unsigned long) who->uid, now_us);
+    return "this user has too many connections";
 }
 
 /* The descriptor is taken over or closed. */
@@ -188,11 +201,10 @@ admit(Door *door, int fd, int64_t now_us)
 {
     Listener *self = door->listener;
     BindingPeer who;
-    bool known = binding_peer(self->bindings, door->path, fd, &who);
-    bool welcome = known && (has_share(self, who.uid) || make_room(self, &who.uid, now_us));
-    if (known && !welcome)
-        complain(self, "user_has_too_many_connections", door, (unsigned long) who.uid, now_us);
-    Peer *peer = welcome ? calloc(1, self->kind->bytes) : NULL;
+    const char *objection = check_peer(door, fd, now_us, &who);
+    if (objection != NULL)
+        self->kind->refused(fd, objection);
+    Peer *peer = objection == NULL ? calloc(1, self->kind->bytes) : NULL;
     if (peer == NULL) {
         (void) close(fd);
         return;

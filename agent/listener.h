@@ -38,7 +38,8 @@ struct Peer {
 typedef struct PeerKind {
     size_t bytes; /* of the struct that begins with the Peer; comes zeroed */
     size_t peers_max;
-    void (*opened)(Peer *self, void *owner); /* after the accept; it is watched for input then */
+    void (*refused)(int fd, const char *message); /* say in the source's own words why it is closed; must not wait */
+    void (*opened)(Peer *self, void *owner);      /* after the accept; it is watched for input then */
     void (*ready)(LoopWatch *watch, uint32_t events);
     bool (*owes_nothing)(const Peer *self); /* may it be closed without harm to an honest peer? */
     void (*closed)(Peer *self); /* release what it holds; the Peer itself and its descriptor are not its own */

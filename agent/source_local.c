@@ -10,10 +10,10 @@
 #include "agent/envelope.h"
 #include "agent/import_job.h"
 #include "agent/listener.h"
+#include "agent/local_check.h"
 #include "agent/local_frame.h"
 #include "lib/log.h"
 #include "lib/utc.h"
-#include "proto/usage_batch.h"
 
 enum {
     FRAMES_A_TURN = 8,           /* of one connection */
@@ -89,55 +89,13 @@ say_finished(Connection *self, bool known, const Millibill__Settled *settled)
     said(self, local_answer_finished(&self->out, self->job, known, settled, &err), &err);
 }
 
-/* A user that is bound to a tenant brings in records of that tenant and no other. */
-static bool
-speaks_for(const BindingPeer *who, Text tenant, Err *err)
-{
-    if (!who->bound || text_equal(tenant, who->tenant))
-        return true;
-    err_set(err, ERR_DENIED, "user %lu may speak for tenant '%.*s' only, not for '%.*s'", (unsigned long) who->uid,
-            TEXT_ARG(who->tenant), TEXT_ARG(tenant));
-    return err_hint(err, "take the other tenant's records out, or change `bindings` in the agent's millibill.yaml");
-}
-
-static bool
-check_introduced(const Connection *self, const Millibill__Begin *begin, Err *err)
-{
-    for (size_t i = 0; i < begin->n_introduce_tenants; i++)
-        if (!speaks_for(&self->peer.who, text_of(begin->introduce_tenants[i]), err))
-            return false;
-    return true;
-}
-
-static bool
-batch_speaks_for(const UsageBatch *batch, const BindingPeer *who, Err *err)
-{
-    bool allowed = true;
-    for (size_t i = 0; allowed && who->bound && i < usage_batch_records(batch); i++) {
-        UsageRecord record;
-        usage_batch_record(batch, i, &record);
-        allowed = speaks_for(who, record.tenant, err);
-    }
-    for (size_t i = 0; allowed && i < usage_batch_rejected(batch); i++) {
-        UsageRejected rejected;
-        usage_batch_rejected_at(batch, i, &rejected);
-        allowed = text_is_empty(rejected.tenant) || speaks_for(who, rejected.tenant, err);
-    }
-    for (size_t i = 0; allowed && i < usage_batch_losses(batch); i++) {
-        UsageLoss loss;
-        usage_batch_loss_at(batch, i, &loss);
-        allowed = text_is_empty(loss.tenant) || speaks_for(who, loss.tenant, err);
-    }
-    return allowed;
-}
-
 static void
 begin_job(Connection *self, const Millibill__Begin *begin)
 {
     Err err = {0};
     if (self->job != NULL)
         err_set(&err, ERR_PROTOCOL, "an import begins before the one before has finished");
-    else if (check_introduced(self, begin, &err))
+    else if (local_check_begin(&self->peer.who, begin, &err))
         self->job = import_job_new(begin, &err);
     if (err_is_set(&err)) {
         say_failed(self, &err);
@@ -146,17 +104,6 @@ begin_job(Connection *self, const Millibill__Begin *begin)
     self->told_durable = 0;
     self->told_committed = 0;
     said(self, local_answer_begun(&self->out, self->job, &err), &err);
-}
-
-static bool
-check_payload(const Connection *self, const ProtobufCBinaryData *payload, Err *err)
-{
-    UsageBatch *batch = usage_batch_unpack(payload->data, payload->len, err);
-    if (batch == NULL)
-        return err_prefix(err, "the import socket got a batch that is none: ");
-    bool allowed = batch_speaks_for(batch, &self->peer.who, err);
-    usage_batch_free(&batch);
-    return allowed;
 }
 
 /* Stage one batch; ERR_FULL when the spool has no room. */
@@ -177,7 +124,7 @@ put_batch(Connection *self, const Millibill__Put *put, Err *err)
                                .history = job->history,
                                .accepted_at_us = utc_now_us()};
     uint64_t key;
-    if (!check_payload(self, &put->payload, err) || !import_job_reserve(job, err) ||
+    if (!local_check_batch(&self->peer.who, &put->payload, err) || !import_job_reserve(job, err) ||
         !envelope_pack(&envelope, (Text){(const char *) put->payload.data, put->payload.len}, &owner->value, err) ||
         !spool_append(owner->spool, buffer_text(&owner->value), &key, err))
         return false;
@@ -319,6 +266,18 @@ orphan_job(SourceLocal *self, ImportJob *job)
 }
 
 static void
+connection_refused(int fd, const char *message)
+{
+    Err refusal = {0};
+    Err err = {0};
+    Buffer out = {0};
+    err_set(&refusal, ERR_DENIED, "%s", message);
+    if (local_answer_failed(&out, &refusal, &err))
+        (void) send(fd, out.data, out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    buffer_free(&out);
+}
+
+static void
 connection_opened(Peer *peer, void *owner)
 {
     ((Connection *) peer)->owner = owner;
@@ -345,6 +304,7 @@ connection_closed(Peer *peer)
 
 static const PeerKind KIND = {.bytes = sizeof(Connection),
                               .peers_max = LOCAL_CONNECTIONS_MAX,
+                              .refused = connection_refused,
                               .opened = connection_opened,
                               .ready = connection_ready,
                               .owes_nothing = connection_owes_nothing,

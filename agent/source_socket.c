@@ -227,6 +227,14 @@ connection_ready(LoopWatch *watch, uint32_t events)
 }
 
 static void
+connection_refused(int fd, const char *message)
+{
+    char line[128];
+    int length = snprintf(line, sizeof(line), "{\"error\":\"%s\"}\n", message);
+    (void) send(fd, line, (size_t) length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
 connection_opened(Peer *peer, void *owner)
 {
     ((Connection *) peer)->owner = owner;
@@ -248,6 +256,7 @@ connection_closed(Peer *peer)
 
 static const PeerKind KIND = {.bytes = sizeof(Connection),
                               .peers_max = SOCKET_CONNECTIONS_MAX,
+                              .refused = connection_refused,
                               .opened = connection_opened,
                               .ready = connection_ready,
                               .owes_nothing = connection_owes_nothing,

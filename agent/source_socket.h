@@ -9,7 +9,8 @@
  * A first line {"millibill":{"ack":true}} asks for acknowledgement: the agent then writes {"ack":N} lines, where N counts
  * the lines of this connection (blank and malformed ones too, not the first) that are durable in the spool: never before
  * the spool's transaction. N only grows; one answer may cover several lines. A client that writes one line and waits is
- * answered within some milliseconds; what was not acknowledged has to be sent again after a lost connection.
+ * answered within some milliseconds; what was not acknowledged has to be sent again after a lost connection. Who is not let
+ * in reads {"error":"…"} instead.
  *
  * A line with a request_id may be sent again: within the identity window (identity_window.h) it is acknowledged and not
  * taken twice; sent again with other facts it is passed on. With "session":"NAME","from":N in the first line the lines
