@@ -100,6 +100,7 @@ tune_process(void)
         (void) setrlimit(RLIMIT_NOFILE, &files);
     }
     (void) signal(SIGPIPE, SIG_IGN);
+    (void) signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error to report, not an end */
 }
 
 static bool

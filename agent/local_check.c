@@ -45,11 +45,12 @@ batch_speaks_for(const UsageBatch *batch, const BindingPeer *who, Err *err)
 }
 
 bool
-local_check_batch(const BindingPeer *who, const ProtobufCBinaryData *payload, Err *err)
+local_check_batch(const BindingPeer *who, const ProtobufCBinaryData *payload, uint64_t *records, Err *err)
 {
     UsageBatch *batch = usage_batch_unpack(payload->data, payload->len, err);
     if (batch == NULL)
         return err_prefix(err, "the import socket got a batch that is none: ");
+    *records = usage_batch_records(batch) + usage_batch_rejected(batch);
     bool allowed = batch_speaks_for(batch, who, err);
     usage_batch_free(&batch);
     return allowed;

@@ -13,7 +13,8 @@
 
 /** ERR_DENIED. */
 MUST_CHECK bool local_check_begin(const BindingPeer *who, const Millibill__Begin *begin, Err *err);
-/** Is this a batch at all, and `who` allowed to send it? ERR_PROTOCOL, ERR_RANGE, ERR_DENIED, ERR_NOMEM. */
-MUST_CHECK bool local_check_batch(const BindingPeer *who, const ProtobufCBinaryData *payload, Err *err);
+/** Is this a batch at all, and `who` allowed to send it? Counts its records and lines. ERR_PROTOCOL, ERR_RANGE, ERR_DENIED, ERR_NOMEM. */
+MUST_CHECK bool
+local_check_batch(const BindingPeer *who, const ProtobufCBinaryData *payload, uint64_t *records, Err *err);
 
 #endif

@@ -18,6 +18,7 @@ struct Packer {
     int64_t due_us;
     uint64_t generation;
     Buffer payload; /* packed, not staged yet: only after the spool refused it */
+    uint64_t payload_records;
     PackerStaged staged;
     void *context;
     bool history;
@@ -80,7 +81,7 @@ stage_payload(Packer *self, Err *err)
     Buffer value = {0};
     uint64_t key;
     bool done = envelope_pack(&envelope, buffer_text(&self->payload), &value, err) &&
-                spool_append(self->spool, buffer_text(&value), &key, err);
+                spool_append_counted(self->spool, buffer_text(&value), self->payload_records, &key, err);
     buffer_free(&value);
     if (!done || (self->staged != NULL && !self->staged(self->context, err)))
         return false;
@@ -96,6 +97,7 @@ packer_flush(Packer *self, Err *err)
     if (self->payload.length == 0) {
         if (usage_batch_builder_entries(self->builder) == 0)
             return true;
+        self->payload_records = usage_batch_builder_entries(self->builder);
         if (!usage_batch_builder_pack(self->builder, &self->payload, err))
             return false;
     }

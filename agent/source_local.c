@@ -124,9 +124,10 @@ put_batch(Connection *self, const Millibill__Put *put, Err *err)
                                .history = job->history,
                                .accepted_at_us = utc_now_us()};
     uint64_t key;
-    if (!local_check_batch(&self->peer.who, &put->payload, err) || !import_job_reserve(job, err) ||
+    uint64_t records = 0;
+    if (!local_check_batch(&self->peer.who, &put->payload, &records, err) || !import_job_reserve(job, err) ||
         !envelope_pack(&envelope, (Text){(const char *) put->payload.data, put->payload.len}, &owner->value, err) ||
-        !spool_append(owner->spool, buffer_text(&owner->value), &key, err))
+        !spool_append_counted(owner->spool, buffer_text(&owner->value), records, &key, err))
         return false;
     import_job_put(job, key, owner->value.length);
     return true;

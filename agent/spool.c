@@ -160,6 +160,8 @@ append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, E
         return false;
     if (!fits(self, value.length, limit))
         return is_full(self, limit, err);
+    if (!spool_take_disk(self, value.length, err))
+        return false;
     if (!spool_make_room(self, pages_for(self, value.length), limit, err) ||
         !spool_put_batch(self, self->state.next_key, value, records, err))
         return false;

@@ -1,7 +1,7 @@
 /**
  * spool_internal - what the parts of the spool share: spool_open.c opens and closes it, spool.c keeps the batches,
- * spool_retain.c forgets them, spool_notes.c has the small values beside them, spool_probe.c and spool_salvage.c look after
- * damage
+ * spool_retain.c forgets them, spool_notes.c has the small values beside them, spool_probe.c, spool_inspect.c and spool_salvage.c
+ * look after damage, spool_disk.c takes disk space
  */
 #ifndef AGENT_SPOOL_INTERNAL_H
 #define AGENT_SPOOL_INTERNAL_H
@@ -31,6 +31,7 @@ struct Spool {
     int64_t retain_us;
     int64_t oldest_expires_us; /* 0: not looked at yet */
     bool has_mark;             /* in owner.lock */
+    size_t disk_end;           /* disk blocks are taken up to here */
     size_t page_bytes;
     size_t pages_limit; /* for batches */
     size_t notes_limit; /* for notes: a little more */
@@ -59,6 +60,8 @@ MUST_CHECK bool spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text
 /** Read inside the staged transaction when there is one, else in one of its own. ERR_IO. */
 MUST_CHECK bool spool_begin_reading(Spool *self, MDB_txn **txn, Err *err);
 void spool_end_reading(const Spool *self, MDB_txn *txn);
+/** Take disk space for `length` more bytes to be staged. ERR_FULL: the disk has none. */
+MUST_CHECK bool spool_take_disk(Spool *self, size_t length, Err *err);
 /** Remove acknowledged batches that are too old or too many, inside the open transaction. */
 MUST_CHECK bool spool_trim(Spool *self, Err *err);
 /** Remove acknowledged batches until `pages` more fit under `limit`, or none is left. */
@@ -68,6 +71,15 @@ MUST_CHECK bool spool_put_batch(Spool *self, uint64_t key, Text value, uint64_t 
 /** Open the environment below self->path, its tables and its state, making what is missing. */
 MUST_CHECK bool spool_load(Spool *self, int64_t max_mb, int64_t now_us, Err *err);
 
+/** Exit status of the child that looks for damage. */
+enum {
+    SPOOL_PROBE_SOUND = 0,
+    SPOOL_PROBE_DAMAGED = 1,
+    SPOOL_PROBE_UNSURE = 2 /* no memory and the like: opening will say the same */
+};
+
+/** In that child: false when damaged, having said why into `out`. Crashes over some damage, exits when unsure, leaks. */
+bool spool_inspect(const char *directory, int out);
 /** Is the environment in `directory` whole? False: damaged, `why` says what was found. Looks from a child process. */
 bool spool_probe(const char *directory, char why[ERR_MESSAGE_BYTES]);
 /** Move what can be read in `directory`/data.mdb to a new file that takes its place; the damaged one stays under another

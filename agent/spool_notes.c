@@ -55,7 +55,7 @@ static bool
 check_room(Spool *self, SpoolTable table, MDB_val *key, size_t length, Err *err)
 {
     if (spool_notes_have_room(self, length))
-        return true;
+        return spool_take_disk(self, length, err);
     MDB_val old;
     int rc = mdb_get(self->txn, self->notes[table], key, &old);
     if (rc != 0 && rc != MDB_NOTFOUND)
