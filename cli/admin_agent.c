@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "cli/admin.h"
+#include "cli/agent_rotate.h"
 #include "cli/commands.h"
+#include "cli/stack_command.h"
 #include "lib/json.h"
 #include "lib/keys.h"
 #include "lib/options.h"
@@ -16,9 +18,8 @@ typedef struct NewAgent {
     bool all_tenants;
 } NewAgent;
 
-/* A name is part of a file's name here. */
-static bool
-name_check(const char *name, Err *err)
+bool
+agent_name_check(const char *name, Err *err)
 {
     if (name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL && strlen(name) < 128)
         return true;
@@ -81,7 +82,7 @@ agent_add_show(const char *data, const NewAgent *agent, bool json, Err *err)
 {
     Config config;
     char path[PATH_MAX], public_key[KEY_TEXT_BYTES];
-    if (!name_check(agent->name, err))
+    if (!agent_name_check(agent->name, err))
         return false;
     if (agent->tenants.count == 0 && !agent->all_tenants)
         return err_set(err, ERR_USAGE, "say for whom it may speak: --tenant T (repeated) or --all-tenants");
@@ -96,36 +97,122 @@ agent_add_show(const char *data, const NewAgent *agent, bool json, Err *err)
     return done && (!json || agent_added_json(&config, agent, path, public_key, err));
 }
 
-static int
-agent_add_run(int argc, char **argv)
+static bool
+agent_add_run(StackCall *call, void *context, Err *err)
 {
-    const char *data = NULL;
-    const char *const *names = NULL;
-    bool json = false;
+    NewAgent *agent = context;
+    agent->name = call->arguments[0];
+    return agent_add_show(call->data, agent, call->json, err);
+}
+
+static int
+agent_add_command(int argc, char **argv)
+{
     NewAgent agent = {0};
     const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
         {"tenant", 0, OPTION_LIST, &agent.tenants, "T", "it may speak for this tenant (repeated)"},
         {"all-tenants", 0, OPTION_FLAG, &agent.all_tenants, NULL, "it may speak for every tenant"},
         {"key", 0, OPTION_TEXT, &agent.key_path, "FILE", "key pair; made when absent (default: DIR/keys/NAME.key)"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
         {0},
     };
-    const CommandLine line = {
+    const StackCommand command = {
         .command = "millibill agent add",
         .arguments = "NAME",
         .summary = "Register an agent's key with the collector.",
-        .options = options,
         .arguments_min = 1,
         .arguments_max = 1,
+        .options = options,
+        .run = agent_add_run,
+        .context = &agent,
     };
-    OptionsResult result = options_parse(&line, argc, argv, &names);
-    if (result != OPTIONS_RUN)
-        return options_exit_status(result);
-    Err err = {0};
-    agent.name = names[0];
-    return agent_add_show(data, &agent, json, &err) ? 0 : err_report(&err, "millibill agent add");
+    return stack_command(&command, argc, argv);
 }
+
+/* ---- for whom it speaks ---- */
+
+typedef struct Rights {
+    bool deny;
+    OptionList tenants;
+} Rights;
+
+static bool
+rights_change(Db *db, const char *name, const Rights *rights, Err *err)
+{
+    bool done = db_begin(db, false, err);
+    for (size_t i = 0; done && i < rights->tenants.count; i++)
+        done = rights->deny ? agent_deny_tenant(db, name, rights->tenants.items[i], err)
+                            : agent_allow_tenant(db, name, rights->tenants.items[i], err);
+    done = done && db_commit(db, err);
+    db_rollback(db);
+    return done;
+}
+
+static bool
+rights_print_json(const char *name, const Rights *rights, Err *err)
+{
+    const NewAgent named = {.tenants = rights->tenants};
+    Json *out = json_new_object(err);
+    Json *tenants = out == NULL ? NULL : tenants_json(&named, err);
+    bool done = tenants != NULL && json_add_text(out, "agent", name, err) &&
+                json_add(out, rights->deny ? "denied" : "allowed", json_object_get(tenants), err) &&
+                json_print(out, stdout, err);
+    json_object_put(tenants);
+    json_object_put(out);
+    return done;
+}
+
+static bool
+rights_run(StackCall *call, void *context, Err *err)
+{
+    const Rights *rights = context;
+    const char *name = call->arguments[0];
+    Config config;
+    if (rights->tenants.count == 0)
+        return err_set(err, ERR_USAGE, "which tenant? Give --tenant T (repeated)");
+    Db *db = admin_connect(call->data, "millibill_owner", &config, err);
+    bool done = db != NULL && rights_change(db, name, rights, err);
+    db_free(&db);
+    for (size_t i = 0; done && i < rights->tenants.count; i++)
+        fprintf(call->json ? stderr : stdout, "Agent %s %s for tenant %s.\n", name,
+                rights->deny ? "does not speak any more" : "may speak", rights->tenants.items[i]);
+    return done && (!call->json || rights_print_json(name, rights, err));
+}
+
+static int
+rights_command(bool deny, int argc, char **argv)
+{
+    Rights rights = {.deny = deny};
+    const Option options[] = {
+        {"tenant", 0, OPTION_LIST, &rights.tenants, "T", "tenant (repeated)"},
+        {0},
+    };
+    const StackCommand command = {
+        .command = deny ? "millibill agent deny" : "millibill agent allow",
+        .arguments = "NAME",
+        .summary = deny ? "Take tenants from an agent: what it says for them goes to quarantine from the next batch on."
+                        : "Let an agent speak for further tenants, from the next batch on.",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .options = options,
+        .run = rights_run,
+        .context = &rights,
+    };
+    return stack_command(&command, argc, argv);
+}
+
+static int
+agent_allow_command(int argc, char **argv)
+{
+    return rights_command(false, argc, argv);
+}
+
+static int
+agent_deny_command(int argc, char **argv)
+{
+    return rights_command(true, argc, argv);
+}
+
+/* ---- revoke ---- */
 
 static bool
 agent_revoked_print(const char *name, bool json, Err *err)
@@ -140,36 +227,32 @@ agent_revoked_print(const char *name, bool json, Err *err)
     return done;
 }
 
-static int
-agent_revoke_run(int argc, char **argv)
+static bool
+agent_revoke_run(StackCall *call, void *context, Err *err)
 {
-    const char *data = NULL;
-    bool json = false;
-    const char *const *names = NULL;
-    const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
-        {0},
-    };
-    const CommandLine line = {
+    (void) context;
+    Config config;
+    Db *db = admin_connect(call->data, "millibill_owner", &config, err);
+    bool done = db != NULL && agent_revoke(db, call->arguments[0], err);
+    db_free(&db);
+    return done && agent_revoked_print(call->arguments[0], call->json, err);
+}
+
+static int
+agent_revoke_command(int argc, char **argv)
+{
+    static const StackCommand COMMAND = {
         .command = "millibill agent revoke",
         .arguments = "NAME",
         .summary = "Refuse an agent's key from now on, on open connections too.",
-        .options = options,
         .arguments_min = 1,
         .arguments_max = 1,
+        .run = agent_revoke_run,
     };
-    OptionsResult result = options_parse(&line, argc, argv, &names);
-    if (result != OPTIONS_RUN)
-        return options_exit_status(result);
-    Config config;
-    Err err = {0};
-    Db *db = admin_connect(data, "millibill_owner", &config, &err);
-    bool done = db != NULL && agent_revoke(db, names[0], &err);
-    db_free(&db);
-    done = done && agent_revoked_print(names[0], json, &err);
-    return done ? 0 : err_report(&err, "millibill agent revoke");
+    return stack_command(&COMMAND, argc, argv);
 }
+
+/* ---- list ---- */
 
 static bool
 agent_collect(void *context, const AgentRow *row, Err *err)
@@ -196,42 +279,41 @@ agents_print(Json *agents)
     }
 }
 
-static int
-agent_list_run(int argc, char **argv)
+static bool
+agent_list_run(StackCall *call, void *context, Err *err)
 {
-    const char *data = NULL;
-    bool json = false;
-    const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
-        {0},
-    };
-    const CommandLine line = {
-        .command = "millibill agent list", .arguments = "", .summary = "Every agent's key.", .options = options};
-    OptionsResult result = options_parse(&line, argc, argv, NULL);
-    if (result != OPTIONS_RUN)
-        return options_exit_status(result);
+    (void) context;
     Config config;
-    Err err = {0};
-    Db *db = admin_connect(data, "millibill_owner", &config, &err);
+    Db *db = admin_connect(call->data, "millibill_owner", &config, err);
     Json *rows = json_object_new_array();
-    bool done = db != NULL && agent_list(db, agent_collect, rows, &err);
+    bool done = db != NULL && agent_list(db, agent_collect, rows, err);
     db_free(&db);
-    if (done && json)
-        done = json_print(rows, stdout, &err);
+    if (done && call->json)
+        done = json_print(rows, stdout, err);
     else if (done)
         agents_print(rows);
     json_object_put(rows);
-    return done ? 0 : err_report(&err, "millibill agent list");
+    return done;
+}
+
+static int
+agent_list_command(int argc, char **argv)
+{
+    static const StackCommand COMMAND = {
+        .command = "millibill agent list", .summary = "Every agent's key.", .run = agent_list_run};
+    return stack_command(&COMMAND, argc, argv);
 }
 
 int
 command_agent(int argc, char **argv)
 {
     static const Command COMMANDS[] = {
-        {"add", "register an agent's key", agent_add_run},
-        {"list", "every agent's key", agent_list_run},
-        {"revoke", "refuse an agent's key", agent_revoke_run},
+        {"add", "register an agent's key", agent_add_command},
+        {"list", "every agent's key", agent_list_command},
+        {"allow", "let an agent speak for further tenants", agent_allow_command},
+        {"deny", "take tenants from an agent", agent_deny_command},
+        {"rotate", "give an agent a new key", agent_rotate_command},
+        {"revoke", "refuse an agent's key", agent_revoke_command},
         {0},
     };
     return command_dispatch("millibill agent", "Agents that may speak to the collector.", COMMANDS, argc, argv);

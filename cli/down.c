@@ -5,9 +5,9 @@
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/process.h"
+#include "cli/stack_command.h"
 #include "cli/supervisor.h"
 #include "lib/json.h"
-#include "lib/options.h"
 
 enum { PART_PATIENCE_MS = 20000 };
 
@@ -62,31 +62,24 @@ stopped_print(const Config *config, bool was_running, bool json, Err *err)
     return done;
 }
 
+static bool
+down_run(StackCall *call, void *context, Err *err)
+{
+    (void) context;
+    Config config;
+    bool was_running = false;
+    return config_load(call->data, &config, err) && stack_stop(&config, &was_running, err) &&
+           stopped_print(&config, was_running, call->json, err);
+}
+
 int
 command_down(int argc, char **argv)
 {
-    const char *data = NULL;
-    bool json = false;
-    const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
-        {0},
-    };
-    const CommandLine line = {
+    static const StackCommand COMMAND = {
         .command = "millibill down",
-        .arguments = "",
         .summary = "Stop the stack on this machine: agent, collector, PostgreSQL.",
         .detail = "What the agent has accepted stays in its spool and is sent after the next start.",
-        .options = options,
+        .run = down_run,
     };
-    OptionsResult result = options_parse(&line, argc, argv, NULL);
-    if (result != OPTIONS_RUN)
-        return options_exit_status(result);
-    Config config;
-    Err err = {0};
-    bool was_running = false;
-    if (!config_load(data, &config, &err) || !stack_stop(&config, &was_running, &err) ||
-        !stopped_print(&config, was_running, json, &err))
-        return err_report(&err, "millibill down");
-    return 0;
+    return stack_command(&COMMAND, argc, argv);
 }

@@ -7,9 +7,9 @@
 #include "cli/cluster.h"
 #include "cli/commands.h"
 #include "cli/process.h"
+#include "cli/stack_command.h"
 #include "cli/supervisor.h"
 #include "lib/json.h"
-#include "lib/options.h"
 #include "lib/utc.h"
 
 bool
@@ -169,33 +169,30 @@ stack_runs(const Config *config)
     return running;
 }
 
+static bool
+status_run(StackCall *call, void *context, Err *err)
+{
+    (void) context;
+    Config config;
+    bool running = false;
+    if (!config_load(call->data, &config, err) || (call->json && !stack_print_json(&config, &running, err)))
+        return false;
+    if (!call->json) {
+        stack_print(&config);
+        running = stack_runs(&config);
+    }
+    call->status = running ? 0 : 1;
+    return true;
+}
+
 int
 command_status(int argc, char **argv)
 {
-    const char *data = NULL;
-    bool json = false;
-    const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document"},
-        {0},
-    };
-    const CommandLine line = {
+    static const StackCommand COMMAND = {
         .command = "millibill status",
-        .arguments = "",
         .summary = "What of the stack runs, where its sockets and logs are, and how to open the dashboard views.",
         .detail = "Exit status 0 when everything runs, 1 when something does not.",
-        .options = options,
+        .run = status_run,
     };
-    OptionsResult result = options_parse(&line, argc, argv, NULL);
-    if (result != OPTIONS_RUN)
-        return options_exit_status(result);
-    Config config;
-    Err err = {0};
-    bool running = false;
-    if (!config_load(data, &config, &err) || (json && !stack_print_json(&config, &running, &err)))
-        return err_report(&err, "millibill status");
-    if (json)
-        return running ? 0 : 1;
-    stack_print(&config);
-    return stack_runs(&config) ? 0 : 1;
+    return stack_command(&COMMAND, argc, argv);
 }

@@ -30,8 +30,6 @@ static bool
 take_agent(void *context, const AgentRow *agent, Err *err)
 {
     KeyTable *table = context;
-    if (agent->revoked)
-        return true;
     if (!array_grow(&table->rows, &table->capacity, table->count, sizeof *table->rows, err))
         return false;
     KeyRow *row = &table->rows[table->count++];
@@ -48,7 +46,7 @@ table_load(Gate *self, Err *err)
     KeyTable table = {0};
     self->loaded_at_us = utc_monotonic_us();
     if ((!db_is_connected(self->db) && !db_reconnect(self->db, err)) ||
-        !agent_list(self->db, take_agent, &table, err)) {
+        !agent_keys(self->db, take_agent, &table, err)) {
         free(table.rows);
         return false;
     }

@@ -27,6 +27,9 @@ check_private(const char *path, Err *err)
     struct stat status;
     if (stat(path, &status) != 0)
         return errno == ENOENT ? missing(path, err) : err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
+    if (status.st_uid != geteuid() && status.st_uid != 0 && geteuid() != 0)
+        return err_set(err, ERR_DENIED, "key file %s belongs to user id %u: expected who runs this (%u), or root", path,
+                       (unsigned) status.st_uid, (unsigned) geteuid());
     if ((status.st_mode & 077) == 0)
         return true;
     err_set(err, ERR_DENIED, "key file %s has mode %04o: others may read the secret key", path,

@@ -12,7 +12,8 @@ GRANT USAGE ON SCHEMA millibill TO millibill_collector, millibill_compactor, mil
 
 -- Collector: inserts usage and reads what it needs to decide. No evidence, no sums, no billing; and nothing that is there is
 -- changed by it: watermarks move and sums grow through definer functions.
-GRANT SELECT ON migrations, tenants, agents, agent_tenants, installation, streams, ledger TO millibill_collector;
+GRANT SELECT ON migrations, tenants, agents, agent_former_keys, agent_tenants, installation, streams, ledger
+      TO millibill_collector;
 GRANT SELECT (commit_id) ON commits TO millibill_collector;
 GRANT SELECT (tenant_name, stream_id, sequence, reason, digest, replayed_at, repeats) ON quarantine TO millibill_collector;
 GRANT INSERT (agent_id, spool) ON streams TO millibill_collector;

@@ -99,17 +99,20 @@ sql_files_read(const char *folder, int *count, Err *err)
     return files;
 }
 
-/** "0001_usage": the numbers must be 1, 2, 3 … without gaps. */
+/** "0001_usage": four digits, each number once, in the order of names. A number may be missing: branches take theirs before
+ *  they meet. What was applied must always be the first of the files that there are (check_known). */
 static bool
 number_files(SqlFile *files, int count, Err *err)
 {
     for (int i = 0; i < count; i++) {
         char *end = NULL;
+        int least = i == 0 ? 1 : files[i - 1].number + 1;
         long number = strtol(files[i].name, &end, 10);
-        if (end != files[i].name + 4 || *end != '_' || number != i + 1)
-            return err_set(err, ERR_CORRUPT, "schema/migrations/%s.sql: expected a name that starts with %04d_",
-                           files[i].name, i + 1);
-        files[i].number = i + 1;
+        if (end != files[i].name + 4 || *end != '_' || number < least)
+            return err_set(err, ERR_CORRUPT,
+                           "schema/migrations/%s.sql: expected a name that starts with %04d_ or later", files[i].name,
+                           least);
+        files[i].number = (int) number;
     }
     return true;
 }
@@ -161,13 +164,14 @@ check_known(Db *db, const SqlFile *files, int count, int *known, Err *err)
     *known = db_rows(applied);
     for (int i = 0; good && i < *known; i++) {
         int64_t number = db_i64(applied, i, 0);
-        if (number > count) {
-            err_set(err, ERR_CONFLICT, "the database has migration %s, this program knows %d", db_value(applied, i, 2),
-                    count);
+        if (i >= count || number < files[i].number) {
+            err_set(err, ERR_CONFLICT, "the database has migration %s, which this program does not know",
+                    db_value(applied, i, 2));
             good = err_hint(err, "Use the millibill version that made it, or a newer one.");
         } else {
-            good = number == i + 1 ? check_applied(&files[i], applied, i, err)
-                                   : err_set(err, ERR_CORRUPT, "migration %d is missing in the database", i + 1);
+            good = number == files[i].number
+                       ? check_applied(&files[i], applied, i, err)
+                       : err_set(err, ERR_CORRUPT, "migration %s is missing in the database", files[i].name);
         }
     }
     db_result_free(&applied);
@@ -187,7 +191,7 @@ apply_numbered(Db *db, MigrateReport *report, Err *err)
         report->applied += good;
     }
     if (good && count > 0) {
-        report->last_number = count;
+        report->last_number = files[count - 1].number;
         snprintf(report->last_name, sizeof report->last_name, "%s", files[count - 1].name);
     }
     sql_files_free(files, count);
