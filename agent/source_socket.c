@@ -24,7 +24,8 @@ typedef struct Connection {
     SocketControl control;
     uint64_t line;         /* number of the line, for messages */
     uint64_t taken;        /* lines that count for the acknowledgement */
-    uint64_t taken_before; /* of them, those that do not need the generation below */
+    uint64_t taken_before; /* of them, those that need an earlier generation than the one below */
+    uint64_t durable;      /* of them, those that were durable at the last commit, or when they came */
     uint64_t generation;   /* of the packer, whose commit makes the last of them durable */
     uint64_t answered;
     char answer[ANSWER_BYTES];
@@ -40,10 +41,11 @@ struct SourceSocket {
     char read[READ_BYTES];
 };
 
+/* Generations that are staged count for nothing before their commit. */
 static uint64_t
 durable_lines(const Connection *self)
 {
-    return self->generation <= self->owner->durable ? self->taken : self->taken_before;
+    return self->generation <= self->owner->durable ? self->taken : self->durable;
 }
 
 static bool
@@ -97,6 +99,7 @@ static void
 count_line(Connection *self, uint64_t generation, int64_t now_us)
 {
     if (generation > self->generation) {
+        self->durable = durable_lines(self);
         self->taken_before = self->taken;
         self->generation = generation;
     }
@@ -314,6 +317,8 @@ source_socket_committed(SourceSocket *self)
     for (Peer *peer = listener_peers(self->listener); peer != NULL; peer = next) {
         Connection *connection = (Connection *) peer;
         next = peer->next;
+        /* Whatever was staged is committed: only what the packer still holds is not. */
+        connection->durable = connection->generation <= self->durable ? connection->taken : connection->taken_before;
         if (connection->stalled) {
             connection->stalled = false;
             consume_pending(connection, utc_monotonic_us());
