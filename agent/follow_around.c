@@ -65,7 +65,7 @@ static bool
 want(void *context, const FileMark *mark, Err *err)
 {
     Search *search = context;
-    if (!add_place(search, search->rule, mark, err))
+    if (mark->tag.from != INT64_MAX && !add_place(search, search->rule, mark, err)) /* not if it was only imported */
         return false;
     if (follow_entry_find(search->set, mark->device, mark->inode) != NULL || search->count == WANTED_MAX)
         return true;
@@ -253,7 +253,7 @@ is_first_of_folder(const Search *search, size_t i)
 static bool
 tell_vanished(FollowSet *self, const Wanted *wanted, Err *err)
 {
-    if (wanted->found || wanted->mark.finished)
+    if (wanted->found || wanted->mark.finished || wanted->mark.tag.from == INT64_MAX)
         return true;
     FileMark mark = wanted->mark;
     mark.finished = true;

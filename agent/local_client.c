@@ -160,31 +160,94 @@ explain_hang_up(LocalClient *self, Err *err)
     return false;
 }
 
-MUST_CHECK bool
-local_client_put(LocalClient *self, Text payload, Err *err)
+/* Wait until fewer than `limit` batches are under way to the spool. */
+static bool
+await_spool(LocalClient *self, uint64_t limit, Err *err)
 {
-    while (self->sent - self->spooled >= LOCAL_IN_FLIGHT) {
+    while (self->sent - self->spooled >= limit) {
         Millibill__Local *spooled = receive(self, MILLIBILL__LOCAL__KIND_SPOOLED, err);
         if (spooled == NULL)
             return false;
         millibill__local__free_unpacked(spooled, NULL);
     }
-    union {
-        const char *in;
-        uint8_t *out;
-    } bytes = {payload.data};
+    return true;
+}
+
+static bool
+send_put(LocalClient *self, Text payload, Millibill__FileMark **files, size_t count, Err *err)
+{
     Millibill__Put body;
     millibill__put__init(&body);
-    body.payload.data = bytes.out;
+    memcpy(&body.payload.data, &payload.data, sizeof(payload.data));
     body.payload.len = payload.length;
+    body.files = files;
+    body.n_files = count;
     Millibill__Local message;
     millibill__local__init(&message);
     message.kind_case = MILLIBILL__LOCAL__KIND_PUT;
     message.put = &body;
+    return local_send(self->socket, &message, err) || explain_hang_up(self, err);
+}
+
+MUST_CHECK bool
+local_client_put(LocalClient *self, Text payload, const FileMark *marks, size_t mark_count, Err *err)
+{
+    if (!await_spool(self, LOCAL_IN_FLIGHT, err))
+        return false;
+    Millibill__FileMark *messages = calloc(mark_count + 1, sizeof(*messages));
+    Millibill__FileMark **files = calloc(mark_count + 1, sizeof(Millibill__FileMark *));
+    bool done = messages != NULL && files != NULL;
+    for (size_t i = 0; done && i < mark_count; i++) {
+        file_mark_to_message(&marks[i], &messages[i]);
+        files[i] = &messages[i];
+    }
+    done =
+        done ? send_put(self, payload, files, mark_count, err) : err_set(err, ERR_NOMEM, "no memory to send a batch");
+    free(messages);
+    free(files);
+    self->sent += done && payload.length > 0;
+    return done;
+}
+
+MUST_CHECK bool
+local_client_sync(LocalClient *self, Err *err)
+{
+    return await_spool(self, 1, err);
+}
+
+static bool
+visit_found(const Millibill__Found *found, FollowVisit visit, void *context, Err *err)
+{
+    for (size_t i = 0; i < found->n_files; i++) {
+        FileMark mark;
+        if (!file_mark_from_message(found->files[i], &mark, err) || !visit(context, &mark, err))
+            return false;
+    }
+    return true;
+}
+
+MUST_CHECK bool
+local_client_find(LocalClient *self, uint64_t device, uint64_t inode, const char *pattern, FollowVisit visit,
+                  void *context, Err *err)
+{
+    Millibill__Find body;
+    millibill__find__init(&body);
+    body.device = device;
+    body.inode = inode;
+    if (pattern != NULL)
+        memcpy(&body.pattern, &pattern, sizeof(pattern)); /* protobuf-c takes char *, and does not write to it */
+    Millibill__Local message;
+    millibill__local__init(&message);
+    message.kind_case = MILLIBILL__LOCAL__KIND_FIND;
+    message.find = &body;
     if (!local_send(self->socket, &message, err))
         return explain_hang_up(self, err);
-    self->sent++;
-    return true;
+    Millibill__Local *answer = receive(self, MILLIBILL__LOCAL__KIND_FOUND, err);
+    if (answer == NULL)
+        return false;
+    bool done = visit_found(answer->found, visit, context, err);
+    millibill__local__free_unpacked(answer, NULL);
+    return done;
 }
 
 static void

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/file_mark.h"
+#include "agent/follow_set.h"
 #include "lib/err.h"
 #include "lib/text.h"
 
@@ -46,8 +48,16 @@ MUST_CHECK int agent_connect(const char *path, Err *err);
 MUST_CHECK LocalClient *local_client_open(const char *path, const LocalBegin *begin, Err *err);
 void local_client_free(LocalClient **self);
 
-/** Hand over one packed UsageBatch (borrowed until the call returns). */
-MUST_CHECK bool local_client_put(LocalClient *self, Text payload, Err *err);
+/** Hand over one packed UsageBatch (borrowed until the call returns; may be empty when there are marks) together with how
+ *  far files have been read with it. */
+MUST_CHECK bool local_client_put(LocalClient *self, Text payload, const FileMark *marks, size_t mark_count, Err *err);
+
+/** Wait until the spool has all that was put. */
+MUST_CHECK bool local_client_sync(LocalClient *self, Err *err);
+
+/** Ask what the agent knows of files: of one inode, or (`pattern` not NULL) of those whose path fits. */
+MUST_CHECK bool local_client_find(LocalClient *self, uint64_t device, uint64_t inode, const char *pattern,
+                                  FollowVisit visit, void *context, Err *err);
 
 /** Wait until the agent's spool has everything, with `wait` until the collector has committed and counted. */
 MUST_CHECK bool local_client_finish(LocalClient *self, bool wait, LocalOutcome *outcome, Err *err);

@@ -6,6 +6,8 @@
 
 #include "agent/commands.h"
 #include "agent/import_file.h"
+#include "agent/import_follow.h"
+#include "agent/import_mark.h"
 #include "agent/upload.h"
 #include "lib/config.h"
 #include "lib/json.h"
@@ -22,6 +24,7 @@ typedef struct ImportOptions {
     const char *data;
     OptionList ignored;
     bool no_wait;
+    bool follow;
     bool json;
 } ImportOptions;
 
@@ -40,12 +43,15 @@ static const char DETAIL[] =
     "gzip is read as it is; - is standard input. --tenant, --function, --region, --arch and --at hold for lines that "
     "do not\n"
     "say it themselves; --at is the time at which such an invocation started. Importing a file again changes nothing.\n"
-    "Lines that cannot be read go to quarantine: millibill quarantine list.";
+    "Lines that cannot be read go to quarantine: millibill quarantine list.\n"
+    "--follow reads on as the files grow and are rotated, from where it or an import ended last; `follow:` in millibill.yaml "
+    "does\n"
+    "so without anybody's help.";
 
 static void
-fill_table(ImportOptions *options, Option table[11])
+fill_table(ImportOptions *options, Option table[12])
 {
-    const Option rows[11] = {
+    const Option rows[12] = {
         {"format", 'f', OPTION_TEXT, &options->format, "FORMAT", "ndjson, csv or lambda-report"},
         {"tenant", 't', OPTION_TEXT, &options->tenant, "TENANT", "tenant of lines that name none"},
         {"function", 0, OPTION_TEXT, &options->function, "FUNCTION", "function of lines that name none"},
@@ -55,6 +61,7 @@ fill_table(ImportOptions *options, Option table[11])
         {"ignore-column", 0, OPTION_LIST, &options->ignored, "NAME",
          "pass over this column of a CSV file (repeatable)"},
         {"no-wait", 0, OPTION_FLAG, &options->no_wait, NULL, "return when the agent's spool has all"},
+        {"follow", 0, OPTION_FLAG, &options->follow, NULL, "go on with what is added to the files, until stopped"},
         {"json", 0, OPTION_FLAG, &options->json, NULL, "print the counts as JSON on standard output"},
         {"data", 0, OPTION_TEXT, &options->data, "DIR", "directory of the stack"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -97,6 +104,7 @@ read_settings(const ImportOptions *options, ImportSettings *settings, ImportForm
 typedef struct Sending {
     Upload *upload;
     bool agent_failed;
+    uint64_t rejected_line; /* the last one */
 } Sending;
 
 static bool
@@ -111,6 +119,7 @@ static bool
 sink_reject(void *caller, const UsageRejected *rejected, Err *err)
 {
     Sending *sending = caller;
+    sending->rejected_line = rejected->line;
     sending->agent_failed = !upload_reject(sending->upload, rejected, err);
     return !sending->agent_failed;
 }
@@ -129,19 +138,32 @@ add_outcome(ImportTotals *totals, const ImportCounts *counts, const LocalOutcome
     totals->outcome.quarantined += outcome->settled ? outcome->quarantined : counts->rejected;
 }
 
+/* A file on its way. */
+typedef struct FileImport {
+    LineReader *reader;
+    const char *path;
+    ImportFormat format;
+    ImportSettings settings;
+    ImportMark mark;
+    Sending sending;
+    bool wait;
+} FileImport;
+
 /* Send what the open file holds. What was read before the file failed is kept: it is imported, then the failure is told. */
 static bool
-send_file(LineReader *reader, const char *path, ImportFormat format, const ImportSettings *settings, Sending *sending,
-          bool wait, ImportTotals *totals, Err *err)
+send_file(FileImport *self, ImportTotals *totals, Err *err)
 {
+    Sending *sending = &self->sending;
     ImportCounts counts = {0};
     LocalOutcome outcome = {0};
     Err problem;
     err_clear(&problem);
     const ImportSink sink = {sink_record, sink_reject, sending};
-    bool whole = import_file(reader, path, format, settings, &sink, &counts, &problem);
+    bool whole = import_file(self->reader, self->path, self->format, &self->settings, &sink, &counts, &problem);
+    if (whole)
+        import_mark_reached(&self->mark, self->reader, sending->rejected_line);
     if (!sending->agent_failed) {
-        sending->agent_failed = !upload_finish(sending->upload, wait, &outcome, err);
+        sending->agent_failed = !upload_finish(sending->upload, self->wait, &outcome, err);
         if (sending->agent_failed)
             return false;
         add_outcome(totals, &counts, &outcome);
@@ -158,12 +180,23 @@ send_to_agent(LineReader *reader, const char *path, ImportFormat format, const I
               const ImportSettings *settings, const Config *config, ImportTotals *totals, bool *agent_failed, Err *err)
 {
     const LocalBegin begin = {"import", path, options->tenant, true, 0};
-    Sending sending = {upload_open(config->import_socket, &begin, err), false};
-    sending.agent_failed = sending.upload == NULL;
-    bool done =
-        sending.upload != NULL && send_file(reader, path, format, settings, &sending, !options->no_wait, totals, err);
-    *agent_failed = sending.agent_failed;
-    upload_free(&sending.upload);
+    FileImport file = {.reader = reader,
+                       .path = path,
+                       .format = format,
+                       .settings = *settings,
+                       .wait = !options->no_wait,
+                       .sending = {.upload = upload_open(config->import_socket, &begin, err)}};
+    Upload *upload = file.sending.upload;
+    import_mark_open(&file.mark, path);
+    file.sending.agent_failed = upload == NULL || !import_mark_ask(&file.mark, upload, &file.settings, err);
+    bool done = false;
+    if (!file.sending.agent_failed) {
+        upload_on_put(upload, import_mark_put, &file.mark);
+        done = send_file(&file, totals, err);
+    }
+    *agent_failed = file.sending.agent_failed;
+    import_mark_close(&file.mark);
+    upload_free(&file.sending.upload);
     return done;
 }
 
@@ -249,11 +282,24 @@ import_files(const char *const *paths, ImportFormat format, const ImportOptions 
     return status;
 }
 
+static int
+follow_files(const char *const *paths, ImportFormat format, const ImportOptions *options,
+             const ImportSettings *settings, const Config *config)
+{
+    Err err;
+    err_clear(&err);
+    if (options->no_wait || options->json)
+        err_set(&err, ERR_USAGE, "--follow does not end by itself: --no-wait and --json do not go with it");
+    else if (import_follow(paths, format, settings, options->tenant, config, &err))
+        return 0;
+    return err_report(&err, "millibill import");
+}
+
 int
 import_command(int argc, char **argv)
 {
     ImportOptions options = {0};
-    Option table[11];
+    Option table[12];
     fill_table(&options, table);
     const CommandLine line = {.command = "millibill import",
                               .arguments = "FILE…",
@@ -274,5 +320,7 @@ import_command(int argc, char **argv)
     ImportFormat format = IMPORT_UNKNOWN;
     if (!read_settings(&options, &settings, &format, &err) || !config_load(options.data, &config, &err))
         return err_report(&err, "millibill import");
+    if (options.follow)
+        return follow_files(paths, format, &options, &settings, &config);
     return import_files(paths, format, &options, &settings, &config);
 }

@@ -12,6 +12,7 @@
 #include "agent/listener.h"
 #include "agent/local_check.h"
 #include "agent/local_frame.h"
+#include "agent/local_marks.h"
 #include "lib/log.h"
 #include "lib/utc.h"
 
@@ -112,8 +113,6 @@ put_batch(Connection *self, const Millibill__Put *put, Err *err)
 {
     SourceLocal *owner = self->owner;
     ImportJob *job = self->job;
-    if (job == NULL || job->finishing)
-        return err_set(err, ERR_PROTOCOL, "a batch came without an import being open");
     if (!spool_has_room(owner->spool, put->payload.len + LABEL_ROOM_BYTES))
         return err_set(err, ERR_FULL, "the spool is full");
     const Envelope envelope = {.source = job->source,
@@ -131,6 +130,27 @@ put_batch(Connection *self, const Millibill__Put *put, Err *err)
         return false;
     import_job_put(job, key, owner->value.length);
     return true;
+}
+
+/* A batch, and how far files have been read with it. Who is bound to a tenant has no say about files: they may be another
+ * one's. */
+static bool
+take_put(Connection *self, const Millibill__Put *put, Err *err)
+{
+    Spool *spool = self->owner->spool;
+    bool marks = put->n_files > 0 && !self->peer.who.bound;
+    if (self->job == NULL || self->job->finishing)
+        return err_set(err, ERR_PROTOCOL, "a batch came without an import being open");
+    return (!marks || local_marks_check(spool, put, err)) &&
+           ((put->payload.len == 0 && put->n_files > 0) || put_batch(self, put, err)) &&
+           (!marks || local_marks_put(spool, put, err));
+}
+
+static void
+answer_find(Connection *self, const Millibill__Find *find)
+{
+    Err err = {0};
+    said(self, local_marks_answer(&self->out, self->owner->spool, find, !self->peer.who.bound, &err), &err);
 }
 
 static void
@@ -156,13 +176,16 @@ take_message(Connection *self, const Millibill__Local *message)
         begin_job(self, message->begin);
         return true;
     case MILLIBILL__LOCAL__KIND_PUT:
-        if (put_batch(self, message->put, &err))
+        if (take_put(self, message->put, &err))
             return true;
         if (err.code == ERR_FULL)
             return false;
         if (err.code == ERR_IO)
             loop_fail(self->owner->loop, &err);
         break;
+    case MILLIBILL__LOCAL__KIND_FIND:
+        answer_find(self, message->find);
+        return true;
     case MILLIBILL__LOCAL__KIND_FINISH:
         finish_job(self, message->finish);
         return true;

@@ -3,6 +3,8 @@ import json
 import os
 import random
 import shutil
+import signal
+import subprocess
 import tempfile
 import threading
 import time
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from harness import Stack, wait_until
 
-TENANTS = ("rotated", "nameless", "truncated", "deleted", "away", "partial", "pattern", "reused")
+TENANTS = ("rotated", "nameless", "truncated", "deleted", "away", "partial", "pattern", "reused", "imported")
 SECONDS = float(os.environ.get("FOLLOW_SECONDS", "8"))  # of rotation under load
 SEED = int(os.environ.get("FOLLOW_SEED", "20261123"))
 
@@ -74,7 +76,7 @@ class Follow(unittest.TestCase):
         cls.stack.down()
         settings = cls.stack.data / "millibill.yaml"
         text = "".join(row for row in settings.read_text().splitlines(True) if not row.startswith("follow:"))
-        settings.write_text(f"{text}follow:\n  - {{path: '{cls.logs}/*/fn*.log', format: ndjson}}\n")
+        settings.write_text(f"{text}follow:\n  - {{path: '{cls.logs}/[a-z]*[a-z]/fn*.log', format: ndjson}}\n")
         cls.stack.up()
 
     def records(self, tenant):
@@ -221,6 +223,40 @@ class Follow(unittest.TestCase):
         for i in range(3):
             (self.logs / "pattern" / f"fn-{i}.log").write_text(line("pattern", i))
             self.expect("pattern", i + 1)
+
+    def test_follow_on_the_command_line_goes_on_behind_an_import(self):
+        """Matrix 36: `import` marks how far it read, `import --follow` goes on there, over a kill of the agent and of itself;
+        an import of the whole file afterwards adds nothing, though its lines have no ids."""
+        (self.logs / "by-hand-1").mkdir()
+        writer = Writer(self, self.logs / "by-hand-1", "imported", named=False)
+        writer.write(10)
+        counts = self.stack.json("import", writer.path)
+        self.assertEqual((counts["accepted"], counts["known"]), (10, 0))
+        command = ("import", "--follow", "--format", "ndjson", writer.path)
+
+        def followed(action):
+            process = self.stack.popen(*command, stderr=subprocess.PIPE)
+            try:
+                action()
+                self.expect("imported", writer.written)
+            finally:
+                process.send_signal(signal.SIGINT)
+                messages = process.communicate(timeout=60)[1]
+            self.assertEqual(process.returncode, 0, messages)
+            return messages
+
+        def with_a_kill():
+            writer.write(10)
+            self.expect("imported", 20)
+            self.stack.wait_running("agent", other_than=self.stack.kill("agent"))
+            writer.write(10)
+
+        messages = followed(with_a_kill)
+        self.assertIn("event=agent_back", messages)
+        writer.write(10)  # nobody follows
+        followed(lambda: writer.write(10))
+        counts = self.stack.json("import", writer.path)
+        self.assertEqual((counts["accepted"], counts["known"]), (0, 50))
 
     @classmethod
     def tearDownClass(cls):
