@@ -50,6 +50,11 @@ what_is_saved_is_loaded(void **state)
     snprintf(saved.bindings[0].socket, sizeof(saved.bindings[0].socket), "/run/it's.sock");
     snprintf(saved.bindings[0].group, sizeof(saved.bindings[0].group), "workers");
     snprintf(saved.bindings[0].tenant, sizeof(saved.bindings[0].tenant), "acme: #1");
+    saved.follow_count = 1;
+    snprintf(saved.follow[0].path, sizeof(saved.follow[0].path), "/var/log/it's/*.log");
+    snprintf(saved.follow[0].format, sizeof(saved.follow[0].format), "csv");
+    snprintf(saved.follow[0].tenant, sizeof(saved.follow[0].tenant), "acme");
+    snprintf(saved.follow[0].region, sizeof(saved.follow[0].region), "eu-central-1");
     snprintf(saved.bindings[1].user, sizeof(saved.bindings[1].user), "1001");
     snprintf(saved.bindings[1].tenant, sizeof(saved.bindings[1].tenant), "shop");
     saved.binding_count = 2;
@@ -79,6 +84,11 @@ mistakes_name_file_line_and_key(void **state)
         {"spool_max_mb: plenty\n", "millibill.yaml:1: spool_max_mb: expected a whole number from 16 to 1048576"},
         {"embedded: maybe\n", "millibill.yaml:1: embedded: expected true or false"},
         {"collectors: []\n", "millibill.yaml:1: collectors: expected a list"},
+        {"follow:\n  - {path: fn.log, format: csv}\n", "millibill.yaml:2: follow: path: expected the absolute path"},
+        {"follow:\n  - {path: /fn.log}\n", "follow: format: expected ndjson, csv or lambda-report"},
+        {"follow:\n  - {path: /fn.log, format: lambda-report}\n", "follow: tenant is missing"},
+        {"follow:\n  - {path: /fn.log, format: csv, architecture: mips}\n", "expected x86_64 or arm64"},
+        {"follow:\n  - {path: /fn.log, fromat: csv}\n", "follow: unknown key 'fromat'"},
         {"bindings: acme\n", "millibill.yaml:1: bindings: expected a list of at most 128 entries"},
         {"bindings:\n  - {user: 1001}\n", "millibill.yaml:2: bindings: tenant is missing"},
         {"bindings:\n  - tenant: a\n  - {user: 7, tennant: a}\n", "millibill.yaml:3: bindings: unknown key 'tennant'"},
