@@ -101,8 +101,8 @@ take_found(Search *search, Wanted *wanted, int folder, const char *name, Err *er
     Err trouble = {0};
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
+        wanted->found = errno != ENOENT; /* it is there, so it has not vanished */
         err_set(&trouble, ERR_IO, "cannot read '%s' (followed as '%s'): %s", name, wanted->mark.path, strerror(errno));
-        wanted->found = errno != ENOENT;
         return follow_trouble(search->set, &trouble, err);
     }
     wanted->found =

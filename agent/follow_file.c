@@ -28,13 +28,16 @@ bool
 follow_file_start(FollowFile *self, int fd, const FileMark *mark, Err *err)
 {
     *self = (FollowFile){.fd = fd, .mark = *mark, .seen_size = -1};
-    if (self->mark.tag.from > mark->offset) /* an import read so far: from here on it is followed */
+    if (pread(fd, self->head, mark->head.bytes, 0) != (ssize_t) mark->head.bytes ||
+        pread(fd, self->tail, mark->tail.bytes, mark->offset - mark->tail.bytes) != (ssize_t) mark->tail.bytes) {
+        self->fd = -1;
+        return err_set(err, ERR_IO, "'%s' became shorter while it was opened", mark->path);
+    }
+    if (mark->tag.from > mark->offset) { /* an import read so far: from here on it is followed */
+        file_mark_set_tag(&self->mark, (Text){(const char *) self->head, mark->head.bytes});
         self->mark.tag.from = mark->offset;
-    if (pread(fd, self->head, mark->head.bytes, 0) == (ssize_t) mark->head.bytes &&
-        pread(fd, self->tail, mark->tail.bytes, mark->offset - mark->tail.bytes) == (ssize_t) mark->tail.bytes)
-        return true;
-    self->fd = -1;
-    return err_set(err, ERR_IO, "'%s' became shorter while it was opened", mark->path);
+    }
+    return true;
 }
 
 void

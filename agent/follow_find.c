@@ -17,7 +17,7 @@ replaced(FollowSet *self, size_t rule, const FileMark *stored, FileMark *fresh, 
 {
     bool same_file =
         stored->born_us == fresh->born_us && (fresh->born_us != 0 || strcmp(stored->path, fresh->path) == 0);
-    if (same_file) /* otherwise its birth tells it from the one before */
+    if (stored->born_us == fresh->born_us) /* otherwise its birth tells it from the one before */
         fresh->generation = stored->generation + 1;
     bool was_done = stored->finished || stored->tag.from == INT64_MAX; /* or only imported: nobody followed it */
     return was_done || follow_lose(self, rule, stored, same_file ? "file_truncated" : "file_vanished", err);
@@ -54,6 +54,10 @@ open_name(FollowSet *self, size_t rule, const char *path, Err *err)
     FileMark mark = {.last_time_us = USAGE_ABSENT};
     int64_t size = 0;
     Err trouble = {0};
+    if (self->count >= FOLLOW_FILES_MAX) {
+        err_set(&trouble, ERR_RANGE, "'%s' is not followed: %d files are followed already", path, FOLLOW_FILES_MAX);
+        return follow_trouble(self, &trouble, err);
+    }
     if (snprintf(mark.path, sizeof(mark.path), "%s", path) >= (int) sizeof(mark.path)) {
         err_set(&trouble, ERR_RANGE, "cannot follow '%s': its name has more than %d bytes", path, FILE_PATH_BYTES - 1);
         return follow_trouble(self, &trouble, err);

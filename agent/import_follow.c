@@ -108,8 +108,10 @@ pattern_of(const char *path, Err *err)
     char folder[PATH_MAX];
     const char *base = strrchr(path, '/');
     size_t length = base == NULL ? 0 : (size_t) (base - path);
-    if (length >= sizeof(folder))
+    if (length >= sizeof(folder)) {
+        err_set(err, ERR_RANGE, "cannot follow '%s': its name is too long", path);
         return NULL;
+    }
     snprintf(folder, sizeof(folder), "%.*s", (int) (length == 0 ? 1 : length), base == NULL ? "." : path);
     char *full = realpath(folder, NULL);
     Buffer pattern = {0};

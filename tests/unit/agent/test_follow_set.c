@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "agent/follow_file.h"
 #include "agent/follow_set.h"
 #include "lib/log.h"
 
@@ -510,6 +511,46 @@ lines_without_id_get_the_same_one_whenever_they_are_read(void **state)
     free(first);
 }
 
+/* As an import leaves it: read to the end, never followed. */
+static void
+mark_as_imported(World *world, const char *name)
+{
+    FileMark mark = {.last_time_us = USAGE_ABSENT, .tag = {.from = INT64_MAX}};
+    int64_t size = 0;
+    Err err = {0};
+    int fd = follow_open(path_of(world, name), &mark, &size, &err);
+    assert_true(fd >= 0);
+    assert_true(file_mark_set_offset(&mark, fd, size, &err));
+    snprintf(mark.path, sizeof(mark.path), "%s", path_of(world, name));
+    assert_true(keep_mark(world, &mark, &err));
+    close(fd);
+}
+
+static void
+files_that_were_imported_go_on_behind_it_with_ids_of_their_own(void **state)
+{
+    World *world = *state;
+    const char *line =
+        "{\"function\":\"f\",\"memory_mb\":128,\"started_at\":\"2026-10-01T00:00:00Z\",\"duration_ms\":1}\n";
+    append(world, "fn-1.log", line);
+    append(world, "fn-2.log", line);
+    mark_as_imported(world, "fn-1.log");
+    mark_as_imported(world, "fn-2.log");
+    append(world, "fn-1.log", line);
+    append(world, "fn-2.log", line);
+    settle(world);
+    char *second = strchr(world->committed.data, '\n') + 1;
+    size_t length = strlen(second);
+    assert_int_equal(world->committed.length, 2 * length); /* two lines of the same content, at the same place */
+    assert_memory_not_equal(world->committed.data, second, length);
+    append(world, "fn-3.log", line);
+    mark_as_imported(world, "fn-3.log");
+    unlink(path_of(world, "fn-3.log"));
+    crash(world);
+    settle(world);
+    assert_null(strstr(world->committed.data, "lost")); /* nobody followed it */
+}
+
 static void
 a_csv_file_keeps_its_columns_over_a_restart(void **state)
 {
@@ -779,6 +820,7 @@ main(void)
         FILE_TEST(a_line_that_is_too_long_is_rejected_once_however_it_arrives),
         FILE_TEST(a_full_owner_gets_the_rest_later_and_nothing_twice),
         FILE_TEST(lines_without_id_get_the_same_one_whenever_they_are_read),
+        FILE_TEST(files_that_were_imported_go_on_behind_it_with_ids_of_their_own),
         FILE_TEST(a_csv_file_keeps_its_columns_over_a_restart),
         FILE_TEST(a_csv_file_with_an_unknown_column_is_left_alone),
         FILE_TEST(a_lambda_log_goes_on_with_the_time_of_the_line_before),
