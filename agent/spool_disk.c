@@ -19,7 +19,7 @@ take_blocks(Spool *self, int fd, size_t end, Err *err)
     int failed = 0;
     if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t) end) != 0)
         failed = errno;
-    if (failed == ENOSPC || failed == EDQUOT)
+    if (failed == ENOSPC || failed == EDQUOT || failed == EFBIG)
         return err_set(err, ERR_FULL, "spool '%s': no space on its disk: %s", self->path, strerror(failed));
     if (failed != 0 && failed != EOPNOTSUPP && failed != EINTR)
         log_warn("event=spool_space_not_taken spool=%s reason=\"%s\"", self->path, strerror(failed));

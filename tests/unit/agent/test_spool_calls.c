@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +210,34 @@ matrix_38_every_open_and_truncation_can_fail(void **state)
     fail_each("ftruncate", "ENOSPC", 0);
 }
 
+static void
+matrix_26_a_limit_on_the_file_leaves_no_partial_batch(void **state)
+{
+    (void) state;
+    for (rlim_t limit = 8 << 10; limit <= 96 << 10; limit += 4 << 10) {
+        char path[64] = "/dev/shm/test_calls.XXXXXX";
+        char rule[64];
+        char command[96];
+        assert_non_null(mkdtemp(path));
+        snprintf(rule, sizeof(rule), "a file of at most %d bytes", (int) limit);
+        pid_t pid = fork();
+        if (pid == 0) {
+            const struct rlimit most = {limit, limit};
+            (void) signal(SIGXFSZ, SIG_IGN);
+            _exit(setrlimit(RLIMIT_FSIZE, &most) == 0 ? child(path) : BROKEN);
+        }
+        int status = -1;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) == BROKEN)
+            fail_msg("%s: status %d", rule, status);
+        if (limit <= 32 << 10)
+            assert_int_equal(WEXITSTATUS(status), REFUSED);
+        check_kept(path, rule);
+        snprintf(command, sizeof(command), "rm -rf '%s'", path);
+        assert_int_equal(system(command), 0);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -215,6 +245,7 @@ main(int argc, char **argv)
         return child(argv[2]);
     assert_non_null(realpath(argv[0], self_path));
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(matrix_26_a_limit_on_the_file_leaves_no_partial_batch),
         cmocka_unit_test(matrix_38_every_malloc_can_fail),
         cmocka_unit_test(matrix_38_every_write_can_fail),
         cmocka_unit_test(matrix_38_every_fsync_can_fail),
