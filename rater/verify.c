@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "rater/verify_conservation.h"
 #include "rater/verify_parts.h"
 
 const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT] = {
@@ -23,6 +24,7 @@ verify_report_free(VerifyReport *report)
 {
     for (size_t i = 0; i < VERIFY_CHECK_COUNT; i++)
         json_object_put(report->checks[i].differences);
+    json_object_put(report->conservation);
     *report = (VerifyReport){0};
 }
 
@@ -138,7 +140,9 @@ verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyRep
         err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", request->tenant);
         return err_hint(err, "millibill tenant list shows the names");
     }
-    return ask(db, request, &period, report, err) && verify_evidence(db, request, tenants, &period, report, err) &&
+    report->conservation = conservation_read(db, err);
+    return report->conservation != NULL && ask(db, request, &period, report, err) &&
+           verify_evidence(db, request, tenants, &period, report, err) &&
            verify_invoices(db, request->tenant, tenants, &period, report, err);
 }
 

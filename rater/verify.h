@@ -38,6 +38,7 @@ typedef struct VerifyCheck {
 
 typedef struct VerifyReport {
     VerifyCheck checks[VERIFY_CHECK_COUNT];
+    Json *conservation; /* one object for each stream and source; see verify_conservation.h */
 } VerifyReport;
 
 typedef struct VerifyRequest {

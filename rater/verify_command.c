@@ -8,6 +8,7 @@
 #include "lib/options.h"
 #include "rater/commands.h"
 #include "rater/verify.h"
+#include "rater/verify_conservation.h"
 #include "schema/migrate.h"
 
 enum { DIFFERENCES_PRINTED = 20 };
@@ -33,6 +34,7 @@ report_json(const VerifyReport *report, Err *err)
     bool done = object != NULL && checks != NULL && missing != NULL &&
                 json_add_bool(object, "ok", verify_report_differences(report) == 0, err) &&
                 json_add(object, "checks", json_object_get(checks), err) &&
+                json_add(object, "conservation", json_object_get(report->conservation), err) &&
                 json_add(object, "not_covered", json_object_get(missing), err);
     for (size_t i = 0; done && i < VERIFY_CHECK_COUNT; i++) {
         const VerifyCheck *check = &report->checks[i];
@@ -91,6 +93,7 @@ print_text(const VerifyReport *report, Err *err)
             printf("    … and %" PRId64 " more; --json has up to %d of each check\n",
                    check->found - DIFFERENCES_PRINTED, VERIFY_DIFFERENCES_KEPT);
     }
+    conservation_print(report->conservation);
     puts("Not covered yet:");
     for (size_t i = 0; VERIFY_NOT_COVERED[i] != NULL; i++)
         printf("  %s\n", VERIFY_NOT_COVERED[i]);

@@ -86,6 +86,33 @@ class Verify(unittest.TestCase):
             f"ORDER BY {order} LIMIT 1")[0]
         return f"tenant_id = {tenant} AND hour = '{hour}' AND segment_id = {segment}", int(segment)
 
+    # --- conservation
+
+    PLACES = ("billed", "copies", "conflicts", "quarantined", "lost")
+
+    def test_the_summary_accounts_for_every_record_of_every_source(self):
+        rows = self.verify()["conservation"]
+        self.assertGreaterEqual({row["source"] for row in rows}, {"import", "socket"})
+        for row in rows:
+            self.assertEqual((row["emitted"], row["unaccounted"]), (sum(row[place] for place in self.PLACES), 0), row)
+            self.assertEqual(row["lost"], sum(row["lost_by_reason"].values()), row)
+        number = self.stack.number
+        for place, sql in (("billed", "SELECT sum(invocations) FROM rollups"), ("copies", "SELECT count(*) FROM exclusions WHERE reason = 'copy'"),
+                           ("conflicts", "SELECT count(*) FROM quarantine WHERE reason = 'conflict'"),
+                           ("quarantined", "SELECT count(*) FROM quarantine WHERE reason NOT IN ('conflict', 'sequence_reused') AND replayed_at IS NULL"),
+                           ("lost", "SELECT sum(records) FROM losses")):
+            self.assertEqual(sum(row[place] for row in rows), number(sql), place)
+        text = self.stack.run("verify").stdout
+        self.assertIn("emitted = billed + copies + conflicts + quarantined + lost", text)
+
+    def test_a_record_that_went_away_is_unaccounted(self):
+        where = "quarantine_id = (SELECT min(quarantine_id) FROM quarantine WHERE reason NOT IN ('conflict', 'unknown_tenant'))"
+        self.stack.query(f"CREATE TABLE aside AS SELECT * FROM quarantine WHERE {where}; DELETE FROM quarantine WHERE {where}", SUPERUSER)
+        try:
+            self.assertEqual(sum(row["unaccounted"] for row in self.verify(status=3)["conservation"]), 1)
+        finally:
+            self.stack.query("INSERT INTO quarantine OVERRIDING SYSTEM VALUE SELECT * FROM aside; DROP TABLE aside", SUPERUSER)
+
     # --- clean
 
     def test_a_clean_stack_has_no_difference_and_says_what_is_not_covered(self):
