@@ -77,7 +77,7 @@ prepare(CommitJob *job)
         return;
     }
     Err err = {0};
-    job->usage = usage_batch_unpack(payload->data, payload->len, &err);
+    job->usage = usage_batch_unpack_unchecked(payload->data, payload->len, &err);
     if (job->usage != NULL)
         return;
     if (err.code == ERR_NOMEM) {

@@ -158,23 +158,37 @@ write_ledger(const Attempt *attempt, int64_t commit_id, Err *err)
     return done;
 }
 
+/** A batch that goes to quarantine whole, or is kept as it came beside what was billed of it: segments are packed anew, and
+ *  would forget the fields of a newer version. */
+static bool
+write_batch(const Attempt *attempt, size_t i, int64_t commit_id, Text reason, const char *message, Err *err)
+{
+    const CommitJob *job = &attempt->jobs[i];
+    const QuarantineItem item = {.stream_id = attempt->rows[i].stream_id,
+                                 .sequence = (int64_t) job->batch->sequence,
+                                 .reason = reason,
+                                 .message = text_of(message),
+                                 .format = TEXT_LITERAL("batch"),
+                                 .payload = {(const char *) job->batch->payload.data, job->batch->payload.len}};
+    return quarantine_insert(attempt->committer->db, commit_id, &item, 1, err);
+}
+
 static bool
 write_whole(const Attempt *attempt, int64_t commit_id, Err *err)
 {
-    for (size_t i = 0; i < attempt->count; i++) {
+    const Text malformed = text_of(usage_reason_name(USAGE_REASON_MALFORMED));
+    bool done = true;
+    for (size_t i = 0; done && i < attempt->count; i++) {
         const CommitJob *job = &attempt->jobs[i];
-        if (job->input == COMMIT_NOT_TAKEN || !job->whole)
+        if (job->input == COMMIT_NOT_TAKEN)
             continue;
-        const QuarantineItem item = {.stream_id = attempt->rows[i].stream_id,
-                                     .sequence = (int64_t) job->batch->sequence,
-                                     .reason = text_of(usage_reason_name(USAGE_REASON_MALFORMED)),
-                                     .message = text_of(job->message),
-                                     .format = TEXT_LITERAL("batch"),
-                                     .payload = {(const char *) job->batch->payload.data, job->batch->payload.len}};
-        if (!quarantine_insert(attempt->committer->db, commit_id, &item, 1, err))
-            return false;
+        if (job->whole)
+            done = write_batch(attempt, i, commit_id, malformed, job->message, err);
+        else if (usage_batch_is_newer(job->usage))
+            done = write_batch(attempt, i, commit_id, text_of(QUARANTINE_NEWER),
+                               "billed, but it also holds fields that this collector does not know: upgrade it", err);
     }
-    return true;
+    return done;
 }
 
 static bool
@@ -198,7 +212,7 @@ static bool
 attempt_transaction(Attempt *attempt, Err *err)
 {
     Committer *self = attempt->committer;
-    if (!db_begin(self->db, false, err) ||
+    if (!db_begin_short(self->db, err) ||
         !streams_open(self->db, attempt->keys, attempt->count, true, attempt->rows, err))
         return false;
     for (size_t i = 0; i < attempt->count; i++)

@@ -215,6 +215,11 @@ take_message(const Intake *self, Origin *origin, zmq_msg_t *body)
     if (!may_speak(self, origin, body))
         return;
     Millibill__Frame *frame = wire_frame_unpack(zmq_msg_data(body), zmq_msg_size(body), &err);
+    if (frame == NULL && err.code == ERR_NOMEM) {
+        log_err(LOG_LEVEL_ERROR, "message_not_taken", &err);
+        refuse(self, &origin->route, NULL, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the collector has no memory now");
+        return;
+    }
     if (frame == NULL) {
         refuse_broken(self, origin, NULL, err.message);
         return;

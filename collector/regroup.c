@@ -91,6 +91,14 @@ regroup_start(Regroup *self)
 
 /* ---- taking batches ---- */
 
+/** A tenant's name as it may be looked up and stored; a hostile one becomes the empty one, which nobody has. */
+static Text
+tenant_name(Text name)
+{
+    bool usable = name.length <= USAGE_NAME_BYTES_MAX && text_is_clean_utf8(name);
+    return usable ? name : (Text){"", 0};
+}
+
 /** Name the tenant of every configuration that a record has. */
 static bool
 name_tenants(Regroup *self, Input *input, Err *err)
@@ -104,7 +112,7 @@ name_tenants(Regroup *self, Input *input, Err *err)
             continue;
         UsageRecord record;
         usage_batch_record(batch, i, &record);
-        if (!name_table_index(&self->tenants, record.tenant, &config->tenant, err))
+        if (!name_table_index(&self->tenants, tenant_name(record.tenant), &config->tenant, err))
             return false;
     }
     for (size_t i = 0; i < usage_batch_rejected(batch); i++) {
@@ -166,9 +174,10 @@ arena_text(Regroup *self, Text text)
     return (Text){copy, copy == NULL ? 0 : text.length};
 }
 
-MUST_CHECK bool
-regroup_quarantine(Regroup *self, Input *input, const UsageRecord *record, const UsageFault *fault, int64_t tenant_id,
-                   Err *err)
+/** `format`: "record" can be shown and replayed; "batch" is a batch of one record that breaks the limits of records. */
+static bool
+record_to_quarantine(Regroup *self, Input *input, const UsageRecord *record, const UsageFault *fault, int64_t tenant_id,
+                     Text format, Err *err)
 {
     if (!usage_batch_builder_add(self->single, record, err) ||
         !usage_batch_builder_pack(self->single, &self->single_bytes, err))
@@ -176,17 +185,24 @@ regroup_quarantine(Regroup *self, Input *input, const UsageRecord *record, const
     const QuarantineItem item = {.tenant_id = tenant_id,
                                  .stream_id = input->public.stream_id,
                                  .sequence = input->public.sequence,
-                                 .tenant_name = record->tenant,
+                                 .tenant_name = tenant_name(record->tenant),
                                  .import_id = input->public.import_id,
                                  .reason = text_of(usage_reason_name(fault->reason)),
                                  .field = text_of(fault->field),
                                  .message = arena_text(self, text_of(fault->message)),
-                                 .format = TEXT_LITERAL("record"),
+                                 .format = format,
                                  .payload = arena_text(self, buffer_text(&self->single_bytes))};
     if (item.payload.data == NULL || item.message.data == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a record in quarantine");
     input->public.quarantined++;
     return quarantine_add(self, &item, err);
+}
+
+MUST_CHECK bool
+regroup_quarantine(Regroup *self, Input *input, const UsageRecord *record, const UsageFault *fault, int64_t tenant_id,
+                   Err *err)
+{
+    return record_to_quarantine(self, input, record, fault, tenant_id, TEXT_LITERAL("record"), err);
 }
 
 static bool
@@ -253,6 +269,8 @@ place_record(Regroup *self, size_t input_index, size_t i, const RegroupPolicy *p
     UsageRecord record;
     UsageFault fault;
     usage_batch_record(input->public.batch, i, &record);
+    if (!usage_record_check(&record, true, true, &fault)) /* the others of its batch are billed */
+        return record_to_quarantine(self, input, &record, &fault, self->tenant_ids[tenant], TEXT_LITERAL("batch"), err);
     if (!check_tenant(input, &record, tenant, self->tenant_ids[tenant], &fault) ||
         !check_time(input, &record, policy, &fault))
         return regroup_quarantine(self, input, &record, &fault, self->tenant_ids[tenant], err);

@@ -29,7 +29,7 @@ typedef struct RegroupPolicy {
 } RegroupPolicy;
 
 typedef struct RegroupInput {
-    const UsageBatch *batch;
+    const UsageBatch *batch; /* its records may break their limits: those go to quarantine one by one */
     int64_t stream_id;
     int64_t sequence;
     bool history;

@@ -19,6 +19,7 @@ struct Arena {
     Block *blocks; /* newest first */
     size_t given;
     size_t limit;
+    bool lacked_memory;
 };
 
 Arena *
@@ -35,8 +36,10 @@ add_block(Arena *self, size_t size)
 {
     size_t room = size > ARENA_BLOCK_BYTES ? size : ARENA_BLOCK_BYTES;
     Block *block = malloc(sizeof(*block) + room);
-    if (block == NULL)
+    if (block == NULL) {
+        self->lacked_memory = true;
         return NULL;
+    }
     block->used = 0;
     block->room = room;
     block->next = self->blocks;
@@ -61,6 +64,12 @@ arena_alloc(Arena *self, size_t size)
     block->used += step;
     self->given += step;
     return out;
+}
+
+bool
+arena_lacked_memory(const Arena *self)
+{
+    return self->lacked_memory;
 }
 
 char *
@@ -89,6 +98,7 @@ void
 arena_reset(Arena *self)
 {
     self->given = 0;
+    self->lacked_memory = false;
     if (self->blocks == NULL)
         return;
     free_blocks(self->blocks->next);

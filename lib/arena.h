@@ -6,6 +6,7 @@
 #ifndef LIB_ARENA_H
 #define LIB_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
@@ -17,6 +18,8 @@ typedef struct Arena Arena;
 MUST_CHECK Arena *arena_new(size_t limit_bytes);
 /** `size` bytes aligned for any type, not zeroed; NULL when memory or the limit is used up. */
 MUST_CHECK void *arena_alloc(Arena *self, size_t size);
+/** Was an allocation refused because the system had no memory (and not because of the limit)? */
+bool arena_lacked_memory(const Arena *self);
 /** A NUL-terminated copy; NULL as above. */
 MUST_CHECK char *arena_copy(Arena *self, Text text);
 /** Give everything back to the arena, keeping its first block. */

@@ -124,14 +124,20 @@ assign_ids(UsageBatch *self, Err *err)
     return true;
 }
 
+bool
+usage_batch_check(const UsageBatch *self, size_t i, UsageFault *fault)
+{
+    UsageRecord record;
+    usage_batch_record(self, i, &record);
+    return usage_record_check(&record, true, true, fault);
+}
+
 static bool
 check_records(const UsageBatch *self, Err *err)
 {
     for (size_t i = 0; i < self->count; i++) {
-        UsageRecord record;
         UsageFault fault;
-        usage_batch_record(self, i, &record);
-        if (!usage_record_check(&record, true, true, &fault))
+        if (!usage_batch_check(self, i, &fault))
             return err_set(err, ERR_PROTOCOL, "batch: record %zu: %s %s", i, fault.field, fault.message);
     }
     return true;
@@ -179,6 +185,8 @@ decode(UsageBatch *self, const void *bytes, size_t length, Err *err)
 {
     ProtobufCAllocator allocator = {allocate, release, self->arena};
     self->message = millibill__usage_batch__unpack(&allocator, length, bytes);
+    if (self->message == NULL && arena_lacked_memory(self->arena))
+        return err_set(err, ERR_NOMEM, "no memory for a batch of %zu bytes", length);
     if (self->message == NULL)
         return err_set(err, ERR_PROTOCOL,
                        "batch: %zu bytes that are not a usage batch (or need over %zu bytes of memory)", length,
@@ -190,11 +198,11 @@ decode(UsageBatch *self, const void *bytes, size_t length, Err *err)
     self->ids = arena_alloc(self->arena, self->count * sizeof(Text) + 1);
     if (self->started_at_us == NULL || self->ids == NULL)
         return err_set(err, ERR_NOMEM, "batch: no memory for %zu records", self->count);
-    return sum_times(self, err) && assign_ids(self, err) && check_records(self, err) && check_rejected(self, err);
+    return sum_times(self, err) && assign_ids(self, err) && check_rejected(self, err);
 }
 
 UsageBatch *
-usage_batch_unpack(const void *bytes, size_t length, Err *err)
+usage_batch_unpack_unchecked(const void *bytes, size_t length, Err *err)
 {
     if (length > USAGE_BATCH_BYTES_MAX) {
         err_set(err, ERR_RANGE, "batch of %zu bytes, at most %d allowed", length, USAGE_BATCH_BYTES_MAX);
@@ -211,6 +219,29 @@ usage_batch_unpack(const void *bytes, size_t length, Err *err)
     if (!decode(self, bytes, length, err))
         usage_batch_free(&self);
     return self;
+}
+
+UsageBatch *
+usage_batch_unpack(const void *bytes, size_t length, Err *err)
+{
+    UsageBatch *self = usage_batch_unpack_unchecked(bytes, length, err);
+    if (self != NULL && !check_records(self, err))
+        usage_batch_free(&self);
+    return self;
+}
+
+bool
+usage_batch_is_newer(const UsageBatch *self)
+{
+    const Millibill__UsageBatch *m = self->message;
+    bool newer = m->base.n_unknown_fields > 0;
+    for (size_t i = 0; !newer && i < m->n_configs; i++)
+        newer = m->configs[i]->base.n_unknown_fields > 0;
+    for (size_t i = 0; !newer && i < m->n_rejected; i++)
+        newer = m->rejected[i]->base.n_unknown_fields > 0;
+    for (size_t i = 0; !newer && i < m->n_losses; i++)
+        newer = m->losses[i]->base.n_unknown_fields > 0;
+    return newer;
 }
 
 void

@@ -69,6 +69,13 @@ typedef struct UsageBatch UsageBatch;
 /** Decode and check. Caller frees. NULL: ERR_PROTOCOL (says which column and what was expected), ERR_RANGE (over a limit),
  *  ERR_NOMEM. The bytes may be released afterwards. */
 MUST_CHECK UsageBatch *usage_batch_unpack(const void *bytes, size_t length, Err *err);
+/** As above, but a record may hold values that no record may have: ask usage_batch_check for each. (A text with a NUL ends
+ *  there: protobuf-c's strings are C strings.) */
+MUST_CHECK UsageBatch *usage_batch_unpack_unchecked(const void *bytes, size_t length, Err *err);
+/** Is record i within its limits? */
+MUST_CHECK bool usage_batch_check(const UsageBatch *self, size_t i, UsageFault *fault);
+/** Does it hold fields that this version does not know, from a newer peer? */
+bool usage_batch_is_newer(const UsageBatch *self);
 void usage_batch_free(UsageBatch **self);
 
 size_t usage_batch_records(const UsageBatch *self);

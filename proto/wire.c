@@ -14,6 +14,7 @@ enum { LENGTH_BYTES = 4 };
  *  message of empty strings or unknown fields takes twenty-five times its size and more. */
 typedef struct Budget {
     size_t left;
+    bool lacked_memory; /* the system refused, not the budget */
 } Budget;
 
 enum { BUDGET_BASE_BYTES = 64 << 10, ALLOCATION_BYTES = 32 /* what malloc adds, at most */ };
@@ -25,7 +26,9 @@ budget_allocate(void *context, size_t size)
     if (size > self->left || self->left - size < ALLOCATION_BYTES)
         return NULL;
     self->left -= size + ALLOCATION_BYTES;
-    return malloc(size);
+    void *out = malloc(size);
+    self->lacked_memory |= out == NULL;
+    return out;
 }
 
 static void
@@ -38,7 +41,7 @@ budget_release(void *context, void *pointer)
 static Budget
 budget_of(size_t length)
 {
-    return (Budget){length + length / 4 + BUDGET_BASE_BYTES};
+    return (Budget){.left = length + length / 4 + BUDGET_BASE_BYTES};
 }
 
 /* ---- frames ---- */
@@ -53,7 +56,9 @@ wire_frame_unpack(const void *bytes, size_t length, Err *err)
     Budget budget = budget_of(length);
     ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
     Millibill__Frame *frame = millibill__frame__unpack(&allocator, length, bytes);
-    if (frame == NULL)
+    if (frame == NULL && budget.lacked_memory)
+        err_set(err, ERR_NOMEM, "no memory for a frame of %zu bytes", length);
+    else if (frame == NULL)
         err_set(err, ERR_PROTOCOL, "%zu bytes that are not a frame of protocol %d (or need too much memory)", length,
                 WIRE_PROTOCOL);
     return frame;

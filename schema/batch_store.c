@@ -57,7 +57,7 @@ static const char SQL_COUNTS[] =
     " SELECT (SELECT coalesce(sum(billed), 0) FROM batches) - (SELECT coalesce(sum(records), 0) FROM excluded),"
     " (SELECT coalesce(sum(records), 0) FROM excluded WHERE reason = 'copy'),"
     " (SELECT coalesce(sum(records), 0) FROM excluded WHERE reason = 'conflict'),"
-    " (SELECT count(*) FROM quarantine WHERE import_id = $1 AND reason NOT IN ('conflict', 'sequence_reused'))";
+    " (SELECT count(*) FROM quarantine WHERE import_id = $1 AND reason NOT IN ('conflict', 'sequence_reused', 'newer_fields'))";
 
 /* ---- helpers ---- */
 

@@ -384,6 +384,12 @@ db_begin(Db *self, bool snapshot, Err *err)
 }
 
 MUST_CHECK bool
+db_begin_short(Db *self, Err *err)
+{
+    return db_script(self, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'", err);
+}
+
+MUST_CHECK bool
 db_commit(Db *self, Err *err)
 {
     PGresult *result = PQexec(self->connection, "COMMIT");

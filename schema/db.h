@@ -61,6 +61,10 @@ void db_result_free(DbResult **result);
 
 /** BEGIN [ISOLATION LEVEL REPEATABLE READ when `snapshot`]. */
 MUST_CHECK bool db_begin(Db *self, bool snapshot, Err *err);
+/** A transaction of statements that follow at once: when its client stands still for 10 s inside it (stopped, or behind a link
+ *  that broke), the server ends it, so that the locks it holds do not keep others waiting. The client finds the connection
+ *  lost (ERR_BUSY). */
+MUST_CHECK bool db_begin_short(Db *self, Err *err);
 /** COMMIT, and the tag must say COMMIT: a failed transaction that "commits" as ROLLBACK is an error here. After ERR_BUSY the
  *  outcome is unknown: run the whole transaction again, its own keys decide. */
 MUST_CHECK bool db_commit(Db *self, Err *err);

@@ -39,6 +39,10 @@ MUST_CHECK bool quarantine_insert(Db *db, int64_t commit_id, const QuarantineIte
  *  row of that sequence counts the batch that was committed. */
 #define QUARANTINE_REUSED "sequence_reused"
 
+/** Reason of a whole batch that was billed, and kept as it came besides, because it holds fields of a newer version. It
+ *  stands beside the ledger, too: nothing of it waits. */
+#define QUARANTINE_NEWER "newer_fields"
+
 typedef struct QuarantineReused {
     bool known;       /* these bytes are in quarantine already */
     int64_t of_agent; /* rows of this reason that the stream's agent has brought */

@@ -36,7 +36,7 @@ static const char SQL_RECEIPTS_COUNT[] = "SELECT count(*) FROM commits";
 
 /* What came with a batch has the commit of its ledger row; conflicts that were found later have their own. Records that were
  * replayed stand in segments under the batch that brought them, whose ledger row still says quarantined. A batch that
- * reused a sequence is evidence beside the ledger: the row of its sequence counts the batch that was committed. */
+ * reused a sequence, or was kept for its newer fields, is evidence beside the ledger: the row of its sequence counts the batch that was committed. */
 #define RUN_FIELD(from) "('x' || encode(substring(s.sources FROM (24 * i + " from ") FOR 8), 'hex'))::bit(64)::bigint"
 static const char SQL_LEDGER[] =
     "WITH brought AS (SELECT stream_id, sequence, sum(records) AS records FROM"
@@ -47,7 +47,7 @@ static const char SQL_LEDGER[] =
               "  count(*) FILTER (WHERE q.commit_id IS DISTINCT FROM l.commit_id) AS later,"
               "  count(*) FILTER (WHERE q.replayed_at IS NOT NULL) AS replayed"
               "  FROM quarantine q LEFT JOIN ledger l USING (stream_id, sequence)"
-              "  WHERE q.reason <> 'sequence_reused' GROUP BY 1, 2),"
+              "  WHERE q.reason NOT IN ('sequence_reused', 'newer_fields') GROUP BY 1, 2),"
               " excluded AS (SELECT stream_id, sequence, count(*) FILTER (WHERE reason = 'conflict') AS conflicts FROM exclusions"
               "  GROUP BY 1, 2),"
               " lost AS (SELECT stream_id, sequence, least(sum(records), 9223372036854775807) AS records FROM losses GROUP BY 1, 2)"

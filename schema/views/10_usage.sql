@@ -39,7 +39,7 @@ COMMENT ON COLUMN usage_by_function.max_memory_used_mb IS 'Greatest memory seen 
 CREATE OR REPLACE VIEW quarantine_open AS
 SELECT quarantine_id, tenant_name AS tenant, reason, field, message, format, source, line, received_at,
        quarantine_bytes(quarantine_id) AS payload_bytes, encode(digest, 'hex') AS digest, encode(other_digest, 'hex') AS other_digest
-  FROM quarantine WHERE replayed_at IS NULL AND repeats IS NULL;
+  FROM quarantine WHERE replayed_at IS NULL AND repeats IS NULL AND reason <> 'newer_fields';
 COMMENT ON VIEW quarantine_open IS 'What arrived, could not be billed and was not replayed; `millibill quarantine show ID` prints the rest';
 COMMENT ON COLUMN quarantine_open.digest IS 'Digest of the record''s facts (conflicts)';
 COMMENT ON COLUMN quarantine_open.other_digest IS 'Digest of the record that was kept (conflicts)';

@@ -7,6 +7,7 @@
 An extra collector runs as the user of the test and listens on TCP on loopback, so that its address can go through a proxy
 and a failing library can be put before it (`env`).
 """
+import http.client
 import os
 import re
 import signal
@@ -127,6 +128,19 @@ class ExtraCollector:
         """Wait until the log holds `text` `count` times."""
         wait_until(lambda: self.log().count(text) >= count, f"collector {self.name} logs {text!r} {count} times", seconds)
 
+    def get(self, page):
+        """Status and text of /metrics, /healthz, /readyz."""
+        return http_get(self.data / "metrics.sock", page)
+
+    def metrics(self):
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return parse_metrics(text)
+
+    def metric(self, name, label=None):
+        """One sample, without the prefix."""
+        return self.metrics()["millibill_collector_" + name, label]
+
     def resident_kb(self):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
@@ -145,3 +159,62 @@ def settle_down(condition, what, seconds=30.0, still_s=0.5):
     wait_until(condition, what, seconds)
     time.sleep(still_s)
     assert condition(), f"did not stay so: {what}"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost", timeout=20)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def http_get(socket_path, page, method="GET"):
+    """Status and text of a page that a collector serves on its Unix socket."""
+    connection = UnixConnection(socket_path)
+    try:
+        connection.request(method, page)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+SAMPLE = re.compile(r'([a-z_]+)(?:\{([a-z]+)="([^"\\\n]*)"\})? (-?[0-9]+(?:\.[0-9]+)?)')
+TYPES = {"counter", "gauge", "histogram"}
+
+
+def parse_metrics(text):
+    """Samples of an exposition, {(name, label value): number}; raises ValueError at anything that is not strictly the format."""
+    samples, kinds, family, kind = {}, {}, None, None
+    if not text.endswith("\n"):
+        raise ValueError("the last line has no end")
+    lines = iter(text[:-1].split("\n"))
+    for line in lines:
+        if line.startswith("# HELP "):
+            family = line.split(" ", 3)[2]
+            word = next(lines).split(" ")
+            if word[:3] != ["#", "TYPE", family] or word[3] not in TYPES or family in kinds:
+                raise ValueError(f"HELP of {family} is followed by {word}, or comes twice")
+            kind = kinds[family] = word[3]
+            continue
+        found = SAMPLE.fullmatch(line)
+        if found is None:
+            if re.fullmatch(r'[a-z_]+_bucket\{le="\+Inf"\} \d+', line):
+                found = re.match(r'([a-z_]+)\{(le)="(\+Inf)"\} (\d+)', line)
+            else:
+                raise ValueError(f"not a sample: {line!r}")
+        name, _, label, number = found.groups()
+        allowed = {family + end for end in ("_bucket", "_sum", "_count")} if kind == "histogram" else {family}
+        if name not in allowed or (kind == "counter" and not name.endswith("_total")) or (name, label) in samples:
+            raise ValueError(f"{line!r} does not belong to the family {family} ({kind}), or comes twice")
+        samples[name, label] = float(number)
+    for name, kind in kinds.items():
+        if kind == "histogram":
+            buckets = [number for (one, _), number in samples.items() if one == name + "_bucket"]
+            if buckets != sorted(buckets) or buckets[-1] != samples[name + "_count", None]:
+                raise ValueError(f"{name}: its buckets do not add up")
+    return samples
