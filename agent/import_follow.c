@@ -115,9 +115,12 @@ pattern_of(const char *path, Err *err)
     snprintf(folder, sizeof(folder), "%.*s", (int) (length == 0 ? 1 : length), base == NULL ? "." : path);
     char *full = realpath(folder, NULL);
     Buffer pattern = {0};
-    bool done = full != NULL || err_set(err, ERR_NOT_FOUND, "cannot follow '%s': %s", path, strerror(errno));
-    done = done && buffer_append_text(&pattern, strcmp(full, "/") == 0 ? "" : full, err) &&
-           buffer_append_text(&pattern, "/", err);
+    if (full == NULL) {
+        err_set(err, ERR_NOT_FOUND, "cannot follow '%s': %s", path, strerror(errno));
+        return NULL;
+    }
+    bool done =
+        buffer_append_text(&pattern, strcmp(full, "/") == 0 ? "" : full, err) && buffer_append_text(&pattern, "/", err);
     for (const char *at = base == NULL ? path : base + 1; done && *at != '\0'; at++)
         done = (strchr("*?[\\", *at) == NULL || buffer_append(&pattern, "\\", 1, err)) &&
                buffer_append(&pattern, at, 1, err);
@@ -159,7 +162,7 @@ read_rules(Following *self, const char *const *paths, ImportFormat format, const
     size_t count = 0;
     while (paths[count] != NULL)
         count++;
-    self->rules = calloc(count, sizeof(*self->rules));
+    self->rules = calloc(count + 1, sizeof(*self->rules));
     if (self->rules == NULL)
         return err_set(err, ERR_NOMEM, "no memory to follow %zu files", count);
     for (; self->rule_count < count; self->rule_count++)
