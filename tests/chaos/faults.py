@@ -14,7 +14,7 @@ from harness import MILLIBILL, ROOT, environment, wait_until
 
 GAP_S = 1.2          # between two faults, on average
 STACK_START_S = 300
-KEEPER_AGE_S = 20    # between the end of a supervisor, who keeps the rings, and the end of a worker: time to hand rings over
+KEEPER_WAIT_S = 10   # for the keeper to hold every ring, or no dead worker's
 
 
 def schedule(seed, seconds, kinds=None):
@@ -58,7 +58,6 @@ class Faults:
         self.stack, self.workers, self.importers, self.log, self.burst = stack, workers, importers, log, burst
         self.timers = []
         self.stopped = set()  # pids that got SIGSTOP
-        self.worker_end = self.keeper_end = 0.0
 
     # --- time
 
@@ -138,19 +137,45 @@ class Faults:
         parts = rng.sample(["agent", "collector", "postgres"], 2)
         return any([send(self.pid(part), signal.SIGKILL) for part in parts])
 
+    def rings_kept(self):
+        """How many rings the keeper (the supervisor) holds."""
+        try:
+            folder = f"/proc/{self.pid('supervisor')}/fd"
+            links = [os.readlink(f"{folder}/{name}") for name in os.listdir(folder)]
+        except OSError:
+            return 0
+        return sum("millibill-ring" in link for link in links)
+
+    def keeper_is_spare(self):
+        """May the keeper end now? Not while it holds the ring of a dead worker, which nobody else has any more: who loses
+        worker, agent and keeper together is promised nothing."""
+        for pid in list(self.stopped):
+            self.resume(pid)
+        return self.within_reach(lambda: self.pid("agent") and self.rings_kept() <= len(self.workers), 1.5)
+
+    def worker_is_spare(self):
+        """May a worker end now? Not before a new keeper has its ring."""
+        return self.within_reach(lambda: self.rings_kept() >= len(self.workers))
+
+    @staticmethod
+    def within_reach(condition, steady_s=0.0):
+        """Does the condition come true, and stay so for a moment (in which new workers open their rings)?"""
+        until, since = time.monotonic() + KEEPER_WAIT_S, None
+        while time.monotonic() < until:
+            since = (since or time.monotonic()) if condition() else None
+            if since is not None and time.monotonic() - since >= steady_s:
+                return True
+            time.sleep(0.1)
+        return False
+
     def do_kill_worker(self, rng):
-        """Not soon after the supervisor died: who has lost worker, agent and keeper together is promised nothing."""
-        worker = rng.choice(self.workers)
-        if time.monotonic() - self.keeper_end < KEEPER_AGE_S:
-            return False
-        self.worker_end = time.monotonic()
-        return worker.kill()
+        return self.worker_is_spare() and rng.choice(self.workers).kill()
 
     def do_kill_worker_and_agent(self, rng):
-        if time.monotonic() - self.keeper_end < KEEPER_AGE_S:
+        if not self.worker_is_spare():
             return False
         send(self.pid("agent"), signal.SIGKILL)
-        return self.do_kill_worker(rng)
+        return rng.choice(self.workers).kill()
 
     def do_freeze_agent(self, rng):
         return self.freeze(self.pid("agent"), rng.uniform(0.5, 8))
@@ -163,27 +188,23 @@ class Faults:
 
     def do_kill_everything(self, rng):
         """The supervisor and all parts at once, then `up` again."""
-        if time.monotonic() - self.worker_end < KEEPER_AGE_S:
+        if not self.keeper_is_spare():
             return False
         for part in ("supervisor", "agent", "collector", "postgres"):
             send(self.pid(part), signal.SIGKILL)
         wait_until(lambda: not any(self.pid(part) for part in ("supervisor", "agent", "collector", "postgres")),
                    "every part is gone", 60)
         self.ensure_up()
-        self.keeper_end = time.monotonic()
         return True
 
     def do_restart(self, rng):
         """`down` and `up`, as an operator would; nothing may be frozen, or `down` would wait."""
-        if time.monotonic() - self.worker_end < KEEPER_AGE_S:
+        if not self.keeper_is_spare():
             return False
-        for pid in list(self.stopped):
-            self.resume(pid)
         self.stack.database.heal()
         for command in ("down", "up"):
             subprocess.run([MILLIBILL, command, "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
                            env=environment(), timeout=STACK_START_S)
-        self.keeper_end = time.monotonic()
         return True
 
     # --- links
@@ -227,6 +248,16 @@ class Faults:
     def do_rotate_log(self, rng):
         self.log.rotation.set()
 
+    def do_rotate_key(self, rng):
+        """A new key for the agent while it works; what is interrupted is taken up again, the agent reads its key at start."""
+        self.stack.database.heal()
+        for _ in range(20):
+            if self.stack.run("agent", "rotate", "local", status=None, timeout=120).returncode == 0:
+                send(self.pid("agent"), signal.SIGTERM)
+                return True
+            time.sleep(0.5)
+        return False
+
     def do_burst(self, rng):
         """Many records at once while the collector cannot be reached: the spool fills, sources wait."""
         self.burst(rng.choice([2000, 5000, 20000]))
@@ -235,8 +266,8 @@ class Faults:
 
 WEIGHTS = {
     "kill_agent": 2, "kill_collector": 2, "kill_postmaster": 1, "stop_postgres_immediately": 1, "kill_backend": 1,
-    "terminate_backend": 1, "kill_two": 2, "freeze_agent": 1,
+    "terminate_backend": 1, "kill_two": 2, "kill_worker": 2, "kill_worker_and_agent": 2, "freeze_agent": 1,
     "freeze_collector": 1, "freeze_backend": 1, "kill_everything": 1, "restart": 1, "partition": 1, "half_open": 1,
     "slow_link": 1, "reset_link": 1, "truncate_frame": 1, "reset_database_link": 1, "cut_at_commit": 3,
-    "partition_database": 1, "import_again": 1, "rotate_log": 1, "burst": 1,
+    "partition_database": 1, "import_again": 1, "rotate_log": 1, "rotate_key": 1, "burst": 1,
 }
