@@ -6,14 +6,14 @@ its weight, so that every minute sees all of them; strength and duration of each
 import os
 import random
 import signal
-import subprocess
 import threading
 import time
 
-from harness import MILLIBILL, ROOT, environment, wait_until
+from harness import wait_until
 
 GAP_S = 1.2          # between two faults, on average
 STACK_START_S = 300
+UP_ATTEMPTS = 3
 KEEPER_WAIT_S = 10   # for the keeper to hold every ring, or no dead worker's
 
 
@@ -31,12 +31,15 @@ def schedule(seed, seconds, kinds=None):
         out.append((at, deck.pop(), rng.random()))
 
 
-def alive(pid):
+def is_process(pid, started):
+    """Does process `pid` live, and is it the one that started at that tick? A pid file may outlive its process, and the
+    number may be a stranger's by now."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+            fields = stat.read().rsplit(")", 1)[1].split()
     except OSError:
         return False
+    return fields[0] not in "ZX" and int(fields[19]) == started
 
 
 def send(pid, number):
@@ -83,19 +86,27 @@ class Faults:
 
     def ensure_up(self):
         self.stack.database.heal()  # `up` would wait for it in vain
-        if not alive(self.pid("supervisor") or 0):
-            subprocess.run([MILLIBILL, "up", "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
-                           env=environment(), timeout=STACK_START_S)
+        if not self.pid("supervisor"):
+            self.command("up")
+
+    def command(self, name):
+        """`up` or `down`; on a machine that is busy elsewhere `up` may give up on a part: it is asked again, and said so."""
+        for attempt in range(UP_ATTEMPTS):
+            result = self.stack.run(name, status=None, timeout=STACK_START_S)
+            if result.returncode == 0:
+                return
+            print(f"`millibill {name}`, attempt {attempt + 1}: {result.stderr.strip()}", flush=True)
+        raise AssertionError(f"`millibill {name}` failed {UP_ATTEMPTS} times")
 
     # --- processes
 
     def pid(self, part):
         """From the pid file: asking `millibill status` each time would be most of the load."""
         try:
-            pid = int((self.stack.data / "pids" / f"{part}.pid").read_text().split()[0])
-        except (OSError, ValueError, IndexError):
+            pid, started = (int(word) for word in (self.stack.data / "pids" / f"{part}.pid").read_text().split()[:2])
+        except (OSError, ValueError):
             return None
-        return pid if alive(pid) else None
+        return pid if is_process(pid, started) else None
 
     def backend(self, user="millibill_collector"):
         try:
@@ -202,9 +213,8 @@ class Faults:
         if not self.keeper_is_spare():
             return False
         self.stack.database.heal()
-        for command in ("down", "up"):
-            subprocess.run([MILLIBILL, command, "--data", str(self.stack.data)], check=True, capture_output=True, cwd=ROOT,
-                           env=environment(), timeout=STACK_START_S)
+        for name in ("down", "up"):
+            self.command(name)
         return True
 
     # --- links
