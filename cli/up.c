@@ -16,6 +16,7 @@
 #include "cli/supervisor.h"
 #include "lib/keys.h"
 #include "lib/options.h"
+#include "lib/seal_key.h"
 #include "lib/text.h"
 #include "lib/utc.h"
 #include "schema/agent_store.h"
@@ -83,7 +84,8 @@ static bool
 start_directories(const Start *self, Err *err)
 {
     return service_user_reaches(&self->user, self->config.data, err) && subdirectory(self, "pids", 0755, err) &&
-           subdirectory(self, "log", 0755, err) && subdirectory(self, "keys", 0755, err) && run_directory(self, err) &&
+           subdirectory(self, "log", 0755, err) && subdirectory(self, "keys", 0755, err) &&
+           subdirectory(self, "seals", 0755, err) && run_directory(self, err) &&
            service_user_directory(&self->user, self->config.spool, 0700, err);
 }
 
@@ -111,6 +113,8 @@ start_keys(const Start *self, char agent_public[KEY_TEXT_BYTES], Err *err)
     const Config *config = &self->config;
     return keys_ensure(config->collector_key, config->collector_public_key, collector_public, err) &&
            keys_ensure(config->agent_key, NULL, agent_public, err) &&
+           seal_key_ensure(config->seal_key, config->seal_public_key, err) &&
+           service_user_own(&self->user, config->seal_key, err) &&
            service_user_own(&self->user, config->collector_key, err) &&
            service_user_own(&self->user, config->agent_key, err);
 }

@@ -1,4 +1,4 @@
-/* millibill-collector: the daemon (run) and what could not be billed (quarantine). */
+/* millibill-collector: the daemon (run), what could not be billed (quarantine), sealing by hand (seal). */
 #include <signal.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -68,6 +68,7 @@ main(int argc, char **argv)
     static const Command commands[] = {
         {"run", "take batches from agents and commit them (the daemon)", run_command},
         {"quarantine", "what arrived but could not be billed: list, show, replay", quarantine_command},
+        {"seal", "seal closed hours, or a month, now", seal_command},
         {NULL, NULL, NULL},
     };
     if (sodium_init() < 0) {

@@ -8,5 +8,6 @@
 
 int run_command(int argc, char **argv);
 int quarantine_command(int argc, char **argv);
+int seal_command(int argc, char **argv);
 
 #endif

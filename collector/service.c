@@ -12,6 +12,7 @@
 #include "collector/http.h"
 #include "collector/intake.h"
 #include "collector/metrics.h"
+#include "collector/sealer.h"
 #include "collector/settle.h"
 #include "collector/status_page.h"
 #include "collector/work.h"
@@ -219,13 +220,16 @@ run_threads(Service *self, CommitThread *committing, Err *err)
     if (pthread_create(&commit, NULL, commit_thread_run, committing) != 0)
         return err_set(err, ERR_NOMEM, "cannot start the commit thread");
     bool settling = pthread_create(&settle, NULL, settle_thread, self) == 0;
-    bool done = settling ? intake_run(&parts, err) : err_set(err, ERR_NOMEM, "cannot start the settle thread");
+    Sealer *sealer = sealer_start(self->config, self->stop, err);
+    bool done = settling ? !err_is_set(err) && intake_run(&parts, err)
+                         : err_set(err, ERR_NOMEM, "cannot start the settle thread");
     atomic_store(self->stop, true);
     work_queue_close(self->commits);
     work_queue_close(self->settles);
     pthread_join(commit, NULL);
     if (settling)
         pthread_join(settle, NULL);
+    sealer_join(&sealer);
     return done;
 }
 

@@ -73,6 +73,11 @@ static const Setting SETTINGS[] = {
     INTEGER_SETTING(live_future_s, 0, 86400),
     INTEGER_SETTING(connections_max, 1, 60000),
     TEXT_SETTING(metrics_listen),
+    INTEGER_SETTING(seal_every_s, 0, 86400),
+    INTEGER_SETTING(seal_after_s, 0, 864000),
+    TEXT_SETTING(seal_key),
+    TEXT_SETTING(seal_public_key),
+    TEXT_SETTING(seal_heads),
 };
 enum { SETTING_COUNT = sizeof(SETTINGS) / sizeof(SETTINGS[0]) };
 
@@ -116,6 +121,8 @@ config_defaults(Config *config, Err *err)
                     .live_past_days = 35,
                     .live_future_s = 300,
                     .connections_max = 4096,
+                    .seal_every_s = 30,
+                    .seal_after_s = 900,
                     .log_level = "info",
                     .agent_name = "local",
                     .collector_count = 1};
@@ -139,6 +146,9 @@ config_defaults(Config *config, Err *err)
            set_text(config->collector_key, sizeof(config->collector_key), err, data, "/keys/collector.key") &&
            set_text(config->collector_public_key, sizeof(config->collector_public_key), err, data,
                     "/keys/collector.pub") &&
+           set_text(config->seal_key, sizeof(config->seal_key), err, data, "/keys/seal.key") &&
+           set_text(config->seal_public_key, sizeof(config->seal_public_key), err, data, "/keys/seal.pub") &&
+           set_text(config->seal_heads, sizeof(config->seal_heads), err, data, "/seals/heads.jsonl") &&
            snprintf(config->database, sizeof(config->database), "host='%s' dbname=millibill", run) > 0;
 }
 

@@ -90,6 +90,13 @@ typedef struct Config {
     int64_t live_future_s;         /* 300 */
     int64_t connections_max;       /* 4096 */
     char metrics_listen[PATH_MAX]; /* host:port, [v6]:port or unix:PATH; empty: no metrics */
+
+    /* seals */
+    int64_t seal_every_s;           /* 30: how often closed hours are looked for; 0: this collector does not seal */
+    int64_t seal_after_s;           /* 900: an hour is sealed that long after its end */
+    char seal_key[PATH_MAX];        /* Ed25519 key pair file, mode 0600 */
+    char seal_public_key[PATH_MAX]; /* its public half */
+    char seal_heads[PATH_MAX];      /* every signed head, one JSON line each */
 } Config;
 
 /** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),

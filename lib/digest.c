@@ -11,6 +11,27 @@ digest_of(const void *bytes, size_t length)
     return digest;
 }
 
+void
+digest_start(DigestState *state)
+{
+    crypto_hash_sha256_init(&state->sha256);
+}
+
+void
+digest_add(DigestState *state, const void *bytes, size_t length)
+{
+    if (length > 0)
+        crypto_hash_sha256_update(&state->sha256, bytes, length);
+}
+
+Digest
+digest_end(DigestState *state)
+{
+    Digest digest;
+    crypto_hash_sha256_final(&state->sha256, digest.bytes);
+    return digest;
+}
+
 const char *
 bytes_hex(const void *bytes, size_t length, char *out)
 {

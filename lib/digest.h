@@ -6,6 +6,7 @@
 #ifndef LIB_DIGEST_H
 #define LIB_DIGEST_H
 
+#include <sodium/crypto_hash_sha256.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,14 @@ typedef struct Digest {
 } Digest;
 
 Digest digest_of(const void *bytes, size_t length);
+
+/** The same in pieces: start, add any number of times, end. */
+typedef struct DigestState {
+    crypto_hash_sha256_state sha256;
+} DigestState;
+void digest_start(DigestState *state);
+void digest_add(DigestState *state, const void *bytes, size_t length);
+Digest digest_end(DigestState *state);
 
 /** Lower-case hex with a NUL; returns `out`. */
 const char *digest_hex(const Digest *digest, char out[DIGEST_HEX_BYTES]);

@@ -21,8 +21,8 @@ missing(const char *path, Err *err)
              "public key there");
 }
 
-static bool
-check_private(const char *path, Err *err)
+bool
+keys_check_private(const char *path, Err *err)
 {
     struct stat status;
     if (stat(path, &status) != 0)
@@ -70,7 +70,7 @@ bool
 keys_read_pair(const char *path, char public_key[KEY_TEXT_BYTES], char secret_key[KEY_TEXT_BYTES], Err *err)
 {
     Buffer content = {0};
-    bool done = check_private(path, err) && file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
+    bool done = keys_check_private(path, err) && file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
                 find_key(path, buffer_text(&content), "public", public_key, err) &&
                 find_key(path, buffer_text(&content), "secret", secret_key, err);
     if (content.data != NULL)

@@ -13,6 +13,9 @@
 
 enum { KEY_TEXT_BYTES = 41 }; /* 40 characters of Z85 and a NUL */
 
+/** Is the file there, and for its owner only? ERR_NOT_FOUND, ERR_DENIED with what to do, ERR_IO. */
+MUST_CHECK bool keys_check_private(const char *path, Err *err);
+
 /** ERR_NOT_FOUND, ERR_DENIED (others may read it), ERR_INPUT, ERR_IO. */
 MUST_CHECK bool
 keys_read_pair(const char *path, char public_key[KEY_TEXT_BYTES], char secret_key[KEY_TEXT_BYTES], Err *err);

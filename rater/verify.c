@@ -4,14 +4,14 @@
 
 #include "rater/verify_conservation.h"
 #include "rater/verify_parts.h"
+#include "rater/verify_seals.h"
 
 const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT] = {
-    "streams", "receipts", "ledger", "segments", "rollups", "exclusions", "invoices",
+    "streams", "receipts", "ledger", "segments", "rollups", "exclusions", "seals", "heads", "invoices",
 };
 
 const char *const VERIFY_NOT_COVERED[] = {
-    "seals: there are none yet. Evidence that the database's owner changed together with its digest, or removed together "
-    "with everything that names it, would not be seen",
+    "what one owner of all three, database, sealing key and every copy of the heads file, can still make anew: doc/seals.md",
     "duplicates: that an excluded record is a copy of the one kept, and that no copy is left, is not looked for again",
     "the way to the collector: what an agent never sent does not stand in any table",
     NULL,
@@ -25,6 +25,8 @@ verify_report_free(VerifyReport *report)
     for (size_t i = 0; i < VERIFY_CHECK_COUNT; i++)
         json_object_put(report->checks[i].differences);
     json_object_put(report->conservation);
+    json_object_put(report->unsealed.list);
+    json_object_put(report->notes);
     *report = (VerifyReport){0};
 }
 
@@ -77,7 +79,9 @@ report_start(VerifyReport *report, Err *err)
         if (report->checks[i].differences == NULL)
             return false;
     }
-    return true;
+    report->unsealed.list = json_new_array(err);
+    report->notes = json_new_array(err);
+    return report->unsealed.list != NULL && report->notes != NULL;
 }
 
 /* ---- what the database answers ---- */
@@ -143,6 +147,7 @@ verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyRep
     report->conservation = conservation_read(db, err);
     return report->conservation != NULL && ask(db, request, &period, report, err) &&
            verify_evidence(db, request, tenants, &period, report, err) &&
+           verify_heads(db, request, report, err) &&
            verify_invoices(db, request->tenant, tenants, &period, report, err);
 }
 

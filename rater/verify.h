@@ -24,6 +24,8 @@ typedef enum VerifyCheckId {
     VERIFY_SEGMENTS,   /* each segment: digest, records, tenant, hour, sources */
     VERIFY_ROLLUPS,    /* rollups = segments less exclusions, every column */
     VERIFY_EXCLUSIONS, /* each names existing records and ends at one that counts */
+    VERIFY_SEALS,      /* each tenant's chain of seals, and each seal against segments and exclusions */
+    VERIFY_HEADS,      /* each signed head: chain, signature, books, seals, roots; and the heads file */
     VERIFY_INVOICES,   /* each final invoice: digest, lines, and rated again from segments */
     VERIFY_CHECK_COUNT
 } VerifyCheckId;
@@ -36,14 +38,25 @@ typedef struct VerifyCheck {
     Json *differences; /* an array of objects, the first VERIFY_DIFFERENCES_KEPT */
 } VerifyCheck;
 
+/** Hours with evidence that no seal covers: changed evidence would not be seen there. No difference. */
+typedef struct VerifyUnsealed {
+    int64_t hours; /* of tenants */
+    int64_t oldest_us;
+    Json *list; /* the first VERIFY_DIFFERENCES_KEPT, {"tenant", "hour"} */
+} VerifyUnsealed;
+
 typedef struct VerifyReport {
     VerifyCheck checks[VERIFY_CHECK_COUNT];
     Json *conservation; /* one object for each stream and source; see verify_conservation.h */
+    VerifyUnsealed unsealed;
+    Json *notes; /* sentences about what is no difference, but worth knowing */
 } VerifyReport;
 
 typedef struct VerifyRequest {
-    const char *tenant;    /* NULL: all */
-    const UtcMonth *month; /* NULL: all. Streams, receipts and ledger are checked whole in any case */
+    const char *tenant;          /* NULL: all */
+    const UtcMonth *month;       /* NULL: all. Streams, receipts, ledger and heads are checked whole in any case */
+    const char *seal_public_key; /* file */
+    const char *heads;           /* file */
 } VerifyRequest;
 
 extern const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT];

@@ -11,7 +11,7 @@
 #include "rater/verify_conservation.h"
 #include "schema/migrate.h"
 
-enum { DIFFERENCES_PRINTED = 20 };
+enum { DIFFERENCES_PRINTED = 20, UNSEALED_PRINTED = 5 };
 static const char PROGRAM[] = "millibill verify";
 
 /** What `checked` counts. */
@@ -22,8 +22,22 @@ static const char *const CHECKED[VERIFY_CHECK_COUNT] = {
     [VERIFY_SEGMENTS] = "segments have their digest, their records, and only those of their tenant and hour",
     [VERIFY_ROLLUPS] = "rollup rows equal segments less exclusions",
     [VERIFY_EXCLUSIONS] = "exclusions name records that exist, and one that counts instead",
+    [VERIFY_SEALS] = "seals are chained without gaps and say what segments and exclusions say",
+    [VERIFY_HEADS] = "signed heads are chained, say what books, seals and roots say, and stand in the heads file",
     [VERIFY_INVOICES] = "final invoices, rated again from segments, are the same to the last digit",
 };
+
+static bool
+add_unsealed(Json *object, const VerifyReport *report, Err *err)
+{
+    const VerifyUnsealed *unsealed = &report->unsealed;
+    char oldest[UTC_TEXT_BYTES];
+    Json *entry = json_new_object(err);
+    return entry != NULL && json_add(object, "unsealed", entry, err) &&
+           json_add_int(entry, "hours", unsealed->hours, err) &&
+           json_add_text(entry, "oldest", unsealed->hours == 0 ? NULL : utc_format(unsealed->oldest_us, oldest), err) &&
+           json_add(entry, "list", json_object_get(unsealed->list), err);
+}
 
 static Json *
 report_json(const VerifyReport *report, Err *err)
@@ -35,6 +49,7 @@ report_json(const VerifyReport *report, Err *err)
                 json_add_bool(object, "ok", verify_report_differences(report) == 0, err) &&
                 json_add(object, "checks", json_object_get(checks), err) &&
                 json_add(object, "conservation", json_object_get(report->conservation), err) &&
+                add_unsealed(object, report, err) && json_add(object, "notes", json_object_get(report->notes), err) &&
                 json_add(object, "not_covered", json_object_get(missing), err);
     for (size_t i = 0; done && i < VERIFY_CHECK_COUNT; i++) {
         const VerifyCheck *check = &report->checks[i];
@@ -75,6 +90,28 @@ print_difference(Json *difference)
            json_object_get_string(json_member(difference, "found")));
 }
 
+static void
+print_unsealed(const VerifyReport *report)
+{
+    const VerifyUnsealed *unsealed = &report->unsealed;
+    char oldest[UTC_TEXT_BYTES];
+    for (size_t i = 0; i < json_object_array_length(report->notes); i++)
+        printf("Note: %s\n", json_object_get_string(json_object_array_get_idx(report->notes, i)));
+    if (unsealed->hours == 0)
+        return;
+    printf("Not protected by a seal yet: %" PRId64 " hour%s of tenants, the oldest %s:\n", unsealed->hours,
+           unsealed->hours == 1 ? "" : "s", utc_format(unsealed->oldest_us, oldest));
+    size_t kept = json_object_array_length(unsealed->list);
+    for (size_t i = 0; i < kept && i < UNSEALED_PRINTED; i++) {
+        Json *entry = json_object_array_get_idx(unsealed->list, i);
+        printf("    %s  %s\n", json_object_get_string(json_member(entry, "hour")),
+               json_object_get_string(json_member(entry, "tenant")));
+    }
+    if (unsealed->hours > UNSEALED_PRINTED)
+        printf("    … and %" PRId64 " more; --json has up to %d\n", unsealed->hours - UNSEALED_PRINTED,
+               VERIFY_DIFFERENCES_KEPT);
+}
+
 static bool
 print_text(const VerifyReport *report, Err *err)
 {
@@ -94,18 +131,18 @@ print_text(const VerifyReport *report, Err *err)
                    check->found - DIFFERENCES_PRINTED, VERIFY_DIFFERENCES_KEPT);
     }
     conservation_print(report->conservation);
-    puts("Not covered yet:");
+    print_unsealed(report);
+    puts("Not covered:");
     for (size_t i = 0; VERIFY_NOT_COVERED[i] != NULL; i++)
         printf("  %s\n", VERIFY_NOT_COVERED[i]);
     return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
 }
 
 static Db *
-connect_stack(const char *data, Err *err)
+connect_stack(const char *data, Config *config, Err *err)
 {
-    Config config;
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data, &config, err) || !config_conninfo(&config, "millibill_rater", conninfo, err))
+    if (!config_load(data, config, err) || !config_conninfo(config, "millibill_rater", conninfo, err))
         return NULL;
     Db *db = db_connect(conninfo, PROGRAM, err);
     if (db != NULL && !migrate_check(db, err))
@@ -114,11 +151,17 @@ connect_stack(const char *data, Err *err)
 }
 
 static bool
-run(const VerifyRequest *request, const char *data, bool as_json, Err *err)
+run(const VerifyRequest *asked, const char *data, bool as_json, Err *err)
 {
+    Config config;
     VerifyReport report = {0};
-    Db *db = connect_stack(data, err);
-    bool done = db != NULL && verify(db, request, &report, err);
+    VerifyRequest request = *asked;
+    Db *db = connect_stack(data, &config, err);
+    if (request.heads == NULL)
+        request.heads = config.seal_heads;
+    if (request.seal_public_key == NULL)
+        request.seal_public_key = config.seal_public_key;
+    bool done = db != NULL && verify(db, &request, &report, err);
     Json *json = done && as_json ? report_json(&report, err) : NULL;
     if (done)
         done = as_json ? json != NULL && json_print(json, stdout, err) : print_text(&report, err);
@@ -144,6 +187,8 @@ verify_command(int argc, char **argv)
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &month_text, "YYYY-MM", "usage and invoices of this month (UTC) only"},
         {"tenant", 't', OPTION_TEXT, &request.tenant, "T", "usage and invoices of this tenant only"},
+        {"heads", 0, OPTION_TEXT, &request.heads, "FILE", "a copy of the heads file; default: the stack's own"},
+        {"seal-public-key", 0, OPTION_TEXT, &request.seal_public_key, "FILE", "default: the stack's own"},
         {"json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON document"},
         {"data", 'd', OPTION_TEXT, &data, "DIR", "the stack's directory"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -153,9 +198,8 @@ verify_command(int argc, char **argv)
         .arguments = "",
         .summary =
             "Prove that nothing was lost or counted twice, and that every final invoice follows from its evidence.",
-        .detail =
-            "Reads one snapshot and changes nothing; the stack may go on working. Streams, receipts and ledger are\n"
-            "checked whole whatever --month and --tenant say. Exit status 3: something differs.",
+        .detail = "Reads one snapshot and changes nothing; the stack may go on working. Streams, receipts, ledger and\n"
+                  "heads are checked whole whatever --month and --tenant say. Exit status 3: something differs.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);

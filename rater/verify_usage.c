@@ -6,7 +6,7 @@
 
 #include "lib/array.h"
 #include "lib/digest.h"
-#include "rater/verify_parts.h"
+#include "rater/verify_seals.h"
 #include "schema/config_table.h"
 
 /* ---- evidence: segments beside exclusions ---- */
@@ -67,6 +67,7 @@ typedef struct Usage {
     const RateTenant *tenant;
     VerifyReport *report;
     Evidence evidence;
+    SealWalk *seals;
     VerifyCursor *rollups;
     VerifyRollup rollup; /* the next one */
     bool more_rollups;
@@ -109,6 +110,8 @@ check_digest(Usage *self, Err *err)
 {
     const VerifySegment *segment = &self->evidence.segment;
     Digest digest = digest_of(segment->payload.data, segment->payload.length);
+    if (!seal_walk_segment(self->seals, segment, &digest, err))
+        return false;
     Text computed = {(const char *) digest.bytes, DIGEST_BYTES};
     if (text_equal(computed, segment->digest))
         return true;
@@ -353,7 +356,8 @@ walk(Usage *self, Err *err)
         if (!check_segment(self, err))
             return false;
     }
-    return close_hour(self, hour_us, err) && meet_rollups_before(self, INT64_MAX, err);
+    return close_hour(self, hour_us, err) && meet_rollups_before(self, INT64_MAX, err) &&
+           seal_walk_end(self->seals, err);
 }
 
 MUST_CHECK bool
@@ -362,10 +366,12 @@ verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, Verif
     Usage self = {.tenant = tenant, .report = report, .configs = config_table_new(err)};
     bool done = self.configs != NULL && evidence_open(&self.evidence, db, tenant->tenant_id, period, INT64_MAX, err);
     self.rollups = done ? verify_rollups_open(db, tenant->tenant_id, period, err) : NULL;
-    done = self.rollups != NULL && verify_rollups_next(self.rollups, &self.rollup, &self.more_rollups, err) &&
+    self.seals = self.rollups == NULL ? NULL : seal_walk_new(db, tenant, period, report, err);
+    done = self.seals != NULL && verify_rollups_next(self.rollups, &self.rollup, &self.more_rollups, err) &&
            walk(&self, err);
     evidence_close(&self.evidence);
     verify_cursor_close(&self.rollups);
+    seal_walk_free(&self.seals);
     config_table_free(&self.configs);
     free(self.hour);
     free(self.touched);

@@ -89,3 +89,10 @@ BEGIN
         END IF;
     END LOOP;
 END $$;
+
+-- Seals: inserted by the compactor, never changed or deleted by anybody but the owner (and that `verify` shows).
+GRANT SELECT ON seals, seal_heads, seal_roots, seal_queue, seal_progress, losses TO millibill_compactor;
+GRANT INSERT ON seals, seal_heads, seal_roots TO millibill_compactor;
+GRANT INSERT, UPDATE, DELETE ON seal_queue TO millibill_compactor; -- working state
+GRANT UPDATE (scanned_receipt) ON seal_progress TO millibill_compactor;
+GRANT SELECT ON seals, seal_heads, seal_roots TO millibill_reader;

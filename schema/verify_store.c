@@ -1,7 +1,8 @@
 #include "schema/verify_store.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "schema/verify_cursor.h"
 
 #define US(column) "(extract(epoch FROM " column ") * 1000000)::bigint"
 #define PERIOD(column) column " >= $2::timestamptz AND " column " < $3::timestamptz"
@@ -20,92 +21,9 @@ verify_limit_text(int64_t time_us, char out[UTC_TEXT_BYTES])
     return time_us == INT64_MAX ? "infinity" : utc_format(time_us, out);
 }
 
-/* ---- cursors ---- */
-
-struct VerifyCursor {
-    Db *db;
-    const char *fetch;
-    const char *close;
-    DbResult *page;
-    int at; /* next row of the page */
-    bool ended;
-    Buffer digest;
-    Buffer payload;
-    Buffer sources;
-};
-
-/** SQL of a kind of cursor. */
-typedef struct CursorKind {
-    const char *declare;
-    const char *fetch;
-    const char *close;
-} CursorKind;
-
-static VerifyCursor *
-cursor_open(Db *db, const CursorKind *kind, const DbParam *params, int count, Err *err)
-{
-    VerifyCursor *self = calloc(1, sizeof *self);
-    if (self == NULL) {
-        err_set(err, ERR_NOMEM, "no memory for a cursor");
-        return NULL;
-    }
-    *self = (VerifyCursor){.db = db, .fetch = kind->fetch};
-    if (db_run(db, kind->declare, params, count, NULL, err))
-        self->close = kind->close;
-    else
-        verify_cursor_close(&self);
-    return self;
-}
-
-void
-verify_cursor_close(VerifyCursor **self)
-{
-    if (*self == NULL)
-        return;
-    Err ignored = {0}; /* a transaction that failed has closed it already */
-    db_result_free(&(*self)->page);
-    if ((*self)->close != NULL && !db_run((*self)->db, (*self)->close, NULL, 0, NULL, &ignored))
-        err_clear(&ignored);
-    buffer_free(&(*self)->digest);
-    buffer_free(&(*self)->payload);
-    buffer_free(&(*self)->sources);
-    free(*self);
-    *self = NULL;
-}
-
-/** Step to the next row: its number in the page. */
-static bool
-cursor_next(VerifyCursor *self, int *row, bool *more, Err *err)
-{
-    if (!self->ended && (self->page == NULL || self->at == db_rows(self->page))) {
-        db_result_free(&self->page);
-        self->page = db_query(self->db, self->fetch, NULL, 0, err);
-        self->at = 0;
-        if (self->page == NULL)
-            return false;
-        self->ended = db_rows(self->page) == 0;
-    }
-    *more = !self->ended;
-    *row = *more ? self->at++ : 0;
-    return true;
-}
-
-static VerifyCursor *
-tenant_cursor_open(Db *db, const CursorKind *kind, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark,
-                   bool with_watermark, Err *err)
-{
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
-    DbParam params[4] = {db_null(), db_string(verify_limit_text(period->start_us, start)),
-                         db_string(verify_limit_text(period->end_us, end)), db_null()};
-    db_set_i64(&params[0], tenant_id);
-    db_set_i64(&params[3], watermark);
-    return cursor_open(db, kind, params, with_watermark ? 4 : 3, err);
-}
-
 /* ---- segments ---- */
 
-static const CursorKind SEGMENTS = {
+static const VerifyCursorKind SEGMENTS = {
     "DECLARE verify_segments NO SCROLL CURSOR FOR SELECT " US(
         "s.hour") ", s.segment_id, coalesce(c.receipt, 0),"
                   " s.records, s.digest, s.payload, s.sources FROM segments s LEFT JOIN commits c USING (commit_id)"
@@ -118,14 +36,14 @@ static const CursorKind SEGMENTS = {
 MUST_CHECK VerifyCursor *
 verify_segments_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, Err *err)
 {
-    return tenant_cursor_open(db, &SEGMENTS, tenant_id, period, watermark, true, err);
+    return verify_cursor_open_tenant(db, &SEGMENTS, tenant_id, period, watermark, true, err);
 }
 
 MUST_CHECK bool
 verify_segments_next(VerifyCursor *self, VerifySegment *row, bool *more, Err *err)
 {
     int at;
-    if (!cursor_next(self, &at, more, err))
+    if (!verify_cursor_next(self, &at, more, err))
         return false;
     if (!*more)
         return true;
@@ -146,7 +64,7 @@ verify_segments_next(VerifyCursor *self, VerifySegment *row, bool *more, Err *er
 
 /* ---- exclusions ---- */
 
-static const CursorKind EXCLUSIONS = {
+static const VerifyCursorKind EXCLUSIONS = {
     "DECLARE verify_exclusions NO SCROLL CURSOR FOR SELECT " US(
         "e.hour") ", e.segment_id, e.ordinal, e.stream_id,"
                   " e.sequence FROM exclusions e LEFT JOIN commits c USING (commit_id)"
@@ -159,14 +77,14 @@ static const CursorKind EXCLUSIONS = {
 MUST_CHECK VerifyCursor *
 verify_exclusions_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, Err *err)
 {
-    return tenant_cursor_open(db, &EXCLUSIONS, tenant_id, period, watermark, true, err);
+    return verify_cursor_open_tenant(db, &EXCLUSIONS, tenant_id, period, watermark, true, err);
 }
 
 MUST_CHECK bool
 verify_exclusions_next(VerifyCursor *self, VerifyExclusion *row, bool *more, Err *err)
 {
     int at;
-    if (!cursor_next(self, &at, more, err))
+    if (!verify_cursor_next(self, &at, more, err))
         return false;
     if (*more)
         *row = (VerifyExclusion){.key = {db_i64(self->page, at, 0), db_i64(self->page, at, 1)},
@@ -184,7 +102,7 @@ const char *const VERIFY_SUM_NAMES[VERIFY_SUMS] = {
     "cpu_us",      "streamed_bytes", "max_memory_used_mb", "max_duration_us",
 };
 
-static const CursorKind ROLLUPS = {
+static const VerifyCursorKind ROLLUPS = {
     "DECLARE verify_rollups NO SCROLL CURSOR FOR SELECT " US(
         "r.hour") ", c.function, c.region, c.architecture, c.mode,"
                   " c.package, c.memory_mb, c.ephemeral_mb, r.invocations, r.errors, r.timeouts, r.initializations, r.duration_us,"
@@ -198,7 +116,7 @@ static const CursorKind ROLLUPS = {
 MUST_CHECK VerifyCursor *
 verify_rollups_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, Err *err)
 {
-    return tenant_cursor_open(db, &ROLLUPS, tenant_id, period, 0, false, err);
+    return verify_cursor_open_tenant(db, &ROLLUPS, tenant_id, period, 0, false, err);
 }
 
 static void
@@ -228,7 +146,7 @@ verify_rollups_next(VerifyCursor *self, VerifyRollup *row, bool *more, Err *err)
 {
     enum { COLUMN_SUMS = 8 };
     int at;
-    if (!cursor_next(self, &at, more, err))
+    if (!verify_cursor_next(self, &at, more, err))
         return false;
     if (!*more)
         return true;
@@ -252,7 +170,7 @@ verify_rollups_next(VerifyCursor *self, VerifyRollup *row, bool *more, Err *err)
 
 /* ---- invoices ---- */
 
-static const CursorKind INVOICES = {
+static const VerifyCursorKind INVOICES = {
     "DECLARE verify_invoices NO SCROLL CURSOR FOR SELECT i.tenant_id, i.invoice_id, i.run_id, i.number, t.name, a.name,"
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
@@ -272,14 +190,14 @@ verify_invoices_open(Db *db, const char *tenant, const VerifyPeriod *period, Err
     char end[UTC_TEXT_BYTES];
     const DbParam params[3] = {db_string(tenant), db_string(verify_limit_text(period->start_us, start)),
                                db_string(verify_limit_text(period->end_us, end))};
-    return cursor_open(db, &INVOICES, params, 3, err);
+    return verify_cursor_open(db, &INVOICES, params, 3, err);
 }
 
 MUST_CHECK bool
 verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *err)
 {
     int at;
-    if (!cursor_next(self, &at, more, err))
+    if (!verify_cursor_next(self, &at, more, err))
         return false;
     if (!*more)
         return true;

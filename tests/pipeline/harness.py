@@ -49,14 +49,17 @@ def wait_until(condition, what, seconds=30.0, pause=0.05):
 
 
 class Stack:
-    """One stack in its own data directory; `keep` leaves the directory for a look."""
+    """One stack in its own data directory; `keep` leaves the directory for a look, `settings` go into its millibill.yaml."""
 
-    def __init__(self, data=None, keep=False):
+    def __init__(self, data=None, keep=False, settings=None):
         self.own = data is None
         self.keep = keep or bool(os.environ.get("MILLIBILL_KEEP"))
         self.data = Path(data) if data else Path(tempfile.mkdtemp(prefix="mb-"))
         if self.own:
             self.data.chmod(0o755)  # root's stack runs as the service user
+        if settings:
+            lines = [f"{key}: {value}\n" for key, value in {"embedded": "true", **settings}.items()]
+            (self.data / "millibill.yaml").write_text("".join(lines))
         self._status = None
 
     def __enter__(self):

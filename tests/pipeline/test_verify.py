@@ -18,7 +18,7 @@ def record(request_id, started="2026-05-10T12:00:00Z", duration_ms="100", **more
 class Verify(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack()
+        cls.stack = Stack(settings={"seal_every_s": 0})  # nothing is sealed while it is changed
         cls.stack.up()
         cls.addClassCleanup(cls.stack.remove)
         with tempfile.TemporaryDirectory() as files:
@@ -128,8 +128,8 @@ class Verify(unittest.TestCase):
             self.assertGreater(self.stack.number(f"SELECT count(*) FROM exclusions WHERE reason = '{reason}'"), 0)
         self.assertGreater(self.stack.number("SELECT count(*) FROM quarantine WHERE replayed_at IS NOT NULL"), 0)
         text = self.stack.run("verify").stdout
-        self.assertEqual(text.count("\nok "), 6)
-        self.assertIn("seals", text)
+        self.assertEqual(text.count("\nok "), len(checked) - 1)
+        self.assertIn("Not protected by a seal yet", text)
 
     def test_month_and_tenant_limit_what_is_read(self):
         answer = self.verify("--month", "2026-06", "--tenant", "other")

@@ -1,0 +1,139 @@
+#include "lib/seal_key.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/keys.h"
+#include "lib/text.h"
+
+enum { KEY_FILE_BYTES_MAX = 4096, KEY_HEX = 64 };
+
+_Static_assert(SEAL_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES && SEAL_SECRET_BYTES == crypto_sign_SECRETKEYBYTES &&
+                   SEAL_SEED_BYTES == crypto_sign_SEEDBYTES && SEAL_SIGNATURE_BYTES == crypto_sign_BYTES,
+               "sizes of Ed25519");
+
+/* The value of line `name`: 32 bytes in hex. */
+static bool
+find_key(const char *path, Text content, const char *name, uint8_t key[32], Err *err)
+{
+    size_t name_length = strlen(name);
+    for (size_t at = 0; at < content.length;) {
+        const char *start = content.data + at;
+        const char *end = memchr(start, '\n', content.length - at);
+        size_t length = end == NULL ? content.length - at : (size_t) (end - start);
+        at += length + 1;
+        Text line = text_trim((Text){start, length});
+        if (line.length != name_length + 1 + KEY_HEX || memcmp(line.data, name, name_length) != 0 ||
+            line.data[name_length] != ' ')
+            continue;
+        size_t bytes = 0;
+        if (sodium_hex2bin(key, 32, line.data + name_length + 1, KEY_HEX, NULL, &bytes, NULL) == 0 && bytes == 32)
+            return true;
+    }
+    err_set(err, ERR_INPUT, "%s: no line `%s` followed by 64 hexadecimal digits", path, name);
+    return err_hint(err, "the file is not a sealing key of millibill, or was damaged; copy it again");
+}
+
+static bool
+missing(const char *path, Err *err)
+{
+    err_set(err, ERR_NOT_FOUND, "sealing key file %s is not there", path);
+    return err_hint(err, "`millibill up` and `millibill seal --make-key` make one; see doc/seals.md");
+}
+
+static bool
+read_pair(const char *path, Text content, SealKey *key, Err *err)
+{
+    uint8_t stated[SEAL_PUBLIC_BYTES];
+    uint8_t seed[SEAL_SEED_BYTES];
+    bool done = find_key(path, content, "public", stated, err) && find_key(path, content, "secret", seed, err);
+    if (done)
+        crypto_sign_seed_keypair(key->public_key, key->secret_key, seed);
+    sodium_memzero(seed, sizeof(seed));
+    if (done && memcmp(stated, key->public_key, sizeof(stated)) != 0)
+        done = err_set(err, ERR_INPUT, "%s: the public key is not that of the secret key", path);
+    return done;
+}
+
+bool
+seal_key_read(const char *path, SealKey *key, Err *err)
+{
+    Buffer content = {0};
+    *key = (SealKey){0};
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return missing(path, err);
+    bool done = keys_check_private(path, err) && file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
+                read_pair(path, buffer_text(&content), key, err);
+    if (content.data != NULL)
+        sodium_memzero(content.data, content.capacity);
+    buffer_free(&content);
+    if (!done)
+        seal_key_forget(key);
+    return done;
+}
+
+bool
+seal_key_read_public(const char *path, uint8_t public_key[SEAL_PUBLIC_BYTES], Err *err)
+{
+    Buffer content = {0};
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return missing(path, err);
+    bool done = file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
+                find_key(path, buffer_text(&content), "public", public_key, err);
+    buffer_free(&content);
+    return done;
+}
+
+void
+seal_key_forget(SealKey *key)
+{
+    sodium_memzero(key, sizeof(*key));
+}
+
+static bool
+make_pair(const char *path, SealKey *key, Err *err)
+{
+    uint8_t seed[SEAL_SEED_BYTES];
+    char public_hex[KEY_HEX + 1];
+    char seed_hex[KEY_HEX + 1];
+    char text[2 * KEY_HEX + 32];
+    random_bytes(seed, sizeof(seed));
+    crypto_sign_seed_keypair(key->public_key, key->secret_key, seed);
+    int length =
+        snprintf(text, sizeof(text), "public %s\nsecret %s\n",
+                 bytes_hex(key->public_key, SEAL_PUBLIC_BYTES, public_hex), bytes_hex(seed, sizeof(seed), seed_hex));
+    bool done = file_write(path, text, (size_t) length, 0600, err);
+    sodium_memzero(seed, sizeof(seed));
+    sodium_memzero(seed_hex, sizeof(seed_hex));
+    sodium_memzero(text, sizeof(text));
+    return done;
+}
+
+bool
+seal_key_ensure(const char *path, const char *public_path, Err *err)
+{
+    SealKey key = {0};
+    char hex[KEY_HEX + 1];
+    char text[KEY_HEX + 16];
+    bool done = access(path, F_OK) == 0 ? seal_key_read(path, &key, err) : make_pair(path, &key, err);
+    int length = snprintf(text, sizeof(text), "public %s\n", bytes_hex(key.public_key, SEAL_PUBLIC_BYTES, hex));
+    seal_key_forget(&key);
+    return done && file_write(public_path, text, (size_t) length, 0644, err);
+}
+
+void
+seal_key_sign(const SealKey *key, const Digest *digest, uint8_t signature[SEAL_SIGNATURE_BYTES])
+{
+    crypto_sign_detached(signature, NULL, digest->bytes, DIGEST_BYTES, key->secret_key);
+}
+
+bool
+seal_signature_is_valid(const uint8_t public_key[SEAL_PUBLIC_BYTES], const Digest *digest,
+                        const uint8_t signature[SEAL_SIGNATURE_BYTES])
+{
+    return crypto_sign_verify_detached(signature, digest->bytes, DIGEST_BYTES, public_key) == 0;
+}

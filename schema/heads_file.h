@@ -1,0 +1,57 @@
+/**
+ * heads_file - every signed head, one JSON line each, outside of the database
+ *
+ * Lines are only appended: a head is committed first and appended then, so that the file never names a head that was not
+ * committed; heads that a crash kept out of it are appended before the next. A line that a crash cut off is ended, and its head
+ * appended again; so is one that a failed fsync lost. After a database was set back on purpose, a signed `restored` line says from which head to which.
+ *
+ * Who holds a copy of this file that the database's owner cannot write sees every change and every step back.
+ */
+#ifndef SCHEMA_HEADS_FILE_H
+#define SCHEMA_HEADS_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "schema/seal.h"
+
+enum { HEADS_REASON_BYTES = 256, HEADS_LINE_BYTES_MAX = 1 << 20 };
+
+/** "The database went back from one head to another." */
+typedef struct HeadsRestored {
+    int64_t from; /* last head in the file before it */
+    Digest from_digest;
+    int64_t to; /* head that the database had then; 0: none */
+    Digest to_digest;
+    int64_t at_us; /* whole seconds */
+    char reason[HEADS_REASON_BYTES];
+    uint8_t public_key[SEAL_PUBLIC_BYTES];
+    uint8_t signature[SEAL_SIGNATURE_BYTES];
+} HeadsRestored;
+/** SHA-256 of "millibill restore 1\n" and what it says; this is signed. */
+Digest heads_restored_digest(const HeadsRestored *restored);
+
+typedef enum HeadsLineKind { HEADS_BROKEN, HEADS_HEAD, HEADS_RESTORED } HeadsLineKind;
+
+typedef struct HeadsLine {
+    int64_t number; /* of the line, from 1 (0: not counted) */
+    HeadsLineKind kind;
+    SealHead head;
+    HeadsRestored restored;
+} HeadsLine;
+
+/** Append a head with the roots it made, and make it durable. ERR_IO: nothing or a part of the line was written. */
+MUST_CHECK bool
+heads_file_append(const char *path, const SealHead *head, const SealRoot *roots, size_t count, Err *err);
+MUST_CHECK bool heads_file_append_restored(const char *path, const HeadsRestored *restored, Err *err);
+
+/** The last whole line that can be read; `*found` false when there is none or no file. ERR_IO. */
+MUST_CHECK bool heads_file_last(const char *path, HeadsLine *line, bool *found, Err *err);
+
+/** Every line in order; one without its end is left out. `*exists` false when there is no file. ERR_IO, ERR_NOMEM. */
+typedef bool (*HeadsVisit)(void *context, const HeadsLine *line, Err *err);
+MUST_CHECK bool heads_file_read(const char *path, bool *exists, HeadsVisit visit, void *context, Err *err);
+
+#endif

@@ -1,0 +1,398 @@
+#include "schema/seal_round.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "schema/batch_store.h"
+#include "schema/heads_file.h"
+#include "schema/seal_store.h"
+
+enum { HEADS_AT_ONCE = 64 };
+
+/** One transaction. */
+typedef struct Round {
+    Db *db;
+    const SealTools *tools;
+    const SealScope *scope;
+    SealReport *report;
+    SealHours hours;
+    SealHead head;
+    SealRoot roots[SEAL_ROOTS_MAX];
+    size_t root_count;
+} Round;
+
+MUST_CHECK bool
+seal_tools_open(const Config *config, SealTools *tools, Err *err)
+{
+    snprintf(tools->heads, sizeof tools->heads, "%s", config->seal_heads);
+    return seal_key_read(config->seal_key, &tools->key, err);
+}
+
+void
+seal_tools_close(SealTools *tools)
+{
+    seal_key_forget(&tools->key);
+}
+
+/* ---- the heads file ---- */
+
+static bool
+set_back(const char *path, int64_t number, const char *what, Err *err)
+{
+    err_set(err, ERR_CONFLICT, "the database was rolled back or rewritten: head %" PRId64 " of %s %s", number, path,
+            what);
+    return err_hint(
+        err, "nothing is sealed until this is clear. `millibill verify` shows the rest; after a restore that was "
+             "meant: millibill seal --accept-restore REASON");
+}
+
+/** The head that the file's last line stands for must be in the database, the same. `*number` gets it; 0: an empty file. */
+static bool
+file_tail(Db *db, const SealTools *tools, int64_t *number, Err *err)
+{
+    HeadsLine line;
+    SealHead there;
+    bool found = false;
+    *number = 0;
+    if (!heads_file_last(tools->heads, &line, &found, err))
+        return false;
+    if (!found)
+        return true;
+    bool restored = line.kind == HEADS_RESTORED;
+    const Digest *digest = restored ? &line.restored.to_digest : &line.head.digest;
+    *number = restored ? line.restored.to : line.head.number;
+    if (*number == 0)
+        return true;
+    if (!seal_head_find(db, *number, &there, err))
+        return false;
+    if (there.number == 0)
+        return set_back(tools->heads, *number, "is missing", err);
+    return memcmp(&there.digest, digest, sizeof *digest) == 0 || set_back(tools->heads, *number, "is another one", err);
+}
+
+typedef struct Roots {
+    SealRoot *roots;
+    size_t count;
+    char *names[SEAL_ROOTS_MAX];
+} Roots;
+
+static bool
+keep_root(void *context, const SealRoot *root, Err *err)
+{
+    Roots *self = context;
+    if (self->count == SEAL_ROOTS_MAX)
+        return err_set(err, ERR_CORRUPT, "a head made more than %d roots", SEAL_ROOTS_MAX);
+    char *name = text_duplicate(root->tenant);
+    if (name == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a root");
+    self->names[self->count] = name;
+    self->roots[self->count] = *root;
+    self->roots[self->count++].tenant = text_of(name);
+    return true;
+}
+
+static void
+roots_free(Roots *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        free(self->names[i]);
+    free(self->roots);
+}
+
+typedef struct Catching {
+    Db *db;
+    const char *path;
+    int64_t last;
+} Catching;
+
+static bool
+append_head(void *context, const SealHead *head, Err *err)
+{
+    Catching *self = context;
+    Roots roots = {.roots = calloc(SEAL_ROOTS_MAX, sizeof *roots.roots)};
+    if (roots.roots == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for roots");
+    bool done = (head->roots == 0 || seal_roots_of_head(self->db, head->number, keep_root, &roots, err)) &&
+                heads_file_append(self->path, head, roots.roots, roots.count, err);
+    roots_free(&roots);
+    self->last = head->number;
+    return done;
+}
+
+/** Append every committed head that the file lacks. */
+static bool
+file_catch_up(Db *db, const SealTools *tools, Err *err)
+{
+    Catching self = {.db = db, .path = tools->heads};
+    int64_t before = 0;
+    if (!file_tail(db, tools, &self.last, err))
+        return false;
+    do {
+        before = self.last;
+        if (!seal_heads_after(db, self.last, HEADS_AT_ONCE, append_head, &self, err))
+            return false;
+    } while (self.last > before);
+    return true;
+}
+
+/* ---- one transaction ---- */
+
+/** Chain the hours of each tenant, in their order, and count them into the head. */
+static void
+chain_hours(Round *self)
+{
+    const Seal *last = NULL;
+    DigestState state;
+    digest_start(&state);
+    for (size_t i = 0; i < self->hours.count; i++) {
+        Seal *seal = &self->hours.all[i].seal;
+        if (self->hours.all[i].damaged || (seal->segments == 0 && seal->exclusions == 0))
+            continue;
+        if (last != NULL && last->tenant_id == seal->tenant_id) {
+            seal->number = last->number;
+            seal->previous = last->digest;
+        }
+        seal->number++;
+        seal->head_number = self->head.number;
+        seal->sealed_at_us = self->head.signed_at_us;
+        seal->digest = seal_digest(seal);
+        seal_head_add_seal(&state, seal->tenant_id, seal->number, &seal->digest);
+        self->head.seals++;
+        last = seal;
+    }
+    self->head.seals_digest = digest_end(&state);
+}
+
+static bool
+write_seals(Round *self, Err *err)
+{
+    for (size_t i = 0; i < self->hours.count; i++) {
+        SealHour *hour = &self->hours.all[i];
+        if (hour->seal.head_number != 0 && !seal_insert(self->db, hour, err))
+            return err_prefix(err, "tenant '%s': ", hour->name);
+    }
+    return true;
+}
+
+static bool
+note_root(void *context, const SealRoot *root, Err *err)
+{
+    Round *self = context;
+    SealRoot *made = &self->roots[self->root_count];
+    int64_t seals = 0;
+    *made = *root;
+    made->head_number = self->head.number;
+    memcpy(made->public_key, self->tools->key.public_key, sizeof made->public_key);
+    if (!seal_root_digest(self->db, made, &made->digest, &seals, err))
+        return false;
+    seal_key_sign(&self->tools->key, &made->digest, made->signature);
+    made->tenant = (Text){0};
+    self->root_count++;
+    return true;
+}
+
+static bool
+make_roots(Round *self, Err *err)
+{
+    DigestState state;
+    const UtcMonth *month = self->scope->month;
+    if (month != NULL && self->hours.count < SEAL_HOURS_MAX &&
+        !seal_roots_due(self->db, *month, self->scope->tenant, note_root, self, err))
+        return false;
+    digest_start(&state);
+    for (size_t i = 0; i < self->root_count; i++)
+        seal_head_add_root(&state, self->roots[i].tenant_id, self->roots[i].month, self->roots[i].revision,
+                           &self->roots[i].digest);
+    self->head.roots = (int64_t) self->root_count;
+    self->head.roots_digest = digest_end(&state);
+    return true;
+}
+
+static bool
+start_head(Round *self, Err *err)
+{
+    SealHead last;
+    if (!seal_head_last(self->db, &last, err) || !installation_incarnation(self->db, self->head.incarnation, err) ||
+        !installation_last_receipt(self->db, &self->head.receipt_to, err))
+        return false;
+    self->report->last_head = last.number;
+    self->head.number = last.number + 1;
+    self->head.previous = last.digest;
+    self->head.receipt_from = last.receipt_to + 1;
+    self->head.signed_at_us = self->scope->now_us / UTC_SECOND_US * UTC_SECOND_US;
+    memcpy(self->head.public_key, self->tools->key.public_key, sizeof self->head.public_key);
+    return true;
+}
+
+/** Sign and write the head with its roots. Seals refer to it, so it comes first. */
+static bool
+write_head(Round *self, Err *err)
+{
+    if (!seal_books_digest(self->db, &self->head, err))
+        return false;
+    self->head.digest = seal_head_digest(&self->head);
+    seal_key_sign(&self->tools->key, &self->head.digest, self->head.signature);
+    if (!seal_head_insert(self->db, &self->head, err))
+        return false;
+    for (size_t i = 0; i < self->root_count; i++)
+        if (!seal_root_insert(self->db, &self->roots[i], err))
+            return false;
+    return true;
+}
+
+/** Which hours: closed, quiet, of the month. */
+static SealChoice
+choice_of(const SealScope *scope)
+{
+    int64_t closed_us = utc_hour_floor_us(scope->now_us - scope->after_s * UTC_SECOND_US);
+    SealChoice choice = {.end_us = closed_us, .quiet_us = scope->now_us - scope->quiet_s * UTC_SECOND_US};
+    if (scope->month != NULL) {
+        choice.start_us = utc_month_start_us(*scope->month);
+        int64_t end_us = utc_month_end_us(*scope->month);
+        choice.end_us = end_us < closed_us ? end_us : closed_us;
+    }
+    return choice;
+}
+
+static bool
+transaction(Round *self, Err *err)
+{
+    const SealChoice choice = choice_of(self->scope);
+    if (!start_head(self, err) || !seal_hours_choose(self->db, &choice, &self->hours, err) ||
+        !seal_hours_read(self->db, &self->hours, self->head.receipt_to, err))
+        return false;
+    chain_hours(self);
+    /* Roots are over rows that stand in the table: seals first, and they name the head, which is checked at the end. */
+    if (!write_seals(self, err) || !make_roots(self, err))
+        return false;
+    if (self->head.seals + self->head.roots > 0 && !write_head(self, err))
+        return false;
+    return seal_hours_done(self->db, &self->hours, self->head.receipt_to, err) && db_commit(self->db, err);
+}
+
+static void
+count_up(const Round *self)
+{
+    SealReport *report = self->report;
+    for (size_t i = 0; i < self->hours.count; i++) {
+        const SealHour *hour = &self->hours.all[i];
+        report->damaged += hour->damaged;
+        if (hour->damaged)
+            log_error("event=hour_not_sealed tenant=\"%s\" hour_us=%" PRId64
+                      " reason=\"a segment is not what its digest says\"",
+                      hour->name, hour->seal.hour_us);
+        if (hour->seal.head_number == 0)
+            continue;
+        report->seals++;
+        report->records += hour->seal.records;
+        report->exclusions += hour->seal.exclusions;
+    }
+    report->roots += self->head.roots;
+    if (self->head.seals + self->head.roots == 0)
+        return;
+    report->heads++;
+    report->last_head = self->head.number;
+    log_info("event=sealed head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64 " receipt=%" PRId64, self->head.number,
+             self->head.seals, self->head.roots, self->head.receipt_to);
+}
+
+/** Under the lock. `*more`: there may be more to do. */
+static bool
+round_locked(Round *self, bool *more, Err *err)
+{
+    if (!file_catch_up(self->db, self->tools, err) || !seal_queue_scan(self->db, err))
+        return false;
+    bool done = db_begin(self->db, false, err) && transaction(self, err);
+    db_rollback(self->db);
+    if (!done)
+        return false;
+    count_up(self);
+    *more = self->hours.count == SEAL_HOURS_MAX || self->root_count == SEAL_ROOTS_MAX;
+    return file_catch_up(self->db, self->tools, err);
+}
+
+MUST_CHECK bool
+seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *report, Err *err)
+{
+    bool more = true;
+    bool done = true;
+    Round *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for %d hours", SEAL_HOURS_MAX);
+    while (done && more) {
+        *self = (Round){.db = db, .tools = tools, .scope = scope, .report = report};
+        done = seal_lock(db, err);
+        if (!done)
+            break;
+        done = round_locked(self, &more, err);
+        seal_unlock(db);
+        seal_hours_free(&self->hours);
+    }
+    free(self);
+    return done;
+}
+
+/* ---- a restore that was meant ---- */
+
+/** The last head that file and database have in common. */
+typedef struct Common {
+    Db *db;
+    SealHead head; /* number 0: none */
+} Common;
+
+static bool
+look_for_common(void *context, const HeadsLine *line, Err *err)
+{
+    Common *self = context;
+    SealHead there;
+    if (line->kind != HEADS_HEAD || line->head.number <= self->head.number)
+        return true;
+    if (!seal_head_find(self->db, line->head.number, &there, err))
+        return false;
+    if (there.number != 0 && memcmp(&there.digest, &line->head.digest, sizeof there.digest) == 0)
+        self->head = there;
+    return true;
+}
+
+static bool
+accept(Db *db, const SealTools *tools, const char *reason, Err *err)
+{
+    HeadsLine line;
+    Common common = {.db = db};
+    bool found = false;
+    int64_t number = 0;
+    Err state = {0};
+    if (file_tail(db, tools, &number, &state))
+        return err_set(err, ERR_CONFLICT, "the database has every head of %s: it was not set back", tools->heads);
+    if (state.code != ERR_CONFLICT)
+        return err_set(err, state.code, "%s", state.message);
+    if (!heads_file_last(tools->heads, &line, &found, err) ||
+        !heads_file_read(tools->heads, &found, look_for_common, &common, err))
+        return false;
+    HeadsRestored restored = {.from = number,
+                              .from_digest = line.kind == HEADS_RESTORED ? line.restored.to_digest : line.head.digest,
+                              .to = common.head.number,
+                              .to_digest = common.head.digest,
+                              .at_us = utc_now_us() / UTC_SECOND_US * UTC_SECOND_US};
+    snprintf(restored.reason, sizeof restored.reason, "%s", reason);
+    memcpy(restored.public_key, tools->key.public_key, sizeof restored.public_key);
+    const Digest digest = heads_restored_digest(&restored);
+    seal_key_sign(&tools->key, &digest, restored.signature);
+    return heads_file_append_restored(tools->heads, &restored, err);
+}
+
+MUST_CHECK bool
+seal_accept_restore(Db *db, const SealTools *tools, const char *reason, Err *err)
+{
+    Text text = text_of(reason);
+    if (text.length == 0 || text.length >= HEADS_REASON_BYTES || !text_is_clean_utf8(text))
+        return err_set(err, ERR_USAGE, "say in 1 to %d bytes why the database was set back", HEADS_REASON_BYTES - 1);
+    if (!seal_lock(db, err))
+        return false;
+    bool done = accept(db, tools, reason, err);
+    seal_unlock(db);
+    return done;
+}

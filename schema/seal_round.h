@@ -1,0 +1,61 @@
+/**
+ * seal_round - seal closed hours: the only writer of seals, heads and roots
+ *
+ * One sealer at a time (advisory lock). Each transaction seals at most SEAL_HOURS_MAX hours up to the last receipt, takes one
+ * head over them, signs it, commits, and then appends it to the heads file; before it does anything it makes sure that the
+ * file's last head is in the database (else the database was set back, and sealing stops) and appends what a crash kept out.
+ */
+#ifndef SCHEMA_SEAL_ROUND_H
+#define SCHEMA_SEAL_ROUND_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/config.h"
+#include "lib/err.h"
+#include "lib/seal_key.h"
+#include "lib/utc.h"
+#include "schema/db.h"
+
+enum { SEAL_QUIET_S = 60 };
+
+/** What a sealer needs beside the database. Opened with seal_tools_open(), closed with seal_tools_close(). */
+typedef struct SealTools {
+    SealKey key;
+    char heads[PATH_MAX];
+} SealTools;
+/** ERR_NOT_FOUND, ERR_DENIED, ERR_INPUT, ERR_IO: the key. */
+MUST_CHECK bool seal_tools_open(const Config *config, SealTools *tools, Err *err);
+void seal_tools_close(SealTools *tools);
+
+typedef struct SealScope {
+    int64_t now_us;
+    int64_t after_s;       /* an hour is sealed that long after its end … */
+    int64_t quiet_s;       /* … when nothing came for it since */
+    const UtcMonth *month; /* hours of this month only, and its roots; NULL: all hours, no roots */
+    const char *tenant;    /* roots of this tenant only; NULL: all */
+} SealScope;
+
+typedef struct SealReport {
+    int64_t heads;
+    int64_t seals;
+    int64_t records;
+    int64_t exclusions;
+    int64_t roots;
+    int64_t damaged;        /* hours with a segment that is not what its digest says: not sealed */
+    int64_t compacted;      /* segments that were merged … */
+    int64_t compacted_into; /* … into so many */
+    int64_t last_head;      /* number; 0: there is none */
+} SealReport;
+
+/** Seal what is due, in as many transactions as it takes. `db` is a connection as millibill_compactor, outside of a
+ *  transaction. `report` is added to. ERR_CONFLICT: the database is not the one that the heads file describes; ERR_BUSY may be
+ *  tried again; ERR_IO: the heads file. */
+MUST_CHECK bool seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *report, Err *err);
+
+/** The database was set back on purpose: say so in the heads file, signed, so that sealing goes on from its last head.
+ *  ERR_CONFLICT: it was not set back. */
+MUST_CHECK bool seal_accept_restore(Db *db, const SealTools *tools, const char *reason, Err *err);
+
+#endif
