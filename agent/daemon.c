@@ -186,9 +186,7 @@ open_parts(Daemon *self, Err *err)
 {
     const UplinkHandlers handlers = {self, on_committed, on_registered, on_settled};
     self->keeper = keeper_open(err);
-    if (self->keeper == NULL)
-        return false;
-    self->bindings = bindings_new(self->config, err);
+    self->bindings = self->keeper == NULL ? NULL : bindings_new(self->config, err);
     self->loop = self->bindings == NULL ? NULL : loop_new(err);
     if (self->loop == NULL || !watch_signals(self, err))
         return false;

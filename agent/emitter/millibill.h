@@ -13,7 +13,8 @@
  * Emitting copies one slot into memory shared with the agent: no system call, no lock, no waiting. Only the first emit of a
  * thread makes system calls (it opens the thread's ring), and so does the first one after fork() in the child. When the ring
  * is full or the agent is away the invocation is lost, counted, and the count is reported with the usage. What was emitted
- * survives the worker; it survives the agent as long as worker or agent lives (millibill_reconnect).
+ * survives worker and agent together: whoever started the agent keeps the memory, and the next agent goes on with it without
+ * the worker's doing. Where nobody keeps it, the worker hands it over (millibill_reconnect).
  *
  * Thread-safe: every thread has a ring of its own. Needs nothing but the C library. Functions return -1 or NULL and set
  * errno when they fail.
