@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/log_limit.h"
+#include "lib/utc.h"
 
 typedef struct Resolved {
     bool any_user;
@@ -23,6 +26,8 @@ struct Bindings {
     uid_t own_uid;
     Resolved resolved[CONFIG_BINDINGS_MAX]; /* beside config->bindings */
     uid_t allowed[CONFIG_ALLOW_USERS_MAX];
+    LogLimit unknown_log;
+    LogLimit refused_log;
 };
 
 static bool
@@ -123,18 +128,24 @@ binding_admits(const Bindings *self, uid_t uid)
 }
 
 bool
-binding_peer(const Bindings *self, const char *socket_path, int fd, BindingPeer *peer)
+binding_peer(Bindings *self, const char *socket_path, int fd, BindingPeer *peer)
 {
+    uint64_t left_out;
     struct ucred credentials;
     socklen_t length = sizeof(credentials);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) {
-        log_warn("event=peer_unknown socket=%s message=\"%s\"", socket_path, strerror(errno));
+        int reason = errno;
+        if (log_limit_pass(&self->unknown_log, utc_monotonic_us(), &left_out))
+            log_warn("event=peer_unknown socket=%s left_out=%" PRIu64 " message=\"%s\"", socket_path, left_out,
+                     strerror(reason));
         return false;
     }
     *peer = (BindingPeer){.uid = credentials.uid};
     if (!binding_admits(self, peer->uid)) {
-        log_warn("event=peer_refused socket=%s uid=%lu pid=%ld message=\"not among allow_users\"", socket_path,
-                 (unsigned long) credentials.uid, (long) credentials.pid);
+        if (log_limit_pass(&self->refused_log, utc_monotonic_us(), &left_out))
+            log_warn("event=peer_refused socket=%s uid=%lu pid=%ld left_out=%" PRIu64
+                     " message=\"not among allow_users\"",
+                     socket_path, (unsigned long) credentials.uid, (long) credentials.pid, left_out);
         return false;
     }
     peer->bound = binding_find(self, socket_path, peer->uid, &peer->tenant);

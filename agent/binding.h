@@ -37,8 +37,9 @@ bool binding_find(const Bindings *self, const char *socket_path, uid_t uid, Text
 /** May this user connect? */
 bool binding_admits(const Bindings *self, uid_t uid);
 
-/** Ask the kernel who has connected (SO_PEERCRED). False, and logged, when this user may not be served: close `fd`. */
-MUST_CHECK bool binding_peer(const Bindings *self, const char *socket_path, int fd, BindingPeer *peer);
+/** Ask the kernel who has connected (SO_PEERCRED). False, and logged (once in a second), when this user may not be served:
+ *  close `fd`. */
+MUST_CHECK bool binding_peer(Bindings *self, const char *socket_path, int fd, BindingPeer *peer);
 
 /** The group that the socket at `socket_path` is to be given to, if a binding says so. */
 bool binding_group(const Bindings *self, const char *socket_path, gid_t *group);

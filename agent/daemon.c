@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "agent/binding.h"
-#include "agent/commands.h"
 #include "agent/identity_window.h"
 #include "agent/keeper.h"
 #include "agent/loop.h"
@@ -25,7 +24,6 @@
 #include "agent/spool.h"
 #include "agent/uplink.h"
 #include "lib/log.h"
-#include "lib/options.h"
 #include "lib/utc.h"
 
 enum {
@@ -51,9 +49,9 @@ struct Daemon {
     SourceRing *ring;
     SourceLocal *local;
     Uplink *uplink;
+    const Packer *full;    /* the one whose batch first found no room in the spool; NULL: there is room */
     int64_t full_until_us; /* no flush before */
     int64_t tidy_us;       /* when acknowledged batches are removed at the latest */
-    bool was_full;
     bool stopping;
 };
 
@@ -273,15 +271,20 @@ flush(Daemon *self, Packer *packer, int64_t now_us, bool all, Err *err)
     if (!all && (packer_due_us(packer) > now_us || now_us < self->full_until_us))
         return true;
     Err full = {0};
-    if (packer_flush(packer, &full))
+    if (packer_flush(packer, &full)) {
+        if (packer == self->full)
+            log_info("event=spool_has_room");
+        self->full = packer == self->full ? NULL : self->full;
         return true;
+    }
     if (full.code != ERR_FULL) {
         *err = full;
         return false;
     }
-    if (!self->was_full)
+    if (self->full == NULL) {
         log_err(LOG_LEVEL_WARN, "spool_full", &full);
-    self->was_full = true;
+        self->full = packer;
+    }
     self->full_until_us = now_us + FULL_RETRY_US;
     return true;
 }
@@ -302,10 +305,6 @@ commit(Daemon *self, int64_t now_us, Err *err)
         self->tidy_us = now_us + TIDY_AFTER_US;
     if (!staged && spool_is_untidy(self->spool))
         return true;
-    if (self->was_full && spool_has_room(self->spool, SPOOL_VALUE_BYTES_MAX)) {
-        self->was_full = false;
-        log_info("event=spool_has_room");
-    }
     source_socket_committed(self->socket);
     source_ring_committed(self->ring);
     source_follow_committed(self->follow);
@@ -364,40 +363,4 @@ daemon_run(Daemon *self, Err *err)
             return false;
     keeper_tell(self->keeper, "STOPPING=1");
     return finish(self, err);
-}
-
-static int
-serve(const char *data)
-{
-    Err err = {0};
-    Config config;
-    LogLevel level;
-    if (!config_load(data, &config, &err) || !log_level_parse(config.log_level, &level, &err))
-        return err_report(&err, "millibill agent");
-    log_start("agent", level);
-    Daemon *daemon = daemon_new(&config, &err);
-    if (daemon != NULL && !daemon_run(daemon, &err) && err_is_set(&err))
-        log_err(LOG_LEVEL_ERROR, "failed", &err);
-    daemon_free(&daemon);
-    return err_is_set(&err) ? err_report(&err, "millibill agent") : 0;
-}
-
-int
-agent_run_command(int argc, char **argv)
-{
-    const char *data = NULL;
-    const Option options[] = {
-        {"data", 'd', OPTION_TEXT, &data, "DIR", "directory of the stack"},
-        {0},
-    };
-    const CommandLine line = {
-        .command = "millibill-agent run",
-        .arguments = "",
-        .summary = "Take usage records from all sources of this host and deliver them to a collector.",
-        .detail = "Runs in the foreground until SIGTERM or SIGINT; logs on standard error. Settings: millibill.yaml of "
-                  "the stack.",
-        .options = options,
-    };
-    OptionsResult result = options_parse(&line, argc, argv, NULL);
-    return result == OPTIONS_RUN ? serve(data) : options_exit_status(result);
 }

@@ -30,7 +30,7 @@ struct Listener {
     const PeerKind *kind;
     void *owner;
     Loop *loop;
-    const Bindings *bindings;
+    Bindings *bindings;
     int64_t idle_us;
     Door *doors;
     Peer *peers;
@@ -40,7 +40,7 @@ struct Listener {
 };
 
 Listener *
-listener_new(const PeerKind *kind, void *owner, Loop *loop, const Bindings *bindings, int64_t idle_us, Err *err)
+listener_new(const PeerKind *kind, void *owner, Loop *loop, Bindings *bindings, int64_t idle_us, Err *err)
 {
     Listener *self = calloc(1, sizeof(*self));
     if (self == NULL) {

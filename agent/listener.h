@@ -47,7 +47,7 @@ typedef struct PeerKind {
 
 /** No sockets yet. `kind`, `loop` and `bindings` are borrowed. Caller frees. NULL: ERR_NOMEM. */
 MUST_CHECK Listener *
-listener_new(const PeerKind *kind, void *owner, Loop *loop, const Bindings *bindings, int64_t idle_us, Err *err);
+listener_new(const PeerKind *kind, void *owner, Loop *loop, Bindings *bindings, int64_t idle_us, Err *err);
 /** Closes all connections and removes the sockets. */
 void listener_free(Listener **self);
 

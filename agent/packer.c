@@ -19,6 +19,7 @@ struct Packer {
     uint64_t generation;
     Buffer payload; /* packed, not staged yet: only after the spool refused it */
     uint64_t payload_records;
+    bool appended; /* the payload: only what belongs to it is still to be staged */
     PackerStaged staged;
     void *context;
     bool history;
@@ -80,12 +81,15 @@ stage_payload(Packer *self, Err *err)
         .source = self->source, .label = self->label, .history = self->history, .accepted_at_us = utc_now_us()};
     Buffer value = {0};
     uint64_t key;
-    bool done = envelope_pack(&envelope, buffer_text(&self->payload), &value, err) &&
-                spool_append_counted(self->spool, buffer_text(&value), self->payload_records, &key, err);
+    bool done =
+        self->appended || (envelope_pack(&envelope, buffer_text(&self->payload), &value, err) &&
+                           spool_append_counted(self->spool, buffer_text(&value), self->payload_records, &key, err));
     buffer_free(&value);
+    self->appended = done;
     if (!done || (self->staged != NULL && !self->staged(self->context, err)))
         return false;
     buffer_free(&self->payload);
+    self->appended = false;
     self->generation++;
     self->due_us = INT64_MAX;
     return true;

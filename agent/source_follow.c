@@ -70,6 +70,20 @@ batch_staged(void *context, Err *err)
     return follow_set_stage(self->set, put_mark, self->spool, err);
 }
 
+/* Marks alone, between batches; they wait while the disk is full. */
+static bool
+stage_marks(SourceFollow *self, Err *err)
+{
+    Err problem = {0};
+    if (batch_staged(self, &problem))
+        return true;
+    if (problem.code == ERR_FULL)
+        self->wait_us = self->now_us + WAIT_US;
+    else
+        *err = problem;
+    return problem.code == ERR_FULL;
+}
+
 static bool
 read_rule(const ConfigFollow *setting, FollowRule *rule, Err *err)
 {
@@ -178,7 +192,7 @@ source_follow_poll(SourceFollow *self, int64_t now_us, bool delivering, Err *err
     if (!follow_set_poll(self->set, now_us, err))
         return false;
     bool nothing_waits = packer_due_us(self->packer) == INT64_MAX;
-    return !nothing_waits || !follow_set_marks_due(self->set, now_us) || batch_staged(self, err);
+    return !nothing_waits || !follow_set_marks_due(self->set, now_us) || stage_marks(self, err);
 }
 
 int64_t

@@ -8,7 +8,8 @@
  *
  * While a collector takes batches, a connection is read only as long as fewer than LOCAL_AHEAD_BATCHES batches and
  * LOCAL_AHEAD_BYTES bytes of it wait for acknowledgement, so that the spool stays small; without a collector the spool
- * takes what fits. When it is full, nothing is read until there is room. Up to LOCAL_CONNECTIONS_MAX connections, who stays:
+ * takes what fits. When it is full, nothing is read until there is room: a batch is tried again with every commit, and
+ * by time alone, for it may be the disk that is full. Up to LOCAL_CONNECTIONS_MAX connections, who stays:
  * listener.h; one mistake in the protocol is answered with Failed and ends the connection, and so does a batch in which
  * anything names another tenant than the one that its user is bound to (binding.h): nothing of that batch is taken.
  */
@@ -31,13 +32,12 @@ typedef struct SourceLocal SourceLocal;
 
 /** Listen at config->import_socket; `loop`, `spool` and `bindings` are borrowed. Caller frees. NULL: ERR_IO, ERR_RANGE,
  *  ERR_EXISTS, ERR_NOMEM. */
-MUST_CHECK SourceLocal *
-source_local_open(const Config *config, Loop *loop, Spool *spool, const Bindings *bindings, Err *err);
+MUST_CHECK SourceLocal *source_local_open(const Config *config, Loop *loop, Spool *spool, Bindings *bindings, Err *err);
 void source_local_free(SourceLocal **self);
 /** The uplink that settles imports; borrowed, before the first turn. */
 void source_local_set_uplink(SourceLocal *self, Uplink *uplink);
 
-/** Look after those who wait outside. */
+/** Look after those who wait: newcomers outside, and batches that found no room in the spool. */
 void source_local_service(SourceLocal *self, int64_t now_us);
 int64_t source_local_due_us(const SourceLocal *self);
 

@@ -130,12 +130,15 @@ listener_ready(LoopWatch *watch, uint32_t events)
         if (!binding_peer(self->bindings, self->path, fd, &peer))
             (void) close(fd);
         else if ((producer = ring_producer_connected(fd, self->loop, EVENTS, self, &err)) == NULL)
-            log_err(LOG_LEVEL_WARN, "ring_refused", &err);
+            source_ring_refused(self, "newcomer", err.message);
         else
             producer_add(self, producer);
     }
     if (self->producer_count >= RINGS_MAX) {
-        log_warn("event=rings_full socket=%s rings=%zu", self->path, self->producer_count);
+        uint64_t left_out;
+        if (log_limit_pass(&self->full_log, utc_monotonic_us(), &left_out))
+            log_warn("event=rings_full socket=%s rings=%zu left_out=%" PRIu64, self->path, self->producer_count,
+                     left_out);
         listen_set(self, false);
     }
 }

@@ -39,7 +39,7 @@ typedef struct SourceRingParts {
     Packer *packer; /* its batches then carry the positions of the rings */
     Spool *spool;
     Keeper *keeper;
-    const Bindings *bindings;
+    Bindings *bindings;
 } SourceRingParts;
 
 /** Listen at `path` and go on with the rings that the keeper was passed. Caller frees. NULL: ERR_IO, ERR_RANGE, ERR_EXISTS,

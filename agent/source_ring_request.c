@@ -16,10 +16,18 @@ find_ring(const SourceRing *self, const uint8_t *id)
     return NULL;
 }
 
+void
+source_ring_refused(SourceRing *self, const char *name, const char *reason)
+{
+    uint64_t left_out;
+    if (log_limit_pass(&self->refused_log, utc_monotonic_us(), &left_out))
+        log_warn("event=ring_refused producer=%s left_out=%" PRIu64 " reason=\"%s\"", name, left_out, reason);
+}
+
 static void
 refuse(SourceRing *self, RingProducer *producer, const char *reason)
 {
-    log_warn("event=ring_refused producer=%s reason=\"%s\"", producer->reader.name, reason);
+    source_ring_refused(self, producer->reader.name, reason);
     ring_reply(producer->connection.fd, RING_REFUSED, -1);
     source_ring_remove(self, producer);
 }

@@ -266,7 +266,7 @@ static const PeerKind KIND = {.bytes = sizeof(Connection),
                               .closed = connection_closed};
 
 static bool
-listen_at_all(SourceSocket *self, const Config *config, const Bindings *bindings, Err *err)
+listen_at_all(SourceSocket *self, const Config *config, Bindings *bindings, Err *err)
 {
     if (!listener_add(self->listener, config->agent_socket, err))
         return false;

@@ -43,7 +43,7 @@ typedef struct SourceSocketParts {
     Loop *loop;
     Packer *packer;
     IdentityWindow *window; /* NULL: off */
-    const Bindings *bindings;
+    Bindings *bindings;
 } SourceSocketParts;
 
 /** Listen at config->agent_socket and at the sockets of the bindings. Caller frees. NULL: ERR_IO, ERR_RANGE, ERR_EXISTS,

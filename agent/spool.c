@@ -156,12 +156,11 @@ append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, E
         return false;
     if (!fits(self, value.length, limit) && !spool_is_untidy(self))
         return is_full(self, limit, err);
-    if (!spool_stage(self, err)) /* counts what is acknowledged as free */
+    if (!spool_take_disk(self, value.length + SPOOL_NOTES_BYTES, err) ||
+        !spool_stage(self, err)) /* counts what is acknowledged as free */
         return false;
     if (!fits(self, value.length, limit))
         return is_full(self, limit, err);
-    if (!spool_take_disk(self, value.length, err))
-        return false;
     if (!spool_make_room(self, pages_for(self, value.length), limit, err) ||
         !spool_put_batch(self, self->state.next_key, value, records, err))
         return false;

@@ -45,3 +45,11 @@ spool_take_disk(Spool *self, size_t length, Err *err)
         return true;
     return ahead.code == ERR_FULL ? take_blocks(self, fd, needed, err) : true;
 }
+
+void
+spool_take_reserve(Spool *self)
+{
+    Err full = {0};
+    if (!spool_take_disk(self, SPOOL_NOTES_BYTES, &full))
+        log_err(LOG_LEVEL_WARN, "spool_full", &full);
+}

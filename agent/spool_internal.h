@@ -12,6 +12,9 @@
 #include "agent/spool_format.h"
 #include "agent/spool_notes.h"
 
+/** What the notes of one batch take at most, together: once it found disk space, so do they. */
+enum { SPOOL_NOTES_BYTES = 1 << 20 };
+
 struct Spool {
     char *path;
     int lock;
@@ -62,6 +65,8 @@ MUST_CHECK bool spool_begin_reading(Spool *self, MDB_txn **txn, Err *err);
 void spool_end_reading(const Spool *self, MDB_txn *txn);
 /** Take disk space for `length` more bytes to be staged. ERR_FULL: the disk has none. */
 MUST_CHECK bool spool_take_disk(Spool *self, size_t length, Err *err);
+/** Take some disk space before there is something to stage: what is acknowledged can be forgotten on a full disk too. */
+void spool_take_reserve(Spool *self);
 /** Remove acknowledged batches that are too old or too many, inside the open transaction. */
 MUST_CHECK bool spool_trim(Spool *self, Err *err);
 /** Remove acknowledged batches until `pages` more fit under `limit`, or none is left. */

@@ -183,8 +183,11 @@ heal(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
 static bool
 load(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
 {
-    return directory_make(self->path, 0700, err) && lock_directory(self, err) && heal(self, max_mb, now_us, err) &&
-           spool_load(self, max_mb, now_us, err) && keep_mark(self, err);
+    if (!directory_make(self->path, 0700, err) || !lock_directory(self, err) || !heal(self, max_mb, now_us, err) ||
+        !spool_load(self, max_mb, now_us, err) || !keep_mark(self, err))
+        return false;
+    spool_take_reserve(self);
+    return true;
 }
 
 Spool *

@@ -10,7 +10,8 @@ import unittest
 from pathlib import Path
 
 from failpoint import Failpoint
-from harness import BUILD, Stack, environment, wait_until
+from harness import BUILD, MILLIBILL, Stack, environment, wait_until
+from journal import TRYING
 from scene import ExtraAgent, Scene
 
 NUMBERS = itertools.count(1)
@@ -133,23 +134,74 @@ class Faults(unittest.TestCase):
         wait_until(lambda: self.records() >= accepted, f"{accepted} records count", 60, 0.5)
         self.assertLessEqual(self.records(), accepted + self.scene.journal.count(1))
 
+    def start_on_full_disk(self, agent):
+        """On a small file system of its own, full as soon as the agent runs; the file that fills it."""
+        agent.spool.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(agent.spool)], check=True)
+        self.addCleanup(subprocess.run, ["umount", "-l", str(agent.spool)], check=False)
+        filler = agent.spool / "filler"
+        with open(filler, "wb", buffering=0) as file:
+            file.write(b"\0" * (12 << 20))  # so that the agent takes no more space ahead than it must
+            agent.start()
+            try:
+                while True:
+                    file.write(b"\0" * 65536)
+            except OSError:
+                pass
+        return filler
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_an_import_goes_on_by_itself_when_the_disk_has_space_again(self):
+        """Matrix 26: nothing else happens in the agent meanwhile that could wake the import: there is no collector either."""
+        collector = self.stack.pid("collector")
+        os.kill(collector, signal.SIGSTOP)
+        self.addCleanup(os.kill, collector, signal.SIGCONT)
+        agent = self.agent("import-full", spool_max_mb="64")
+        filler = self.start_on_full_disk(agent)
+        lines = self.lines(300)
+        command = [MILLIBILL, "import", "--no-wait", "--format", "ndjson", "--data", str(agent.data), "-"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment()) as client:
+            client.stdin.write(lines)
+            client.stdin.close()
+            wait_until(lambda: "event=spool_full import=" in agent.log() or agent.is_dead(), "the import waits", 60)
+            self.assertFalse(agent.is_dead(), agent.log()[-2000:])
+            time.sleep(1)
+            self.assertIsNone(client.poll())
+            filler.unlink()
+            self.assertEqual(client.wait(30), 0)
+        os.kill(collector, signal.SIGCONT)
+        self.expect(300)
+
+    @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
+    def test_followed_files_outlive_a_full_disk(self):
+        """Matrix 26: an empty file has a mark to store and no line to go with it: it waits, and so do lines that come."""
+        agent = self.agent("follow-full", spool_max_mb="64")
+        log = agent.data / "usage.ndjson"
+        log.touch()
+        with open(agent.data / "millibill.yaml", "a") as settings:
+            settings.write(f"follow:\n  - {{path: {log}, format: ndjson}}\n")
+        filler = self.start_on_full_disk(agent)
+        time.sleep(12)  # by now a mark without a line is due
+        self.assertFalse(agent.is_dead(), agent.log()[-2000:])
+        log.write_bytes(self.lines(200))
+        wait_until(lambda: "event=spool_full" in agent.log() or agent.is_dead(), "the file waits", 60)
+        self.assertFalse(agent.is_dead(), agent.log()[-2000:])
+        time.sleep(1)
+        self.assertEqual(agent.log().count("event=spool_full"), 1)
+        filler.unlink()
+        self.expect(200)
+        self.assertEqual(agent.log().count("event=spool_has_room"), 1)
+
+    def lines(self, count):
+        source = self.scene.journal.source("socket", self.tenant)
+        return "".join(source.line(source.add(TRYING), int(time.time() * 1e6)) for _ in range(count)).encode()
+
     @unittest.skipUnless(os.geteuid() == 0, "mounts a small file system")
     def test_a_full_disk_makes_sources_wait_and_passes(self):
         """Matrix 26: the spool's file system is full: emitters get no acknowledgement, nothing is half written, and when
         there is space again all arrives."""
         agent = self.agent("full", spool_max_mb="64", spool_retain_hours="0")
-        agent.spool.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(agent.spool)], check=True)
-        self.addCleanup(subprocess.run, ["umount", "-l", str(agent.spool)], check=False)
-        agent.start()
-        filler = agent.spool / "filler"
-        with open(filler, "wb") as file:
-            try:
-                while True:
-                    file.write(b"\0" * 65536)
-                    file.flush()
-            except OSError:
-                pass
+        filler = self.start_on_full_disk(agent)
         self.stack.kill("collector", signal.SIGSTOP)
         try:
             self.scene.keep_emitting(self.tenant, 3000, socket_path=agent.socket)
