@@ -146,8 +146,7 @@ verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyRep
     }
     report->conservation = conservation_read(db, err);
     return report->conservation != NULL && ask(db, request, &period, report, err) &&
-           verify_evidence(db, request, tenants, &period, report, err) &&
-           verify_heads(db, request, report, err) &&
+           verify_evidence(db, request, tenants, &period, report, err) && verify_heads(db, request, report, err) &&
            verify_invoices(db, request->tenant, tenants, &period, report, err);
 }
 
