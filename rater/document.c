@@ -200,6 +200,30 @@ add_head(Json *document, const InvoiceHead *head, Err *err)
            json_add_int(invoice, "receipt_watermark", head->receipt_watermark, err);
 }
 
+static bool
+add_hex(Json *object, const char *key, const uint8_t *bytes, size_t length, Err *err)
+{
+    char hex[2 * SEAL_SIGNATURE_BYTES + 1];
+    return json_add_text(object, key, bytes_hex(bytes, length, hex), err);
+}
+
+/* What was billed from: the signed root over the seals of the period. */
+static bool
+add_evidence(Json *document, const SealRoot *root, Err *err)
+{
+    if (root == NULL)
+        return true;
+    Json *evidence = json_new_object(err);
+    return evidence != NULL && json_add(document, "evidence", evidence, err) &&
+           add_hex(evidence, "root", root->digest.bytes, DIGEST_BYTES, err) &&
+           json_add_int(evidence, "revision", root->revision, err) &&
+           json_add_int(evidence, "seals", root->seals, err) &&
+           json_add_int(evidence, "head", root->head_number, err) &&
+           json_add_int(evidence, "receipt", root->receipt_to, err) &&
+           add_hex(evidence, "public_key", root->public_key, SEAL_PUBLIC_BYTES, err) &&
+           add_hex(evidence, "signature", root->signature, SEAL_SIGNATURE_BYTES, err);
+}
+
 Json *
 document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err)
 {
@@ -216,7 +240,8 @@ document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *
                  bool free_tier, Err *err)
 {
     Json *document = json_new_object(err);
-    if (document != NULL && add_head(document, head, err) && add_body(document, rated, slice, book, free_tier, err))
+    if (document != NULL && add_head(document, head, err) && add_body(document, rated, slice, book, free_tier, err) &&
+        add_evidence(document, head->root, err))
         return document;
     json_object_put(document);
     return NULL;

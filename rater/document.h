@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "rater/rate.h"
+#include "schema/seal.h"
 
 /** What stands at the head of an invoice (all borrowed). */
 typedef struct InvoiceHead {
@@ -23,6 +24,7 @@ typedef struct InvoiceHead {
     int64_t period_start_us;
     int64_t period_end_us;
     int64_t receipt_watermark; /* usage was looked at up to this receipt */
+    const SealRoot *root;      /* seals of the period; NULL: the document says nothing of them */
 } InvoiceHead;
 
 /** The answer of quote: currency, price_book, free_tier, rounding, lines, functions, free_tiers, subtotal, total.
@@ -30,7 +32,7 @@ typedef struct InvoiceHead {
 MUST_CHECK Json *document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err);
 
 /** The same for one tenant, with `invoice` first: number, state, tenant, account, period_start, period_end,
- *  receipt_watermark. */
+ *  receipt_watermark; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature. */
 MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice,
                                   const PriceBook *book, bool free_tier, Err *err);
 

@@ -176,11 +176,10 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
 }
 
 static Db *
-connect_stack(const RateCommand *self, const char *role, Err *err)
+connect_stack(const Config *config, const char *role, Err *err)
 {
-    Config config;
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(self->data, &config, err) || !config_conninfo(&config, role, conninfo, err))
+    if (!config_conninfo(config, role, conninfo, err))
         return NULL;
     Db *db = db_connect(conninfo, "millibill rate", err);
     if (db != NULL && !migrate_check(db, err))
@@ -196,8 +195,10 @@ run(RateCommand *self, bool *skipped, Err *err)
     if (!check_options(self, utc_now_us(), err))
         return false;
     PriceBook *book = price_book_find(self->book_name, err);
-    Db *db = book == NULL ? NULL : connect_stack(self, "millibill_rater", err);
-    Db *compactor = db == NULL ? NULL : connect_stack(self, "millibill_compactor", err);
+    Config config;
+    bool found = book != NULL && config_load(self->data, &config, err);
+    Db *db = found ? connect_stack(&config, "millibill_rater", err) : NULL;
+    Db *compactor = db == NULL ? NULL : connect_stack(&config, "millibill_compactor", err);
     const RateRequest request = {
         .month = self->month,
         .tenant = self->tenant,
@@ -206,6 +207,7 @@ run(RateCommand *self, bool *skipped, Err *err)
         .free_tier = !self->no_free_tier,
         .documents = self->json,
         .book = book,
+        .config = &config,
     };
     bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err);
     if (done) {
@@ -240,9 +242,11 @@ rate_command(int argc, char **argv)
         .command = "millibill rate",
         .arguments = "",
         .summary = "Make the invoices of a month.",
-        .detail = "Duplicates are looked for first and excluded (with --dry-run too). A final invoice that exists "
-                  "stays as it\n"
-                  "is; usage that came after it is reported. An account whose usage has no price is skipped and named.",
+        .detail =
+            "Duplicates are looked for first and excluded (with --dry-run too), and with --final the month is sealed.\n"
+            "A final invoice that exists "
+            "stays as it\n"
+            "is; usage that came after it is reported. An account whose usage has no price is skipped and named.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);

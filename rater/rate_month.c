@@ -12,6 +12,7 @@
 #include "rater/meter.h"
 #include "rater/rate.h"
 #include "rater/rate_duplicates.h"
+#include "rater/rate_seals.h"
 #include "rater/rate_tenants.h"
 #include "schema/invoice_store.h"
 #include "schema/price_store.h"
@@ -158,6 +159,7 @@ record_run(Month *self, Err *err)
         .price_book = book->digest,
         .default_region = book->default_region,
         .free_tier = self->request->free_tier,
+        .document_version = self->request->final ? 2 : 1,
     };
     Text source = {book->source, book->source_length};
     return price_store_put(self->db, &book->digest, book->name, book->version, source, err) &&
@@ -210,10 +212,17 @@ write_invoice(Month *self, const RateTenant *tenant, const Rated *rated, const R
     if (!request->dry_run && self->run_id == 0 && !record_run(self, err))
         return false;
     outcome->is_final = request->final && !request->dry_run;
-    if (outcome->is_final && !take_number(self, &outcome->number, err))
+    SealRoot root;
+    if (outcome->is_final && (!rate_root(self->db, tenant->tenant_id, tenant->name, request->month, &root, err) ||
+                              !take_number(self, &outcome->number, err)))
         return false;
-    const InvoiceHead head = {outcome->number, tenant->name, tenant->account,
-                              self->start_us,  self->end_us, self->watermark};
+    const InvoiceHead head = {outcome->number,
+                              tenant->name,
+                              tenant->account,
+                              self->start_us,
+                              self->end_us,
+                              self->watermark,
+                              outcome->is_final ? &root : NULL};
     Json *document = document_invoice(&head, rated, slice, request->book, request->free_tier, err);
     bool done = document != NULL && outcome_total(self, outcome, rated, slice, err) &&
                 (request->dry_run || store_document(self, tenant->tenant_id, document, err));
@@ -371,6 +380,16 @@ rate_once(Month *self, Err *err)
     return done;
 }
 
+/* Whatever a final invoice bills is sealed before. */
+static bool
+seal_and_rate(Month *self, Db *compactor, Err *err)
+{
+    const RateRequest *request = self->request;
+    if (request->final && !request->dry_run && !rate_seal_month(compactor, request->config, request->month, err))
+        return false;
+    return rate_once(self, err);
+}
+
 bool
 rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report, Err *err)
 {
@@ -386,8 +405,8 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     done = done && rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err);
     self.rows = done ? rating_rows_new(err) : NULL;
     done = done && self.rows != NULL;
-    for (int attempt = 1; done && !rate_once(&self, err); attempt++)
-        done = rate_recover(db, attempt, err);
+    for (int attempt = 1; done && !seal_and_rate(&self, compactor, err); attempt++)
+        done = rate_recover(db, attempt, err) && (db_is_connected(compactor) || db_reconnect(compactor, err));
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);
     return done;

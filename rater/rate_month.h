@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/config.h"
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/utc.h"
@@ -28,6 +29,7 @@ typedef struct RateRequest {
     bool free_tier;
     bool documents; /* keep the documents for the report */
     const PriceBook *book;
+    const Config *config; /* where the sealing key and the heads file are */
 } RateRequest;
 
 /** What became of one tenant (owned by the report). */

@@ -8,6 +8,7 @@
 #include "rater/document.h"
 #include "rater/rate.h"
 #include "rater/verify_parts.h"
+#include "schema/seal_store.h"
 
 /* ---- invoices ---- */
 
@@ -331,6 +332,15 @@ compare_derived(Invoices *self, Json *derived, Json *stored, Err *err)
     return done;
 }
 
+/** The root that the document names, as the table has it; all zero, and so different, when it is not there. */
+static bool
+find_root(Invoices *self, Json *stored, SealRoot *root, Err *err)
+{
+    int64_t revision = json_object_get_int64(json_member(json_member(stored, "evidence"), "revision"));
+    return seal_root_find(self->db, self->invoice.tenant_id, utc_month_of(self->invoice.period_start_us),
+                          revision > 0 && revision < INT32_MAX ? revision : 0, root, err);
+}
+
 static bool
 check_rating(Invoices *self, Json *stored, Err *err)
 {
@@ -343,8 +353,16 @@ check_rating(Invoices *self, Json *stored, Err *err)
         return note(self, what, "the same document", self->reason.message, err);
     if (!find_slice(self->rated, invoice->tenant, &slice))
         return note(self, what, "the same document", "no usage of this tenant", err);
-    const InvoiceHead head = {invoice->number,          invoice->tenant,        invoice->account,
-                              invoice->period_start_us, invoice->period_end_us, invoice->receipt_watermark};
+    SealRoot root;
+    if (invoice->document_version > 1 && !find_root(self, stored, &root, err))
+        return false;
+    const InvoiceHead head = {invoice->number,
+                              invoice->tenant,
+                              invoice->account,
+                              invoice->period_start_us,
+                              invoice->period_end_us,
+                              invoice->receipt_watermark,
+                              invoice->document_version > 1 ? &root : NULL};
     Json *derived = document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, err);
     bool done = derived != NULL && compare_derived(self, derived, stored, err);
     json_object_put(derived);

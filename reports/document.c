@@ -111,6 +111,20 @@ take_functions(Document *self, Err *err)
     return true;
 }
 
+/* Documents of before seals have none. */
+static bool
+take_evidence(Document *self, Err *err)
+{
+    Json *evidence = json_member(self->json, "evidence");
+    self->evidence_root = self->evidence_head = self->evidence_seals = "";
+    self->evidence_public_key = self->evidence_signature = "";
+    return evidence == NULL || (take(evidence, "root", true, &self->evidence_root, err) &&
+                                take(evidence, "head", true, &self->evidence_head, err) &&
+                                take(evidence, "seals", true, &self->evidence_seals, err) &&
+                                take(evidence, "public_key", true, &self->evidence_public_key, err) &&
+                                take(evidence, "signature", true, &self->evidence_signature, err));
+}
+
 static bool
 take_head(Document *self, Err *err)
 {
@@ -151,7 +165,8 @@ document_read(Document *self, Text text, Err *err)
     Digest digest = digest_of(text.data, text.length);
     digest_hex(&digest, self->sha256);
     self->json = json_parse(text, err);
-    if (self->json == NULL || !take_head(self, err) || !take_lines(self, err) || !take_functions(self, err))
+    if (self->json == NULL || !take_head(self, err) || !take_evidence(self, err) || !take_lines(self, err) ||
+        !take_functions(self, err))
         return err_prefix(err, "invoice document: ");
     return true;
 }

@@ -59,8 +59,13 @@ typedef struct Document {
     const char *book_name;
     const char *book_version;
     const char *book_sha256;
-    const char *rounding;  /* in words */
-    const char *free_tier; /* in words */
+    const char *rounding;      /* in words */
+    const char *free_tier;     /* in words */
+    const char *evidence_root; /* "" when the document names no seals; the rest then too */
+    const char *evidence_head;
+    const char *evidence_seals;
+    const char *evidence_public_key;
+    const char *evidence_signature;
     bool is_final;
     DocumentLine *lines;
     size_t line_count;

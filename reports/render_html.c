@@ -4,7 +4,8 @@
  *   <invoices>
  *     <invoice number="" state="preview|final" tenant="" account="" period_start="" period_end="" month="" currency=""
  *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
- *              sha256="" subtotal="" total="">
+ *              sha256="" subtotal="" total="" evidence_root="" evidence_head="" evidence_seals="" evidence_public_key=""
+ *              evidence_signature="">
  *       <line region="" architecture="" mode="" sku="" tier="" description="" unit="" quantity="" free_quantity=""
  *             billed_quantity="" unit_price="" amount="" amount_exact=""/> …
  *       <function name="" region="" architecture="" memory_mb="" mode="" invocations="" errors="" timeouts=""
@@ -113,6 +114,11 @@ set_head(xmlNode *node, const Document *document, Err *err)
            set_attribute(node, "rounding", document->rounding, err) &&
            set_attribute(node, "free_tier", document->free_tier, err) &&
            set_attribute(node, "sha256", document->sha256, err) &&
+           set_attribute(node, "evidence_root", document->evidence_root, err) &&
+           set_attribute(node, "evidence_head", document->evidence_head, err) &&
+           set_attribute(node, "evidence_seals", document->evidence_seals, err) &&
+           set_attribute(node, "evidence_public_key", document->evidence_public_key, err) &&
+           set_attribute(node, "evidence_signature", document->evidence_signature, err) &&
            set_figure(node, "subtotal", figure_grouped(document->subtotal, err), err) &&
            set_figure(node, "total", figure_grouped(document->total, err), err);
 }

@@ -133,6 +133,18 @@ print_head(const Document *document, Buffer *out, Err *err)
 }
 
 static bool
+print_evidence(const Document *document, Buffer *out, Err *err)
+{
+    char sealed[WHERE_BYTES];
+    if (document->evidence_root[0] == '\0')
+        return true;
+    snprintf(sealed, sizeof(sealed), "%s seals, head %s, root", document->evidence_seals, document->evidence_head);
+    return print_field(out, "Evidence", sealed, NULL, err) &&
+           print_field(out, "", document->evidence_root, NULL, err) &&
+           print_field(out, "Signed by", document->evidence_public_key, NULL, err);
+}
+
+static bool
 print_foot(const Document *document, Buffer *out, Err *err)
 {
     char version[WHERE_BYTES];
@@ -144,7 +156,7 @@ print_foot(const Document *document, Buffer *out, Err *err)
            print_field(out, "", "SHA-256 ", document->book_sha256, err) &&
            print_field(out, "Rounding", document->rounding, NULL, err) &&
            print_field(out, "Free tier", document->free_tier, NULL, err) &&
-           print_field(out, "Watermark", watermark, NULL, err) &&
+           print_field(out, "Watermark", watermark, NULL, err) && print_evidence(document, out, err) &&
            print_field(out, "Document", "SHA-256 ", document->sha256, err) &&
            print_field(out, "", "of the JSON form. Quantities are shown to 3 decimals, functions' shares to 6.", NULL,
                        err);

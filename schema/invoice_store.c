@@ -9,8 +9,8 @@ static const char SQL_LOCK[] = "LOCK TABLE rating_runs IN SHARE ROW EXCLUSIVE MO
 static const char SQL_WATERMARK[] = "SELECT last_receipt FROM installation";
 static const char SQL_RUN[] =
     "INSERT INTO rating_runs (kind, period_start, period_end, receipt_watermark, price_book_sha256, default_region, "
-    "free_tier)"
-    " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean) RETURNING run_id";
+    "free_tier, document_version)"
+    " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer) RETURNING run_id";
 static const char SQL_MEASURES[] =
     "INSERT INTO rating_measures (run_id, sku, mode, package, measure, rollup_column, included_mb)"
     " SELECT $1::bigint, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])";
@@ -86,7 +86,7 @@ rating_run_create(Db *db, const RatingRun *run, const RatingMeasure *measures, s
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
-    DbParam params[7] = {
+    DbParam params[8] = {
         db_string(run->final ? "final" : "preview"),
         db_string(utc_format(run->period_start_us, start)),
         db_string(utc_format(run->period_end_us, end)),
@@ -96,7 +96,8 @@ rating_run_create(Db *db, const RatingRun *run, const RatingMeasure *measures, s
         db_string(run->free_tier ? "true" : "false"),
     };
     db_set_i64(&params[3], run->receipt_watermark);
-    return (query_i64(db, SQL_RUN, params, 7, run_id, err) && measures_create(db, *run_id, measures, count, err)) ||
+    db_set_i64(&params[7], run->document_version);
+    return (query_i64(db, SQL_RUN, params, 8, run_id, err) && measures_create(db, *run_id, measures, count, err)) ||
            err_prefix(err, "recording the rating run: ");
 }
 

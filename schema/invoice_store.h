@@ -32,6 +32,7 @@ typedef struct RatingRun {
     Digest price_book;
     const char *default_region; /* NULL: none */
     bool free_tier;
+    int64_t document_version; /* 1, or 2: documents name their seals */
 } RatingRun;
 
 /** How the run made a quantity from rollups; views spread costs with it. */

@@ -43,6 +43,8 @@ static const char SQL_ROOT_SEALS[] =
 static const char SQL_ROOT_INSERT[] =
     "INSERT INTO seal_roots (tenant_id, month, revision, head_number, seals, last_seal, digest, public_key, signature)"
     " VALUES ($1::bigint, ($2 || '-01')::date, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7, $8, $9)";
+static const char SQL_WAITS[] = "SELECT EXISTS (SELECT FROM seal_queue WHERE tenant_id = $1::bigint"
+                                " AND hour >= $2::timestamptz AND hour < $3::timestamptz)";
 static const char SQL_GREW[] =
     "WITH span AS MATERIALIZED (SELECT commit_id FROM commits WHERE receipt > $4::bigint),"
     " bounds AS MATERIALIZED (SELECT min(commit_id) AS least, max(commit_id) AS greatest FROM span)"
@@ -326,8 +328,9 @@ seal_root_insert(Db *db, const SealRoot *root, Err *err)
     return db_run(db, SQL_ROOT_INSERT, params, 9, NULL, err) || err_prefix(err, "writing the root of a month: ");
 }
 
-MUST_CHECK bool
-seal_month_grew(Db *db, int64_t tenant_id, UtcMonth month, int64_t receipt, bool *grew, Err *err)
+/** Ask something about a tenant's month ($1, $2, $3); `receipt` is $4 unless it is negative. */
+static bool
+ask_month(Db *db, const char *sql, int64_t tenant_id, UtcMonth month, int64_t receipt, bool *answer, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
@@ -335,10 +338,22 @@ seal_month_grew(Db *db, int64_t tenant_id, UtcMonth month, int64_t receipt, bool
                          db_string(utc_format(utc_month_end_us(month), end)), db_null()};
     db_set_i64(&params[0], tenant_id);
     db_set_i64(&params[3], receipt);
-    DbResult *rows = db_query(db, SQL_GREW, params, 4, err);
+    DbResult *rows = db_query(db, sql, params, receipt < 0 ? 3 : 4, err);
     if (rows == NULL)
         return false;
-    *grew = strcmp(db_value(rows, 0, 0), "t") == 0;
+    *answer = strcmp(db_value(rows, 0, 0), "t") == 0;
     db_result_free(&rows);
     return true;
+}
+
+MUST_CHECK bool
+seal_month_waits(Db *db, int64_t tenant_id, UtcMonth month, bool *waits, Err *err)
+{
+    return ask_month(db, SQL_WAITS, tenant_id, month, -1, waits, err);
+}
+
+MUST_CHECK bool
+seal_month_grew(Db *db, int64_t tenant_id, UtcMonth month, int64_t receipt, bool *grew, Err *err)
+{
+    return ask_month(db, SQL_GREW, tenant_id, month, receipt, grew, err);
 }

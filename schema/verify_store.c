@@ -175,7 +175,7 @@ static const VerifyCursorKind INVOICES = {
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
                         " i.invocations, encode(i.document_sha256, 'hex'), i.document, r.free_tier, encode(i.price_book_sha256, 'hex'),"
-                        " b.source FROM invoices i JOIN tenants t USING (tenant_id) JOIN accounts a USING (account_id)"
+                        " b.source, r.document_version FROM invoices i JOIN tenants t USING (tenant_id) JOIN accounts a USING (account_id)"
                         " JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
                         " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
                             "i.period_start") " ORDER BY i.run_id, a.name, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
@@ -218,6 +218,7 @@ verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *er
                            .sha256 = db_value(page, at, 13),
                            .document = db_slice(page, at, 14),
                            .free_tier = strcmp(db_value(page, at, 15), "t") == 0,
+                           .document_version = db_i64(page, at, 18),
                            .book_sha256 = db_value(page, at, 16)};
     if (!db_is_null(page, at, 17))
         row->book = db_slice(page, at, 17);

@@ -149,6 +149,10 @@
             <code><xsl:value-of select="@price_book_sha256"/></code></dd>
           <dt>Rounding</dt><dd><xsl:value-of select="@rounding"/></dd>
           <dt>Usage counted</dt><dd>all that was received up to receipt <xsl:value-of select="@receipt_watermark"/></dd>
+          <xsl:if test="@evidence_root != ''">
+            <dt>Evidence sealed</dt><dd><xsl:value-of select="@evidence_seals"/> seals, head <xsl:value-of select="@evidence_head"/>, root<br/>
+              <code><xsl:value-of select="@evidence_root"/></code><br/>signed by <code><xsl:value-of select="@evidence_public_key"/></code></dd>
+          </xsl:if>
           <dt>Document</dt><dd><code><xsl:value-of select="@sha256"/></code></dd>
         </dl>
         <p>To check this page: <code>millibill invoice render

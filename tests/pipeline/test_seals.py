@@ -19,7 +19,7 @@ def record(request_id, started="2026-05-10T12:00:00Z", duration_ms="100", **more
 
 
 def history(prefix, count):
-    """Records in 24 hours of four days."""
+    """Records in twelve hours of four days."""
     return "".join(record(f"{prefix}{i}", f"2026-05-{1 + i % 4:02}T{i % 6 * 4:02}:00:00.5Z", f"{1 + i % 97}.25", function=f"f{i % 3}")
                    for i in range(count))
 
@@ -252,6 +252,69 @@ class Seals(unittest.TestCase):
             self.assertIn("mode 0640", self.stack.run("seal", "--now", status=1).stderr)
         finally:
             key.chmod(0o600)
+
+
+class Invoices(unittest.TestCase):
+    """A final invoice prints the signed root of its month."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(settings={"seal_every_s": 0})
+        cls.stack.up()
+        cls.addClassCleanup(cls.stack.remove)
+        load(cls.stack, "acme", history("a", 200))
+        load(cls.stack, "acme", history("a", 20))
+        cls.invoice = cls.stack.json("rate", "--month", MONTH, "--final")["invoices"][0]
+        load(cls.stack, "acme", history("z", 40))
+        cls.stack.run("seal", "--month", MONTH)  # a second revision of the root, which the invoice does not name
+
+    def test_the_month_is_sealed_before_it_is_billed(self):
+        evidence = self.invoice["evidence"]
+        root = heads(self.stack)[evidence["head"] - 1]["months"][0]
+        self.assertEqual((root["root"], root["signature"], root["revision"]), (evidence["root"], evidence["signature"], evidence["revision"]))
+        self.assertEqual(evidence["seals"], 12)
+        self.assertEqual(self.stack.number("SELECT max(revision) FROM seal_roots"), 2)
+        self.assertTrue(self.stack.json("verify")["ok"])
+        self.assertIn("ok", independent_check(self.stack))
+
+    def test_the_root_is_printed(self):
+        number, evidence = self.invoice["invoice"]["number"], self.invoice["evidence"]
+        for form in ("text", "html", "json"):
+            page = self.stack.run("invoice", "render", number, "--format", form).stdout
+            self.assertIn(evidence["root"], page, form)
+            self.assertIn(evidence["public_key"], page, form)
+        self.assertIn(f"12 seals, head {evidence['head']}, root", self.stack.run("invoice", "render", number, "--format", "text").stdout)
+
+    def test_a_preview_names_no_seals(self):
+        load(self.stack, "june", record("j", "2026-06-01T00:00:00Z"))
+        invoice, = self.stack.json("rate", "--month", "2026-06", "--preview")["invoices"]
+        self.assertNotIn("evidence", invoice)
+
+    def test_evidence_taken_from_an_invoice_is_told(self):
+        aside = "CREATE TABLE aside AS SELECT invoice_id, document, document_sha256 FROM invoices WHERE state = 'final';"
+        restore = ("UPDATE invoices i SET document = a.document, document_sha256 = a.document_sha256 FROM aside a "
+                   "WHERE a.invoice_id = i.invoice_id; DROP TABLE aside")
+        rehash = "UPDATE invoices SET document_sha256 = sha256(convert_to(document, 'UTF8')) WHERE state = 'final'"
+        for change in ("regexp_replace(document, ',\"evidence\":{.*?}', '')",
+                       f"replace(document, '{self.invoice['evidence']['root']}', '{'ab' * 32}')"):
+            self.stack.query(f"{aside} UPDATE invoices SET document = {change} WHERE state = 'final'; {rehash}", SUPERUSER)
+            try:
+                answer = self.stack.json("verify", status=3)
+            finally:
+                self.stack.query(restore, SUPERUSER)
+            found = {check["name"]: check["differences"] for check in answer["checks"] if check["differences"]}
+            self.assertEqual(set(found), {"invoices"})
+            self.assertTrue(any("evidence" in d["what"] for d in found["invoices"]), found)
+
+    def test_without_the_key_no_invoice_becomes_final(self):
+        key = self.stack.data / "keys" / "seal.key"
+        load(self.stack, "keyless", record("k", "2026-04-01T00:00:00Z"))
+        key.rename(key.with_suffix(".away"))
+        try:
+            self.assertIn("a final invoice names its seals", self.stack.run("rate", "--month", "2026-04", "--final", status=1).stderr)
+            self.assertEqual(self.stack.number("SELECT count(*) FROM invoices WHERE period_start < '2026-05-01Z'"), 0)
+        finally:
+            key.with_suffix(".away").rename(key)
 
 
 class SetBack(unittest.TestCase):

@@ -1,0 +1,40 @@
+#include "rater/rate_seals.h"
+
+#include <inttypes.h>
+
+#include "schema/seal_round.h"
+#include "schema/seal_store.h"
+
+MUST_CHECK bool
+rate_seal_month(Db *compactor, const Config *config, UtcMonth month, Err *err)
+{
+    SealTools tools;
+    SealReport report = {0};
+    const SealScope scope = {.now_us = utc_now_us(), .month = &month};
+    if (!seal_tools_open(config, &tools, err))
+        return err_prefix(err, "a final invoice names its seals: ");
+    bool done = seal_run(compactor, &tools, &scope, &report, err);
+    seal_tools_close(&tools);
+    if (!done)
+        return err_prefix(err, "sealing the month: ");
+    if (report.damaged == 0)
+        return true;
+    err_set(err, ERR_CORRUPT,
+            "%" PRId64 " hour%s of the month could not be sealed: a segment is not what its digest says",
+            report.damaged, report.damaged == 1 ? "" : "s");
+    return err_hint(err, "millibill verify names the segments; nothing was billed");
+}
+
+MUST_CHECK bool
+rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, SealRoot *root, Err *err)
+{
+    bool waiting = true;
+    bool grew = true;
+    if (!seal_root_find(db, tenant_id, month, 0, root, err) || !seal_month_waits(db, tenant_id, month, &waiting, err) ||
+        !seal_month_grew(db, tenant_id, month, root->receipt_to, &grew, err))
+        return false;
+    if (root->revision > 0 && !waiting && !grew)
+        return true;
+    err_set(err, ERR_BUSY, "tenant '%s' has usage of the month that is not sealed", tenant);
+    return err_hint(err, "more is arriving, or a segment is damaged: see millibill verify; then try again");
+}

@@ -1,0 +1,24 @@
+/**
+ * rate_seals - a final invoice names the seals of its month: they are made before it
+ */
+#ifndef RATER_RATE_SEALS_H
+#define RATER_RATE_SEALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/config.h"
+#include "lib/err.h"
+#include "lib/utc.h"
+#include "schema/db.h"
+#include "schema/seal.h"
+
+/** Seal what there is of a month, with a root for each tenant. `compactor` is outside of a transaction. ERR_NOT_FOUND, ERR_DENIED
+ *  (the sealing key), ERR_CORRUPT (a segment is not what its digest says), ERR_CONFLICT (the database was set back), ERR_IO. */
+MUST_CHECK bool rate_seal_month(Db *compactor, const Config *config, UtcMonth month, Err *err);
+
+/** The root of a tenant's month, in the snapshot of the rating run. ERR_BUSY when it does not cover everything: more came in
+ *  since; seal and rate again. */
+MUST_CHECK bool rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, SealRoot *root, Err *err);
+
+#endif
