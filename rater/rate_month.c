@@ -55,7 +55,10 @@ rate_report_free(RateReport *report)
     }
     free(report->outcomes);
     free(report->skips);
-    *report = (RateReport){.copies = report->copies, .conflicts = report->conflicts};
+    report->outcomes = NULL;
+    report->skips = NULL;
+    report->outcome_count = report->skip_count = 0;
+    report->receipt_watermark = 0;
 }
 
 static RateOutcome *
