@@ -68,7 +68,7 @@ spool_stage(Spool *self, Err *err)
     int rc = mdb_txn_begin(self->env, NULL, 0, &self->txn);
     if (rc != 0)
         return spool_failed(self, rc, "beginning a transaction", err);
-    return spool_trim(self, err);
+    return spool_notes_mend(self, err) && spool_trim(self, err);
 }
 
 static bool

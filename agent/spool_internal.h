@@ -15,6 +15,15 @@
 /** What the notes of one batch take at most, together: once it found disk space, so do they. */
 enum { SPOOL_NOTES_BYTES = 1 << 20 };
 
+enum { SPOOL_DAMAGED_NOTES_MAX = 16 };
+
+/** A note that was found damaged and is to be removed. */
+typedef struct DamagedNote {
+    SpoolTable table;
+    size_t key_bytes;
+    uint8_t key[SPOOL_NOTE_KEY_BYTES_MAX];
+} DamagedNote;
+
 struct Spool {
     char *path;
     int lock;
@@ -46,6 +55,9 @@ struct Spool {
     uint64_t aside;
     uint64_t note_counts[SPOOL_TABLE_COUNT];
     uint64_t notes_damaged;
+    uint64_t notes_removed;
+    size_t damaged_count; /* in damaged_notes */
+    DamagedNote damaged_notes[SPOOL_DAMAGED_NOTES_MAX];
     bool broken;
 };
 
@@ -65,6 +77,8 @@ MUST_CHECK bool spool_begin_reading(Spool *self, MDB_txn **txn, Err *err);
 void spool_end_reading(const Spool *self, MDB_txn *txn);
 /** Take disk space for `length` more bytes to be staged. ERR_FULL: the disk has none. */
 MUST_CHECK bool spool_take_disk(Spool *self, size_t length, Err *err);
+/** Remove the damaged notes that were met, inside the open transaction; one that was replaced since stays. ERR_IO. */
+MUST_CHECK bool spool_notes_mend(Spool *self, Err *err);
 /** Take some disk space before there is something to stage: what is acknowledged can be forgotten on a full disk too. */
 void spool_take_reserve(Spool *self);
 /** Remove acknowledged batches that are too old or too many, inside the open transaction. */

@@ -24,23 +24,64 @@ note_crc(SpoolTable table, Text key, Text value)
     return (uint32_t) crc;
 }
 
-/* A CRC, then the value. */
+/* A CRC, then the value; false when damaged. */
+static bool
+note_read(SpoolTable table, Text key, const MDB_val *stored, Text *value)
+{
+    uint32_t crc;
+    if (stored->mv_size < sizeof(crc))
+        return false;
+    memcpy(&crc, stored->mv_data, sizeof(crc));
+    *value = (Text){(const char *) stored->mv_data + sizeof(crc), stored->mv_size - sizeof(crc)};
+    return key.length <= SPOOL_NOTE_KEY_BYTES_MAX && crc == note_crc(table, key, *value);
+}
+
+/* To be removed with the next transaction. What does not fit on the list is met again. */
+static void
+remember_damaged(Spool *self, SpoolTable table, Text key)
+{
+    if (key.length == 0 || key.length > SPOOL_NOTE_KEY_BYTES_MAX || self->damaged_count == SPOOL_DAMAGED_NOTES_MAX)
+        return;
+    DamagedNote *note = &self->damaged_notes[self->damaged_count++];
+    *note = (DamagedNote){.table = table, .key_bytes = key.length};
+    memcpy(note->key, key.data, key.length);
+}
+
+bool
+spool_notes_mend(Spool *self, Err *err)
+{
+    while (self->damaged_count > 0) {
+        const DamagedNote *note = &self->damaged_notes[--self->damaged_count];
+        Text key = {(const char *) note->key, note->key_bytes};
+        MDB_val name = spool_value(key.data, key.length);
+        MDB_val stored;
+        Text value;
+        int rc = mdb_get(self->txn, self->notes[note->table], &name, &stored);
+        if (rc == MDB_NOTFOUND || (rc == 0 && note_read(note->table, key, &stored, &value)))
+            continue;
+        if (rc == 0)
+            rc = mdb_del(self->txn, self->notes[note->table], &name, NULL);
+        if (rc != 0)
+            return spool_failed(self, rc, "removing a damaged note", err);
+        self->notes_removed++;
+        log_warn("event=spool_note_removed spool=%s table=%d removed=%" PRIu64, self->path, (int) note->table,
+                 self->notes_removed);
+    }
+    return true;
+}
+
 static bool
 note_open(Spool *self, SpoolTable table, Text key, const MDB_val *stored, Text *value)
 {
-    uint32_t crc;
     if (self->txn == NULL) /* inside a transaction it may be a page that is not in the map yet */
         spool_note_seen(self, stored);
-    if (stored->mv_size >= sizeof(crc)) {
-        memcpy(&crc, stored->mv_data, sizeof(crc));
-        *value = (Text){(const char *) stored->mv_data + sizeof(crc), stored->mv_size - sizeof(crc)};
-        if (key.length <= SPOOL_NOTE_KEY_BYTES_MAX && crc == note_crc(table, key, *value))
-            return true;
-    }
+    if (note_read(table, key, stored, value))
+        return true;
     char shown[2 * SHOWN_KEY_BYTES + 1];
     log_warn("event=spool_note_damaged spool=%s table=%d key=%s bytes=%zu", self->path, (int) table,
              bytes_hex(key.data, key.length < SHOWN_KEY_BYTES ? key.length : SHOWN_KEY_BYTES, shown), stored->mv_size);
     self->notes_damaged++;
+    remember_damaged(self, table, key);
     return false;
 }
 
@@ -164,4 +205,10 @@ uint64_t
 spool_notes_damaged(const Spool *self)
 {
     return self->notes_damaged;
+}
+
+uint64_t
+spool_notes_removed(const Spool *self)
+{
+    return self->notes_removed;
 }

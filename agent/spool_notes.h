@@ -5,8 +5,8 @@
  * the batches. A note is staged like a batch and durable with the next spool_commit(). An append may commit what was staged
  * before it: stage the batch first, then the notes that belong to it.
  *
- * Every note carries a CRC-32 over table, key and value. A damaged one is reported in the log and reads as not found. Notes
- * count as used room; they may go a little above what batches may (so that the notes of a batch that found room find theirs),
+ * Every note carries a CRC-32 over table, key and value. A damaged one is reported in the log, reads as not found, and is
+ * removed with the next transaction. Notes  * count as used room; they may go a little above what batches may (so that the notes of a batch that found room find theirs),
  * and replacing a note by one that is not longer and forgetting always work. Owner thread of the spool only; ERR_IO as in
  * spool.h.
  */
@@ -54,6 +54,8 @@ spool_notes_walk(Spool *self, SpoolTable table, Text from, SpoolNoteVisit visit,
 uint64_t spool_notes_count(const Spool *self, SpoolTable table);
 /** Damaged notes met since the spool was opened. */
 uint64_t spool_notes_damaged(const Spool *self);
+/** Of them removed. */
+uint64_t spool_notes_removed(const Spool *self);
 /** Is there room for the notes of one more batch, of `bytes` together? */
 bool spool_notes_have_room(const Spool *self, size_t bytes);
 

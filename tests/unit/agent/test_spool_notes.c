@@ -111,6 +111,29 @@ a_damaged_note_is_counted_and_reads_as_not_there(void **state)
 }
 
 static void
+matrix_29_a_damaged_note_is_removed_by_the_next_transaction(void **state)
+{
+    SpoolFixture *fixture = *state;
+    set(fixture->spool, SPOOL_FILES, "broken", "this stands in the file only once");
+    set(fixture->spool, SPOOL_FILES, "whole", "w");
+    support_commit(fixture->spool);
+    spool_free(&fixture->spool);
+    support_damage(fixture, "this stands in the file only once", 7);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_note(fixture->spool, SPOOL_FILES, "broken", NULL);
+    assert_int_equal(spool_notes_count(fixture->spool, SPOOL_FILES), 2);
+    assert_int_equal(spool_notes_removed(fixture->spool), 0);
+    support_append(fixture->spool, "a batch");
+    support_commit(fixture->spool);
+    assert_int_equal(spool_notes_removed(fixture->spool), 1);
+    assert_int_equal(spool_notes_count(fixture->spool, SPOOL_FILES), 1);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_note(fixture->spool, SPOOL_FILES, "broken", NULL);
+    assert_note(fixture->spool, SPOOL_FILES, "whole", "w");
+    assert_int_equal(spool_notes_damaged(fixture->spool), 0); /* not met again */
+}
+
+static void
 notes_outside_their_limits_are_refused(void **state)
 {
     SpoolFixture *fixture = *state;
@@ -203,6 +226,7 @@ main(void)
         SPOOL_TEST(a_forgotten_note_is_gone),
         SPOOL_TEST(a_walk_goes_in_the_order_of_keys_from_where_it_is_told),
         SPOOL_TEST(a_damaged_note_is_counted_and_reads_as_not_there),
+        SPOOL_TEST(matrix_29_a_damaged_note_is_removed_by_the_next_transaction),
         SPOOL_TEST(notes_outside_their_limits_are_refused),
         SPOOL_TEST(a_full_spool_takes_no_new_note_but_replaces_forgets_and_acknowledges),
         SPOOL_TEST(notes_of_a_batch_that_found_room_find_theirs),
