@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -25,14 +27,13 @@ sample_seconds(Buffer *out, const char *name, const char *type, const char *help
 static int64_t
 resident_bytes(void)
 {
-    long long size = 0;
-    long long resident = 0;
+    char line[128]; /* "total resident shared ...", in pages */
     FILE *file = fopen("/proc/self/statm", "re");
     if (file == NULL)
         return 0;
-    int fields = fscanf(file, "%lld %lld", &size, &resident);
+    const char *second = fgets(line, sizeof line, file) == NULL ? NULL : strchr(line, ' ');
     fclose(file);
-    return fields == 2 ? (int64_t) resident * sysconf(_SC_PAGESIZE) : 0;
+    return second == NULL ? 0 : (int64_t) strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE);
 }
 
 static int64_t
