@@ -33,8 +33,6 @@ report_json(const SealReport *report, Err *err)
                 json_add_int(object, "roots", report->roots, err) &&
                 json_add_int(object, "heads", report->heads, err) &&
                 json_add_int(object, "last_head", report->last_head, err) &&
-                json_add_int(object, "compacted", report->compacted, err) &&
-                json_add_int(object, "compacted_into", report->compacted_into, err) &&
                 json_add_int(object, "damaged", report->damaged, err) && json_print(object, stdout, err);
     json_object_put(object);
     return done;
@@ -46,8 +44,6 @@ report_text(const SealReport *report, Err *err)
     printf("%" PRId64 " seal%s over %" PRId64 " records and %" PRId64 " exclusions, %" PRId64 " month root%s\n",
            report->seals, report->seals == 1 ? "" : "s", report->records, report->exclusions, report->roots,
            report->roots == 1 ? "" : "s");
-    if (report->compacted > 0)
-        printf("%" PRId64 " segments became %" PRId64 "\n", report->compacted, report->compacted_into);
     if (report->last_head > 0)
         printf("last head: %" PRId64 "\n", report->last_head);
     return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");

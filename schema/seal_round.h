@@ -43,10 +43,8 @@ typedef struct SealReport {
     int64_t records;
     int64_t exclusions;
     int64_t roots;
-    int64_t damaged;        /* hours with a segment that is not what its digest says: not sealed */
-    int64_t compacted;      /* segments that were merged … */
-    int64_t compacted_into; /* … into so many */
-    int64_t last_head;      /* number; 0: there is none */
+    int64_t damaged;   /* hours with a segment that is not what its digest says: not sealed */
+    int64_t last_head; /* number; 0: there is none */
 } SealReport;
 
 /** Seal what is due, in as many transactions as it takes. `db` is a connection as millibill_compactor, outside of a

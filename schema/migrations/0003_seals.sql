@@ -89,11 +89,9 @@ INSERT INTO seal_progress DEFAULT VALUES;
 -- What sealing asks for. Evidence comes in the order of commits, so that a block range index stays small and exact.
 CREATE INDEX segments_commit ON segments USING brin (commit_id) WITH (autosummarize = on);
 CREATE INDEX exclusions_commit ON exclusions USING brin (commit_id) WITH (autosummarize = on);
-CREATE INDEX exclusions_kept ON exclusions (tenant_id, kept_hour, kept_segment_id);
 CREATE INDEX ledger_commit ON ledger (commit_id);
 CREATE INDEX losses_commit ON losses (commit_id);
 CREATE INDEX quarantine_commit ON quarantine (commit_id);
 
 ALTER TABLE rating_runs ADD COLUMN document_version integer NOT NULL DEFAULT 1;
 COMMENT ON COLUMN rating_runs.document_version IS '1: documents without evidence; 2: final documents name their seals';
-COMMENT ON COLUMN segments.sources IS 'Which batch each record came from: runs of (stream_id, sequence, records), 3 big-endian int8 each; of a compacted segment int8 -2 and runs of (stream_id, sequence, records, receipt)';
