@@ -34,6 +34,7 @@ typedef enum CommitResult {
 /** One batch and its fate. `batch` is borrowed; release the rest with commit_job_clear. */
 typedef struct CommitJob {
     int64_t agent_id;
+    const char *public_key;        /* borrowed: of the connection that it came through */
     const Millibill__Batch *batch; /* spool and digest have their right lengths */
     /* filled in by commit_group */
     UsageBatch *usage;

@@ -273,6 +273,7 @@ attempt_run(Attempt *attempt, Err *err)
         return err_set(err, ERR_NOMEM, "no memory for a group of %zu batches", count);
     for (size_t i = 0; i < count; i++) {
         attempt->keys[i].agent_id = attempt->jobs[i].agent_id;
+        attempt->keys[i].public_key = attempt->jobs[i].public_key;
         memcpy(attempt->keys[i].spool, attempt->jobs[i].batch->spool.data, SPOOL_ID_BYTES);
     }
     return attempt_transaction(attempt, err);

@@ -15,7 +15,7 @@ static void
 reply_welcome(CommitThread *self, const Work *work)
 {
     Err err = {0};
-    StreamKey key = {.agent_id = work->agent.agent_id};
+    StreamKey key = {.agent_id = work->agent.agent_id, .public_key = work->agent.key};
     int64_t last = 0;
     uint8_t incarnation[INCARNATION_BYTES];
     const Millibill__Hello *hello = work->frame->hello;
@@ -95,7 +95,8 @@ static void
 commit_gathered(CommitThread *self, Work **group, size_t count, CommitJob *jobs)
 {
     for (size_t i = 0; i < count; i++)
-        jobs[i] = (CommitJob){.agent_id = group[i]->agent.agent_id, .batch = group[i]->frame->batch};
+        jobs[i] = (CommitJob){
+            .agent_id = group[i]->agent.agent_id, .public_key = group[i]->agent.key, .batch = group[i]->frame->batch};
     commit_group(self->committer, jobs, count);
     for (size_t i = 0; i < count; i++) {
         reply_job(self, group[i], &jobs[i]);

@@ -7,7 +7,6 @@
 #include <zmq.h>
 
 #include "lib/array.h"
-#include "lib/keys.h"
 #include "lib/log.h"
 #include "lib/utc.h"
 #include "schema/agent_store.h"
@@ -21,8 +20,8 @@ enum {
 static int
 key_compare(const void *left, const void *right)
 {
-    const KeyRow *a = left;
-    const KeyRow *b = right;
+    const GateAgent *a = left;
+    const GateAgent *b = right;
     return strcmp(a->key, b->key);
 }
 
@@ -32,10 +31,10 @@ take_agent(void *context, const AgentRow *agent, Err *err)
     KeyTable *table = context;
     if (!array_grow(&table->rows, &table->capacity, table->count, sizeof *table->rows, err))
         return false;
-    KeyRow *row = &table->rows[table->count++];
-    *row = (KeyRow){.agent.agent_id = agent->agent_id};
+    GateAgent *row = &table->rows[table->count++];
+    *row = (GateAgent){.agent_id = agent->agent_id};
     snprintf(row->key, sizeof row->key, "%s", agent->public_key);
-    snprintf(row->agent.name, sizeof row->agent.name, "%s", agent->name);
+    snprintf(row->name, sizeof row->name, "%s", agent->name);
     return true;
 }
 
@@ -73,16 +72,16 @@ gate_table_reload(Gate *self, int64_t least_age_ms)
 MUST_CHECK bool
 gate_agent(Gate *self, const char *user_id, GateAgent *agent)
 {
-    KeyRow wanted = {0};
+    GateAgent wanted = {0};
     if (user_id == NULL || strlen(user_id) != KEY_TEXT_BYTES - 1 || !gate_is_alive(self))
         return false;
     memcpy(wanted.key, user_id, KEY_TEXT_BYTES);
     pthread_mutex_lock(&self->lock);
-    const KeyRow *found = self->table.count == 0
-                              ? NULL
-                              : bsearch(&wanted, self->table.rows, self->table.count, sizeof wanted, key_compare);
+    const GateAgent *found = self->table.count == 0
+                                 ? NULL
+                                 : bsearch(&wanted, self->table.rows, self->table.count, sizeof wanted, key_compare);
     if (found != NULL)
-        *agent = found->agent;
+        *agent = *found;
     pthread_mutex_unlock(&self->lock);
     return found != NULL;
 }

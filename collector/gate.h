@@ -17,6 +17,7 @@
 #include "collector/metrics.h"
 #include "lib/config.h"
 #include "lib/err.h"
+#include "lib/keys.h"
 
 enum { GATE_NAME_BYTES = 128 };
 
@@ -24,6 +25,7 @@ typedef struct Gate Gate;
 
 typedef struct GateAgent {
     int64_t agent_id;
+    char key[KEY_TEXT_BYTES]; /* the one that was asked for: an agent may have two for a while */
     char name[GATE_NAME_BYTES];
 } GateAgent;
 

@@ -9,16 +9,10 @@
 #include <stddef.h>
 
 #include "collector/gate.h"
-#include "lib/keys.h"
 #include "schema/db.h"
 
-typedef struct KeyRow {
-    char key[KEY_TEXT_BYTES];
-    GateAgent agent;
-} KeyRow;
-
 typedef struct KeyTable {
-    KeyRow *rows; /* sorted by key */
+    GateAgent *rows; /* sorted by key */
     size_t count, capacity;
 } KeyTable;
 

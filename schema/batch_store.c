@@ -12,8 +12,10 @@ static const char SQL_STREAMS_MAKE[] =
     " ORDER BY 1, 2 ON CONFLICT DO NOTHING";
 static const char SQL_STREAMS_LOCK[] = "SELECT streams_lock($1::bigint[], $2::bytea[])";
 static const char SQL_STREAMS_READ[] =
-    "SELECT s.stream_id, s.last_sequence, a.all_tenants, a.revoked_at IS NOT NULL"
-    " FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS u(agent_id, spool, position)"
+    "SELECT s.stream_id, s.last_sequence, a.all_tenants, a.revoked_at IS NOT NULL OR (u.public_key <> a.public_key"
+    " AND NOT EXISTS (SELECT FROM agent_former_keys f WHERE f.public_key = u.public_key AND f.agent_id = u.agent_id"
+    " AND f.refused_from > clock_timestamp()))"
+    " FROM unnest($1::bigint[], $2::bytea[], $3::text[]) WITH ORDINALITY AS u(agent_id, spool, public_key, position)"
     " JOIN streams s USING (agent_id, spool) JOIN agents a USING (agent_id) ORDER BY u.position";
 static const char SQL_STREAMS_ADVANCE[] = "SELECT streams_advance($1::bigint[], $2::bigint[])";
 static const char SQL_ALLOWS[] =
@@ -105,7 +107,7 @@ query_i64(Db *db, const char *sql, const DbParam *params, int count, int64_t *ou
 static bool
 streams_read(Db *db, const DbParam *params, size_t count, StreamRow *rows, Err *err)
 {
-    DbResult *result = db_query(db, SQL_STREAMS_READ, params, 2, err);
+    DbResult *result = db_query(db, SQL_STREAMS_READ, params, 3, err);
     if (result == NULL)
         return false;
     bool good =
@@ -123,15 +125,16 @@ streams_read(Db *db, const DbParam *params, size_t count, StreamRow *rows, Err *
 MUST_CHECK bool
 streams_open(Db *db, const StreamKey *keys, size_t count, bool lock, StreamRow *rows, Err *err)
 {
-    DbArray arrays[2] = {db_array_of(DB_BIGINT), db_array_of(DB_BYTEA)};
-    DbParam params[2];
+    DbArray arrays[3] = {db_array_of(DB_BIGINT), db_array_of(DB_BYTEA), db_array_of(DB_TEXT)};
+    DbParam params[3];
     bool good = true;
     for (size_t i = 0; good && i < count; i++)
         good = db_array_add_i64(&arrays[0], keys[i].agent_id, err) &&
-               db_array_add_text(&arrays[1], (Text){(const char *) keys[i].spool, SPOOL_ID_BYTES}, err);
-    good = good && db_array_params(arrays, 2, params, err) && db_run(db, SQL_STREAMS_MAKE, params, 2, NULL, err) &&
+               db_array_add_text(&arrays[1], (Text){(const char *) keys[i].spool, SPOOL_ID_BYTES}, err) &&
+               db_array_add_text(&arrays[2], text_of(keys[i].public_key), err);
+    good = good && db_array_params(arrays, 3, params, err) && db_run(db, SQL_STREAMS_MAKE, params, 2, NULL, err) &&
            (!lock || db_run(db, SQL_STREAMS_LOCK, params, 2, NULL, err)) && streams_read(db, params, count, rows, err);
-    db_array_free_all(arrays, 2);
+    db_array_free_all(arrays, 3);
     return good;
 }
 

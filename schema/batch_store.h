@@ -21,13 +21,14 @@ enum { SPOOL_ID_BYTES = 16, INCARNATION_BYTES = 16, IMPORT_ID_BYTES = 16 };
 typedef struct StreamKey {
     int64_t agent_id;
     uint8_t spool[SPOOL_ID_BYTES];
+    const char *public_key; /* borrowed, Z85: the one that its connection proved */
 } StreamKey;
 
 typedef struct StreamRow {
     int64_t stream_id;
     int64_t last_sequence; /* committed; 0: none */
     bool all_tenants;      /* of the stream's agent */
-    bool revoked;          /* the agent's key */
+    bool revoked;          /* the agent, or this key of it: replaced, and its grace is over */
 } StreamRow;
 
 /** Make missing streams and read all, in the order of `keys`; `lock` also locks their rows until the transaction ends. */

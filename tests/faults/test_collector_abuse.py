@@ -7,6 +7,8 @@ import threading
 import time
 import unittest
 
+import zmq
+
 from collectors import ExtraCollector, setting, wait_until
 from harness import Stack
 from peer import REASON, Peer, register_agent, usage
@@ -121,6 +123,27 @@ class Abuse(unittest.TestCase):
             self.assertEqual(REASON.Name(answer.refusal.reason), "FORBIDDEN", answer)
         self.assertEqual(self.stack.number("SELECT sum(invocations) FROM rollups JOIN configs USING (tenant_id, config_id) "
                                            "WHERE function = 'm21'"), 5)
+
+    def test_a_replaced_key_is_refused_at_the_next_batch_of_a_live_connection(self):
+        """Matrix 21: rotated without grace, with no time between; with grace the old key goes on for a while."""
+        for turn in range(2):
+            name = f"rotated-{turn}"
+            peer = self.greeted(register_agent(self.stack, name, "acme"))
+            self.assertEqual(peer.batch(1, usage("acme", ["a"], function="m21c")).WhichOneof("kind"), "ack")
+            self.rotate(name, "--grace", "600")
+            self.assertEqual(peer.batch(2, usage("acme", ["b"], function="m21c")).WhichOneof("kind"), "ack")
+            self.rotate(name)
+            # what the second rotation replaced had its grace; the connection's key is the first one, which still has its own
+            self.assertEqual(peer.batch(3, usage("acme", ["c"], function="m21c")).WhichOneof("kind"), "ack")
+            hasty = self.greeted(register_agent(self.stack, f"hasty-{turn}", "acme"))
+            self.assertEqual(hasty.batch(1, usage("acme", ["d"], function="m21c")).WhichOneof("kind"), "ack")
+            self.rotate(f"hasty-{turn}")
+            answer = hasty.batch(2, usage("acme", ["e"], function="m21c"))
+            self.assertEqual(REASON.Name(answer.refusal.reason), "FORBIDDEN", answer)
+
+    def rotate(self, name, *options):
+        public, _ = zmq.curve_keypair()
+        self.stack.run("agent", "rotate", *options, "--public-key", public.decode(), name)
 
     def test_who_goes_on_with_a_revoked_key_is_disconnected_and_not_let_in_again(self):
         """Matrix 21: refusals first, then the connection ends, and the next handshake fails."""

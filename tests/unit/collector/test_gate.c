@@ -19,7 +19,7 @@ enum { SOON_MS = 5000, NEVER_MS = 1200 };
 typedef struct Fixture {
     void *context;
     Gate gate;
-    KeyRow row;
+    GateAgent row;
     char secret[KEY_TEXT_BYTES]; /* of the registered agent */
     void *server;
     char endpoint[256];
@@ -44,7 +44,7 @@ set_up(void **state)
     gate->loaded_at_us = INT64_MAX; /* the table is the test's: no database behind it */
     gate->table = (KeyTable){&fixture->row, 1, 1};
     atomic_store(&gate->proven, true);
-    fixture->row.agent = (GateAgent){7, "seven"};
+    fixture->row = (GateAgent){.agent_id = 7, .name = "seven"};
     assert_int_equal(zmq_curve_keypair(gate->public_key, gate->secret_key), 0);
     assert_int_equal(zmq_curve_keypair(fixture->row.key, fixture->secret), 0);
     fixture->server = zmq_socket(fixture->context, ZMQ_ROUTER);
