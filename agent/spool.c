@@ -202,29 +202,6 @@ spool_end_reading(const Spool *self, MDB_txn *txn)
         mdb_txn_abort(txn);
 }
 
-bool
-spool_set_aside(Spool *self, uint64_t key, const char *reason, Text replacement, Err *err)
-{
-    if (!spool_stage(self, err))
-        return false;
-    MDB_val number = spool_value(&key, sizeof(key));
-    MDB_val value;
-    int rc = mdb_get(self->txn, self->batches, &number, &value);
-    if (rc == 0) { /* copied first: a write may move the page that `value` points into */
-        Buffer original = {0};
-        bool kept = buffer_printf(&original, err, "%s\n", reason) &&
-                    buffer_append(&original, value.mv_data, value.mv_size, err) &&
-                    spool_put(self, self->dead, number, buffer_text(&original), (Text){NULL, 0}, err);
-        buffer_free(&original);
-        if (!kept)
-            return false;
-    } else if (rc != MDB_NOTFOUND) {
-        return spool_failed(self, rc, "reading a batch", err);
-    }
-    self->aside++;
-    return spool_put_batch(self, key, replacement, 0, err) && spool_count_pages(self, err);
-}
-
 /* Pages of the map that were looked at count as this process's memory until given back; the file keeps its content. LMDB
  * does not say where its map is, but every value that was read lies in it. */
 static void

@@ -75,7 +75,8 @@ MUST_CHECK bool spool_ring_forget(Spool *self, const uint8_t id[SPOOL_ID_BYTES],
 void spool_acknowledge(Spool *self, uint64_t key);
 
 /** Stage setting the batch `key` aside for a person to look at, with `reason`; `replacement` takes its place under the
- *  same key, because the collector wants sequences without gaps. ERR_FULL, ERR_IO. */
+ *  same key, because the collector wants sequences without gaps. ERR_FULL: nothing was set aside; the removal of acknowledged
+ *  batches is staged instead, try again a few commits later. ERR_IO, ERR_NOMEM. */
 MUST_CHECK bool spool_set_aside(Spool *self, uint64_t key, const char *reason, Text replacement, Err *err);
 
 /** Stage that all batches from `key` (at most spool_first()) on wait again, or from the oldest that is still held;

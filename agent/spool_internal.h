@@ -1,7 +1,7 @@
 /**
  * spool_internal - what the parts of the spool share: spool_open.c opens and closes it, spool.c keeps the batches,
  * spool_retain.c forgets them, spool_notes.c has the small values beside them, spool_probe.c, spool_inspect.c and spool_salvage.c
- * look after damage, spool_disk.c takes disk space
+ * look after damage, spool_disk.c takes disk space, spool_aside.c sets batches aside
  */
 #ifndef AGENT_SPOOL_INTERNAL_H
 #define AGENT_SPOOL_INTERNAL_H

@@ -112,22 +112,41 @@ send_hello(Uplink *self, Err *err)
     return wire_frame_pack(&frame, &self->frame, err) && send_frame(self);
 }
 
-/* Put a batch where a person can look at it; a loss notice takes its place. */
+/* The batch keeps its place: a loss notice for it would have to be stored first. Acknowledgements go on making room. */
+static bool
+wait_for_room(Uplink *self, uint64_t sequence, const Err *full, int64_t now_us, Err *err)
+{
+    if (!self->told_full)
+        log_error("event=batch_waits_to_be_set_aside sequence=%" PRIu64 " reason=\"%s\" hint=\"it is tried again every "
+                  "%d s; should that not end, raise spool_max_mb and start the agent again\"",
+                  sequence, full->message, UPLINK_BACKOFF_MAX_MS / 1000);
+    self->told_full = true;
+    uplink_enter(self, UPLINK_PAUSED, uplink_after_ms(now_us, UPLINK_BACKOFF_MAX_MS));
+    return spool_commit(self->spool, false, err);
+}
+
 bool
-uplink_set_aside(Uplink *self, uint64_t key, const char *loss_reason, const char *why, Err *err)
+uplink_set_aside(Uplink *self, uint64_t key, const char *loss_reason, const char *why, int64_t now_us, Err *err)
 {
     uint64_t records = spool_records(self->spool, key);
     uint64_t sequence = key - spool_base(self->spool);
-    log_error("event=batch_set_aside sequence=%" PRIu64 " records=%" PRIu64 " loss=%s reason=\"%s\"", sequence, records,
-              loss_reason, why);
     char what[64];
     (void) snprintf(what, sizeof(what), "agent, sequence %" PRIu64, sequence);
     Buffer replacement = {0};
-    bool done = envelope_pack_loss(loss_reason, what, records, utc_now_us(), &replacement, err) &&
-                spool_set_aside(self->spool, key, why, buffer_text(&replacement), err) &&
-                spool_commit(self->spool, false, err);
+    Err problem = {0};
+    bool done = envelope_pack_loss(loss_reason, what, records, utc_now_us(), &replacement, &problem) &&
+                spool_set_aside(self->spool, key, why, buffer_text(&replacement), &problem);
     buffer_free(&replacement);
-    return done;
+    if (!done && problem.code == ERR_FULL)
+        return wait_for_room(self, sequence, &problem, now_us, err);
+    if (!done) {
+        *err = problem;
+        return false;
+    }
+    log_error("event=batch_set_aside sequence=%" PRIu64 " records=%" PRIu64 " loss=%s reason=\"%s\"", sequence, records,
+              loss_reason, why);
+    self->told_full = false;
+    return spool_commit(self->spool, false, err);
 }
 
 /* One message if there is one; `*received` says so. */
@@ -169,9 +188,9 @@ look_at_link(Uplink *self, int64_t now_us)
     }
 }
 
-/* The next batch, ready in self->frame. A damaged one is replaced first. */
+/* The next batch, ready in self->frame. A damaged one is replaced first; where that has to wait, the state is no longer READY. */
 static bool
-prepare_batch(Uplink *self, Err *err)
+prepare_batch(Uplink *self, int64_t now_us, Err *err)
 {
     for (int attempt = 0; attempt < 2; attempt++) {
         Err reading = {0};
@@ -183,8 +202,10 @@ prepare_batch(Uplink *self, Err *err)
             *err = reading;
             return false;
         }
-        if (!uplink_set_aside(self, self->next, "spool_damaged", reading.message, err))
+        if (!uplink_set_aside(self, self->next, "spool_damaged", reading.message, now_us, err))
             return false;
+        if (self->state != UPLINK_READY)
+            return true;
     }
     return err_set(err, ERR_CORRUPT, "spool: batch %" PRIu64 " cannot be replaced", self->next);
 }
@@ -203,9 +224,9 @@ send_batches(Uplink *self, int64_t now_us, Err *err)
     while (may_send(self)) {
         if (!uplink_link_can_send(self->link))
             return true; /* before the batch is read for nothing */
-        if (!prepare_batch(self, err))
+        if (!prepare_batch(self, now_us, err))
             return false;
-        if (!send_frame(self))
+        if (self->state != UPLINK_READY || !send_frame(self))
             return true;
         if (self->next == spool_first(self->spool))
             self->progress_us = now_us;

@@ -107,8 +107,10 @@ on_batch_refusal(Uplink *self, const Millibill__Refusal *refusal, int64_t now_us
     uint64_t key = spool_base(self->spool) + refusal->sequence;
     bool waiting = is_our_spool(self, &refusal->spool) && key >= spool_first(self->spool) && key < self->next;
     if (refusal->reason == MILLIBILL__REFUSAL_REASON__BROKEN && waiting &&
-        !uplink_set_aside(self, key, "batch_refused", refusal->message, err))
+        !uplink_set_aside(self, key, "batch_refused", refusal->message, now_us, err))
         return false;
+    if (self->state != UPLINK_READY)
+        return true;
     if (refusal->reason == MILLIBILL__REFUSAL_REASON__SEQUENCE_REUSED && waiting &&
         (key == spool_first(self->spool) || ++self->reused > REUSED_MAX))
         return uplink_renew(self, "another spool used the same sequence: this one is a copy", now_us, err);

@@ -34,6 +34,7 @@ struct Uplink {
     int failures; /* in a row */
     int reused;
     bool told_down; /* a lost connection is logged once */
+    bool told_full; /* so is a batch that there is no room to set aside */
 
     uint64_t next;         /* key to send next */
     uint64_t highest_sent; /* of this process */
@@ -68,7 +69,9 @@ MUST_CHECK bool uplink_agree(Uplink *self, const Millibill__Welcome *welcome, in
 MUST_CHECK bool uplink_renew(Uplink *self, const char *reason, int64_t now_us, Err *err);
 /** What is in flight counts no longer: sending starts behind what is committed. */
 void uplink_rewind_window(Uplink *self);
-/** Put a batch where a person can look at it; a loss notice takes its place. */
-MUST_CHECK bool uplink_set_aside(Uplink *self, uint64_t key, const char *loss_reason, const char *why, Err *err);
+/** Put a batch where a person can look at it; a loss notice takes its place. In a spool without room for that it keeps its
+ *  place, sending pauses (UPLINK_PAUSED), and it is tried again after the next Hello. False: the spool failed. */
+MUST_CHECK bool
+uplink_set_aside(Uplink *self, uint64_t key, const char *loss_reason, const char *why, int64_t now_us, Err *err);
 
 #endif

@@ -466,6 +466,71 @@ matrix_29_a_damaged_batch_gives_its_place_to_a_notice_with_its_count(void **stat
     expect_batch(self, 0, 3, "batch 3");
 }
 
+enum { BIG_BYTES = 1000000, FULL_ROUNDS = 8 };
+
+/* Batches of a megabyte until no more fit, then small ones give their place to large ones until LMDB has no megabyte left. */
+static void
+fill_map(Scene *self)
+{
+    Spool *spool = self->fixture->spool;
+    Err err = {0};
+    Buffer packed = {0};
+    uint64_t key = 0;
+    char *payload = malloc(BIG_BYTES);
+    assert_non_null(payload);
+    memset(payload, 'p', BIG_BYTES);
+    const Envelope envelope = {.source = "test", .label = "big", .accepted_at_us = 1};
+    assert_true(envelope_pack(&envelope, (Text){payload, BIG_BYTES}, &packed, &err));
+    for (int i = 0; i < 3; i++)
+        assert_true(spool_append_counted(spool, buffer_text(&packed), 7, &key, &err));
+    for (int i = 0; i < 8; i++)
+        (void) support_append(spool, "small");
+    while (spool_append(spool, buffer_text(&packed), &key, &err))
+        support_commit(spool);
+    assert_int_equal(err.code, ERR_FULL);
+    err = (Err){0};
+    for (key = 4; spool_set_aside(spool, key, "the test", buffer_text(&packed), &err); key++)
+        support_commit(spool);
+    assert_in_range(key, 5, 11);
+    assert_int_equal(err.code, ERR_FULL);
+    support_commit(spool);
+    buffer_free(&packed);
+    free(payload);
+}
+
+static void
+matrix_26_a_batch_that_finds_no_room_to_be_set_aside_waits_for_it(void **state)
+{
+    Scene *self = *state;
+    fill_map(self);
+    start(self);
+    expect_hello(self, 0);
+    welcome(self, 0, 0, 2);
+    expect_batch(self, 0, 1, "big");
+    expect_batch(self, 0, 2, "big");
+    const uint64_t before = spool_set_aside_count(self->fixture->spool);
+    refuse(self, 0, 2, MILLIBILL__REFUSAL_REASON__BROKEN);
+    expect_quiet(self, 0); /* step() asserts that the uplink lives */
+    assert_int_equal(spool_set_aside_count(self->fixture->spool), before);
+    assert_int_equal(spool_records(self->fixture->spool, 2), 7);
+    acknowledge(self, 0, 1); /* what is acknowledged may go */
+    int rounds = 0;
+    for (; spool_set_aside_count(self->fixture->spool) == before && rounds < FULL_ROUNDS; rounds++) {
+        self->now_us += UPLINK_BACKOFF_MAX_MS * INT64_C(1000);
+        expect_hello(self, 0);
+        assert_int_equal(spool_first(self->fixture->spool), 2);
+        welcome(self, 0, 1, 1);
+        expect_batch(self, 0, 2, "big");
+        refuse(self, 0, 2, MILLIBILL__REFUSAL_REASON__BROKEN);
+        for (int i = 0; i < QUIET_STEPS; i++)
+            step(self);
+    }
+    assert_in_range(rounds, 2, FULL_ROUNDS - 1);
+    expect_hello(self, 0);
+    welcome(self, 0, 1, 1);
+    expect_loss(self, 0, 2, "batch_refused", "agent, sequence 2", 7);
+}
+
 static void
 matrix_37_a_restored_database_gets_acknowledged_batches_again(void **state)
 {
@@ -608,6 +673,7 @@ main(void)
         UPLINK_TEST(a_collector_that_wants_to_wait_is_given_time),
         UPLINK_TEST(a_refused_batch_gives_its_place_to_a_notice_with_its_count),
         UPLINK_TEST(matrix_29_a_damaged_batch_gives_its_place_to_a_notice_with_its_count),
+        UPLINK_TEST(matrix_26_a_batch_that_finds_no_room_to_be_set_aside_waits_for_it),
         UPLINK_TEST(matrix_37_a_restored_database_gets_acknowledged_batches_again),
         UPLINK_TEST(matrix_37_what_is_no_longer_held_is_a_numbered_gap),
         UPLINK_TEST(matrix_37_another_database_gets_all_that_is_held),
