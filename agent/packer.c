@@ -183,8 +183,17 @@ packer_reject(Packer *self, const UsageRejected *given, int64_t now_us, Err *err
 }
 
 bool
-packer_lose(Packer *self, const UsageLoss *loss, int64_t now_us, Err *err)
+packer_lose(Packer *self, const UsageLoss *given, int64_t now_us, Err *err)
 {
+    char source[CLEANED_BYTES_MAX];
+    char reason[CLEANED_BYTES_MAX];
+    char tenant[CLEANED_BYTES_MAX];
+    UsageLoss copy = *given;
+    copy.source = cleaned(given->source, source);
+    copy.reason = cleaned(given->reason, reason);
+    copy.tenant = cleaned(given->tenant, tenant);
+    copy.records = given->records < INT64_MAX ? given->records : INT64_MAX;
+    const UsageLoss *loss = &copy;
     Err trial = {0};
     if (!make_room(self, err))
         return false;

@@ -19,8 +19,8 @@ struct Ring {
     uint32_t version;
     RingConfig *configs[RING_CONFIGS]; /* private copies, made at first use */
     RingSlot slot;                     /* private copy of the one read last */
-    Text tenant;                       /* of the first configuration used */
-    bool mixed;                        /* another one names another tenant */
+    Text tenant;                       /* of the first good record; in a private copy of its configuration */
+    bool mixed;                        /* another good record names another tenant */
 };
 
 static Ring *
@@ -167,10 +167,6 @@ find_config(Ring *self, size_t number, UsageFault *fault)
         return NULL;
     }
     self->configs[number] = copy;
-    const Text tenant = {copy->tenant, copy->tenant_length};
-    if (self->tenant.data == NULL)
-        self->tenant = tenant;
-    self->mixed = self->mixed || !text_equal(self->tenant, tenant);
     return copy;
 }
 
@@ -201,6 +197,16 @@ make_record(const RingConfig *config, const RingSlot *slot)
     return record;
 }
 
+/* Only what passed the check of a record: other bytes of a worker may be no text at all. */
+static void
+note_tenant(Ring *self, const RingConfig *config)
+{
+    const Text tenant = {config->tenant, config->tenant_length};
+    if (self->tenant.data == NULL)
+        self->tenant = tenant;
+    self->mixed = self->mixed || !text_equal(self->tenant, tenant);
+}
+
 static RingResult
 check_slot(Ring *self, UsageRecord *out, UsageFault *fault)
 {
@@ -214,7 +220,10 @@ check_slot(Ring *self, UsageRecord *out, UsageFault *fault)
     if (config == NULL)
         return RING_BAD;
     *out = make_record(config, slot);
-    return usage_record_check(out, true, false, fault) ? RING_RECORD : RING_BAD;
+    if (!usage_record_check(out, true, false, fault))
+        return RING_BAD;
+    note_tenant(self, config);
+    return RING_RECORD;
 }
 
 RingResult

@@ -186,6 +186,37 @@ rejected_lines_and_losses_travel_with_the_records(void **state)
     usage_batch_free(&batch);
 }
 
+/* A worker writes its ring's memory as it likes; one with a tenant that is no text must not cost the others their records. */
+static void
+a_loss_with_texts_that_are_none_leaves_the_records_beside_it(void **state)
+{
+    Fixture *fixture = *state;
+    Err err = {0};
+    char *endless = malloc(5000);
+    assert_non_null(endless);
+    memset(endless, 'e', 5000);
+    const UsageLoss loss = {.source = {endless, 5000},
+                            .reason = {"ring\n", 5},
+                            .records = UINT64_MAX,
+                            .noticed_at_us = 5,
+                            .tenant = {"a\xff", 2}};
+    assert_true(add(fixture, 1, 0, &err));
+    assert_true(packer_lose(fixture->packer, &loss, 0, &err));
+    free(endless);
+    assert_true(packer_flush(fixture->packer, &err));
+    assert_true(spool_commit(fixture->spool, false, &err));
+    UsageBatch *batch = batch_at(fixture->spool, 1);
+    assert_int_equal(usage_batch_records(batch), 1);
+    assert_int_equal(usage_batch_losses(batch), 1);
+    UsageLoss back;
+    usage_batch_loss_at(batch, 0, &back);
+    assert_int_equal(back.source.length, 256);
+    assert_true(text_is(back.reason, "ring?"));
+    assert_true(text_is(back.tenant, "a?"));
+    assert_true(back.records == INT64_MAX);
+    usage_batch_free(&batch);
+}
+
 static void
 large_entries_fill_a_batch_by_bytes(void **state)
 {
@@ -248,6 +279,7 @@ main(void)
         PACKER_TEST(a_full_batch_goes_when_the_next_record_comes),
         PACKER_TEST(the_first_record_sets_the_time_and_hurry_shortens_it),
         PACKER_TEST(rejected_lines_and_losses_travel_with_the_records),
+        PACKER_TEST(a_loss_with_texts_that_are_none_leaves_the_records_beside_it),
         PACKER_TEST(large_entries_fill_a_batch_by_bytes),
         PACKER_TEST(a_full_spool_refuses_and_what_waits_is_not_lost),
     };

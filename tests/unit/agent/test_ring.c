@@ -164,6 +164,27 @@ a_configuration_is_looked_at_once(void **state)
     assert_int_equal(read_at(fixture, 2, &record), RING_BAD);
 }
 
+/* What stands in a ring's memory may be no text; its tenant goes into notices of loss, which share a batch with others. */
+static void
+its_tenant_is_that_of_good_records_only(void **state)
+{
+    Fixture *fixture = *state;
+    UsageRecord record;
+    declare(&fixture->memory->configs[1]);
+    fixture->memory->configs[1].tenant[0] = (char) 0xff;
+    emit(fixture, 0, "hostile")->config = 1;
+    assert_int_equal(read_at(fixture, 0, &record), RING_BAD);
+    assert_true(text_is_empty(ring_tenant(fixture->ring)));
+    emit(fixture, 1, "honest");
+    assert_int_equal(read_at(fixture, 1, &record), RING_RECORD);
+    assert_true(text_is(ring_tenant(fixture->ring), "acme"));
+    declare(&fixture->memory->configs[2]);
+    memcpy(fixture->memory->configs[2].tenant, "evil", 4);
+    emit(fixture, 2, "another's")->config = 2;
+    assert_int_equal(read_at(fixture, 2, &record), RING_RECORD);
+    assert_true(text_is_empty(ring_tenant(fixture->ring)));
+}
+
 static void
 random_memory_never_gives_an_unchecked_record(void **state)
 {
@@ -238,6 +259,7 @@ main(void)
         RING_TEST(values_that_do_not_exist_make_a_bad_slot),
         RING_TEST(a_commit_word_out_of_order_breaks_the_ring),
         RING_TEST(a_configuration_is_looked_at_once),
+        RING_TEST(its_tenant_is_that_of_good_records_only),
         RING_TEST(random_memory_never_gives_an_unchecked_record),
         RING_TEST(a_ring_is_adopted_with_all_that_is_in_it),
         RING_TEST(its_size_cannot_be_changed),
