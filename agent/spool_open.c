@@ -66,7 +66,7 @@ open_databases(Spool *self, Err *err)
     if (rc == 0)
         rc = mdb_dbi_open(self->txn, "deadletter", MDB_CREATE | MDB_INTEGERKEY, &self->dead);
     for (int i = 0; i < SPOOL_TABLE_COUNT && rc == 0; i++) {
-        char name[16];
+        char name[32];
         (void) snprintf(name, sizeof(name), "notes-%d", i);
         rc = mdb_dbi_open(self->txn, name, MDB_CREATE, &self->notes[i]);
     }

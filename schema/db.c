@@ -96,7 +96,7 @@ connection_open(const char *conninfo, const char *application_name)
         conninfo,
         application_name,
         "UTF8",
-        "-c search_path=millibill,pg_catalog -c timezone=UTC -c datestyle=ISO -c bytea_output=hex "
+        "-c search_path=millibill,pg_temp -c timezone=UTC -c datestyle=ISO -c bytea_output=hex "
         "-c statement_timeout=0 -c standard_conforming_strings=on",
         NULL};
     return PQconnectdbParams(keywords, values, 1);

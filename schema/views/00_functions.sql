@@ -84,7 +84,14 @@ CREATE OR REPLACE FUNCTION rollup_add(tenant_ids bigint[], hours timestamptz[], 
     errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],
     duration_1ms bigint[], duration_100ms bigint[], with_init_1ms bigint[], with_init_100ms bigint[], cpu_us bigint[],
     streamed_bytes bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    -- Who may add may not take away: that is rollup_subtract, and another role's.
+    IF EXISTS (SELECT FROM unnest($4 || $5 || $6 || $7 || $8 || $9 || $10 || $11 || $12 || $13 || $14 || $15 || $16 || $17) AS sums(value)
+                WHERE value < 0 OR value IS NULL) THEN
+        RAISE EXCEPTION 'rollup_add adds, and no sum may be negative' USING ERRCODE = 'check_violation';
+    END IF;
     INSERT INTO millibill.rollups AS r (tenant_id, hour, config_id, invocations, errors, timeouts, initializations,
            duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes,
            max_memory_used_mb, max_duration_us)
@@ -104,8 +111,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
         streamed_bytes = r.streamed_bytes + EXCLUDED.streamed_bytes,
         max_memory_used_mb = greatest(r.max_memory_used_mb, EXCLUDED.max_memory_used_mb),
         max_duration_us = greatest(r.max_duration_us, EXCLUDED.max_duration_us);
-$$;
-COMMENT ON FUNCTION rollup_add(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Add sums to rollups, in key order; corrections are negative';
+END $$;
+COMMENT ON FUNCTION rollup_add(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Add sums to rollups, in key order; none is negative';
 
 CREATE OR REPLACE FUNCTION rollup_subtract(tenant_ids bigint[], hours timestamptz[], config_ids bigint[], invocations bigint[],
     errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],

@@ -218,6 +218,25 @@ class Access(unittest.TestCase):
         self.stack.query(advance % (stream, int(last) - 1), "millibill_collector")
         self.assertEqual(self.stack.value(f"SELECT last_sequence FROM streams WHERE stream_id = {stream}"), last)
 
+    def test_the_collector_adds_to_rollups_and_takes_nothing_away(self):
+        add = ("SELECT rollup_add(ARRAY[tenant_id], ARRAY[hour], ARRAY[config_id], ARRAY[0]::bigint[], {0}, {0}, {0}, {0}, {0}, ARRAY[%d]::bigint[], "
+               "{0}, {0}, {0}, {0}, {0}, {0}, {0}) FROM rollups LIMIT 1").format("ARRAY[0]::bigint[]")
+        place = self.stack.query("SELECT tenant_id, hour, config_id FROM rollups LIMIT 1")[0]
+        add = add.replace("tenant_id]", f"{place[0]}::bigint]").replace("hour]", f"'{place[1]}'::timestamptz]").replace(
+            "config_id]", f"{place[2]}::bigint]").replace(" FROM rollups LIMIT 1", "")
+        self.assertIn("no sum may be negative", self.stack._psql(add % -1, "millibill_collector").stderr)
+        self.stack.query("BEGIN; " + add % 1 + "; ROLLBACK", "millibill_collector")
+
+    def test_a_function_of_the_owner_does_not_stand_in_for_one_of_postgresql(self):
+        """In front of pg_catalog it would run in every session, a superuser's too, and digests would be what it says."""
+        self.stack.query("CREATE FUNCTION millibill.sha256(bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'not ours'; END $$; "
+                         "GRANT EXECUTE ON FUNCTION millibill.sha256(bytea) TO PUBLIC")
+        try:
+            self.stack.run("seal", "--now")
+            self.assertTrue(self.stack.json("verify")["ok"])
+        finally:
+            self.stack.query("DROP FUNCTION millibill.sha256(bytea)")
+
     # --- tenants
 
     def test_a_tenant_sees_its_own_rows_and_only_these_in_every_view(self):

@@ -107,7 +107,7 @@ reasons_from_agents_cannot_fill_the_metrics_or_break_their_format(void **state)
     Fixture *fixture = *state;
     Metrics *metrics = metrics_new(&fixture->err);
     Buffer out = {0};
-    char name[16];
+    char name[32];
     metrics_lost(metrics, TEXT_LITERAL("ring_full"), 5);
     metrics_lost(metrics, TEXT_LITERAL("ring_full"), INT64_MAX);
     metrics_lost(metrics, TEXT_LITERAL("evil\"} 1\nfake"), 3);
