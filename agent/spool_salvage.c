@@ -192,15 +192,19 @@ put_notice(Salvage *self, uint64_t key, const char *what, Err *err)
            spool_put_batch(self->spool, key, buffer_text(&self->buffer), 0, err);
 }
 
+/* Read and checked once more: the disk may give less than it did when the batch was found. `*put`: it did not. */
 static bool
-put_found(Salvage *self, const Found *found, Err *err)
+put_found(Salvage *self, const Found *found, bool *put, Err *err)
 {
+    StoredBatch batch;
+    size_t length = sizeof(batch.header) + found->bytes;
     buffer_clear(&self->buffer);
-    char *place = buffer_reserve(&self->buffer, found->bytes, err);
+    char *place = buffer_reserve(&self->buffer, length, err);
     if (place == NULL)
         return false;
-    self->buffer.length = read_at(self, place, found->bytes, found->at);
-    return spool_put_batch(self->spool, found->key, buffer_text(&self->buffer), found->records, err);
+    self->buffer.length = read_at(self, place, length, found->at - (off_t) sizeof(batch.header));
+    *put = stored_batch_find(buffer_text(&self->buffer), &batch) && batch.header.key == found->key;
+    return !*put || spool_put_batch(self->spool, found->key, batch.body, found->records, err);
 }
 
 static bool
@@ -223,9 +227,10 @@ put_waiting(Salvage *self, Err *err)
         bool found = i < self->count && self->found[i].key == key;
         char what[64];
         (void) snprintf(what, sizeof(what), "agent, sequence %" PRIu64, key - self->state.base);
-        if (!(found ? put_found(self, &self->found[i], err) : put_notice(self, key, what, err)))
+        bool put = false;
+        if ((found && !put_found(self, &self->found[i], &put, err)) || (!put && !put_notice(self, key, what, err)))
             return false;
-        self->missing += !found;
+        self->missing += !put;
         if (!commit_some(self, false, err))
             return false;
     }
@@ -244,7 +249,12 @@ put_retained(Salvage *self, Err *err)
             continue;
         if (found->key + 1 != key || self->spool->pages_used >= share)
             return true;
-        if (!put_found(self, found, err) || !spool_count_pages(self->spool, err) || !commit_some(self, false, err))
+        bool put;
+        if (!put_found(self, found, &put, err))
+            return false;
+        if (!put)
+            return true;
+        if (!spool_count_pages(self->spool, err) || !commit_some(self, false, err))
             return false;
         key--;
     }

@@ -5,10 +5,11 @@
  * RULE is NAME:N[+][:HOW].
  *
  *   NAME  malloc (malloc, calloc, realloc, aligned_alloc, posix_memalign), write (write, writev), pwrite (pwrite, pwritev),
- *         fsync (fsync, fdatasync), fdatasync, msync, ftruncate (and fallocate), rename, open, send (send, sendto, sendmsg)
+ *         pread, fsync (fsync, fdatasync), fdatasync, msync, ftruncate (and fallocate, posix_fallocate), rename, open,
+ *         send (send, sendto, sendmsg)
  *   N     which call fails, counted from 1; 0 only counts. N+: that one and all later ones
  *   HOW   the errno by name (EIO, ENOSPC, ENOMEM, EINTR, …; default EIO, for malloc ENOMEM); KILL: the process is killed
- *         (SIGKILL) instead of making the call; SHORT: write and pwrite take half of the bytes
+ *         (SIGKILL) instead of making the call; SHORT: write, pwrite and pread take half of the bytes
  *
  * FAILPOINT_PROGRAM=NAME   only in processes whose program has this name: children inherit LD_PRELOAD
  * FAILPOINT_AFTER=PATH     counting starts when this file exists
@@ -42,6 +43,7 @@ typedef enum Point {
     POINT_MALLOC,
     POINT_WRITE,
     POINT_PWRITE,
+    POINT_PREAD,
     POINT_FSYNC,
     POINT_FDATASYNC,
     POINT_MSYNC,
@@ -52,7 +54,7 @@ typedef enum Point {
     POINT_COUNT
 } Point;
 
-static const char *const POINT_NAMES[POINT_COUNT] = {"malloc", "write",     "pwrite", "fsync", "fdatasync",
+static const char *const POINT_NAMES[POINT_COUNT] = {"malloc", "write",     "pwrite", "pread", "fsync", "fdatasync",
                                                      "msync",  "ftruncate", "rename", "open",  "send"};
 
 typedef enum How { HOW_ERRNO, HOW_KILL, HOW_SHORT } How;
@@ -317,6 +319,20 @@ writev(int fd, const struct iovec *parts, int count)
 PWRITE(pwrite)
 PWRITE(pwrite64)
 
+typedef ssize_t (*PRead)(int, void *, size_t, off_t);
+
+#define PREAD(name)                                             \
+    ssize_t name(int fd, void *bytes, size_t length, off_t at)  \
+    {                                                           \
+        NEXT(PRead, name);                                      \
+        const Rule *rule = failing(POINT_PREAD);                \
+        if (rule != NULL && rule->how == HOW_SHORT)             \
+            return real(fd, bytes, length / 2, at);             \
+        return rule != NULL ? -1 : real(fd, bytes, length, at); \
+    }
+PREAD(pread)
+PREAD(pread64)
+
 #define PWRITEV(name)                                                    \
     ssize_t name(int fd, const struct iovec *parts, int count, off_t at) \
     {                                                                    \
@@ -365,14 +381,27 @@ typedef int (*Ftruncate)(int, off_t);
 FTRUNCATE(ftruncate)
 FTRUNCATE(ftruncate64)
 
-typedef int (*Fallocate)(int, off_t, off_t);
+typedef int (*Fallocate)(int, int, off_t, off_t);
 
-int
-posix_fallocate(int fd, off_t at, off_t length)
-{
-    NEXT(Fallocate, posix_fallocate);
-    return failing(POINT_FTRUNCATE) != NULL ? errno : real(fd, at, length);
-}
+#define FALLOCATE(name)                                                            \
+    int name(int fd, int mode, off_t at, off_t length)                             \
+    {                                                                              \
+        NEXT(Fallocate, name);                                                     \
+        return failing(POINT_FTRUNCATE) != NULL ? -1 : real(fd, mode, at, length); \
+    }
+FALLOCATE(fallocate)
+FALLOCATE(fallocate64)
+
+typedef int (*PosixFallocate)(int, off_t, off_t);
+
+#define POSIX_FALLOCATE(name)                                                   \
+    int name(int fd, off_t at, off_t length)                                    \
+    {                                                                           \
+        NEXT(PosixFallocate, name);                                             \
+        return failing(POINT_FTRUNCATE) != NULL ? errno : real(fd, at, length); \
+    }
+POSIX_FALLOCATE(posix_fallocate)
+POSIX_FALLOCATE(posix_fallocate64)
 
 typedef int (*Rename)(const char *, const char *);
 

@@ -55,6 +55,16 @@ class Failing(unittest.TestCase):
     def test_a_write_can_be_short(self):
         self.assertEqual(self.write_five("write:1:SHORT").stdout.split()[0], "4")
 
+    def test_reads_at_a_place_and_reservations_of_space_can_fail(self):
+        self.file.write_bytes(b"12345678")
+        code = ("import ctypes, os, sys\nfd = os.open(sys.argv[1], os.O_RDWR)\n"
+                "libc = ctypes.CDLL(None, use_errno=True)\nlibc.fallocate.argtypes = [ctypes.c_int] * 2 + [ctypes.c_long] * 2\n"
+                "for i in range(2):\n    print(libc.fallocate(fd, 1, 0, 64), len(os.pread(fd, 8, 0)))\n")
+        self.point = Failpoint("ftruncate:2:ENOSPC,pread:2:SHORT", Path(self.folder.name) / "log")
+        result = subprocess.run([sys.executable, "-c", code, str(self.file)], env={**os.environ, **self.point.env},
+                                capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(result.stdout.splitlines(), ["0 8", "-1 4"], result.stderr)
+
     def test_every_malloc_can_fail(self):
         result = self.write_five("malloc:20+")
         self.assertNotEqual(result.returncode, 0)
