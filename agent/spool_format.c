@@ -90,11 +90,14 @@ stored_batch_open(Text stored, StoredBatch *out)
 bool
 state_find(Text bytes, State *out)
 {
+    uint32_t magic; /* alone at first: a whole file is searched with this, byte by byte */
     if (bytes.length < sizeof(*out))
         return false;
+    memcpy(&magic, bytes.data, sizeof(magic));
+    if (magic != STATE_MAGIC)
+        return false;
     memcpy(out, bytes.data, sizeof(*out));
-    return out->magic == STATE_MAGIC && out->crc == state_crc(out) && out->base < out->first &&
-           out->first <= out->next_key;
+    return out->crc == state_crc(out) && out->base < out->first && out->first <= out->next_key;
 }
 
 bool

@@ -21,7 +21,8 @@ enum {
     WINDOW_BYTES = 2 * STEP_BYTES,
     BLOCK_BYTES = 4096, /* read alone when the disk cannot give more */
     COMMIT_BYTES = 2 << 20,
-    FOUND_FIRST = 256
+    FOUND_FIRST = 256,
+    GUESSED_MISSING_MAX = 4096 /* what is older than that many is a remnant of what was forgotten long ago */
 };
 
 /* A batch in the damaged file. */
@@ -112,7 +113,8 @@ keep_batch(Salvage *self, const ValueHeader *header, off_t body_at, Err *err)
     return true;
 }
 
-/* Go through the file: LMDB puts values at even places. `batches`: look for batches, else for states. */
+/* Go through the file. `batches`: look for batches, else for states. LMDB puts keys at even places and values right behind them:
+ * batches stand at even ones, states, whose key has five bytes, at odd ones. */
 static bool
 search(Salvage *self, bool batches, Err *err)
 {
@@ -124,7 +126,7 @@ search(Salvage *self, bool batches, Err *err)
             Text rest = {self->window + i, length - i};
             StoredBatch batch;
             State state;
-            size_t step = 2;
+            size_t step = batches ? 2 : 1;
             if (batches && stored_batch_find(rest, &batch)) {
                 off_t body_at = at + (off_t) (i + sizeof(batch.header));
                 if (!keep_batch(self, &batch.header, body_at, err))
@@ -164,7 +166,8 @@ sort_found(Salvage *self)
     self->count = kept;
 }
 
-/* Without a state that can be read the newest batch says which spool it was. */
+/* Without a state that can be read the newest batch says which spool it was. Some that were acknowledged may go out again: the
+ * collector knows their sequence numbers. */
 static void
 guess_state(Salvage *self)
 {
@@ -176,9 +179,13 @@ guess_state(Salvage *self)
         return;
     }
     const Found *newest = &self->found[self->count - 1];
-    size_t i = self->count - 1; /* from there back as far as no key is missing */
-    while (i > 0 && self->found[i - 1].key + 1 == self->found[i].key && self->found[i - 1].key > newest->base)
-        i--;
+    size_t i = self->count - 1; /* from there back to the oldest, over what is missing in between */
+    uint64_t missing = 0;
+    for (; i > 0 && self->found[i - 1].key > newest->base; i--) {
+        missing += self->found[i].key - self->found[i - 1].key - 1;
+        if (missing > GUESSED_MISSING_MAX)
+            break;
+    }
     self->state = (State){.next_key = newest->key + 1, .first = self->found[i].key, .base = newest->base};
     if (self->state.base >= self->state.first)
         self->state.base = self->state.first - 1;

@@ -1,0 +1,155 @@
+/* spool: what is saved from a file of which some pages are gone, and what is no damage at all */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/spool_internal.h"
+#include "proto/usage_batch.h"
+#include "proto/wire.h"
+#include "tests/unit/agent/support_spool.h"
+
+enum { BATCHES = 100, BATCH_BYTES = 6000, PAGE_BYTES = 4096, HIT = 50 };
+
+static void
+make_batch(uint64_t key, char out[BATCH_BYTES])
+{
+    memset(out, 'a' + (int) (key % 26), BATCH_BYTES);
+    (void) snprintf(out, 16, "BATCH-%03d-", (int) key);
+}
+
+static void
+make_batches(const SpoolFixture *fixture)
+{
+    char batch[BATCH_BYTES];
+    Err err = {0};
+    for (uint64_t i = 1; i <= BATCHES; i++) {
+        uint64_t key;
+        make_batch(i, batch);
+        assert_true(spool_append_counted(fixture->spool, (Text){batch, BATCH_BYTES}, 10, &key, &err));
+        assert_int_equal(key, i);
+        support_commit(fixture->spool);
+    }
+}
+
+/* Overwrite the page in which the first `pattern` stands; with `all`, only the pattern, everywhere. */
+static int
+overwrite(const SpoolFixture *fixture, const char *pattern, bool all)
+{
+    char name[96];
+    Buffer file = {0};
+    Err err = {0};
+    int hits = 0;
+    (void) snprintf(name, sizeof(name), "%s/data.mdb", fixture->path);
+    assert_true(file_read(name, 1 << 24, &file, &err));
+    char *at = file.data;
+    size_t length = strlen(pattern);
+    while ((at = memmem(at, file.length - (size_t) (at - file.data), pattern, length)) != NULL) {
+        hits++;
+        if (!all) {
+            memset(file.data + (at - file.data) / PAGE_BYTES * PAGE_BYTES, 0xa5, PAGE_BYTES);
+            break;
+        }
+        memset(at, 0xa5, length);
+    }
+    FILE *out = fopen(name, "r+");
+    assert_non_null(out);
+    assert_int_equal(fwrite(file.data, 1, file.length, out), file.length);
+    assert_int_equal(fclose(out), 0);
+    buffer_free(&file);
+    return hits;
+}
+
+/* It reports a loss by damage. */
+static void
+assert_notice(Spool *spool, uint64_t key)
+{
+    Err err = {0};
+    Buffer value = {0};
+    UsageLoss loss;
+    assert_true(spool_read(spool, key, &value, &err));
+    Millibill__Batch *message = millibill__batch__unpack(NULL, value.length, (const uint8_t *) value.data);
+    assert_non_null(message);
+    UsageBatch *batch = usage_batch_unpack(message->payload.data, message->payload.len, &err);
+    assert_non_null(batch);
+    assert_int_equal(usage_batch_losses(batch), 1);
+    usage_batch_loss_at(batch, 0, &loss);
+    assert_true(text_is(loss.reason, "spool_damaged"));
+    usage_batch_free(&batch);
+    millibill__batch__free_unpacked(message, NULL);
+    buffer_free(&value);
+}
+
+/* All but the one that was hit come out in order, that one is reported, and so is what may have followed. */
+static void
+assert_saved(Spool *spool)
+{
+    char expected[BATCH_BYTES];
+    Buffer value = {0};
+    Err err = {0};
+    assert_int_equal(spool_first(spool), 1);
+    assert_int_equal(spool_last(spool), BATCHES + 1);
+    for (uint64_t key = 1; key <= BATCHES; key++) {
+        if (key == HIT)
+            continue;
+        make_batch(key, expected);
+        assert_true(spool_read(spool, key, &value, &err));
+        assert_int_equal(value.length, BATCH_BYTES);
+        assert_memory_equal(value.data, expected, BATCH_BYTES);
+    }
+    buffer_free(&value);
+    assert_notice(spool, HIT);
+    assert_notice(spool, BATCHES + 1);
+}
+
+static void
+matrix_29_one_page_in_the_middle_costs_one_batch(void **state)
+{
+    SpoolFixture *fixture = *state;
+    make_batches(fixture);
+    uint8_t id[SPOOL_ID_BYTES];
+    memcpy(id, fixture->spool->state.id, sizeof(id));
+    spool_free(&fixture->spool);
+    assert_int_equal(overwrite(fixture, "BATCH-050-", false), 1);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_saved(fixture->spool);
+    assert_memory_equal(fixture->spool->state.id, id, sizeof(id));
+}
+
+/* What was acknowledged stays acknowledged: the state is found, though nothing leads to it. */
+static void
+matrix_29_the_state_is_found_in_a_damaged_file(void **state)
+{
+    SpoolFixture *fixture = *state;
+    make_batches(fixture);
+    spool_acknowledge(fixture->spool, HIT + 10);
+    support_commit(fixture->spool);
+    spool_free(&fixture->spool);
+    assert_int_equal(overwrite(fixture, "BATCH-070-", false), 1);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_int_equal(spool_first(fixture->spool), HIT + 11);
+    assert_int_equal(spool_last(fixture->spool), BATCHES + 1);
+    assert_notice(fixture->spool, 70);
+}
+
+static void
+matrix_29_without_a_state_too_one_page_costs_one_batch(void **state)
+{
+    SpoolFixture *fixture = *state;
+    make_batches(fixture);
+    spool_free(&fixture->spool);
+    assert_int_equal(overwrite(fixture, "BATCH-050-", false), 1);
+    assert_true(overwrite(fixture, "MBST", true) > 0);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_saved(fixture->spool);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SPOOL_TEST(matrix_29_one_page_in_the_middle_costs_one_batch),
+        SPOOL_TEST(matrix_29_the_state_is_found_in_a_damaged_file),
+        SPOOL_TEST(matrix_29_without_a_state_too_one_page_costs_one_batch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
