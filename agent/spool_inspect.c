@@ -300,11 +300,11 @@ check_batches(Probe *self)
            damaged(self, "batches are missing at an end");
 }
 
-/* What a transaction changes at least, tried and thrown away: where LMDB would crash over it, the child does. */
-static bool
-try_writing(Probe *self)
+/* What a transaction changes at least; an answer of LMDB. */
+static int
+change(Probe *self)
 {
-    uint64_t number = 0;
+    uint64_t number = self->state.next_key;
     char filler[4096] = {0};
     MDB_val key;
     MDB_val value;
@@ -316,16 +316,24 @@ try_writing(Probe *self)
         rc = mdb_cursor_open(self->txn, self->batches, &cursor);
     if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
         rc = mdb_cursor_del(cursor, 0);
-    if (!check(self, rc == MDB_NOTFOUND ? 0 : rc, "removing a batch"))
-        return false;
-    number = self->state.next_key;
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return rc;
     key = spool_value(&number, sizeof(number));
     value = spool_value(filler, sizeof(filler));
-    if (!check(self, mdb_put(self->txn, self->batches, &key, &value, 0), "adding a batch"))
-        return false;
+    rc = mdb_put(self->txn, self->batches, &key, &value, 0);
+    if (rc != 0)
+        return rc;
     key = spool_value("state", 5);
     value = spool_value(&self->state, sizeof(self->state));
-    return check(self, mdb_put(self->txn, self->meta, &key, &value, 0), "writing its state");
+    return mdb_put(self->txn, self->meta, &key, &value, 0);
+}
+
+/* Tried and thrown away: where LMDB would crash over it, the child does. That nothing more fits is no damage. */
+static bool
+try_writing(Probe *self)
+{
+    int rc = change(self);
+    return rc == MDB_MAP_FULL || check(self, rc, "changing a batch and its state");
 }
 
 /* Every table that the main one names; ours are opened by name, as the spool does. */

@@ -143,6 +143,38 @@ matrix_29_without_a_state_too_one_page_costs_one_batch(void **state)
     assert_saved(fixture->spool);
 }
 
+/* As full as LMDB can get, to its last page. */
+static void
+a_full_spool_is_no_damage_and_keeps_its_notes(void **state)
+{
+    SpoolFixture *fixture = *state;
+    Spool *spool = fixture->spool;
+    Err err = {0};
+    char why[ERR_MESSAGE_BYTES];
+    static const size_t sizes[] = {BATCH_BYTES * 10, BATCH_BYTES, 3000, 1000, 100};
+    char *batch = calloc(1, sizes[0]);
+    assert_non_null(batch);
+    uint64_t key;
+    assert_true(spool_note_set(spool, SPOOL_FILES, text_of("file"), text_of("read to 7"), &err));
+    spool->pages_limit = ((size_t) SPOOL_TEST_MAX_MB << 20) / PAGE_BYTES;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !spool->broken; i++) {
+        while (spool_append(spool, (Text){batch, sizes[i]}, &key, &err) && spool_commit(spool, true, &err))
+            continue;
+        assert_true(err.code == ERR_FULL || spool->broken);
+        err_clear(&err);
+    }
+    spool_free(&fixture->spool);
+    free(batch);
+    assert_true(spool_probe(fixture->path, why));
+    assert_string_equal(why, "");
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    Buffer note = {0};
+    bool found = false;
+    assert_true(spool_note_get(fixture->spool, SPOOL_FILES, text_of("file"), &note, &found, &err));
+    assert_true(found && text_is(buffer_text(&note), "read to 7"));
+    buffer_free(&note);
+}
+
 int
 main(void)
 {
@@ -150,6 +182,7 @@ main(void)
         SPOOL_TEST(matrix_29_one_page_in_the_middle_costs_one_batch),
         SPOOL_TEST(matrix_29_the_state_is_found_in_a_damaged_file),
         SPOOL_TEST(matrix_29_without_a_state_too_one_page_costs_one_batch),
+        SPOOL_TEST(a_full_spool_is_no_damage_and_keeps_its_notes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
