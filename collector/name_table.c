@@ -5,20 +5,10 @@
 
 enum { SLOTS_FIRST = 64 };
 
-/** FNV-1a with a final mix. */
-static size_t
-hash_of(Text name)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < name.length; i++)
-        hash = (hash ^ (unsigned char) name.data[i]) * UINT64_C(0x100000001b3);
-    return (size_t) (hash ^ (hash >> 32));
-}
-
 static size_t
 find_slot(const NameTable *self, Text name)
 {
-    size_t at = hash_of(name) & (self->slot_count - 1);
+    size_t at = (size_t) hash_keyed(&self->key, name.data, name.length) & (self->slot_count - 1);
     while (self->slots[at] != 0 && !text_equal(self->names[self->slots[at] - 1], name))
         at = (at + 1) & (self->slot_count - 1);
     return at;
@@ -38,6 +28,8 @@ make_room(NameTable *self, Err *err)
         free(slots);
         return err_set(err, ERR_NOMEM, "no memory for %zu names", next);
     }
+    if (self->slot_count == 0)
+        random_bytes(&self->key, sizeof self->key);
     free(self->slots);
     self->slots = slots;
     self->slot_count = next;

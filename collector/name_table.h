@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/text.h"
 
@@ -17,6 +18,7 @@ typedef struct NameTable {
     size_t count;
     uint32_t *slots; /* index + 1, 0: free */
     size_t slot_count;
+    HashKey key; /* of its own, made with the first slots */
 } NameTable;
 
 /** Find or add in a table that started zeroed. ERR_NOMEM. */

@@ -79,3 +79,14 @@ uuid_format(const uint8_t uuid[16], char out[37])
     *at = '\0';
     return out;
 }
+
+_Static_assert(sizeof(HashKey) == crypto_shorthash_KEYBYTES, "a key of SipHash");
+_Static_assert(sizeof(uint64_t) == crypto_shorthash_BYTES, "a hash of SipHash");
+
+uint64_t
+hash_keyed(const HashKey *key, const void *bytes, size_t length)
+{
+    uint64_t hash;
+    (void) crypto_shorthash((unsigned char *) &hash, bytes, length, key->bytes);
+    return hash;
+}

@@ -35,6 +35,12 @@ const char *bytes_hex(const void *bytes, size_t length, char *out);
 /** Random bytes from the operating system. */
 void random_bytes(void *out, size_t length);
 
+/** SipHash-2-4 for hash tables over what comes from outside: with a random key nobody can choose names that collide. */
+typedef struct HashKey {
+    uint8_t bytes[16];
+} HashKey;
+uint64_t hash_keyed(const HashKey *key, const void *bytes, size_t length);
+
 /** A random UUID (version 4) as 16 bytes. */
 void uuid_make(uint8_t out[16]);
 /** "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", 36 characters and a NUL; returns `out`. */

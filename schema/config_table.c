@@ -22,6 +22,7 @@ struct ConfigTable {
     uint32_t *slots; /* index + 1; 0: free. Open addressing, at most half full */
     size_t slot_count;
     size_t known; /* entries below have ids */
+    HashKey hash_key;
 };
 
 MUST_CHECK ConfigTable *
@@ -32,6 +33,7 @@ config_table_new(Err *err)
         self->arena = arena_new(ARENA_BYTES_MAX);
         self->slots = calloc(SLOTS_FIRST, sizeof *self->slots);
         self->slot_count = SLOTS_FIRST;
+        random_bytes(&self->hash_key, sizeof self->hash_key);
     }
     if (self != NULL && self->arena != NULL && self->slots != NULL)
         return self;
@@ -74,30 +76,15 @@ config_key_of(int64_t tenant_id, const UsageRecord *record)
 /* ---- lookup ---- */
 
 static uint64_t
-mix(uint64_t hash, Text text)
+key_hash(const HashKey *hash_key, const ConfigKey *key)
 {
-    for (size_t i = 0; i < text.length; i++)
-        hash = (hash ^ (unsigned char) text.data[i]) * UINT64_C(0x100000001b3);
-    return (hash ^ (hash >> 29)) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static uint64_t
-mix_number(uint64_t hash, int64_t number)
-{
-    hash = (hash ^ (uint64_t) number) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ (hash >> 29);
-}
-
-static uint64_t
-key_hash(const ConfigKey *key)
-{
-    uint64_t hash = mix_number(UINT64_C(0xcbf29ce484222325), key->tenant_id);
-    hash = mix_number(hash, (int64_t) key->architecture << 16 | (int64_t) key->mode << 8 | (int64_t) key->package);
-    hash = mix_number(hash, key->memory_mb);
-    hash = mix_number(hash, key->ephemeral_mb);
-    hash = mix(hash, key->function);
-    hash = mix(hash, key->region);
-    return hash ^ (hash >> 32);
+    const int64_t numbers[] = {key->tenant_id,      (int64_t) key->architecture,
+                               (int64_t) key->mode, (int64_t) key->package,
+                               key->memory_mb,      key->ephemeral_mb};
+    const uint64_t parts[] = {hash_keyed(hash_key, numbers, sizeof numbers),
+                              hash_keyed(hash_key, key->function.data, key->function.length),
+                              hash_keyed(hash_key, key->region.data, key->region.length)};
+    return hash_keyed(hash_key, parts, sizeof parts);
 }
 
 static bool
@@ -156,7 +143,7 @@ add_entry(ConfigTable *self, const ConfigKey *key, uint64_t hash, Err *err)
 MUST_CHECK bool
 config_table_index(ConfigTable *self, const ConfigKey *key, uint32_t *index, Err *err)
 {
-    uint64_t hash = key_hash(key);
+    uint64_t hash = key_hash(&self->hash_key, key);
     if (!grow_slots(self, err))
         return false;
     size_t slot = find_slot(self, key, hash);
