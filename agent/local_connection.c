@@ -13,9 +13,10 @@
 #include "lib/utc.h"
 
 enum {
-    FRAMES_A_TURN = 8,          /* of one connection */
-    BYTES_A_TURN = 2 << 20,     /* so that one turn's transaction stays small */
-    LABEL_ROOM_BYTES = 24 << 10 /* what an envelope adds at most: label and introduced tenants */
+    FRAMES_A_TURN = 8,           /* of one connection */
+    BYTES_A_TURN = 2 << 20,      /* so that one turn's transaction stays small */
+    UNREAD_BYTES_MAX = 64 << 10, /* of answers; above, nothing more is taken until they are read */
+    LABEL_ROOM_BYTES = 24 << 10  /* what an envelope adds at most: label and introduced tenants */
 };
 
 /* Queue an answer that was packed, unless nobody reads it. */
@@ -196,7 +197,7 @@ take_frame(LocalConnection *self)
 bool
 local_connection_may_read(const LocalConnection *self)
 {
-    if (self->stalled || self->ended || self->failing)
+    if (self->stalled || self->ended || self->failing || self->out.length > UNREAD_BYTES_MAX)
         return false;
     const ImportJob *job = self->job;
     return job == NULL || !uplink_is_ready(self->shared->uplink) ||

@@ -50,7 +50,7 @@ typedef struct LocalConnection {
 void local_connection_read(LocalConnection *self);
 /** Try a stalled batch again, if there is one. */
 void local_connection_retry(LocalConnection *self);
-/** Is more of it taken now? No while it is stalled or too far ahead of the collector. */
+/** Is more of it taken now? No while it is stalled, too far ahead of the collector, or leaves many answers unread. */
 bool local_connection_may_read(const LocalConnection *self);
 
 /** Queue an answer: how far the import is; or that it is done, `known` with what the collector settled (else NULL). */
