@@ -99,8 +99,9 @@ enum {
 
 /** In that child: false when damaged, having said why into `out`. Crashes over some damage, exits when unsure, leaks. */
 bool spool_inspect(const char *directory, int out);
-/** Is the environment in `directory` whole? False: damaged, `why` says what was found. Looks from a child process. */
-bool spool_probe(const char *directory, char why[ERR_MESSAGE_BYTES]);
+/** Is the environment in `directory` whole? If not, `why` says what was found. Looks from a child process. ERR_IO: that was
+ *  killed from outside, twice; nothing is known. */
+MUST_CHECK bool spool_probe(const char *directory, bool *whole, char why[ERR_MESSAGE_BYTES], Err *err);
 /** Move what can be read in `directory`/data.mdb to a new file that takes its place; the damaged one stays under another
  *  name. `mark`: NULL when it is not known. ERR_IO, ERR_NOMEM, ERR_FULL. */
 MUST_CHECK bool

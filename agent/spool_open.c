@@ -173,7 +173,10 @@ heal(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
         return err_set(err, ERR_RANGE, "spool path '%s' is too long", self->path);
     if (lstat(name, &file) != 0 && errno != ENOENT)
         return err_set(err, ERR_IO, "%s: %s", name, strerror(errno));
-    if (file.st_size > 0 ? spool_probe(self->path, why) : !self->has_mark)
+    bool whole = !self->has_mark;
+    if (file.st_size > 0 && !spool_probe(self->path, &whole, why, err))
+        return false;
+    if (whole)
         return true;
     if (!self->has_mark && file.st_size <= CREATION_BYTES_MAX) /* it was never finished: nothing can be in it */
         return unlink(name) == 0 || err_set(err, ERR_IO, "%s: %s", name, strerror(errno));

@@ -1,4 +1,6 @@
 /* spool: what is saved from a file of which some pages are gone, and what is no damage at all */
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -165,13 +167,59 @@ a_full_spool_is_no_damage_and_keeps_its_notes(void **state)
     }
     spool_free(&fixture->spool);
     free(batch);
-    assert_true(spool_probe(fixture->path, why));
+    bool whole = false;
+    assert_true(spool_probe(fixture->path, &whole, why, &err));
+    assert_true(whole);
     assert_string_equal(why, "");
     support_reopen(fixture, SPOOL_TEST_NOW_US);
     Buffer note = {0};
     bool found = false;
     assert_true(spool_note_get(fixture->spool, SPOOL_FILES, text_of("file"), &note, &found, &err));
     assert_true(found && text_is(buffer_text(&note), "read to 7"));
+    buffer_free(&note);
+}
+
+/* The next processes that are forked are killed at once, as a kernel without memory does. */
+static int forks_to_kill;
+static bool killed;
+
+static void
+before_fork(void)
+{
+    killed = forks_to_kill > 0;
+    forks_to_kill -= killed;
+}
+
+static void
+in_forked(void)
+{
+    if (killed)
+        (void) raise(SIGKILL);
+}
+
+static void
+a_look_that_is_killed_finds_no_damage(void **state)
+{
+    SpoolFixture *fixture = *state;
+    Err err = {0};
+    Buffer note = {0};
+    bool found = false;
+    assert_true(spool_note_set(fixture->spool, SPOOL_FILES, text_of("file"), text_of("read to 7"), &err));
+    support_commit(fixture->spool);
+    assert_int_equal(pthread_atfork(before_fork, NULL, in_forked), 0);
+    forks_to_kill = 1;
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_int_equal(forks_to_kill, 0);
+    assert_true(spool_note_get(fixture->spool, SPOOL_FILES, text_of("file"), &note, &found, &err));
+    assert_true(found);
+    spool_free(&fixture->spool);
+    forks_to_kill = 2;
+    assert_null(spool_open(fixture->path, SPOOL_TEST_MAX_MB, SPOOL_TEST_NOW_US, &err));
+    assert_int_equal(err.code, ERR_IO);
+    assert_non_null(strstr(err.message, "killed by signal 9"));
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_true(spool_note_get(fixture->spool, SPOOL_FILES, text_of("file"), &note, &found, &err));
+    assert_true(found);
     buffer_free(&note);
 }
 
@@ -183,6 +231,7 @@ main(void)
         SPOOL_TEST(matrix_29_the_state_is_found_in_a_damaged_file),
         SPOOL_TEST(matrix_29_without_a_state_too_one_page_costs_one_batch),
         SPOOL_TEST(a_full_spool_is_no_damage_and_keeps_its_notes),
+        SPOOL_TEST(a_look_that_is_killed_finds_no_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
