@@ -5,6 +5,7 @@
 #include "rater/verify_conservation.h"
 #include "rater/verify_parts.h"
 #include "rater/verify_seals.h"
+#include "schema/heads_file.h"
 
 const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT] = {
     "streams", "receipts", "ledger", "segments", "rollups", "exclusions", "seals", "heads", "invoices",
@@ -154,7 +155,9 @@ bool
 verify(Db *db, const VerifyRequest *request, VerifyReport *report, Err *err)
 {
     RateTenants tenants = {0};
-    bool done = report_start(report, err) && verify_begin(db, err) && verify_all(db, request, &tenants, report, err);
+    VerifyRequest bounded = *request;
+    bounded.heads_bytes = heads_file_bytes(request->heads);
+    bool done = report_start(report, err) && verify_begin(db, err) && verify_all(db, &bounded, &tenants, report, err);
     db_rollback(db);
     rate_tenants_free(&tenants);
     return done;

@@ -57,6 +57,7 @@ typedef struct VerifyRequest {
     const UtcMonth *month;       /* NULL: all. Streams, receipts, ledger and heads are checked whole in any case */
     const char *seal_public_key; /* file */
     const char *heads;           /* file */
+    int64_t heads_bytes;         /* filled in by verify(): as much of it as was there before the snapshot */
 } VerifyRequest;
 
 extern const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT];

@@ -25,6 +25,7 @@ typedef struct Head {
 typedef struct Heads {
     Db *db;
     const char *path;
+    int64_t bytes; /* as much of it is looked at */
     VerifyReport *report;
     Head *all; /* by number; all[0] is head 1 when there is no gap */
     size_t count, capacity;
@@ -273,8 +274,11 @@ static bool
 take_head_line(Heads *self, const HeadsLine *line, Err *err)
 {
     const SealHead *head = &line->head;
-    if (head->number == self->file_last && memcmp(&head->digest, &self->file_digest, sizeof head->digest) == 0)
-        return true; /* twice: a crash between two writes */
+    Head *there = find_head(self, head->number);
+    bool same = there != NULL && memcmp(&there->head.digest, &head->digest, sizeof head->digest) == 0;
+    if ((same && there->in_file) ||
+        (head->number == self->file_last && memcmp(&head->digest, &self->file_digest, sizeof head->digest) == 0))
+        return true; /* twice: a crash between two writes, or two that wrote at once */
     const Digest digest = seal_head_digest(head);
     bool good =
         same_number(self, head->number, "next head in the heads file", self->file_last + 1, head->number, err) &&
@@ -283,9 +287,8 @@ take_head_line(Heads *self, const HeadsLine *line, Err *err)
                     &head->previous, err) &&
         check_signature(self, head->number, "signature in the heads file", &digest, head->public_key, head->signature,
                         err);
-    Head *there = find_head(self, head->number);
     if (there != NULL)
-        there->in_file = memcmp(&there->head.digest, &head->digest, sizeof head->digest) == 0;
+        there->in_file = same;
     self->file_last = head->number;
     self->file_digest = head->digest;
     return good;
@@ -340,7 +343,7 @@ static bool
 check_file(Heads *self, Err *err)
 {
     bool exists = false;
-    if (!heads_file_read(self->path, &exists, take_line, self, err))
+    if (!heads_file_read(self->path, self->bytes, &exists, take_line, self, err))
         return false;
     if (!exists && self->count > 0)
         return note(self, self->all[self->count - 1].head.number, "heads file", self->path, "no such file", err);
@@ -360,7 +363,7 @@ read_key(Heads *self, const char *path, Err *err)
 MUST_CHECK bool
 verify_heads(Db *db, const VerifyRequest *request, VerifyReport *report, Err *err)
 {
-    Heads self = {.db = db, .path = request->heads, .report = report};
+    Heads self = {.db = db, .path = request->heads, .bytes = request->heads_bytes, .report = report};
     bool done = read_heads(&self, err) && read_key(&self, request->seal_public_key, err) && check_chain(&self, err) &&
                 check_covered(&self, err) && check_file(&self, err);
     free(self.all);

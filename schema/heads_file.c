@@ -302,8 +302,15 @@ heads_file_last(const char *path, HeadsLine *line, bool *found, Err *err)
     return done;
 }
 
+int64_t
+heads_file_bytes(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 ? (int64_t) status.st_size : 0;
+}
+
 MUST_CHECK bool
-heads_file_read(const char *path, bool *exists, HeadsVisit visit, void *context, Err *err)
+heads_file_read(const char *path, int64_t bytes_max, bool *exists, HeadsVisit visit, void *context, Err *err)
 {
     FILE *file = fopen(path, "re");
     *exists = file != NULL || errno != ENOENT;
@@ -314,7 +321,8 @@ heads_file_read(const char *path, bool *exists, HeadsVisit visit, void *context,
     bool done = true;
     HeadsLine line = {0};
     ssize_t length;
-    while (done && (length = getline(&text, &room, file)) > 0 && text[length - 1] == '\n') {
+    while (done && (length = getline(&text, &room, file)) > 0 && text[length - 1] == '\n' &&
+           (bytes_max -= length) >= 0) {
         line.number++;
         parse_line((Text){text, (size_t) length - 1}, &line);
         done = visit(context, &line, err);

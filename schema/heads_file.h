@@ -50,8 +50,14 @@ MUST_CHECK bool heads_file_append_restored(const char *path, const HeadsRestored
 /** The last whole line that can be read; `*found` false when there is none or no file. ERR_IO. */
 MUST_CHECK bool heads_file_last(const char *path, HeadsLine *line, bool *found, Err *err);
 
-/** Every line in order; one without its end is left out. `*exists` false when there is no file. ERR_IO, ERR_NOMEM. */
+/** How long the file is now; 0 when there is none. */
+int64_t heads_file_bytes(const char *path);
+
+/** Every line in order that ends within the first `bytes_max` bytes; one without its end is left out. `*exists` false when there
+ *  is no file. A head in the file was committed before: what stands in it before a snapshot is taken is in the snapshot.
+ *  ERR_IO, ERR_NOMEM. */
 typedef bool (*HeadsVisit)(void *context, const HeadsLine *line, Err *err);
-MUST_CHECK bool heads_file_read(const char *path, bool *exists, HeadsVisit visit, void *context, Err *err);
+MUST_CHECK bool
+heads_file_read(const char *path, int64_t bytes_max, bool *exists, HeadsVisit visit, void *context, Err *err);
 
 #endif

@@ -370,7 +370,7 @@ accept(Db *db, const SealTools *tools, const char *reason, Err *err)
     if (state.code != ERR_CONFLICT)
         return err_set(err, state.code, "%s", state.message);
     if (!heads_file_last(tools->heads, &line, &found, err) ||
-        !heads_file_read(tools->heads, &found, look_for_common, &common, err))
+        !heads_file_read(tools->heads, INT64_MAX, &found, look_for_common, &common, err))
         return false;
     HeadsRestored restored = {.from = number,
                               .from_digest = line.kind == HEADS_RESTORED ? line.restored.to_digest : line.head.digest,

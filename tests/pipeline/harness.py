@@ -185,6 +185,18 @@ class Stack:
         return subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-d", conninfo],
                               input=sql, capture_output=True, text=True, env=environment(), timeout=600, check=False)
 
+    def psql_process(self, sql, role=None):
+        """A psql that has run `sql` and keeps its session until its standard input is closed."""
+        role = role or SUPERUSER
+        if self._status is None:
+            self._status = self.status()
+        process = subprocess.Popen(["psql", "-X", "-q", "-d", f"{self._status['database']} user={role}"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True, env=environment())
+        process.stdin.write(sql + "\\echo ready\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        return process
+
     def query(self, sql, role="millibill_owner"):
         """Rows as lists of text (NULL is "")."""
         result = self._psql(sql, role, "--csv", "-t")

@@ -45,6 +45,27 @@ def independent_check(stack, *options, status=0):
     return result.stdout
 
 
+class Together(unittest.TestCase):
+    def test_verify_may_run_while_hours_are_sealed(self):
+        """What is sealed after its snapshot stands in the heads file, and is no step back of the database."""
+        with Stack(settings={"seal_every_s": 0}) as stack:
+            load(stack, "acme", history("a", 50))
+            stack.run("seal", "--now")
+            load(stack, "acme", history("b", 50))
+            holder = stack.psql_process("BEGIN; LOCK TABLE millibill.rollups IN ACCESS EXCLUSIVE MODE;\n")
+            try:
+                verify = stack.popen("verify", "--json", stdout=subprocess.PIPE)
+                wait_until(lambda: stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                                                "AND usename = 'millibill_rater'", SUPERUSER) > 0, "verify waits")
+                self.assertGreater(stack.json("seal", "--now")["seals"], 0)
+            finally:
+                holder.stdin.close()
+                holder.wait(timeout=60)
+            answer = json.loads(verify.communicate(timeout=120)[0])
+            self.assertTrue(answer["ok"], answer)
+            self.assertEqual(len(heads(stack)), 2)
+
+
 class Seals(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
