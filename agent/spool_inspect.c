@@ -333,7 +333,8 @@ static bool
 try_writing(Probe *self)
 {
     int rc = change(self);
-    return rc == MDB_MAP_FULL || check(self, rc, "changing a batch and its state");
+    bool full = rc == MDB_MAP_FULL && self->last_page < 2 * self->file_pages; /* else its head lies about the end */
+    return full || check(self, rc, "changing a batch and its state");
 }
 
 /* Every table that the main one names; ours are opened by name, as the spool does. */
