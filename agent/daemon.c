@@ -289,10 +289,11 @@ flush(Daemon *self, Packer *packer, int64_t now_us, bool all, Err *err)
     return true;
 }
 
-/* Make all that was taken durable, then tell everybody. */
+/* Make all that was taken durable. `*news`: the sources are to be told. Afterwards nothing is staged. */
 static bool
-commit(Daemon *self, int64_t now_us, Err *err)
+commit(Daemon *self, int64_t now_us, bool *news, Err *err)
 {
+    *news = false;
     bool staged = spool_is_staged(self->spool);
     bool tidy = now_us >= self->tidy_us;
     if (!staged && !spool_is_untidy(self->spool))
@@ -303,13 +304,18 @@ commit(Daemon *self, int64_t now_us, Err *err)
         self->tidy_us = INT64_MAX;
     else if (self->tidy_us == INT64_MAX)
         self->tidy_us = now_us + TIDY_AFTER_US;
-    if (!staged && spool_is_untidy(self->spool))
-        return true;
+    *news = staged || !spool_is_untidy(self->spool);
+    return true;
+}
+
+/* Those that waited for room stage again at once: what they stage is durable with the next turn's commit. */
+static void
+tell_sources(Daemon *self)
+{
     source_socket_committed(self->socket);
     source_ring_committed(self->ring);
     source_follow_committed(self->follow);
     source_local_spooled(self->local);
-    return true;
 }
 
 static bool
@@ -318,16 +324,20 @@ turn(Daemon *self, Err *err)
     if (!loop_turn(self->loop, turn_timeout_ms(self, utc_monotonic_us()), err))
         return false;
     int64_t now_us = utc_monotonic_us();
+    bool news = false;
     source_socket_service(self->socket, now_us);
     source_local_service(self->local, now_us);
     if (!source_ring_poll(self->ring, now_us, err) || !flush(self, self->socket_packer, now_us, false, err) ||
         !flush(self, self->ring_packer, now_us, false, err) ||
         !source_follow_poll(self->follow, now_us, uplink_is_ready(self->uplink), err) ||
-        !flush(self, self->follow_packer, now_us, false, err) || !commit(self, now_us, err))
+        !flush(self, self->follow_packer, now_us, false, err) || !commit(self, now_us, &news, err))
         return false;
-    /* What a retry after the commit staged is not durable yet: the uplink looks at durable batches only. */
-    if (!spool_is_staged(self->spool) && !uplink_service(self->uplink, now_us, err))
+    /* The uplink looks at durable batches only, and comes before the sources: with a full spool and many who wait for room it
+     * would never find the moment at which nothing is staged, and the spool would never drain. */
+    if (!uplink_service(self->uplink, now_us, err))
         return false;
+    if (news)
+        tell_sources(self);
     if (self->tidy_us == INT64_MAX && spool_is_untidy(self->spool))
         self->tidy_us = now_us + TIDY_AFTER_US;
     source_local_settle(self->local);
@@ -339,11 +349,14 @@ static bool
 finish(Daemon *self, Err *err)
 {
     int64_t now_us = utc_monotonic_us();
+    bool news = false;
     source_socket_drain(self->socket);
     if (!source_ring_poll(self->ring, INT64_MAX / 2, err) || !flush(self, self->socket_packer, now_us, true, err) ||
         !flush(self, self->ring_packer, now_us, true, err) || !flush(self, self->follow_packer, now_us, true, err) ||
-        !commit(self, now_us, err))
+        !commit(self, now_us, &news, err))
         return false;
+    if (news)
+        tell_sources(self);
     source_local_settle(self->local);
     if (packer_entries(self->socket_packer) > 0 || packer_entries(self->ring_packer) > 0)
         log_warn("event=spool_full_at_end unacknowledged=%zu", packer_entries(self->socket_packer));
