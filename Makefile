@@ -189,9 +189,10 @@ matrix: $(call INSTALLED,test) all units
 	@tests/faults/matrix.py --run $(OUT)
 
 # The same tests but the large ones, with every program and library of ours under ASan and UBSan.
+SANITIZE_TESTS ?= tests/unit tests/pipeline
 sanitize: $(call INSTALLED,test)
 	@$(MAKE) PROFILE=asan all units
-	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 tests/run $(OUT)/asan tests/unit tests/pipeline
+	@LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 tests/run $(OUT)/asan $(SANITIZE_TESTS)
 
 # What has threads (collector, emitter) under TSan; tests/tsan.supp says what is left out and why.
 TSAN_TESTS ?= tests/unit/agent tests/unit/collector tests/pipeline/test_sources

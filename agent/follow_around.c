@@ -7,13 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/follow_internal.h"
 #include "lib/array.h"
 #include "lib/log.h"
 
-enum { WANTED_MAX = 4096, PLACES_MAX = 4096, NAMES_MAX = 65536 };
+enum { WANTED_MAX = 4096, PLACES_MAX = 4096, NAMES_MAX = 65536, AGAIN_MAX = 5, AGAIN_NS = 20000000 };
 
 /* A mark of a file that is not open. */
 typedef struct Wanted {
@@ -274,13 +275,45 @@ collect(Search *search, Err *err)
     return true;
 }
 
+static bool
+search_folders(Search *search, Err *err)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < search->place_count; i++)
+        done = !is_first_of_folder(search, i) || search_folder(search, i, err);
+    return done;
+}
+
+static bool
+misses_one(const Search *search)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        const Wanted *wanted = &search->items[i];
+        if (!wanted->found && !wanted->mark.finished && wanted->mark.tag.from != INT64_MAX)
+            return true;
+    }
+    return false;
+}
+
+/* A file that is renamed while its folder is read may be missed under both names: before files are given up, look again. */
+static bool
+search_again(Search *search, Err *err)
+{
+    const struct timespec pause = {.tv_nsec = AGAIN_NS};
+    bool done = true;
+    for (int i = 0; done && i < AGAIN_MAX && misses_one(search); i++) {
+        (void) nanosleep(&pause, NULL);
+        done = search_folders(search, err);
+    }
+    return done;
+}
+
 bool
 follow_find_around(FollowSet *self, Err *err)
 {
     Search search = {.set = self};
-    bool done = collect(&search, err);
-    for (size_t i = 0; done && i < search.place_count; i++)
-        done = !is_first_of_folder(&search, i) || search_folder(&search, i, err);
+    bool done =
+        collect(&search, err) && search_folders(&search, err) && (self->looked_around || search_again(&search, err));
     for (size_t i = 0; done && !self->looked_around && i < search.count; i++)
         done = tell_vanished(self, &search.items[i], err);
     free(search.items);
