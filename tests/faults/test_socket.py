@@ -283,40 +283,6 @@ class Resending(SocketCase):
         self.wait_invocations(count, seconds=300)
 
 
-    def test_an_agent_that_starts_with_a_full_spool_and_a_crowd_at_its_door_drains_it(self):
-        """Matrix 26: whoever waits for room does not keep the spool from being emptied."""
-        self.set_agent("spool_max_mb: 16\n")
-        self.addCleanup(self.set_agent, "spool_max_mb: 1024\n")
-        collector = self.stack.pid("collector")
-        emitters = [Emitter(self.path, self.function, f"{n}" + "y" * 100) for n in range(40)]
-        failures, count = [], 4000
-
-        def work(emitter):
-            try:
-                emitter.run(count, 200)
-            except BaseException as problem:  # noqa: BLE001 - shown by the test
-                failures.append(problem)
-
-        threads = [threading.Thread(target=work, args=(emitter,)) for emitter in emitters]
-        os.kill(collector, signal.SIGSTOP)
-        try:
-            for thread in threads:
-                thread.start()
-            before = self.stack.log("agent").count("spool_full")
-            wait_until(lambda: self.stack.log("agent").count("spool_full") > before, "the spool is full", 120)
-            self.restart_agent(signal.SIGKILL)
-            time.sleep(2)
-        finally:
-            os.kill(collector, signal.SIGCONT)
-        for thread in threads:
-            thread.join()
-        self.assertEqual(failures, [])
-        self.settle()
-        # A spool without room remembers no identities: what was sent again is found before it is billed.
-        self.stack.run("rate", "--month", Lines.at[:7], "--tenant", "acme", "--preview")
-        self.assertEqual(self.invocations(), len(emitters) * count)
-
-
 class WhoBelongs(SocketCase):
     @classmethod
     def setUpClass(cls):
