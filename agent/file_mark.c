@@ -88,6 +88,12 @@ file_mark_set_offset(FileMark *mark, int fd, int64_t offset, Err *err)
     return true;
 }
 
+bool
+file_mark_is_open(const FileMark *mark)
+{
+    return !mark->finished && mark->tag.from != INT64_MAX;
+}
+
 void
 file_mark_key(uint64_t device, uint64_t inode, uint8_t key[FILE_KEY_BYTES])
 {

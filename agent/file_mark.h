@@ -59,6 +59,9 @@ bool file_mark_matches(const FileMark *mark, const FileMark *now, int fd, int64_
 /** Set offset, head and tail to what lies before `offset` in the open file. ERR_IO. */
 MUST_CHECK bool file_mark_set_offset(FileMark *mark, int fd, int64_t offset, Err *err);
 
+/** Is it followed and not read to its end? (A file that was only imported is nobody's to miss.) */
+bool file_mark_is_open(const FileMark *mark);
+
 /** Under which it stands in the spool. */
 void file_mark_key(uint64_t device, uint64_t inode, uint8_t key[FILE_KEY_BYTES]);
 

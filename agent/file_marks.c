@@ -105,8 +105,7 @@ note_age(void *context, Text key, Text value)
         return false;
     bool readable = file_mark_unpack(value, &mark, &ignored);
     Aged *aged = &sweep->items[sweep->count++];
-    *aged = (Aged){.touched_us = readable ? mark.touched_us : 0,
-                   .needed = readable && !mark.finished && mark.tag.from != INT64_MAX};
+    *aged = (Aged){.touched_us = readable ? mark.touched_us : 0, .needed = readable && file_mark_is_open(&mark)};
     memcpy(aged->key, key.data, FILE_KEY_BYTES);
     return true;
 }

@@ -252,9 +252,15 @@ is_first_of_folder(const Search *search, size_t i)
 
 /* It was not read to its end, and is nowhere. */
 static bool
+is_missed(const Wanted *wanted)
+{
+    return !wanted->found && file_mark_is_open(&wanted->mark);
+}
+
+static bool
 tell_vanished(FollowSet *self, const Wanted *wanted, Err *err)
 {
-    if (wanted->found || wanted->mark.finished || wanted->mark.tag.from == INT64_MAX)
+    if (!is_missed(wanted))
         return true;
     FileMark mark = wanted->mark;
     mark.finished = true;
@@ -287,11 +293,9 @@ search_folders(Search *search, Err *err)
 static bool
 misses_one(const Search *search)
 {
-    for (size_t i = 0; i < search->count; i++) {
-        const Wanted *wanted = &search->items[i];
-        if (!wanted->found && !wanted->mark.finished && wanted->mark.tag.from != INT64_MAX)
+    for (size_t i = 0; i < search->count; i++)
+        if (is_missed(&search->items[i]))
             return true;
-    }
     return false;
 }
 

@@ -19,8 +19,8 @@ replaced(FollowSet *self, size_t rule, const FileMark *stored, FileMark *fresh, 
         stored->born_us == fresh->born_us && (fresh->born_us != 0 || strcmp(stored->path, fresh->path) == 0);
     if (stored->born_us == fresh->born_us) /* otherwise its birth tells it from the one before */
         fresh->generation = stored->generation + 1;
-    bool was_done = stored->finished || stored->tag.from == INT64_MAX; /* or only imported: nobody followed it */
-    return was_done || follow_lose(self, rule, stored, same_file ? "file_truncated" : "file_vanished", err);
+    return !file_mark_is_open(stored) ||
+           follow_lose(self, rule, stored, same_file ? "file_truncated" : "file_vanished", err);
 }
 
 /* From where to read a file that was just opened. */

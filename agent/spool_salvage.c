@@ -12,6 +12,7 @@
 
 #include "agent/envelope.h"
 #include "agent/spool_internal.h"
+#include "lib/array.h"
 #include "lib/digest.h"
 #include "lib/log.h"
 #include "lib/utc.h"
@@ -21,7 +22,6 @@ enum {
     WINDOW_BYTES = 2 * STEP_BYTES,
     BLOCK_BYTES = 4096, /* read alone when the disk cannot give more */
     COMMIT_BYTES = 2 << 20,
-    FOUND_FIRST = 256,
     GUESSED_MISSING_MAX = 4096 /* what is older than that many is a remnant of what was forgotten long ago */
 };
 
@@ -94,14 +94,8 @@ keep_batch(Salvage *self, const ValueHeader *header, off_t body_at, Err *err)
 {
     if (!is_ours(self, header->mark) || header->key == 0 || header->key >= UINT64_MAX / 2)
         return true;
-    if (self->count == self->capacity) {
-        size_t capacity = self->capacity == 0 ? FOUND_FIRST : 2 * self->capacity;
-        Found *found = realloc(self->found, capacity * sizeof(*found));
-        if (found == NULL)
-            return err_set(err, ERR_NOMEM, "no memory for %zu batches of a damaged spool", capacity);
-        self->found = found;
-        self->capacity = capacity;
-    }
+    if (!array_grow(&self->found, &self->capacity, self->count, sizeof(*self->found), err))
+        return false;
     Found *found = &self->found[self->count++];
     *found = (Found){.key = header->key,
                      .generation = header->generation,

@@ -39,7 +39,7 @@ find_us(const char *ids, size_t count, size_t *shared_count)
 {
     int64_t start_us = utc_monotonic_us();
     Err err = {0};
-    DuplicateHashKey key;
+    HashKey key;
     Sight *shared = NULL;
     random_bytes(&key, sizeof key);
     SightSet *set = sight_set_new(&err);

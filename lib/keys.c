@@ -37,30 +37,37 @@ keys_check_private(const char *path, Err *err)
     return err_hint(err, "run: chmod 0600 '%s' (and make a new pair if others have read it)", path);
 }
 
+bool
+keys_next_value(Text *rest, const char *name, Text *value)
+{
+    size_t name_length = strlen(name);
+    while (rest->length > 0) {
+        const char *end = memchr(rest->data, '\n', rest->length);
+        size_t length = end == NULL ? rest->length : (size_t) (end - rest->data);
+        size_t step = end == NULL ? length : length + 1;
+        Text line = text_trim((Text){rest->data, length});
+        *rest = (Text){rest->data + step, rest->length - step};
+        if (line.length <= name_length || memcmp(line.data, name, name_length) != 0 || line.data[name_length] != ' ')
+            continue;
+        *value = (Text){line.data + name_length + 1, line.length - name_length - 1};
+        return true;
+    }
+    return false;
+}
+
 /* The value of line `name` as Z85 of 32 bytes. */
 static bool
 find_key(const char *path, Text content, const char *name, char key[KEY_TEXT_BYTES], Err *err)
 {
-    size_t name_length = strlen(name);
-    for (size_t at = 0; at < content.length;) {
-        const char *start = content.data + at;
-        const char *end = memchr(start, '\n', content.length - at);
-        size_t length = end == NULL ? content.length - at : (size_t) (end - start);
-        at += length + 1;
-        Text line = text_trim((Text){start, length});
-        if (line.length <= name_length || memcmp(line.data, name, name_length) != 0 || line.data[name_length] != ' ')
-            continue;
-        Text value = text_trim((Text){line.data + name_length, line.length - name_length});
+    Text value;
+    if (keys_next_value(&content, name, &value) && (value = text_trim(value)).length == KEY_CHARACTERS) {
         unsigned char bytes[32];
-        if (value.length == KEY_CHARACTERS) {
-            memcpy(key, value.data, KEY_CHARACTERS);
-            key[KEY_CHARACTERS] = '\0';
-            bool valid = zmq_z85_decode(bytes, key) != NULL;
-            sodium_memzero(bytes, sizeof(bytes));
-            if (valid)
-                return true;
-        }
-        break;
+        memcpy(key, value.data, KEY_CHARACTERS);
+        key[KEY_CHARACTERS] = '\0';
+        bool valid = zmq_z85_decode(bytes, key) != NULL;
+        sodium_memzero(bytes, sizeof(bytes));
+        if (valid)
+            return true;
     }
     err_set(err, ERR_INPUT, "%s: no line `%s` followed by 40 characters of Z85", path, name);
     return err_hint(err, "the file is not a key of millibill, or was damaged; copy it again");

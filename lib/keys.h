@@ -10,11 +10,15 @@
 #include <stdbool.h>
 
 #include "lib/err.h"
+#include "lib/text.h"
 
 enum { KEY_TEXT_BYTES = 41 }; /* 40 characters of Z85 and a NUL */
 
 /** Is the file there, and for its owner only? ERR_NOT_FOUND, ERR_DENIED with what to do, ERR_IO. */
 MUST_CHECK bool keys_check_private(const char *path, Err *err);
+
+/** The next line "NAME VALUE" in `rest`, which moves behind it; `*value` is borrowed from it. False after the last. */
+MUST_CHECK bool keys_next_value(Text *rest, const char *name, Text *value);
 
 /** ERR_NOT_FOUND, ERR_DENIED (others may read it), ERR_INPUT, ERR_IO. */
 MUST_CHECK bool

@@ -20,18 +20,11 @@ _Static_assert(SEAL_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES && SEAL_SECRET_BY
 static bool
 find_key(const char *path, Text content, const char *name, uint8_t key[32], Err *err)
 {
-    size_t name_length = strlen(name);
-    for (size_t at = 0; at < content.length;) {
-        const char *start = content.data + at;
-        const char *end = memchr(start, '\n', content.length - at);
-        size_t length = end == NULL ? content.length - at : (size_t) (end - start);
-        at += length + 1;
-        Text line = text_trim((Text){start, length});
-        if (line.length != name_length + 1 + KEY_HEX || memcmp(line.data, name, name_length) != 0 ||
-            line.data[name_length] != ' ')
-            continue;
+    Text value;
+    while (keys_next_value(&content, name, &value)) {
         size_t bytes = 0;
-        if (sodium_hex2bin(key, 32, line.data + name_length + 1, KEY_HEX, NULL, &bytes, NULL) == 0 && bytes == 32)
+        if (value.length == KEY_HEX && sodium_hex2bin(key, 32, value.data, KEY_HEX, NULL, &bytes, NULL) == 0 &&
+            bytes == 32)
             return true;
     }
     err_set(err, ERR_INPUT, "%s: no line `%s` followed by 64 hexadecimal digits", path, name);

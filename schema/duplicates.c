@@ -18,7 +18,7 @@ typedef struct Finder {
     int64_t tenant_id;
     int64_t start_us; /* neighbouring days included */
     int64_t end_us;
-    DuplicateHashKey hash_key;
+    HashKey hash_key;
     SegmentKey *segments;
     size_t segment_count, segment_capacity;
     SightSet *sights;      /* every record that counts so far */

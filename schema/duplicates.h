@@ -53,15 +53,10 @@ typedef struct DuplicateDecision {
 /** Pure: decide a run of candidates of one identity in the order of receipt. */
 void duplicates_decide(const DuplicateCandidate *run, size_t count, DuplicateDecision *decisions);
 
-/** A key of the run's own, random: nobody can prepare records whose hashes collide. */
-typedef struct DuplicateHashKey {
-    uint8_t bytes[DUPLICATES_HASH_BYTES];
-} DuplicateHashKey;
-
-/** Fill everything but the place from a record. */
-void duplicates_describe(DuplicateCandidate *candidate, const UsageRecord *record, const DuplicateHashKey *key);
+/** Fill everything but the place from a record. `key`: random, the run's own. */
+void duplicates_describe(DuplicateCandidate *candidate, const UsageRecord *record, const HashKey *key);
 /** Hash request_id and attempt. */
-void duplicates_identity(const UsageRecord *record, const DuplicateHashKey *key, uint8_t out[DUPLICATES_HASH_BYTES]);
+void duplicates_identity(const UsageRecord *record, const HashKey *key, uint8_t out[DUPLICATES_HASH_BYTES]);
 
 typedef struct DuplicatesReport {
     int64_t records; /* looked at: neighbouring days included, earlier exclusions not */

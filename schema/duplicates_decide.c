@@ -12,7 +12,7 @@ enum {
 };
 
 _Static_assert(DUPLICATES_HASH_BYTES == crypto_shorthash_siphashx24_BYTES, "hash length");
-_Static_assert(DUPLICATES_HASH_BYTES == crypto_shorthash_siphashx24_KEYBYTES, "key length");
+_Static_assert(sizeof(HashKey) == crypto_shorthash_siphashx24_KEYBYTES, "key length");
 
 static size_t
 put_text(unsigned char *out, size_t at, Text text)
@@ -26,7 +26,7 @@ put_text(unsigned char *out, size_t at, Text text)
 }
 
 static void
-hash_facts(const UsageRecord *record, const DuplicateHashKey *key, uint8_t out[DUPLICATES_HASH_BYTES])
+hash_facts(const UsageRecord *record, const HashKey *key, uint8_t out[DUPLICATES_HASH_BYTES])
 {
     const int64_t numbers[FACT_NUMBERS] = {record->architecture,
                                            record->package,
@@ -53,7 +53,7 @@ hash_facts(const UsageRecord *record, const DuplicateHashKey *key, uint8_t out[D
 }
 
 void
-duplicates_identity(const UsageRecord *record, const DuplicateHashKey *key, uint8_t out[DUPLICATES_HASH_BYTES])
+duplicates_identity(const UsageRecord *record, const HashKey *key, uint8_t out[DUPLICATES_HASH_BYTES])
 {
     unsigned char bytes[sizeof record->attempt + USAGE_ID_BYTES_MAX];
     size_t length = record->request_id.length > USAGE_ID_BYTES_MAX ? USAGE_ID_BYTES_MAX : record->request_id.length;
@@ -63,7 +63,7 @@ duplicates_identity(const UsageRecord *record, const DuplicateHashKey *key, uint
 }
 
 void
-duplicates_describe(DuplicateCandidate *candidate, const UsageRecord *record, const DuplicateHashKey *key)
+duplicates_describe(DuplicateCandidate *candidate, const UsageRecord *record, const HashKey *key)
 {
     duplicates_identity(record, key, candidate->identity);
     hash_facts(record, key, candidate->content);

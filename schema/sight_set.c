@@ -7,10 +7,10 @@
 
 enum { PARTITIONS = 1024, PARTITION_BITS = 10, TABLE_LEAST = 16 };
 
-typedef struct Partition {
+typedef struct SightList {
     Sight *sights;
     size_t count, capacity;
-} Partition;
+} SightList;
 
 /** One identity of a partition: where it was seen first. */
 typedef struct Slot {
@@ -18,13 +18,8 @@ typedef struct Slot {
     bool taken;     /* the first one is among the shared already */
 } Slot;
 
-typedef struct Shared {
-    Sight *sights;
-    size_t count, capacity;
-} Shared;
-
 struct SightSet {
-    Partition partitions[PARTITIONS];
+    SightList partitions[PARTITIONS];
     size_t count;
 };
 
@@ -37,18 +32,27 @@ sight_set_new(Err *err)
     return self;
 }
 
-static void
-partition_clear(Partition *partition)
+static bool
+list_add(SightList *self, const Sight *sight, Err *err)
 {
-    free(partition->sights);
-    *partition = (Partition){0};
+    if (!array_grow(&self->sights, &self->capacity, self->count, sizeof *sight, err))
+        return false;
+    self->sights[self->count++] = *sight;
+    return true;
+}
+
+static void
+list_clear(SightList *self)
+{
+    free(self->sights);
+    *self = (SightList){0};
 }
 
 void
 sight_set_free(SightSet **self)
 {
     for (size_t i = 0; *self != NULL && i < PARTITIONS; i++)
-        partition_clear(&(*self)->partitions[i]);
+        list_clear(&(*self)->partitions[i]);
     free(*self);
     *self = NULL;
 }
@@ -65,10 +69,8 @@ bits_of(const Sight *sight)
 bool
 sight_set_add(SightSet *self, const Sight *sight, Err *err)
 {
-    Partition *partition = &self->partitions[bits_of(sight) % PARTITIONS];
-    if (!array_grow(&partition->sights, &partition->capacity, partition->count, sizeof *sight, err))
+    if (!list_add(&self->partitions[bits_of(sight) % PARTITIONS], sight, err))
         return false;
-    partition->sights[partition->count++] = *sight;
     self->count++;
     return true;
 }
@@ -79,18 +81,9 @@ sight_set_count(const SightSet *self)
     return self->count;
 }
 
-static bool
-keep(Shared *shared, const Sight *sight, Err *err)
-{
-    if (!array_grow(&shared->sights, &shared->capacity, shared->count, sizeof *sight, err))
-        return false;
-    shared->sights[shared->count++] = *sight;
-    return true;
-}
-
 /** The slot of this identity, or the free one where it belongs. */
 static Slot *
-find_slot(const Partition *partition, Slot *table, size_t mask, const Sight *sight)
+find_slot(const SightList *partition, Slot *table, size_t mask, const Sight *sight)
 {
     size_t at = (size_t) (bits_of(sight) >> PARTITION_BITS) & mask;
     while (table[at].first != 0 &&
@@ -102,7 +95,7 @@ find_slot(const Partition *partition, Slot *table, size_t mask, const Sight *sig
 /** Move what is shared within one partition to `shared`. The first mask + 1 slots of `table`, more than twice the
  *  sights, are zero. */
 static bool
-search_partition(const Partition *partition, Slot *table, size_t mask, Shared *shared, Err *err)
+search_partition(const SightList *partition, Slot *table, size_t mask, SightList *shared, Err *err)
 {
     for (size_t i = 0; i < partition->count; i++) {
         const Sight *sight = &partition->sights[i];
@@ -111,7 +104,8 @@ search_partition(const Partition *partition, Slot *table, size_t mask, Shared *s
             slot->first = (uint32_t) (i + 1);
             continue;
         }
-        if ((!slot->taken && !keep(shared, &partition->sights[slot->first - 1], err)) || !keep(shared, sight, err))
+        if ((!slot->taken && !list_add(shared, &partition->sights[slot->first - 1], err)) ||
+            !list_add(shared, sight, err))
             return false;
         slot->taken = true;
     }
@@ -144,22 +138,20 @@ table_new(const SightSet *self, Err *err)
 bool
 sight_set_take_shared(SightSet *self, Sight **shared, size_t *count, Err *err)
 {
-    Shared found = {0};
+    SightList found = {0};
     Slot *table = table_new(self, err);
     bool good = table != NULL;
     for (size_t i = 0; good && i < PARTITIONS; i++) {
-        Partition *partition = &self->partitions[i];
+        SightList *partition = &self->partitions[i];
         size_t size = table_size(partition->count);
         memset(table, 0, size * sizeof *table);
         good = search_partition(partition, table, size - 1, &found, err);
-        partition_clear(partition);
+        list_clear(partition);
     }
     free(table);
     self->count = 0;
-    if (!good) {
-        free(found.sights);
-        found = (Shared){0};
-    }
+    if (!good)
+        list_clear(&found);
     *shared = found.sights;
     *count = found.count;
     return good;

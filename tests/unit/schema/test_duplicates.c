@@ -11,7 +11,7 @@
 #include "schema/duplicates.h"
 
 enum { RUN_MAX = 3000 };
-static const DuplicateHashKey KEY = {{1, 2, 3}};
+static const HashKey KEY = {{1, 2, 3}};
 
 static UsageRecord
 record_of(int64_t started_s, int64_t duration_ms, int64_t reported_billed_ms)
