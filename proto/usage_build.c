@@ -50,6 +50,7 @@ usage_batch_builder_new(Err *err)
     }
     self->bytes = ENVELOPE_BYTES;
     self->dictionary.arena = self->arena;
+    random_bytes(&self->dictionary.hash_key, sizeof self->dictionary.hash_key);
     return self;
 }
 

@@ -15,24 +15,17 @@ no_memory(Err *err)
 }
 
 static uint64_t
-hash_bytes(uint64_t hash, const void *bytes, size_t length)
+hash_text(const UsageDictionary *self, Text text)
 {
-    const unsigned char *at = bytes;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ at[i]) * UINT64_C(1099511628211); /* FNV-1a */
-    return hash;
+    return hash_keyed(&self->hash_key, text.data, text.length);
 }
 
-static uint64_t
-hash_text(Text text)
-{
-    return hash_bytes(UINT64_C(14695981039346656037), text.data, text.length);
-}
+/* Hash of entry i of one of the dictionary's lists. */
+typedef uint64_t HashOf(const UsageDictionary *self, const void *list, size_t i);
 
-/* Twice the slots; `hash_of` gives the hash of entry i. */
+/* Twice the slots. */
 static bool
-index_grow(UsageIndex *self, size_t entries, uint64_t (*hash_of)(const void *owner, size_t i), const void *owner,
-           Err *err)
+index_grow(UsageIndex *self, size_t entries, HashOf *hash_of, const UsageDictionary *owner, const void *list, Err *err)
 {
     if ((entries + 1) * 2 <= self->slot_count)
         return true;
@@ -41,7 +34,7 @@ index_grow(UsageIndex *self, size_t entries, uint64_t (*hash_of)(const void *own
     if (slots == NULL)
         return no_memory(err);
     for (size_t i = 0; i < entries; i++) {
-        size_t at = hash_of(owner, i) & (wanted - 1);
+        size_t at = hash_of(owner, list, i) & (wanted - 1);
         while (slots[at] != 0)
             at = (at + 1) & (wanted - 1);
         slots[at] = (uint32_t) i + 1;
@@ -53,10 +46,10 @@ index_grow(UsageIndex *self, size_t entries, uint64_t (*hash_of)(const void *own
 }
 
 static uint64_t
-hash_of_name(const void *owner, size_t i)
+hash_of_name(const UsageDictionary *self, const void *list, size_t i)
 {
-    char *const *names = owner;
-    return hash_text(text_of(names[i]));
+    char *const *names = list;
+    return hash_text(self, text_of(names[i]));
 }
 
 /* Index of a name, added when it is new. */
@@ -64,9 +57,9 @@ static bool
 intern_name(UsageDictionary *self, UsageIndex *slots_of, char ***names, size_t *count, size_t *room, Text name,
             uint32_t *index, Err *err)
 {
-    if (!index_grow(slots_of, *count, hash_of_name, *names, err))
+    if (!index_grow(slots_of, *count, hash_of_name, self, *names, err))
         return false;
-    size_t at = hash_text(name) & (slots_of->slot_count - 1);
+    size_t at = hash_text(self, name) & (slots_of->slot_count - 1);
     for (; slots_of->slots[at] != 0; at = (at + 1) & (slots_of->slot_count - 1)) {
         *index = slots_of->slots[at] - 1;
         if (text_is(name, (*names)[*index]))
@@ -85,28 +78,27 @@ intern_name(UsageDictionary *self, UsageIndex *slots_of, char ***names, size_t *
 }
 
 static uint64_t
-hash_config(const Millibill__FunctionConfig *config)
+hash_config(const UsageDictionary *self, const Millibill__FunctionConfig *config)
 {
-    const uint64_t numbers[] = {config->tenant,
-                                config->region,
-                                config->memory_mb,
-                                config->ephemeral_mb,
-                                (uint64_t) config->architecture,
-                                (uint64_t) config->mode,
-                                (uint64_t) config->trigger * 8 + (uint64_t) config->package * 2 +
-                                    (config->streamed ? 1 : 0)};
-    uint64_t hash = hash_text(text_of(config->function));
-    hash = hash_bytes(hash, config->version, strlen(config->version));
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        hash = (hash ^ numbers[i]) * UINT64_C(1099511628211);
-    return hash ^ hash >> 32;
+    const uint64_t parts[] = {hash_text(self, text_of(config->function)),
+                              hash_text(self, text_of(config->version)),
+                              config->tenant,
+                              config->region,
+                              config->memory_mb,
+                              config->ephemeral_mb,
+                              (uint64_t) config->architecture,
+                              (uint64_t) config->mode,
+                              (uint64_t) config->trigger,
+                              (uint64_t) config->package,
+                              config->streamed ? 1 : 0};
+    return hash_keyed(&self->hash_key, parts, sizeof(parts));
 }
 
 static uint64_t
-hash_of_config(const void *owner, size_t i)
+hash_of_config(const UsageDictionary *self, const void *list, size_t i)
 {
-    const UsageDictionary *self = owner;
-    return hash_config(self->configs[i]);
+    Millibill__FunctionConfig *const *configs = list;
+    return hash_config(self, configs[i]);
 }
 
 static bool
@@ -154,7 +146,7 @@ usage_dictionary_intern(UsageDictionary *self, const UsageRecord *record, uint32
                      &wanted.tenant, err) ||
         !intern_name(self, &self->region_index, &self->regions, &self->region_count, &self->region_room, record->region,
                      &wanted.region, err) ||
-        !index_grow(&self->config_index, self->config_count, hash_of_config, self, err))
+        !index_grow(&self->config_index, self->config_count, hash_of_config, self, self->configs, err))
         return false;
     wanted.function = function;
     wanted.version = version;
@@ -166,7 +158,7 @@ usage_dictionary_intern(UsageDictionary *self, const UsageRecord *record, uint32
     wanted.memory_mb = (uint32_t) record->memory_mb;
     wanted.ephemeral_mb = (uint32_t) record->ephemeral_mb;
     size_t mask = self->config_index.slot_count - 1;
-    size_t at = hash_config(&wanted) & mask;
+    size_t at = hash_config(self, &wanted) & mask;
     for (; self->config_index.slots[at] != 0; at = (at + 1) & mask) {
         *index = self->config_index.slots[at] - 1;
         if (same_config(self->configs[*index], &wanted))

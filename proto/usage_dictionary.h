@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "lib/arena.h"
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "proto/usage.pb-c.h"
 #include "proto/usage_record.h"
@@ -21,7 +22,8 @@ typedef struct UsageIndex {
 } UsageIndex;
 
 typedef struct UsageDictionary {
-    Arena *arena; /* borrowed */
+    Arena *arena;     /* borrowed */
+    HashKey hash_key; /* random: names come from outside */
     char **tenants;
     char **regions;
     Millibill__FunctionConfig **configs;
