@@ -24,6 +24,7 @@ typedef enum VerifyCheckId {
     VERIFY_SEGMENTS,   /* each segment: digest, records, tenant, hour, sources */
     VERIFY_ROLLUPS,    /* rollups = segments less exclusions, every column */
     VERIFY_EXCLUSIONS, /* each names existing records and ends at one that counts */
+    VERIFY_REFERENCES, /* each row that names a tenant, account, agent, commit or rating run names one that exists */
     VERIFY_SEALS,      /* each tenant's chain of seals, and each seal against segments and exclusions */
     VERIFY_HEADS,      /* each signed head: chain, signature, books, seals, roots; and the heads file */
     VERIFY_INVOICES,   /* each final invoice: digest, lines, and rated again from segments */

@@ -1,6 +1,8 @@
 /* Rollups to rows for rating and reports: the reading half of rollup_store.h. */
 #include "schema/rollup_store.h"
 
+#include <inttypes.h>
+
 #include "lib/utc.h"
 
 #define SUMS                                                                                                          \
@@ -8,12 +10,12 @@
     " sum(r.duration_1ms), sum(r.duration_100ms), sum(r.with_init_1ms), sum(r.with_init_100ms), sum(r.cpu_us),"       \
     " sum(r.streamed_bytes), max(r.max_memory_used_mb), max(r.max_duration_us)"
 #define NAMES                                                                                             \
-    "t.tenant_id, t.name, a.name, c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb, " \
+    "r.tenant_id, t.name, a.name, c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb, " \
     "c.ephemeral_mb"
-#define SOURCE                                                                                     \
-    " FROM rollups r JOIN configs c USING (tenant_id, config_id) JOIN tenants t USING (tenant_id)" \
-    " JOIN accounts a USING (account_id)"                                                          \
-    " WHERE r.hour >= $2::timestamptz AND r.hour < $3::timestamptz AND r.invocations > 0"          \
+#define SOURCE                                                                                          \
+    " FROM rollups r JOIN configs c USING (tenant_id, config_id) LEFT JOIN tenants t USING (tenant_id)" \
+    " LEFT JOIN accounts a USING (account_id)"                                                          \
+    " WHERE r.hour >= $2::timestamptz AND r.hour < $3::timestamptz AND r.invocations > 0"               \
     " AND ($1::text IS NULL OR r.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"
 
 static const char SQL_PERIOD[] =
@@ -77,6 +79,11 @@ read_row(void *context, const DbResult *result, Err *err)
                      .region = db_slice(result, 0, 4),
                      .memory_mb = db_i64(result, 0, 8),
                      .ephemeral_mb = db_i64(result, 0, 9)};
+    if (db_is_null(result, 0, 1) || db_is_null(result, 0, 2)) {
+        err_set(err, ERR_CORRUPT, "tenant %" PRId64 " has usage, but no %s", row.tenant_id,
+                db_is_null(result, 0, 1) ? "row in tenants" : "account");
+        return err_hint(err, "rows were taken from the database: `millibill verify` names them");
+    }
     row.hour_us = reading->hours ? db_i64(result, 0, COLUMN_HOUR) : reading->start_us;
     if (!usage_architecture_parse(db_slice(result, 0, 5), &row.architecture) ||
         !usage_mode_parse(db_slice(result, 0, 6), &row.mode) ||

@@ -14,9 +14,9 @@ static const char SQL_INTRODUCE[] = "SELECT tenants_introduce($1::text[])";
 static const char SQL_IDS[] =
     "SELECT coalesce(t.tenant_id, 0) FROM unnest($1::text[]) WITH ORDINALITY AS n(name, position)"
     " LEFT JOIN tenants t USING (name) ORDER BY n.position";
-static const char SQL_LIST[] =
-    "SELECT t.tenant_id, t.name, a.name, to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-    " FROM tenants t JOIN accounts a USING (account_id) ORDER BY t.name";
+static const char SQL_LIST[] = "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME
+                               ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+                               " FROM tenants t LEFT JOIN accounts a USING (account_id) ORDER BY t.name";
 
 static bool
 name_check(const char *what, const char *name, Err *err)

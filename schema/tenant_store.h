@@ -26,6 +26,10 @@ MUST_CHECK bool tenant_ids(Db *db, const Text *names, size_t count, int64_t *ids
 /** The id of one tenant. ERR_NOT_FOUND with a hint. */
 MUST_CHECK bool tenant_id_of(Db *db, const char *name, int64_t *id, Err *err);
 
+/** The account's name in SQL, for a tenant `t` left joined with its account `a`: the evidence of a tenant must not fall out of
+ *  sight because somebody took away the row of its account. */
+#define TENANT_ACCOUNT_NAME "coalesce(a.name, 'missing account ' || t.account_id)"
+
 typedef struct TenantRow {
     int64_t tenant_id;
     const char *name; /* borrowed for the time of the callback */

@@ -1,5 +1,6 @@
 /* Where the books do not agree: what the database itself can answer. See verify_store.h. */
 #include "lib/utc.h"
+#include "schema/verify_references.h"
 #include "schema/verify_store.h"
 
 #define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
@@ -18,10 +19,10 @@ static const char SQL_STREAMS[] =
     "  'every sequence from 1 to ' || s.last_sequence,"
     "  CASE WHEN g.first = g.last THEN 'sequence ' || g.first || ' is missing'"
     "  ELSE 'sequences ' || g.first || ' to ' || g.last || ' are missing' END"
-    "  FROM gaps g JOIN streams s USING (stream_id) JOIN agents a USING (agent_id)"
+    "  FROM gaps g JOIN streams s USING (stream_id) LEFT JOIN agents a USING (agent_id)"
     " UNION ALL SELECT NULL, NULL, 'agent ' || a.name, NULL, l.stream_id, l.sequence, 'sequence of a ledger row',"
     "  '1 to ' || s.last_sequence, l.sequence::text FROM ledger l JOIN streams s USING (stream_id)"
-    "  JOIN agents a USING (agent_id) WHERE l.sequence NOT BETWEEN 1 AND s.last_sequence ORDER BY 5, 6";
+    "  LEFT JOIN agents a USING (agent_id) WHERE l.sequence NOT BETWEEN 1 AND s.last_sequence ORDER BY 5, 6";
 static const char SQL_STREAMS_COUNT[] = "SELECT count(*) FROM streams";
 
 static const char SQL_RECEIPTS[] =
@@ -117,6 +118,7 @@ static const Question QUESTIONS[VERIFY_QUESTION_COUNT] = {
     [VERIFY_ASK_RECEIPTS] = {SQL_RECEIPTS, SQL_RECEIPTS_COUNT, false},
     [VERIFY_ASK_LEDGER] = {SQL_LEDGER, SQL_LEDGER_COUNT, false},
     [VERIFY_ASK_EXCLUSIONS] = {SQL_EXCLUSIONS, SQL_EXCLUSIONS_COUNT, true},
+    [VERIFY_ASK_REFERENCES] = {VERIFY_SQL_REFERENCES, VERIFY_SQL_REFERENCES_COUNT, false},
 };
 
 typedef struct Asking {

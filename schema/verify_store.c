@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "schema/tenant_store.h"
 #include "schema/verify_cursor.h"
 
 #define US(column) "(extract(epoch FROM " column ") * 1000000)::bigint"
@@ -171,14 +172,15 @@ verify_rollups_next(VerifyCursor *self, VerifyRollup *row, bool *more, Err *err)
 /* ---- invoices ---- */
 
 static const VerifyCursorKind INVOICES = {
-    "DECLARE verify_invoices NO SCROLL CURSOR FOR SELECT i.tenant_id, i.invoice_id, i.run_id, i.number, t.name, a.name,"
+    "DECLARE verify_invoices NO SCROLL CURSOR FOR SELECT i.tenant_id, i.invoice_id, i.run_id, i.number, t.name, " TENANT_ACCOUNT_NAME
+    ","
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
                         " i.invocations, encode(i.document_sha256, 'hex'), i.document, r.free_tier, encode(i.price_book_sha256, 'hex'),"
-                        " b.source, r.document_version FROM invoices i JOIN tenants t USING (tenant_id) JOIN accounts a USING (account_id)"
-                        " JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
+                        " b.source, r.document_version FROM invoices i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN accounts a USING (account_id)"
+                        " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
                         " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
-                            "i.period_start") " ORDER BY i.run_id, a.name, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
+                            "i.period_start") " ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
     "FETCH FORWARD 8 FROM verify_invoices",
     "CLOSE verify_invoices",
 };
@@ -217,6 +219,7 @@ verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *er
                            .invocations = db_value(page, at, 12),
                            .sha256 = db_value(page, at, 13),
                            .document = db_slice(page, at, 14),
+                           .has_run = !db_is_null(page, at, 15),
                            .free_tier = strcmp(db_value(page, at, 15), "t") == 0,
                            .document_version = db_i64(page, at, 18),
                            .book_sha256 = db_value(page, at, 16)};

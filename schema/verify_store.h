@@ -50,11 +50,12 @@ typedef enum VerifyQuestion {
     VERIFY_ASK_RECEIPTS,   /* are receipts 1 to last_receipt, without gaps? */
     VERIFY_ASK_LEDGER,     /* does each ledger row equal segments, quarantine, exclusions and losses of its batch? */
     VERIFY_ASK_EXCLUSIONS, /* do exclusions name existing records, and end at one that counts? (tenant and period) */
+    VERIFY_ASK_REFERENCES, /* does every row that names another name one that exists? See verify_references.h */
     VERIFY_QUESTION_COUNT
 } VerifyQuestion;
 
 /** Ask. `checked` gets how many rows were looked at. `tenant` (NULL: all) and `period` limit VERIFY_ASK_EXCLUSIONS alone: the
- *  others are about streams, which know no tenant or month. */
+ *  others are about what knows no tenant or month. */
 MUST_CHECK bool verify_ask(Db *db, VerifyQuestion question, const char *tenant, const VerifyPeriod *period,
                            int64_t *checked, VerifyVisit visit, void *context, Err *err);
 
@@ -110,8 +111,9 @@ typedef struct VerifyInvoice {
     int64_t invoice_id;
     int64_t run_id;
     const char *number;
-    const char *tenant;
+    const char *tenant; /* "": its row is gone */
     const char *account;
+    bool has_run; /* false: the row of its rating run is gone, and free_tier and document_version are not known */
     int64_t period_start_us;
     int64_t period_end_us;
     int64_t receipt_watermark;
