@@ -47,18 +47,19 @@ CFLAGS = $(STANDARD) $(WARNINGS) $(TEST_WARNINGS) $(OPTIMISE) $(HARDENING) $(PKG
 LDFLAGS = $(LINK_HARDENING) -Wl,--as-needed
 LDLIBS = $(PKG_LIBS) -lpthread
 
-include lib/module.mk proto/module.mk schema/module.mk agent/module.mk collector/module.mk rater/module.mk \
+include lib/module.mk proto/module.mk formats/module.mk schema/module.mk agent/module.mk collector/module.mk rater/module.mk \
         reports/module.mk cli/module.mk
 -include tests/module.mk
 -include packaging/module.mk
 
-# lib <- proto <- schema: static libraries; parts link only what the house plan lets them.
+# lib <- proto <- formats, schema: below all parts; parts link only what the house plan lets them.
 objects = $(patsubst %.c,$(OUT)/obj/%.o,$(1))
 PB_C := $(OUT)/gen/proto/usage.pb-c.c $(OUT)/gen/proto/wire.pb-c.c $(OUT)/gen/proto/local.pb-c.c
 PB_H := $(PB_C:.c=.h)
 PB_O := $(PB_C:$(OUT)/gen/%.c=$(OUT)/obj/gen/%.o)
 LIB_O := $(call objects,$(LIB_SOURCES))
 PROTO_O := $(call objects,$(PROTO_SOURCES)) $(PB_O)
+FORMATS_O := $(call objects,$(FORMATS_SOURCES))
 SCHEMA_O := $(call objects,$(SCHEMA_SOURCES))
 AGENT_O := $(call objects,$(AGENT_SOURCES))
 COLLECTOR_O := $(call objects,$(COLLECTOR_SOURCES))
@@ -119,9 +120,9 @@ $(OUT)/lib/libmillibill.so: $(patsubst %.c,$(OUT)/obj/pic/%.o,$(EMITTER_SOURCES)
 	$(Q)$(CC) -shared -Wl,-soname,libmillibill.so.0 $(if $(filter asan,$(PROFILE)),-fsanitize=address$(comma)undefined) $(if $(filter tsan,$(PROFILE)),-fsanitize=thread) -o $@ $^
 comma := ,
 
-$(OUT)/bin/millibill-agent: $(AGENT_O) $(PROTO_O) $(LIB_O)
+$(OUT)/bin/millibill-agent: $(AGENT_O) $(FORMATS_O) $(PROTO_O) $(LIB_O)
 $(OUT)/bin/millibill-collector: $(COLLECTOR_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
-$(OUT)/bin/millibill-rater: $(RATER_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
+$(OUT)/bin/millibill-rater: $(RATER_O) $(SCHEMA_O) $(FORMATS_O) $(PROTO_O) $(LIB_O)
 $(OUT)/bin/millibill-report: $(REPORTS_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
 $(OUT)/bin/millibill: $(CLI_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
 $(PROGRAMS):
@@ -145,10 +146,11 @@ $(OUT)/tests/chaos/%: $(OUT)/obj/tests/chaos/%.o $(OUT)/lib/libmillibill.a
 # Tests: each unit program has its folder's objects (not its main) and what that folder may know.
 BELOW_lib :=
 BELOW_proto := $(LIB_O)
+BELOW_formats := $(PROTO_O) $(LIB_O)
 BELOW_schema := $(PROTO_O) $(LIB_O)
-BELOW_agent := $(call objects,$(EMITTER_SOURCES)) $(PROTO_O) $(LIB_O)
+BELOW_agent := $(call objects,$(EMITTER_SOURCES)) $(FORMATS_O) $(PROTO_O) $(LIB_O)
 BELOW_collector := $(SCHEMA_O) $(PROTO_O) $(LIB_O)
-BELOW_rater := $(BELOW_collector)
+BELOW_rater := $(FORMATS_O) $(BELOW_collector)
 BELOW_reports := $(BELOW_collector)
 BELOW_cli := $(BELOW_collector)
 FAILPOINT := $(OUT)/tests/libfailpoint.so

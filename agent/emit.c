@@ -10,11 +10,11 @@
 
 #include "agent/commands.h"
 #include "agent/local_client.h"
-#include "agent/progress.h"
 #include "lib/config.h"
 #include "lib/digest.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/progress.h"
 #include "lib/text.h"
 #include "lib/utc.h"
 

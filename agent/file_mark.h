@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/content_id.h"
+#include "formats/content_id.h"
 #include "lib/err.h"
 #include "lib/text.h"
 #include "proto/wire.h"

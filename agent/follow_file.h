@@ -10,7 +10,7 @@
 #define AGENT_FOLLOW_FILE_H
 
 #include "agent/file_mark.h"
-#include "agent/import_lines.h"
+#include "formats/import_lines.h"
 
 enum { FOLLOW_BUFFER_BYTES = FILE_PRINT_BYTES + 2 * LINE_BYTES_MAX };
 

@@ -15,7 +15,7 @@
 #define AGENT_FOLLOW_SET_H
 
 #include "agent/file_mark.h"
-#include "agent/import_file.h"
+#include "formats/import_file.h"
 
 enum {
     FOLLOW_FILES_MAX = 1024,

@@ -7,7 +7,7 @@
 #ifndef AGENT_IMPORT_FOLLOW_H
 #define AGENT_IMPORT_FOLLOW_H
 
-#include "agent/import_file.h"
+#include "formats/import_file.h"
 #include "lib/config.h"
 #include "lib/err.h"
 

@@ -9,8 +9,8 @@
 #define AGENT_IMPORT_MARK_H
 
 #include "agent/file_mark.h"
-#include "agent/import_file.h"
 #include "agent/upload.h"
+#include "formats/import_file.h"
 
 typedef struct ImportMark {
     int fd; /* -1: there is none to be left */

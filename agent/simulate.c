@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "agent/commands.h"
-#include "agent/progress.h"
 #include "agent/scenario.h"
 #include "agent/upload.h"
 #include "lib/config.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/progress.h"
 #include "lib/share.h"
 #include "lib/utc.h"
 

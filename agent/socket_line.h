@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "agent/binding.h"
-#include "agent/decode.h"
 #include "agent/identity_window.h"
 #include "agent/packer.h"
+#include "formats/decode.h"
 #include "lib/err.h"
 
 enum { SOCKET_SESSION_BYTES_MAX = 64 };

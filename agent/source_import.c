@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "agent/commands.h"
-#include "agent/import_file.h"
 #include "agent/import_follow.h"
 #include "agent/import_mark.h"
 #include "agent/upload.h"
+#include "formats/import_file.h"
 #include "lib/config.h"
 #include "lib/json.h"
 #include "lib/options.h"

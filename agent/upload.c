@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "agent/progress.h"
 #include "lib/array.h"
+#include "lib/progress.h"
 
 struct Upload {
     LocalClient *client;

@@ -340,3 +340,14 @@ currency_scale(const char *iso_code)
     }
     return 2;
 }
+
+bool
+decimal_is_plain(const char *text)
+{
+    size_t start = text[0] == '-' ? 1 : 0;
+    size_t digits = strspn(text + start, "0123456789");
+    size_t end = start + digits;
+    if (text[end] == '.')
+        end += 1 + strspn(text + end + 1, "0123456789");
+    return digits > 0 && text[end] == '\0';
+}

@@ -53,6 +53,9 @@ void decimal_floor(mpz_t out, const mpq_t value);
 void decimal_set_i64(mpq_t out, int64_t value);
 void decimal_set_u128(mpz_t out, unsigned __int128 value);
 
+/** Is this `[-]digits[.digits]` and nothing else? */
+bool decimal_is_plain(const char *text);
+
 /** Insert thousands separators into "1234567.89" → "1,234,567.89" for people. Caller frees. */
 MUST_CHECK char *decimal_group_thousands(const char *number, Err *err);
 

@@ -62,21 +62,10 @@ figure_people(const mpq_t value, int scale, Err *err)
     return grouped;
 }
 
-bool
-figure_is_plain(const char *text)
-{
-    size_t start = text[0] == '-' ? 1 : 0;
-    size_t digits = strspn(text + start, "0123456789");
-    size_t end = start + digits;
-    if (text[end] == '.')
-        end += 1 + strspn(text + end + 1, "0123456789");
-    return digits > 0 && text[end] == '\0';
-}
-
 char *
 figure_grouped(const char *decimal, Err *err)
 {
-    if (decimal != NULL && figure_is_plain(decimal))
+    if (decimal != NULL && decimal_is_plain(decimal))
         return decimal_group_thousands(decimal, err);
     char *copy = text_duplicate(text_of(decimal));
     if (copy == NULL)
@@ -88,7 +77,7 @@ char *
 figure_brief(const char *decimal, int scale, Err *err)
 {
     mpq_t value;
-    if (decimal == NULL || !figure_is_plain(decimal))
+    if (decimal == NULL || !decimal_is_plain(decimal))
         return figure_grouped(decimal, err);
     mpq_init(value);
     char *grouped = NULL;

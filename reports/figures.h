@@ -36,7 +36,4 @@ MUST_CHECK char *figure_grouped(const char *decimal, Err *err);
  *  digits after it (so that a column lines up), with thousands separators. Text that is not a decimal comes back unchanged. Caller frees. */
 MUST_CHECK char *figure_brief(const char *decimal, int scale, Err *err);
 
-/** Is this `[-]digits[.digits]` and nothing else? */
-bool figure_is_plain(const char *text);
-
 #endif

@@ -1,32 +1,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/harmless.h"
 #include "reports/document.h"
-#include "reports/figures.h"
 
 static const char HEADER[] =
     "invoice_number,state,tenant,account,period_start,period_end,currency,line,region,architecture,mode,sku,tier,"
     "description,quantity,free_quantity,billed_quantity,unit,unit_price,amount,amount_exact,price_book,"
     "price_book_version,price_book_sha256,document_sha256\r\n";
-
-/* A spreadsheet runs a cell that starts with one of these; an apostrophe makes it text. Numbers are left alone. */
-static bool
-is_formula(const char *cell)
-{
-    return cell[0] != '\0' && strchr("=+-@\t\r\n", cell[0]) != NULL && !figure_is_plain(cell);
-}
-
-static bool
-append_cell(Buffer *out, const char *cell, bool last, Err *err)
-{
-    bool guard = is_formula(cell);
-    bool quote = guard || strpbrk(cell, ",\"\r\n\t' ") != NULL;
-    bool done = (!quote || buffer_append(out, "\"", 1, err)) && (!guard || buffer_append(out, "'", 1, err));
-    for (const char *at = cell; done && *at != '\0'; at++)
-        done = (*at != '"' || buffer_append(out, "\"", 1, err)) && buffer_append(out, at, 1, err);
-    done = done && (!quote || buffer_append(out, "\"", 1, err));
-    return done && buffer_append_text(out, last ? "\r\n" : ",", err);
-}
 
 static bool
 append_line(Buffer *out, const Document *document, size_t index, Err *err)
@@ -61,7 +42,7 @@ append_line(Buffer *out, const Document *document, size_t index, Err *err)
                                  document->sha256};
     size_t count = sizeof(cells) / sizeof(cells[0]);
     for (size_t i = 0; i < count; i++)
-        if (!append_cell(out, cells[i], i + 1 == count, err))
+        if (!csv_append_cell(out, cells[i], i + 1 == count, err))
             return false;
     return true;
 }

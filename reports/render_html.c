@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/harmless.h"
 #include "lib/share.h"
 #include "reports/document.h"
 #include "reports/figures.h"

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/harmless.h"
 #include "reports/document.h"
 #include "reports/figures.h"
 #include "reports/table.h"

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/decimal.h"
+#include "lib/harmless.h"
 #include "reports/figures.h"
 #include "reports/savings.h"
 #include "reports/table.h"

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/harmless.h"
+
 enum { FLEXIBLE_LEAST = 8 };
 
 static const char ELLIPSIS[] = "\xe2\x80\xa6";
@@ -22,35 +24,6 @@ struct Table {
     size_t row_capacity;
 };
 
-/* Decode one character; returns its length in bytes, 0 when the bytes are not UTF-8. */
-static size_t
-character_decode(const char *text, uint32_t *code)
-{
-    const unsigned char *bytes = (const unsigned char *) text;
-    if (bytes[0] < 0x80) {
-        *code = bytes[0];
-        return 1;
-    }
-    size_t length = bytes[0] >= 0xf0 && bytes[0] < 0xf5 ? 4 : bytes[0] >= 0xe0 ? 3 : bytes[0] >= 0xc2 ? 2 : 0;
-    if (length == 0 || bytes[0] >= 0xf5)
-        return 0;
-    *code = bytes[0] & (0x7fU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (bytes[i] & 0x3fU);
-    }
-    return length;
-}
-
-static bool
-character_is_harmful(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x200e || code == 0x200f ||
-           (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff ||
-           (code >= 0xd800 && code <= 0xdfff);
-}
-
 /* Terminal columns of a character: 0 combining, 2 East Asian wide and pictures, else 1. */
 static size_t
 character_columns(uint32_t code)
@@ -66,22 +39,6 @@ character_columns(uint32_t code)
         if (code >= wide[i].first && code <= wide[i].last)
             return 2;
     return 1;
-}
-
-bool
-text_append_harmless(Buffer *out, const char *text, Err *err)
-{
-    if (text == NULL)
-        return true;
-    while (*text != '\0') {
-        uint32_t code = 0;
-        size_t length = character_decode(text, &code);
-        bool harmless = length > 0 && !character_is_harmful(code);
-        if (!buffer_append(out, harmless ? text : "?", harmless ? length : 1, err))
-            return false;
-        text += length > 0 ? length : 1;
-    }
-    return true;
 }
 
 /* Columns of harmless text; stops before `limit` would be passed and tells the bytes that fit. */

@@ -40,7 +40,4 @@ MUST_CHECK bool table_print(const Table *self, size_t width, Buffer *out, Err *e
 
 void table_free(Table **self);
 
-/** Append `text` made harmless for a terminal, as cells are. */
-MUST_CHECK bool text_append_harmless(Buffer *out, const char *text, Err *err);
-
 #endif

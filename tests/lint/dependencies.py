@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MAY_INCLUDE = {
     "lib": set(),
     "proto": {"lib"},
+    "formats": {"lib", "proto"},
     "schema": {"lib", "proto"},
-    "agent": {"lib", "proto"},
+    "agent": {"lib", "proto", "formats"},
     "collector": {"lib", "proto", "schema"},
-    "rater": {"lib", "proto", "schema"},
+    "rater": {"lib", "proto", "formats", "schema"},
     "reports": {"lib", "proto", "schema"},
     "cli": {"lib", "proto", "schema"},
 }

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 status=0
 git ls-files -co --exclude-standard -- 'rater/*.[ch]' 'lib/decimal.[ch]' 'lib/json.[ch]' 'lib/yaml.[ch]' 'lib/utc.[ch]' \
-    'schema/*.[ch]' 'proto/*.[ch]' 'collector/*.[ch]' 'reports/*.[ch]' 'agent/*.[ch]' | sort -u |
+    'schema/*.[ch]' 'proto/*.[ch]' 'collector/*.[ch]' 'reports/*.[ch]' 'agent/*.[ch]' 'formats/*.[ch]' | sort -u |
     python3 -c '
 import os
 import re

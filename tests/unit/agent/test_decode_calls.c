@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/decode_csv.h"
-#include "agent/decode_lambda.h"
 #include "agent/packer.h"
+#include "formats/decode_csv.h"
+#include "formats/decode_lambda.h"
 #include "proto/wire.h"
 #include "tests/unit/agent/support_calls.h"
 #include "tests/unit/agent/support_spool.h"
