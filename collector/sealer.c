@@ -39,6 +39,7 @@ seal_once(Sealer *self, Err *err)
         .now_us = utc_now_us(), .after_s = after_s, .quiet_s = after_s < SEAL_QUIET_S ? after_s : SEAL_QUIET_S};
     if (!connect_once(self, err) || !seal_tools_open(self->config, &tools, err))
         return false;
+    tools.stop = self->stop;
     bool done = seal_run(self->db, &tools, &scope, &report, err);
     seal_tools_close(&tools);
     return done;
@@ -56,7 +57,7 @@ sealer_thread(void *context)
         nanosleep(&pause, NULL);
         if (utc_monotonic_us() < next_us)
             continue;
-        if (!seal_once(self, &err))
+        if (!seal_once(self, &err) && !atomic_load(self->stop))
             log_err(err_is_retryable(&err) ? LOG_LEVEL_WARN : LOG_LEVEL_ERROR, "not_sealed", &err);
         next_us = utc_monotonic_us() + every_us;
     }

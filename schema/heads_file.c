@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,6 +107,33 @@ open_to_append(const char *path, Err *err)
         close(parent);
     }
     return file;
+}
+
+MUST_CHECK int
+heads_file_lock(const char *path, Patience *patience, Err *err)
+{
+    char what[PATH_MAX + 48];
+    int file = open_to_append(path, err);
+    if (file < 0)
+        return -1;
+    snprintf(what, sizeof what, "another sealer that holds %s", path);
+    while (!err_is_set(err) && flock(file, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            err_set(err, ERR_IO, "cannot lock heads file %s: %s", path, strerror(errno));
+        else if (patience_pause(patience, what, err))
+            continue;
+        break;
+    }
+    if (!err_is_set(err))
+        return file;
+    close(file);
+    return -1;
+}
+
+void
+heads_file_unlock(int file)
+{
+    close(file); /* the lock goes with it */
 }
 
 /** Does the file end within a line? */

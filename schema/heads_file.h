@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/patience.h"
 #include "schema/seal.h"
 
 enum { HEADS_REASON_BYTES = 256, HEADS_LINE_BYTES_MAX = 1 << 20 };
@@ -41,6 +42,11 @@ typedef struct HeadsLine {
     SealHead head;
     HeadsRestored restored;
 } HeadsLine;
+
+/** Hold the file against other sealers until heads_file_unlock(); it is made when there is none. Returns a descriptor, or -1:
+ *  ERR_BUSY (another has it), ERR_IO. Reading asks for no lock, nor does appending: who appends holds it. */
+MUST_CHECK int heads_file_lock(const char *path, Patience *patience, Err *err);
+void heads_file_unlock(int file);
 
 /** Append a head with the roots it made, and make it durable. ERR_IO: nothing or a part of the line was written. */
 MUST_CHECK bool

@@ -8,9 +8,8 @@
 #include "lib/log.h"
 #include "schema/batch_store.h"
 #include "schema/heads_file.h"
+#include "schema/heads_follow.h"
 #include "schema/seal_store.h"
-
-enum { HEADS_AT_ONCE = 64 };
 
 /** One transaction. */
 typedef struct Round {
@@ -18,6 +17,7 @@ typedef struct Round {
     const SealTools *tools;
     const SealScope *scope;
     SealReport *report;
+    HeadsTail tail; /* of the heads file before it */
     SealHours hours;
     SealHead head;
     SealRoot roots[SEAL_ROOTS_MAX];
@@ -27,6 +27,7 @@ typedef struct Round {
 MUST_CHECK bool
 seal_tools_open(const Config *config, SealTools *tools, Err *err)
 {
+    *tools = (SealTools){.stop = NULL};
     snprintf(tools->heads, sizeof tools->heads, "%s", config->seal_heads);
     return seal_key_read(config->seal_key, &tools->key, err);
 }
@@ -35,107 +36,6 @@ void
 seal_tools_close(SealTools *tools)
 {
     seal_key_forget(&tools->key);
-}
-
-/* ---- the heads file ---- */
-
-static bool
-set_back(const char *path, int64_t number, const char *what, Err *err)
-{
-    err_set(err, ERR_CONFLICT, "the database was rolled back or rewritten: head %" PRId64 " of %s %s", number, path,
-            what);
-    return err_hint(
-        err, "nothing is sealed until this is clear. `millibill verify` shows the rest; after a restore that was "
-             "meant: millibill seal --accept-restore REASON");
-}
-
-/** The head that the file's last line stands for must be in the database, the same. `*number` gets it; 0: an empty file. */
-static bool
-file_tail(Db *db, const SealTools *tools, int64_t *number, Err *err)
-{
-    HeadsLine line;
-    SealHead there;
-    bool found = false;
-    *number = 0;
-    if (!heads_file_last(tools->heads, &line, &found, err))
-        return false;
-    if (!found)
-        return true;
-    bool restored = line.kind == HEADS_RESTORED;
-    const Digest *digest = restored ? &line.restored.to_digest : &line.head.digest;
-    *number = restored ? line.restored.to : line.head.number;
-    if (*number == 0)
-        return true;
-    if (!seal_head_find(db, *number, &there, err))
-        return false;
-    if (there.number == 0)
-        return set_back(tools->heads, *number, "is missing", err);
-    return memcmp(&there.digest, digest, sizeof *digest) == 0 || set_back(tools->heads, *number, "is another one", err);
-}
-
-typedef struct Roots {
-    SealRoot *roots;
-    size_t count;
-    char *names[SEAL_ROOTS_MAX];
-} Roots;
-
-static bool
-keep_root(void *context, const SealRoot *root, Err *err)
-{
-    Roots *self = context;
-    if (self->count == SEAL_ROOTS_MAX)
-        return err_set(err, ERR_CORRUPT, "a head made more than %d roots", SEAL_ROOTS_MAX);
-    char *name = text_duplicate(root->tenant);
-    if (name == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a root");
-    self->names[self->count] = name;
-    self->roots[self->count] = *root;
-    self->roots[self->count++].tenant = text_of(name);
-    return true;
-}
-
-static void
-roots_free(Roots *self)
-{
-    for (size_t i = 0; i < self->count; i++)
-        free(self->names[i]);
-    free(self->roots);
-}
-
-typedef struct Catching {
-    Db *db;
-    const char *path;
-    int64_t last;
-} Catching;
-
-static bool
-append_head(void *context, const SealHead *head, Err *err)
-{
-    Catching *self = context;
-    Roots roots = {.roots = calloc(SEAL_ROOTS_MAX, sizeof *roots.roots)};
-    if (roots.roots == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for roots");
-    bool done = (head->roots == 0 || seal_roots_of_head(self->db, head->number, keep_root, &roots, err)) &&
-                heads_file_append(self->path, head, roots.roots, roots.count, err);
-    roots_free(&roots);
-    self->last = head->number;
-    return done;
-}
-
-/** Append every committed head that the file lacks. */
-static bool
-file_catch_up(Db *db, const SealTools *tools, Err *err)
-{
-    Catching self = {.db = db, .path = tools->heads};
-    int64_t before = 0;
-    if (!file_tail(db, tools, &self.last, err))
-        return false;
-    do {
-        before = self.last;
-        if (!seal_heads_after(db, self.last, HEADS_AT_ONCE, append_head, &self, err))
-            return false;
-    } while (self.last > before);
-    return true;
 }
 
 /* ---- one transaction ---- */
@@ -215,7 +115,8 @@ static bool
 start_head(Round *self, Err *err)
 {
     SealHead last;
-    if (!seal_head_last(self->db, &last, err) || !installation_incarnation(self->db, self->head.incarnation, err) ||
+    if (!seal_head_last(self->db, &last, err) || !heads_last_is_good(&last, &self->tail, err) ||
+        !installation_incarnation(self->db, self->head.incarnation, err) ||
         !installation_last_receipt(self->db, &self->head.receipt_to, err))
         return false;
     self->report->last_head = last.number;
@@ -299,11 +200,17 @@ count_up(const Round *self)
              self->head.seals, self->head.roots, self->head.receipt_to);
 }
 
+static bool
+follow(Round *self, Err *err)
+{
+    return heads_follow(self->db, self->tools->heads, self->tools->key.public_key, &self->tail, err);
+}
+
 /** Under the lock. `*more`: there may be more to do. */
 static bool
 round_locked(Round *self, bool *more, Err *err)
 {
-    if (!file_catch_up(self->db, self->tools, err) || !seal_queue_scan(self->db, err))
+    if (!follow(self, err) || !seal_queue_scan(self->db, err))
         return false;
     bool done = db_begin(self->db, false, err) && transaction(self, err);
     db_rollback(self->db);
@@ -311,8 +218,36 @@ round_locked(Round *self, bool *more, Err *err)
         return false;
     count_up(self);
     *more = self->hours.count == SEAL_HOURS_MAX || self->root_count == SEAL_ROOTS_MAX;
-    return file_catch_up(self->db, self->tools, err);
+    return follow(self, err);
 }
+
+/* ---- one sealer at a time ---- */
+
+/** Of the database, and of the heads file: two databases (one restored beside the other) may have the same file. */
+typedef struct SealLock {
+    int heads_fd;
+} SealLock;
+
+static bool
+lock_both(Db *db, const SealTools *tools, SealLock *lock, Err *err)
+{
+    Patience patience = {.stop = tools->stop, .wait_ms = SEAL_LOCK_WAIT_MS};
+    if (!seal_lock(db, &patience, err))
+        return false;
+    lock->heads_fd = heads_file_lock(tools->heads, &patience, err);
+    if (lock->heads_fd < 0)
+        seal_unlock(db);
+    return lock->heads_fd >= 0;
+}
+
+static void
+unlock_both(Db *db, SealLock *lock)
+{
+    heads_file_unlock(lock->heads_fd);
+    seal_unlock(db);
+}
+
+/* ---- the whole ---- */
 
 MUST_CHECK bool
 seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *report, Err *err)
@@ -323,12 +258,13 @@ seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *rep
     if (self == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %d hours", SEAL_HOURS_MAX);
     while (done && more) {
+        SealLock lock;
         *self = (Round){.db = db, .tools = tools, .scope = scope, .report = report};
-        done = seal_lock(db, err);
+        done = lock_both(db, tools, &lock, err);
         if (!done)
             break;
         done = round_locked(self, &more, err);
-        seal_unlock(db);
+        unlock_both(db, &lock);
         seal_hours_free(&self->hours);
     }
     free(self);
@@ -360,20 +296,18 @@ look_for_common(void *context, const HeadsLine *line, Err *err)
 static bool
 accept(Db *db, const SealTools *tools, const char *reason, Err *err)
 {
-    HeadsLine line;
     Common common = {.db = db};
     bool found = false;
-    int64_t number = 0;
+    HeadsTail tail;
     Err state = {0};
-    if (file_tail(db, tools, &number, &state))
+    if (heads_tail(db, tools->heads, &tail, &state))
         return err_set(err, ERR_CONFLICT, "the database has every head of %s: it was not set back", tools->heads);
     if (state.code != ERR_CONFLICT)
         return err_set(err, state.code, "%s", state.message);
-    if (!heads_file_last(tools->heads, &line, &found, err) ||
-        !heads_file_read(tools->heads, INT64_MAX, &found, look_for_common, &common, err))
+    if (!heads_file_read(tools->heads, INT64_MAX, &found, look_for_common, &common, err))
         return false;
-    HeadsRestored restored = {.from = number,
-                              .from_digest = line.kind == HEADS_RESTORED ? line.restored.to_digest : line.head.digest,
+    HeadsRestored restored = {.from = tail.number,
+                              .from_digest = tail.digest,
                               .to = common.head.number,
                               .to_digest = common.head.digest,
                               .at_us = utc_now_us() / UTC_SECOND_US * UTC_SECOND_US};
@@ -390,9 +324,10 @@ seal_accept_restore(Db *db, const SealTools *tools, const char *reason, Err *err
     Text text = text_of(reason);
     if (text.length == 0 || text.length >= HEADS_REASON_BYTES || !text_is_clean_utf8(text))
         return err_set(err, ERR_USAGE, "say in 1 to %d bytes why the database was set back", HEADS_REASON_BYTES - 1);
-    if (!seal_lock(db, err))
+    SealLock lock;
+    if (!lock_both(db, tools, &lock, err))
         return false;
     bool done = accept(db, tools, reason, err);
-    seal_unlock(db);
+    unlock_both(db, &lock);
     return done;
 }

@@ -1,7 +1,8 @@
 /**
  * seal_round - seal closed hours: the only writer of seals, heads and roots
  *
- * One sealer at a time (advisory lock). Each transaction seals at most SEAL_HOURS_MAX hours up to the last receipt, takes one
+ * One sealer at a time: an advisory lock in the database and a lock on the heads file, each waited for no longer than
+ * SEAL_LOCK_WAIT_MS. Each transaction seals at most SEAL_HOURS_MAX hours up to the last receipt, takes one
  * head over them, signs it, commits, and then appends it to the heads file; before it does anything it makes sure that the
  * file's last head is in the database (else the database was set back, and sealing stops) and appends what a crash kept out.
  */
@@ -14,16 +15,18 @@
 
 #include "lib/config.h"
 #include "lib/err.h"
+#include "lib/patience.h"
 #include "lib/seal_key.h"
 #include "lib/utc.h"
 #include "schema/db.h"
 
-enum { SEAL_QUIET_S = 60 };
+enum { SEAL_QUIET_S = 60, SEAL_LOCK_WAIT_MS = 20000 };
 
 /** What a sealer needs beside the database. Opened with seal_tools_open(), closed with seal_tools_close(). */
 typedef struct SealTools {
     SealKey key;
     char heads[PATH_MAX];
+    const atomic_bool *stop; /* ends a wait for another sealer; NULL (as opened): nothing but its time does */
 } SealTools;
 /** ERR_NOT_FOUND, ERR_DENIED, ERR_INPUT, ERR_IO: the key. */
 MUST_CHECK bool seal_tools_open(const Config *config, SealTools *tools, Err *err);
@@ -48,8 +51,8 @@ typedef struct SealReport {
 } SealReport;
 
 /** Seal what is due, in as many transactions as it takes. `db` is a connection as millibill_compactor, outside of a
- *  transaction. `report` is added to. ERR_CONFLICT: the database is not the one that the heads file describes; ERR_BUSY may be
- *  tried again; ERR_IO: the heads file. */
+ *  transaction. `report` is added to. ERR_CONFLICT: the database is not the one that the heads file describes; ERR_CORRUPT: a head in
+ *  it was not sealed here; ERR_BUSY may be tried again; ERR_IO: the heads file. */
 MUST_CHECK bool seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *report, Err *err);
 
 /** The database was set back on purpose: say so in the heads file, signed, so that sealing goes on from its last head.

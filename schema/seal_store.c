@@ -7,7 +7,10 @@
 #include "lib/log.h"
 #include "schema/seal_lines.h"
 
-static const char SQL_LOCK[] = "SELECT pg_advisory_lock(hashtextextended('millibill.seal', 0))";
+/* Tried, not waited for: a wait inside the server ends with nothing but the server. */
+static const char SQL_LOCK[] = "SELECT pg_try_advisory_lock(hashtextextended('millibill.seal', 0))";
+static const char SQL_LOCK_TIMEOUT[] = "SET lock_timeout = '30s'";
+static const char SQL_LOCK_TIMEOUT_BACK[] = "RESET lock_timeout";
 static const char SQL_UNLOCK[] = "SELECT pg_advisory_unlock(hashtextextended('millibill.seal', 0))";
 
 static const char SQL_SCANNED[] =
@@ -66,17 +69,35 @@ static const char SQL_INSERT[] =
 
 /* ---- lock and queue ---- */
 
-MUST_CHECK bool
-seal_lock(Db *db, Err *err)
+static bool
+try_lock(Db *db, bool *locked, Err *err)
 {
-    return db_run(db, SQL_LOCK, NULL, 0, NULL, err) || err_prefix(err, "waiting for another sealer: ");
+    DbResult *result = db_query(db, SQL_LOCK, NULL, 0, err);
+    *locked = result != NULL && strcmp(db_value(result, 0, 0), "t") == 0;
+    bool done = result != NULL;
+    db_result_free(&result);
+    return done;
+}
+
+MUST_CHECK bool
+seal_lock(Db *db, Patience *patience, Err *err)
+{
+    bool locked = false;
+    while (try_lock(db, &locked, err) && !locked)
+        if (!patience_pause(patience, "another sealer of this database", err))
+            return false;
+    if (locked && db_run(db, SQL_LOCK_TIMEOUT, NULL, 0, NULL, err))
+        return true;
+    if (locked)
+        seal_unlock(db);
+    return false;
 }
 
 void
 seal_unlock(Db *db)
 {
     Err ignored = {0};
-    if (!db_run(db, SQL_UNLOCK, NULL, 0, NULL, &ignored))
+    if (!db_run(db, SQL_LOCK_TIMEOUT_BACK, NULL, 0, NULL, &ignored) || !db_run(db, SQL_UNLOCK, NULL, 0, NULL, &ignored))
         log_debug("event=seal_unlock_failed"); /* the lock ends with the connection */
 }
 

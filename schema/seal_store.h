@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/patience.h"
 #include "lib/text.h"
 #include "schema/db.h"
 #include "schema/db_array.h"
@@ -20,8 +21,9 @@
 /** Seals, heads and roots in bulk: what one transaction writes at most. */
 enum { SEAL_HOURS_MAX = 256, SEAL_ROOTS_MAX = 256 };
 
-/** One sealer at a time, for the connection until seal_unlock() or its end. */
-MUST_CHECK bool seal_lock(Db *db, Err *err);
+/** One sealer at a time, for the connection until seal_unlock() or its end. While it is held no statement of the connection
+ *  waits longer than 30 s for a lock. ERR_BUSY: another has it, or keeps a table. */
+MUST_CHECK bool seal_lock(Db *db, Patience *patience, Err *err);
 void seal_unlock(Db *db);
 
 /* ---- the queue ---- */

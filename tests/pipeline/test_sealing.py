@@ -1,0 +1,138 @@
+"""Sealing believes the database nothing that the key did not sign, and waits for another sealer no longer than it should."""
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+from nacl.signing import SigningKey
+
+from harness import SUPERUSER, Stack, wait_until
+
+SEALED = "not one that was sealed here"
+
+
+def record(request_id, started="2026-05-10T12:00:00Z"):
+    return json.dumps({"request_id": request_id, "function": "f", "region": "us-east-1", "memory_mb": 128, "started_at": started,
+                       "duration_ms": 100}) + "\n"
+
+
+def load(stack, *requests):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "usage"
+        path.write_text("".join(map(record, requests)))
+        return stack.json("import", "--tenant", "acme", "--format", "ndjson", path)
+
+
+class Forged(unittest.TestCase):
+    """Who owns the database writes heads of its own: they must not get into the file, nor become the base of the next one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(settings={"seal_every_s": 0})
+        cls.stack.up()
+        cls.addClassCleanup(cls.stack.remove)
+        load(cls.stack, "first")
+        cls.stack.run("seal", "--now")
+        cls.stack.run("seal", "--month", "2026-05")  # a head that made a root
+        cls.file = cls.stack.data / "seals" / "heads.jsonl"
+
+    def forge(self, change="digest"):
+        """Head 3 after head 2, as the owner would write it; `change` says what of it is not right."""
+        last = json.loads(self.file.read_text().splitlines()[-1])
+        empty = hashlib.sha256(b"").hexdigest()
+        head = {"head_number": last["head"] + 1, "receipt_from": last["receipt_to"] + 1, "receipt_to": last["receipt_to"], "previous": last["digest"]}
+        if change == "previous":
+            head["previous"] = "ab" * 32
+        text = (f"millibill head 1\nnumber {head['head_number']}\ndatabase {last['database']}\nreceipts {head['receipt_from']} {head['receipt_to']}\n"
+                f"books 0 {empty}\nseals 0 {empty}\nroots 0 {empty}\nsigned 2026-11-01T00:00:00Z\nprevious {head['previous']}\n").encode()
+        digest = hashlib.sha256(text if change != "digest" else b"something else").digest()
+        key = SigningKey.generate()
+        public = key.verify_key.encode().hex() if change == "key" else last["public_key"]
+        return ("INSERT INTO seal_heads (head_number, incarnation, receipt_from, receipt_to, books, books_digest, seals, seals_digest, roots, "
+                f"roots_digest, signed_at, previous, digest, public_key, signature) VALUES ({head['head_number']}, '\\x{last['database']}', "
+                f"{head['receipt_from']}, {head['receipt_to']}, 0, '\\x{empty}', 0, '\\x{empty}', 0, '\\x{empty}', '2026-11-01Z', "
+                f"'\\x{head['previous']}', '\\x{digest.hex()}', '\\x{public}', '\\x{key.sign(digest).signature.hex()}')")
+
+    def refused(self):
+        """Nothing is appended and nothing sealed; the message."""
+        before, heads = self.file.read_text(), self.stack.number("SELECT count(*) FROM seal_heads")
+        load(self.stack, f"more-{len(before)}-{time.monotonic_ns()}")
+        message = self.stack.run("seal", "--now", status=1).stderr
+        self.assertEqual(self.file.read_text(), before)
+        self.assertEqual(self.stack.number("SELECT count(*) FROM seal_heads"), heads)
+        return message
+
+    def test_a_head_that_the_key_did_not_sign_goes_no_further(self):
+        for change, reason in (("digest", "its digest is wrong"), ("signature", "its signature is not valid"),
+                               ("key", "it was signed with another key"), ("previous", "it does not follow the last one of the heads file")):
+            self.stack.query(self.forge(change), SUPERUSER)
+            try:
+                message = self.refused()
+            finally:
+                self.stack.query("DELETE FROM seal_heads WHERE head_number = (SELECT max(head_number) FROM seal_heads)", SUPERUSER)
+            self.assertRegex(message, rf"head \d+ of the database is {SEALED}: {reason}")
+        self.assertEqual(self.stack.json("seal", "--now")["heads"], 1)
+        self.stack.run("verify")
+
+    def test_a_head_that_a_crash_kept_out_of_the_file_is_appended_unless_its_root_was_changed(self):
+        load(self.stack, "for-a-root")
+        self.stack.run("seal", "--month", "2026-05")
+        lines = self.file.read_text().splitlines(keepends=True)
+        number = json.loads(lines[-1])["head"]
+        self.assertEqual(len(json.loads(lines[-1])["months"]), 1)
+        self.file.write_text("".join(lines[:-1]))
+        where = f"WHERE head_number = {number}"
+        turned = "UPDATE seal_roots SET signature = set_byte(signature, 3, (get_byte(signature, 3) + 1) % 256)"
+        for change, reason in ((f"{turned} {where}", "the signature of one of its roots is not valid"),
+                               (f"DELETE FROM seal_roots {where}", "its roots are not those it was signed over")):
+            self.stack.query(f"CREATE TABLE aside AS SELECT * FROM seal_roots {where}; {change}", SUPERUSER)
+            try:
+                self.assertIn(f"head {number} of the database is {SEALED}: {reason}", self.refused())
+            finally:
+                self.stack.query(f"DELETE FROM seal_roots {where}; INSERT INTO seal_roots SELECT * FROM aside; DROP TABLE aside", SUPERUSER)
+        self.stack.run("seal", "--now")
+        self.assertEqual([json.loads(line)["head"] for line in self.file.read_text().splitlines()], list(range(1, number + 2)))
+        self.assertEqual(self.file.read_text().splitlines(keepends=True)[:number], lines)
+        self.stack.run("verify")
+
+    def test_a_heads_file_that_lost_more_than_its_last_line(self):
+        lines = self.file.read_text().splitlines(keepends=True)
+        for kept in (0, len(lines) - 2):
+            copy = self.stack.data / "copy"
+            copy.write_text("".join(lines[:kept]))
+            answer = self.stack.json("verify", "--heads", copy, status=3)
+            found = [(d["what"], d["expected"], d["found"]) for check in answer["checks"] for d in check["differences"]]
+            self.assertEqual(found, [("last head of the heads file, which lacks the newest at most", str(len(lines)), str(kept))])
+
+
+class Waiting(unittest.TestCase):
+    def test_who_waits_for_another_sealer_gives_up_and_a_stop_ends_the_wait(self):
+        """One holds the heads file, as a sealer of another database would; the next waits for it, and others for that one."""
+        with Stack(settings={"seal_every_s": 1, "seal_after_s": 0}) as stack:
+            load(stack, "a")
+            file = stack.data / "seals" / "heads.jsonl"
+            wait_until(lambda: file.exists() and file.read_text(), "the collector seals")
+            with open(file, "rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX)
+                stack.query("SELECT 1")
+                sealers = [stack.popen("seal", "--now", stderr=subprocess.PIPE) for _ in range(3)]
+                time.sleep(3)  # the collector's turn comes every second: it waits too
+                started, pid = time.monotonic(), stack.pid("collector")
+                os.kill(pid, signal.SIGTERM)
+                wait_until(lambda: not Path(f"/proc/{pid}").exists(), "the collector stops", 15)
+                self.assertLess(time.monotonic() - started, 10)
+                messages = [sealer.communicate(timeout=120)[1] for sealer in sealers]
+                self.assertEqual([sealer.returncode for sealer in sealers], [1, 1, 1])
+            self.assertTrue(all("waited 20 s in vain for another sealer" in message for message in messages), messages)
+            stack.run("seal", "--now")
+            stack.run("verify")
+
+
+if __name__ == "__main__":
+    unittest.main()
