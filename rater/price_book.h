@@ -3,7 +3,7 @@
  *
  * A book is immutable once read and is named for ever by the SHA-256 of its bytes. Everything that a book may say is
  * checked while it is read: each mistake gives "FILE:LINE: FIELD: what is wrong; what to do". The reference of all keys
- * stands in rater/books/README.md. A further price model, measure, allocation rule or rounding place is a new value
+ * stands in doc/price-books.md. A further price model, measure, allocation rule or rounding place is a new value
  * of one of the enums below and a new branch in meter.c, price.c or free_tier.c: the file's shape stays.
  */
 #ifndef RATER_PRICE_BOOK_H
