@@ -37,6 +37,8 @@ static const Entry ENTRIES[] = {
     {"Billing", "price-book", "validate or show a price book", "millibill-rater", NULL},
     {"Billing", "invoice", "list, show or render invoices (text, json, csv, html)", "millibill-report", NULL},
     {"Billing", "verify", "prove streams, evidence, rollups, seals and every final invoice", "millibill-rater", NULL},
+    {"Billing", "explain", "what became of a record: billed where, free, quarantined, a copy of which",
+     "millibill-rater", NULL},
     {"Billing", "seal", "seal closed hours, or a month, now", "millibill-collector", NULL},
     {"Reports", "savings", "what servers would have cost, with the verdict", "millibill-report", NULL},
     {"Reports", "free-tier", "free units used, left, and when they run out", "millibill-report", NULL},

@@ -1,5 +1,8 @@
 #include "lib/harmless.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/decimal.h"
@@ -46,6 +49,21 @@ text_append_harmless(Buffer *out, const char *text, Err *err)
         text += length > 0 ? length : 1;
     }
     return true;
+}
+
+MUST_CHECK bool
+line_append_harmless(Buffer *out, Err *err, const char *format, ...)
+{
+    char *line = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&line, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return err_set(err, ERR_NOMEM, "no memory for a line");
+    bool done = text_append_harmless(out, line, err) && buffer_append(out, "\n", 1, err);
+    free(line);
+    return done;
 }
 
 /* A spreadsheet runs a cell that starts with one of these; an apostrophe makes it text. Numbers are left alone. */

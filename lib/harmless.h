@@ -18,6 +18,9 @@
  *  become '?'. ERR_NOMEM. */
 MUST_CHECK bool text_append_harmless(Buffer *out, const char *text, Err *err);
 
+/** Append one line and its end, formatted and then made harmless as a whole. ERR_NOMEM. */
+MUST_CHECK bool line_append_harmless(Buffer *out, Err *err, const char *format, ...) PRINTF_LIKE(3, 4);
+
 /** Append a cell by RFC 4180 and what follows it: a comma, or the end of the row. A text that a spreadsheet would take for a
  *  formula gets a leading '; numbers are left alone. ERR_NOMEM. */
 MUST_CHECK bool csv_append_cell(Buffer *out, const char *cell, bool last, Err *err);

@@ -64,6 +64,10 @@ size_t usage_batch_builder_entries(const UsageBatchBuilder *self); /* records + 
 /** Serialise into `out` (replaced) and empty the builder. ERR_NOMEM leaves the builder as it was. */
 MUST_CHECK bool usage_batch_builder_pack(UsageBatchBuilder *self, Buffer *out, Err *err);
 
+/** Bytes that every packed batch with a record of this id (1..128 bytes) holds: a search looks for them and unpacks only what
+ *  has them. Other batches may hold them too. Appended to `out`. ERR_NOMEM. */
+MUST_CHECK bool usage_id_pattern(Text id, Buffer *out, Err *err);
+
 typedef struct UsageBatch UsageBatch;
 
 /** Decode and check. Caller frees. NULL: ERR_PROTOCOL (says which column and what was expected), ERR_RANGE (over a limit),

@@ -347,3 +347,23 @@ usage_batch_builder_pack(UsageBatchBuilder *self, Buffer *out, Err *err)
     empty(self);
     return true;
 }
+
+/* ---- searching ---- */
+
+/* An id that is no UUID stands behind its field's tag (text_ids, length-delimited) and its length. */
+enum { TEXT_IDS_TAG = 8 << 3 | 2, VARINT_BITS = 7, VARINT_MORE = 0x80 };
+
+MUST_CHECK bool
+usage_id_pattern(Text id, Buffer *out, Err *err)
+{
+    uint8_t uuid[16];
+    if (usage_id_to_uuid(id, uuid))
+        return buffer_append(out, uuid, sizeof(uuid), err);
+    uint8_t head[1 + sizeof(size_t) * 2] = {TEXT_IDS_TAG};
+    size_t used = 1;
+    size_t length = id.length;
+    for (; length >= VARINT_MORE; length >>= VARINT_BITS)
+        head[used++] = (uint8_t) (length | VARINT_MORE);
+    head[used++] = (uint8_t) length;
+    return buffer_append(out, head, used, err) && buffer_append(out, id.data, id.length, err);
+}

@@ -8,6 +8,7 @@ static const Command COMMANDS[] = {
     {"rate", "make the invoices of a month", rate_command},
     {"price-book", "list, show and validate price books", price_book_command},
     {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
+    {"explain", "what became of a record", explain_command},
     {NULL, NULL, NULL},
 };
 

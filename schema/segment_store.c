@@ -26,6 +26,10 @@ static const char SQL_FETCH[] =
     " LEFT JOIN commits c USING (commit_id) ORDER BY u.position";
 static const char SQL_HOURS[] = "SELECT " COLUMNS " FROM segments s LEFT JOIN commits c USING (commit_id)"
                                 " WHERE s.tenant_id = $1 AND s.hour = ANY ($2::timestamptz[])";
+static const char SQL_SEARCH[] = "SELECT " COLUMNS " FROM segments s LEFT JOIN commits c USING (commit_id)"
+                                 " WHERE ($1::bigint = 0 OR s.tenant_id = $1::bigint) AND s.hour >= $2::timestamptz"
+                                 " AND s.hour < $3::timestamptz AND position($4::bytea IN s.payload) > 0"
+                                 " ORDER BY s.tenant_id, s.hour, s.segment_id";
 
 /* ---- sources ---- */
 
@@ -243,4 +247,18 @@ segment_stream_hours(Db *db, int64_t tenant_id, const int64_t *hours_us, size_t 
     good = good && db_array_param(&array, &params[1], err) && stream(db, SQL_HOURS, params, 2, visit, context, err);
     db_array_free(&array);
     return good;
+}
+
+MUST_CHECK bool
+segment_search(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, Text pattern, SegmentVisit visit,
+               void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    DbParam params[4];
+    db_set_i64(&params[0], tenant_id);
+    params[1] = db_string(utc_format(start_us, start));
+    params[2] = db_string(utc_format(end_us, end));
+    params[3] = db_bytes(pattern.data, pattern.length);
+    return stream(db, SQL_SEARCH, params, 4, visit, context, err);
 }

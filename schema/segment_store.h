@@ -65,5 +65,9 @@ MUST_CHECK bool segment_fetch(Db *db, int64_t tenant_id, const SegmentKey *keys,
 /** A tenant's segments of the named hours, any order. */
 MUST_CHECK bool segment_stream_hours(Db *db, int64_t tenant_id, const int64_t *hours_us, size_t count,
                                      SegmentVisit visit, void *context, Err *err);
+/** Segments of a tenant (0: of all) with start_us <= hour < end_us whose payload holds these bytes (see usage_id_pattern),
+ *  in the order of tenant, hour and id. The server reads every segment of the period and sends those alone. */
+MUST_CHECK bool segment_search(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, Text pattern,
+                               SegmentVisit visit, void *context, Err *err);
 
 #endif

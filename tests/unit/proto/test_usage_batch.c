@@ -309,6 +309,38 @@ the_content_digest_leaves_the_identity_out(void **state)
     assert_memory_not_equal(&without_a, &without_b, sizeof(without_a));
 }
 
+static void
+a_packed_batch_holds_the_pattern_of_each_of_its_ids(void **state)
+{
+    (void) state;
+    Err err = {0};
+    static const char other[] = "req-not-there";
+    char longest[USAGE_ID_BYTES_MAX + 1];
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[USAGE_ID_BYTES_MAX] = '\0';
+    const char *const ids[] = {"1", "req-17", "0a0b0c0d-0000-4000-8000-00000000ffff", longest};
+    UsageBatchBuilder *builder = usage_batch_builder_new(&err);
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        char id[64], function[32];
+        UsageRecord record = sample(1, id, function);
+        record.request_id = text_of(ids[i]);
+        assert_true(usage_batch_builder_add(builder, &record, &err));
+    }
+    Buffer packed = {0}, pattern = {0};
+    assert_true(usage_batch_builder_pack(builder, &packed, &err));
+    for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+        buffer_clear(&pattern);
+        assert_true(usage_id_pattern(text_of(ids[i]), &pattern, &err));
+        assert_non_null(memmem(packed.data, packed.length, pattern.data, pattern.length));
+    }
+    buffer_clear(&pattern);
+    assert_true(usage_id_pattern(text_of(other), &pattern, &err));
+    assert_null(memmem(packed.data, packed.length, pattern.data, pattern.length));
+    buffer_free(&pattern);
+    buffer_free(&packed);
+    usage_batch_builder_free(&builder);
+}
+
 int
 main(void)
 {
@@ -321,6 +353,7 @@ main(void)
         cmocka_unit_test(lies_about_counts_and_indices_are_refused),
         cmocka_unit_test(many_empty_entries_do_not_take_the_memory),
         cmocka_unit_test(the_content_digest_leaves_the_identity_out),
+        cmocka_unit_test(a_packed_batch_holds_the_pattern_of_each_of_its_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
