@@ -7,9 +7,8 @@
 #include "rater/explain.h"
 #include "rater/explain_bill.h"
 #include "rater/rate_tenants.h"
-#include "rater/usage.h"
+#include "rater/record_row.h"
 #include "schema/explain_store.h"
-#include "schema/rollup_store.h"
 #include "schema/verify_store.h"
 
 /** A record of that id in the evidence. Its usage is the row of the same index. */
@@ -60,27 +59,6 @@ facts_of(const UsageRecord *record, Err *err)
     return facts;
 }
 
-/** A record as usage that can be rated. */
-static bool
-add_row(RatingRows *rows, const RateTenant *tenant, const UsageRecord *record, Err *err)
-{
-    RollupSums sums = {0};
-    if (!rollup_sums_add(&sums, record))
-        return err_set(err, ERR_CORRUPT, "a record's duration is out of range");
-    const RatingNames names = {text_of(tenant->account), text_of(tenant->name), record->function, record->region};
-    const RatingRow row = {.architecture = record->architecture,
-                           .mode = record->mode,
-                           .package = record->package,
-                           .memory_mb = record->memory_mb,
-                           .ephemeral_mb = record->ephemeral_mb,
-                           .invocations = 1,
-                           .duration_1ms = (UsageSum) sums.duration_1ms,
-                           .duration_100ms = (UsageSum) sums.duration_100ms,
-                           .with_init_1ms = (UsageSum) sums.with_init_1ms,
-                           .with_init_100ms = (UsageSum) sums.with_init_100ms};
-    return rating_rows_add(rows, &names, &row, err);
-}
-
 static bool
 add_hit(Explainer *self, const SegmentRow *segment, uint32_t ordinal, const UsageRecord *record, Err *err)
 {
@@ -104,7 +82,7 @@ add_hit(Explainer *self, const SegmentRow *segment, uint32_t ordinal, const Usag
     return (segment_source_of(segment->sources, ordinal, &hit->stream_id, &hit->sequence) ||
             err_set(err, ERR_CORRUPT, "segment %lld does not say where record %u came from",
                     (long long) segment->key.segment_id, ordinal)) &&
-           add_row(self->rows, tenant, record, err);
+           record_row_add(self->rows, tenant->account, tenant->name, record, err);
 }
 
 static bool
