@@ -31,6 +31,7 @@ report_json(const SealReport *report, Err *err)
                 json_add_int(object, "records", report->records, err) &&
                 json_add_int(object, "exclusions", report->exclusions, err) &&
                 json_add_int(object, "roots", report->roots, err) &&
+                json_add_int(object, "invoices", report->invoices, err) &&
                 json_add_int(object, "heads", report->heads, err) &&
                 json_add_int(object, "last_head", report->last_head, err) &&
                 json_add_int(object, "damaged", report->damaged, err) && json_print(object, stdout, err);
@@ -41,9 +42,10 @@ report_json(const SealReport *report, Err *err)
 static bool
 report_text(const SealReport *report, Err *err)
 {
-    printf("%" PRId64 " seal%s over %" PRId64 " records and %" PRId64 " exclusions, %" PRId64 " month root%s\n",
+    printf("%" PRId64 " seal%s over %" PRId64 " records and %" PRId64 " exclusions, %" PRId64 " month root%s, %" PRId64
+           " final invoice%s\n",
            report->seals, report->seals == 1 ? "" : "s", report->records, report->exclusions, report->roots,
-           report->roots == 1 ? "" : "s");
+           report->roots == 1 ? "" : "s", report->invoices, report->invoices == 1 ? "" : "s");
     if (report->last_head > 0)
         printf("last head: %" PRId64 "\n", report->last_head);
     return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");

@@ -410,6 +410,8 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     done = done && self.rows != NULL;
     for (int attempt = 1; done && !seal_and_rate(&self, compactor, err); attempt++)
         done = rate_recover(db, attempt, err) && (db_is_connected(compactor) || db_reconnect(compactor, err));
+    if (done && request->final && !request->dry_run)
+        rate_seal_invoices(compactor, request->config);
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);
     return done;

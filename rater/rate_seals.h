@@ -17,6 +17,10 @@
  *  (the sealing key), ERR_CORRUPT (a segment is not what its digest says), ERR_CONFLICT (the database was set back), ERR_IO. */
 MUST_CHECK bool rate_seal_month(Db *compactor, const Config *config, UtcMonth month, Err *err);
 
+/** Put the final invoices that were just made under a signed head, so that none can be taken away unseen. They are final whether
+ *  this can be done now or not: what keeps it from being done is logged, and the next who seals does it. */
+void rate_seal_invoices(Db *compactor, const Config *config);
+
 /** The root of a tenant's month, in the snapshot of the rating run. ERR_BUSY when it does not cover everything: more came in
  *  since; seal and rate again. */
 MUST_CHECK bool rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, SealRoot *root, Err *err);

@@ -91,8 +91,10 @@ BEGIN
 END $$;
 
 -- Seals: inserted by the compactor, never changed or deleted by anybody but the owner (and that `verify` shows).
-GRANT SELECT ON seals, seal_heads, seal_roots, seal_queue, seal_progress, losses TO millibill_compactor;
-GRANT INSERT ON seals, seal_heads, seal_roots TO millibill_compactor;
+-- Of invoices it reads what a head is signed over: numbers and digests, no amounts.
+GRANT SELECT ON seals, seal_heads, seal_roots, seal_invoices, seal_queue, seal_progress, losses TO millibill_compactor;
+GRANT SELECT (tenant_id, invoice_id, state, number, document_sha256) ON invoices TO millibill_compactor;
+GRANT INSERT ON seals, seal_heads, seal_roots, seal_invoices TO millibill_compactor;
 GRANT INSERT, UPDATE, DELETE ON seal_queue TO millibill_compactor; -- working state
 GRANT UPDATE (scanned_receipt) ON seal_progress TO millibill_compactor;
-GRANT SELECT ON seals, seal_heads, seal_roots TO millibill_reader;
+GRANT SELECT ON seals, seal_heads, seal_roots, seal_invoices TO millibill_reader;

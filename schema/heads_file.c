@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,71 +12,6 @@
 #include <unistd.h>
 
 #include "lib/json.h"
-
-enum { SIGNATURE_HEX = 2 * SEAL_SIGNATURE_BYTES + 1 };
-
-Digest
-heads_restored_digest(const HeadsRestored *restored)
-{
-    char from[DIGEST_HEX_BYTES];
-    char to[DIGEST_HEX_BYTES];
-    char at[UTC_TEXT_BYTES];
-    char text[HEADS_REASON_BYTES + 512];
-    int length = snprintf(
-        text, sizeof text, "millibill restore 1\nfrom %" PRId64 " %s\nto %" PRId64 " %s\nat %s\nreason %zu %s\n",
-        restored->from, digest_hex(&restored->from_digest, from), restored->to, digest_hex(&restored->to_digest, to),
-        utc_format(restored->at_us, at), strlen(restored->reason), restored->reason);
-    return digest_of(text, (size_t) length);
-}
-
-/* ---- writing ---- */
-
-static bool
-add_hex(Json *object, const char *key, const void *bytes, size_t length, Err *err)
-{
-    char hex[SIGNATURE_HEX];
-    return json_add_text(object, key, bytes_hex(bytes, length, hex), err);
-}
-
-static bool
-add_time(Json *object, const char *key, int64_t time_us, Err *err)
-{
-    char text[UTC_TEXT_BYTES];
-    return json_add_text(object, key, utc_format(time_us, text), err);
-}
-
-static bool
-add_root(Json *array, const SealRoot *root, Err *err)
-{
-    char month[UTC_TEXT_BYTES];
-    Json *object = json_new_object(err);
-    return object != NULL && json_append(array, object, err) && json_add_slice(object, "tenant", root->tenant, err) &&
-           json_add_int(object, "tenant_id", root->tenant_id, err) &&
-           json_add_text(object, "month", utc_month_format(root->month, month), err) &&
-           json_add_int(object, "revision", root->revision, err) && json_add_int(object, "seals", root->seals, err) &&
-           add_hex(object, "root", root->digest.bytes, DIGEST_BYTES, err) &&
-           add_hex(object, "signature", root->signature, SEAL_SIGNATURE_BYTES, err);
-}
-
-static bool
-add_head(Json *object, const SealHead *head, Err *err)
-{
-    return json_add_int(object, "head", head->number, err) &&
-           add_hex(object, "digest", head->digest.bytes, DIGEST_BYTES, err) &&
-           add_hex(object, "previous", head->previous.bytes, DIGEST_BYTES, err) &&
-           add_hex(object, "database", head->incarnation, SEAL_INCARNATION_BYTES, err) &&
-           json_add_int(object, "receipt_from", head->receipt_from, err) &&
-           json_add_int(object, "receipt_to", head->receipt_to, err) &&
-           json_add_int(object, "books", head->books, err) &&
-           add_hex(object, "books_digest", head->books_digest.bytes, DIGEST_BYTES, err) &&
-           json_add_int(object, "seals", head->seals, err) &&
-           add_hex(object, "seals_digest", head->seals_digest.bytes, DIGEST_BYTES, err) &&
-           json_add_int(object, "roots", head->roots, err) &&
-           add_hex(object, "roots_digest", head->roots_digest.bytes, DIGEST_BYTES, err) &&
-           add_time(object, "signed_at", head->signed_at_us, err) &&
-           add_hex(object, "public_key", head->public_key, SEAL_PUBLIC_BYTES, err) &&
-           add_hex(object, "signature", head->signature, SEAL_SIGNATURE_BYTES, err);
-}
 
 /** Open for appending; a new file belongs to whom its folder belongs to. */
 static int
@@ -176,112 +110,28 @@ append_object(const char *path, Json *object, Err *err)
     return done;
 }
 
-MUST_CHECK bool
-heads_file_append(const char *path, const SealHead *head, const SealRoot *roots, size_t count, Err *err)
+/** The object is taken; NULL: it could not be made. */
+static bool
+append_taken(const char *path, Json *object, Err *err)
 {
-    Json *object = json_new_object(err);
-    bool done = object != NULL && add_head(object, head, err);
-    Json *array = done && count > 0 ? json_new_array(err) : NULL;
-    if (done && count > 0)
-        done = array != NULL && json_add(object, "months", array, err);
-    for (size_t i = 0; done && i < count; i++)
-        done = add_root(array, &roots[i], err);
-    done = done && append_object(path, object, err);
+    bool done = object != NULL && append_object(path, object, err);
     json_object_put(object);
     return done;
+}
+
+MUST_CHECK bool
+heads_file_append(const char *path, const SealHead *head, const HeadsMade *made, Err *err)
+{
+    return append_taken(path, heads_line_of_head(head, made, err), err);
 }
 
 MUST_CHECK bool
 heads_file_append_restored(const char *path, const HeadsRestored *restored, Err *err)
 {
-    Json *object = json_new_object(err);
-    bool done = object != NULL && json_add_text(object, "restored", restored->reason, err) &&
-                json_add_int(object, "from", restored->from, err) &&
-                add_hex(object, "from_digest", restored->from_digest.bytes, DIGEST_BYTES, err) &&
-                json_add_int(object, "to", restored->to, err) &&
-                add_hex(object, "to_digest", restored->to_digest.bytes, DIGEST_BYTES, err) &&
-                add_time(object, "at", restored->at_us, err) &&
-                add_hex(object, "public_key", restored->public_key, SEAL_PUBLIC_BYTES, err) &&
-                add_hex(object, "signature", restored->signature, SEAL_SIGNATURE_BYTES, err) &&
-                append_object(path, object, err);
-    json_object_put(object);
-    return done;
+    return append_taken(path, heads_line_of_restored(restored, err), err);
 }
 
 /* ---- reading ---- */
-
-static bool
-get_hex(Json *object, const char *key, void *out, size_t length)
-{
-    Text text;
-    size_t bytes = 0;
-    return json_text(json_member(object, key), &text) && text.length == 2 * length &&
-           sodium_hex2bin(out, length, text.data, text.length, NULL, &bytes, NULL) == 0 && bytes == length;
-}
-
-static bool
-get_number(Json *object, const char *key, int64_t *out)
-{
-    Json *value = json_member(object, key);
-    *out = json_object_get_int64(value);
-    return json_object_is_type(value, json_type_int) && *out >= 0;
-}
-
-static bool
-get_time(Json *object, const char *key, int64_t *out)
-{
-    Text text;
-    Err ignored = {0};
-    return json_text(json_member(object, key), &text) && utc_parse(text, out, &ignored);
-}
-
-static bool
-get_head(Json *object, SealHead *head)
-{
-    return get_number(object, "head", &head->number) && get_hex(object, "digest", head->digest.bytes, DIGEST_BYTES) &&
-           get_hex(object, "previous", head->previous.bytes, DIGEST_BYTES) &&
-           get_hex(object, "database", head->incarnation, SEAL_INCARNATION_BYTES) &&
-           get_number(object, "receipt_from", &head->receipt_from) &&
-           get_number(object, "receipt_to", &head->receipt_to) && get_number(object, "books", &head->books) &&
-           get_hex(object, "books_digest", head->books_digest.bytes, DIGEST_BYTES) &&
-           get_number(object, "seals", &head->seals) &&
-           get_hex(object, "seals_digest", head->seals_digest.bytes, DIGEST_BYTES) &&
-           get_number(object, "roots", &head->roots) &&
-           get_hex(object, "roots_digest", head->roots_digest.bytes, DIGEST_BYTES) &&
-           get_time(object, "signed_at", &head->signed_at_us) &&
-           get_hex(object, "public_key", head->public_key, SEAL_PUBLIC_BYTES) &&
-           get_hex(object, "signature", head->signature, SEAL_SIGNATURE_BYTES);
-}
-
-static bool
-get_restored(Json *object, HeadsRestored *restored)
-{
-    Text reason;
-    if (!json_text(json_member(object, "restored"), &reason) || reason.length >= HEADS_REASON_BYTES)
-        return false;
-    snprintf(restored->reason, sizeof restored->reason, "%.*s", TEXT_ARG(reason));
-    return get_number(object, "from", &restored->from) &&
-           get_hex(object, "from_digest", restored->from_digest.bytes, DIGEST_BYTES) &&
-           get_number(object, "to", &restored->to) &&
-           get_hex(object, "to_digest", restored->to_digest.bytes, DIGEST_BYTES) &&
-           get_time(object, "at", &restored->at_us) &&
-           get_hex(object, "public_key", restored->public_key, SEAL_PUBLIC_BYTES) &&
-           get_hex(object, "signature", restored->signature, SEAL_SIGNATURE_BYTES);
-}
-
-static void
-parse_line(Text text, HeadsLine *line)
-{
-    Err ignored = {0};
-    Json *object = json_parse(text, &ignored);
-    int64_t number = line->number;
-    *line = (HeadsLine){.number = number, .kind = HEADS_BROKEN};
-    if (object != NULL && get_head(object, &line->head))
-        line->kind = HEADS_HEAD;
-    else if (object != NULL && get_restored(object, &line->restored))
-        line->kind = HEADS_RESTORED;
-    json_object_put(object);
-}
 
 /** The bytes behind the last `at_most` of the file, appended to `out`. */
 static bool
@@ -322,7 +172,8 @@ heads_file_last(const char *path, HeadsLine *line, bool *found, Err *err)
             start--;
         if (end > start) {
             *line = (HeadsLine){0};
-            parse_line((Text){tail.data + start, end - start - 1}, line);
+            heads_line_parse((Text){tail.data + start, end - start - 1}, line);
+            heads_line_free(line);
             *found = line->kind != HEADS_BROKEN;
         }
         end = start;
@@ -353,11 +204,12 @@ heads_file_read(const char *path, int64_t bytes_max, bool *exists, HeadsVisit vi
     while (done && (length = getline(&text, &room, file)) > 0 && text[length - 1] == '\n' &&
            (bytes_max -= length) >= 0) {
         line.number++;
-        parse_line((Text){text, (size_t) length - 1}, &line);
+        heads_line_parse((Text){text, (size_t) length - 1}, &line);
         done = visit(context, &line, err);
     }
     if (done && ferror(file))
         done = err_set(err, ERR_IO, "heads file %s: %s", path, strerror(errno));
+    heads_line_free(&line);
     free(text);
     fclose(file);
     return done;

@@ -16,44 +16,19 @@
 
 #include "lib/err.h"
 #include "lib/patience.h"
+#include "schema/heads_line.h"
 #include "schema/seal.h"
-
-enum { HEADS_REASON_BYTES = 256, HEADS_LINE_BYTES_MAX = 1 << 20 };
-
-/** "The database went back from one head to another." */
-typedef struct HeadsRestored {
-    int64_t from; /* last head in the file before it */
-    Digest from_digest;
-    int64_t to; /* head that the database had then; 0: none */
-    Digest to_digest;
-    int64_t at_us; /* whole seconds */
-    char reason[HEADS_REASON_BYTES];
-    uint8_t public_key[SEAL_PUBLIC_BYTES];
-    uint8_t signature[SEAL_SIGNATURE_BYTES];
-} HeadsRestored;
-/** SHA-256 of "millibill restore 1\n" and what it says; this is signed. */
-Digest heads_restored_digest(const HeadsRestored *restored);
-
-typedef enum HeadsLineKind { HEADS_BROKEN, HEADS_HEAD, HEADS_RESTORED } HeadsLineKind;
-
-typedef struct HeadsLine {
-    int64_t number; /* of the line, from 1 (0: not counted) */
-    HeadsLineKind kind;
-    SealHead head;
-    HeadsRestored restored;
-} HeadsLine;
 
 /** Hold the file against other sealers until heads_file_unlock(); it is made when there is none. Returns a descriptor, or -1:
  *  ERR_BUSY (another has it), ERR_IO. Reading asks for no lock, nor does appending: who appends holds it. */
 MUST_CHECK int heads_file_lock(const char *path, Patience *patience, Err *err);
 void heads_file_unlock(int file);
 
-/** Append a head with the roots it made, and make it durable. ERR_IO: nothing or a part of the line was written. */
-MUST_CHECK bool
-heads_file_append(const char *path, const SealHead *head, const SealRoot *roots, size_t count, Err *err);
+/** Append a head with the roots and final invoices that it covers, and make it durable. ERR_IO: nothing or a part of the line was written. */
+MUST_CHECK bool heads_file_append(const char *path, const SealHead *head, const HeadsMade *made, Err *err);
 MUST_CHECK bool heads_file_append_restored(const char *path, const HeadsRestored *restored, Err *err);
 
-/** The last whole line that can be read; `*found` false when there is none or no file. ERR_IO. */
+/** The last whole line that can be read; `*found` false when there is none or no file. Its JSON is not kept. ERR_IO. */
 MUST_CHECK bool heads_file_last(const char *path, HeadsLine *line, bool *found, Err *err);
 
 /** How long the file is now; 0 when there is none. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/arena.h"
 #include "schema/heads_file.h"
 #include "schema/seal_store.h"
 
@@ -83,51 +84,91 @@ heads_last_is_good(const SealHead *last, const HeadsTail *tail, Err *err)
 
 /* ---- catching up ---- */
 
-typedef struct Roots {
+/** What a head covers by name, as the database says. */
+typedef struct Made {
     const SealHead *head;
-    SealRoot *all;
-    size_t count;
-    char *names[SEAL_ROOTS_MAX];
+    SealRoot *roots;
+    size_t root_count;
+    SealInvoice *invoices;
+    size_t invoice_count;
+    Arena *texts;
     DigestState state;
-} Roots;
+} Made;
+
+static bool
+keep_text(Made *self, Text *text, Err *err)
+{
+    char *kept = arena_copy(self->texts, *text);
+    *text = (Text){kept, text->length};
+    return kept != NULL || err_set(err, ERR_NOMEM, "no memory for a head");
+}
 
 static bool
 keep_root(void *context, const SealRoot *root, Err *err)
 {
-    Roots *self = context;
-    if (self->count == SEAL_ROOTS_MAX)
+    Made *self = context;
+    if (self->root_count == SEAL_ROOTS_MAX)
         return err_set(err, ERR_CORRUPT, "head %" PRId64 " made more than %d roots", self->head->number,
                        SEAL_ROOTS_MAX);
     if (!seal_signature_is_valid(self->head->public_key, &root->digest, root->signature))
         return not_ours(self->head, "the signature of one of its roots is not valid", err);
-    char *name = text_duplicate(root->tenant);
-    if (name == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a root");
+    SealRoot *kept = &self->roots[self->root_count++];
+    *kept = *root;
     seal_head_add_root(&self->state, root->tenant_id, root->month, root->revision, &root->digest);
-    self->names[self->count] = name;
-    self->all[self->count] = *root;
-    self->all[self->count++].tenant = text_of(name);
+    return keep_text(self, &kept->tenant, err);
+}
+
+static bool
+keep_invoice(void *context, const SealInvoice *invoice, Err *err)
+{
+    Made *self = context;
+    if (self->invoice_count == SEAL_INVOICES_MAX)
+        return err_set(err, ERR_CORRUPT, "head %" PRId64 " covers more than %d invoices", self->head->number,
+                       SEAL_INVOICES_MAX);
+    SealInvoice *kept = &self->invoices[self->invoice_count++];
+    *kept = *invoice;
+    seal_head_add_invoice(&self->state, invoice);
+    return keep_text(self, &kept->tenant, err) && keep_text(self, &kept->number, err);
+}
+
+/** What the head was signed over, and nothing else. */
+static bool
+made_read(Db *db, Made *self, Err *err)
+{
+    const SealHead *head = self->head;
+    digest_start(&self->state);
+    if (!seal_roots_of_head(db, head->number, keep_root, self, err))
+        return false;
+    const Digest roots = digest_end(&self->state);
+    if ((int64_t) self->root_count != head->roots || !same(&roots, &head->roots_digest))
+        return not_ours(head, "its roots are not those it was signed over", err);
+    digest_start(&self->state);
+    if (!seal_invoices_of_head(db, head->number, keep_invoice, self, err))
+        return false;
+    const Digest invoices = digest_end(&self->state);
+    if ((int64_t) self->invoice_count != head->invoices ||
+        (head->version > 1 && !same(&invoices, &head->invoices_digest)))
+        return not_ours(head, "its invoices are not those it was signed over", err);
     return true;
 }
 
-/** The roots that a head made, which must be those it was signed over. */
 static bool
-read_roots(Db *db, Roots *self, Err *err)
+made_new(Made *self, const SealHead *head, Err *err)
 {
-    digest_start(&self->state);
-    if (!seal_roots_of_head(db, self->head->number, keep_root, self, err))
-        return false;
-    const Digest digest = digest_end(&self->state);
-    return ((int64_t) self->count == self->head->roots && same(&digest, &self->head->roots_digest)) ||
-           not_ours(self->head, "its roots are not those it was signed over", err);
+    *self = (Made){.head = head,
+                   .roots = calloc(SEAL_ROOTS_MAX, sizeof *self->roots),
+                   .invoices = calloc(SEAL_INVOICES_MAX, sizeof *self->invoices),
+                   .texts = arena_new(HEADS_LINE_BYTES_MAX)};
+    return (self->roots != NULL && self->invoices != NULL && self->texts != NULL) ||
+           err_set(err, ERR_NOMEM, "no memory for a head");
 }
 
 static void
-roots_free(Roots *self)
+made_free(Made *self)
 {
-    for (size_t i = 0; i < self->count; i++)
-        free(self->names[i]);
-    free(self->all);
+    arena_free(&self->texts);
+    free(self->roots);
+    free(self->invoices);
 }
 
 typedef struct Following {
@@ -151,12 +192,11 @@ static bool
 append_head(void *context, const SealHead *head, Err *err)
 {
     Following *self = context;
-    Roots roots = {.head = head, .all = calloc(SEAL_ROOTS_MAX, sizeof *roots.all)};
-    if (roots.all == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for roots");
-    bool done = is_next(self, head, err) && read_roots(self->db, &roots, err) &&
-                heads_file_append(self->path, head, roots.all, roots.count, err);
-    roots_free(&roots);
+    Made made;
+    bool done = made_new(&made, head, err) && is_next(self, head, err) && made_read(self->db, &made, err);
+    const HeadsMade line = {made.roots, made.root_count, made.invoices, made.invoice_count};
+    done = done && heads_file_append(self->path, head, &line, err);
+    made_free(&made);
     if (done)
         *self->tail = (HeadsTail){head->number, head->digest};
     return done;

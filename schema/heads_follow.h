@@ -3,7 +3,7 @@
  *
  * A head is committed first and appended then, so that a crash may leave the file short. What is appended later comes from the
  * database, where somebody else may have written it: only a head that our key signed, that follows the file's last one, and
- * whose roots are those it was signed over goes into the file. Under the lock of seal_round.h.
+ * whose roots and invoices are those it was signed over goes into the file. Under the lock of seal_round.h.
  */
 #ifndef SCHEMA_HEADS_FOLLOW_H
 #define SCHEMA_HEADS_FOLLOW_H

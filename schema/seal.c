@@ -78,12 +78,14 @@ seal_head_digest(const SealHead *head)
     char incarnation[2 * SEAL_INCARNATION_BYTES + 1];
     DigestState state;
     digest_start(&state);
-    add_line(&state, "millibill head 1\nnumber %" PRId64 "\n", head->number);
+    add_line(&state, "millibill head %" PRId64 "\nnumber %" PRId64 "\n", head->version, head->number);
     add_line(&state, "database %s\n", bytes_hex(head->incarnation, SEAL_INCARNATION_BYTES, incarnation));
     add_line(&state, "receipts %" PRId64 " %" PRId64 "\n", head->receipt_from, head->receipt_to);
     add_line(&state, "books %" PRId64 " %s\n", head->books, digest_hex(&head->books_digest, hex));
     add_line(&state, "seals %" PRId64 " %s\n", head->seals, digest_hex(&head->seals_digest, hex));
     add_line(&state, "roots %" PRId64 " %s\n", head->roots, digest_hex(&head->roots_digest, hex));
+    if (head->version > 1)
+        add_line(&state, "invoices %" PRId64 " %s\n", head->invoices, digest_hex(&head->invoices_digest, hex));
     add_line(&state, "signed %s\n", utc_format(head->signed_at_us, time));
     add_line(&state, "previous %s\n", digest_hex(&head->previous, hex));
     return digest_end(&state);
@@ -103,6 +105,17 @@ seal_head_add_root(DigestState *state, int64_t tenant_id, UtcMonth month, int64_
     char hex[DIGEST_HEX_BYTES];
     add_line(state, "root %" PRId64 " %s %" PRId64 " %s\n", tenant_id, utc_month_format(month, text), revision,
              digest_hex(digest, hex));
+}
+
+void
+seal_head_add_invoice(DigestState *state, const SealInvoice *invoice)
+{
+    char hex[DIGEST_HEX_BYTES];
+    add_line(state, "invoice %" PRId64 " %" PRId64 " %s ", invoice->tenant_id, invoice->invoice_id,
+             digest_hex(&invoice->document, hex));
+    add_line(state, "%zu ", invoice->number.length);
+    digest_add(state, invoice->number.data, invoice->number.length);
+    digest_add(state, "\n", 1);
 }
 
 void

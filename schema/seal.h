@@ -8,6 +8,7 @@
  *   content   SHA-256 of the segments' digests (32 bytes each, in the order of ID) and SHA-256(all exclusion lines)
  *   seal      "millibill seal 1\n" and the lines that seal_digest() writes; it names the seal before it
  *   head      "millibill head 1\n" and the lines that head_digest() writes; it names the head before it
+ *   invoice   "invoice TENANT_ID INVOICE_ID SHA256(document) BYTES NUMBER\n": a head's final invoices
  *   root      "millibill root 1\n", then one line for each seal of the month in the order of the chain
  *
  * The lines of exclusions and of books (ledger, losses, quarantine) are made by PostgreSQL: schema/seal_store.c.
@@ -23,7 +24,7 @@
 #include "lib/text.h"
 #include "lib/utc.h"
 
-enum { SEAL_INCARNATION_BYTES = 16 };
+enum { SEAL_INCARNATION_BYTES = 16, SEAL_HEAD_VERSION = 2 };
 
 /** One segment as it is sealed. */
 typedef struct SealSegment {
@@ -60,7 +61,8 @@ typedef struct Seal {
 Digest seal_digest(const Seal *seal);
 
 typedef struct SealHead {
-    int64_t number; /* from 1 */
+    int64_t number;  /* from 1 */
+    int64_t version; /* of its form: 1 has no invoices; SEAL_HEAD_VERSION */
     uint8_t incarnation[SEAL_INCARNATION_BYTES];
     int64_t receipt_from;
     int64_t receipt_to;
@@ -70,6 +72,8 @@ typedef struct SealHead {
     Digest seals_digest;
     int64_t roots;
     Digest roots_digest;
+    int64_t invoices; /* final ones that no head before covers */
+    Digest invoices_digest;
     int64_t signed_at_us; /* whole seconds */
     Digest previous;      /* zero for the first */
     Digest digest;
@@ -79,9 +83,21 @@ typedef struct SealHead {
 /** Of all members but digest, public_key and signature. */
 Digest seal_head_digest(const SealHead *head);
 
-/** A head's seals and roots: one line each, in the order of tenant_id and number (month). */
+/** A final invoice as a head covers it. Texts are borrowed. */
+typedef struct SealInvoice {
+    int64_t tenant_id;
+    Text tenant; /* name: for readers, not in the digest */
+    int64_t invoice_id;
+    int64_t head_number;
+    Text number;
+    Digest document;
+} SealInvoice;
+
+/** A head's seals, roots and invoices: one line each, in the order of tenant_id and number (month, invoice_id). */
 void seal_head_add_seal(DigestState *state, int64_t tenant_id, int64_t number, const Digest *digest);
 void seal_head_add_root(DigestState *state, int64_t tenant_id, UtcMonth month, int64_t revision, const Digest *digest);
+
+void seal_head_add_invoice(DigestState *state, const SealInvoice *invoice);
 
 typedef struct SealRoot {
     int64_t tenant_id;

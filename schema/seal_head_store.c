@@ -7,14 +7,16 @@
 
 #define HEAD_COLUMNS                                                                                              \
     "SELECT head_number, incarnation, receipt_from, receipt_to, books, books_digest, seals, seals_digest, roots," \
-    " roots_digest, " SEAL_US("signed_at") ", previous, digest, public_key, signature FROM seal_heads"
+    " roots_digest, " SEAL_US("signed_at") ", previous, digest, public_key, signature, version, invoices,"        \
+                                           " invoices_digest FROM seal_heads"
 static const char SQL_LAST[] = HEAD_COLUMNS " ORDER BY head_number DESC LIMIT 1";
 static const char SQL_FIND[] = HEAD_COLUMNS " WHERE head_number = $1::bigint";
 static const char SQL_AFTER[] = HEAD_COLUMNS " WHERE head_number > $1::bigint ORDER BY head_number LIMIT $2::bigint";
 static const char SQL_HEAD_INSERT[] =
     "INSERT INTO seal_heads (head_number, incarnation, receipt_from, receipt_to, books, books_digest, seals, seals_digest,"
-    " roots, roots_digest, signed_at, previous, digest, public_key, signature) VALUES ($1::bigint, $2, $3::bigint,"
-    " $4::bigint, $5::bigint, $6, $7::bigint, $8, $9::bigint, $10, $11::timestamptz, $12, $13, $14, $15)";
+    " roots, roots_digest, signed_at, previous, digest, public_key, signature, version, invoices, invoices_digest)"
+    " VALUES ($1::bigint, $2, $3::bigint, $4::bigint, $5::bigint, $6, $7::bigint, $8, $9::bigint, $10, $11::timestamptz,"
+    " $12, $13, $14, $15, $16::integer, $17::bigint, $18)";
 
 static const char SQL_BOOKS[] =
     "WITH span AS MATERIALIZED (SELECT commit_id, receipt FROM commits"
@@ -80,14 +82,17 @@ head_take(const DbResult *rows, int row, SealHead *head, Err *err)
                        .books = db_i64(rows, row, 4),
                        .seals = db_i64(rows, row, 6),
                        .roots = db_i64(rows, row, 8),
-                       .signed_at_us = db_i64(rows, row, 10)};
+                       .signed_at_us = db_i64(rows, row, 10),
+                       .version = db_i64(rows, row, 15),
+                       .invoices = db_i64(rows, row, 16)};
     return bytes_at(rows, row, 1, head->incarnation, sizeof head->incarnation, err) &&
            seal_digest_at(rows, row, 5, &head->books_digest, err) &&
            seal_digest_at(rows, row, 7, &head->seals_digest, err) &&
            seal_digest_at(rows, row, 9, &head->roots_digest, err) &&
            seal_digest_at(rows, row, 11, &head->previous, err) && seal_digest_at(rows, row, 12, &head->digest, err) &&
            bytes_at(rows, row, 13, head->public_key, sizeof head->public_key, err) &&
-           bytes_at(rows, row, 14, head->signature, sizeof head->signature, err);
+           bytes_at(rows, row, 14, head->signature, sizeof head->signature, err) &&
+           (db_is_null(rows, row, 17) || seal_digest_at(rows, row, 17, &head->invoices_digest, err));
 }
 
 static bool
@@ -134,7 +139,7 @@ MUST_CHECK bool
 seal_head_insert(Db *db, const SealHead *head, Err *err)
 {
     char signed_at[UTC_TEXT_BYTES];
-    DbParam params[15];
+    DbParam params[18];
     db_set_i64(&params[0], head->number);
     params[1] = db_bytes(head->incarnation, sizeof head->incarnation);
     db_set_i64(&params[2], head->receipt_from);
@@ -150,7 +155,10 @@ seal_head_insert(Db *db, const SealHead *head, Err *err)
     params[12] = db_bytes(head->digest.bytes, DIGEST_BYTES);
     params[13] = db_bytes(head->public_key, sizeof head->public_key);
     params[14] = db_bytes(head->signature, sizeof head->signature);
-    return db_run(db, SQL_HEAD_INSERT, params, 15, NULL, err) || err_prefix(err, "writing a head: ");
+    db_set_i64(&params[15], head->version);
+    db_set_i64(&params[16], head->invoices);
+    params[17] = db_bytes(head->invoices_digest.bytes, DIGEST_BYTES);
+    return db_run(db, SQL_HEAD_INSERT, params, 18, NULL, err) || err_prefix(err, "writing a head: ");
 }
 
 /* ---- books ---- */

@@ -11,6 +11,11 @@
 #include "schema/heads_follow.h"
 #include "schema/seal_store.h"
 
+typedef struct Invoices {
+    DigestState state;
+    int64_t count;
+} Invoices;
+
 /** One transaction. */
 typedef struct Round {
     Db *db;
@@ -112,6 +117,36 @@ make_roots(Round *self, Err *err)
 }
 
 static bool
+count_invoice(void *context, const SealInvoice *invoice, Err *err)
+{
+    Invoices *self = context;
+    (void) err;
+    seal_head_add_invoice(&self->state, invoice);
+    self->count++;
+    return true;
+}
+
+/** Put final invoices under the head. */
+static bool
+take_invoices(Round *self, Err *err)
+{
+    Invoices invoices = {.count = 0};
+    digest_start(&invoices.state);
+    if (!seal_invoices_take(self->db, self->head.number, count_invoice, &invoices, err))
+        return false;
+    self->head.invoices = invoices.count;
+    self->head.invoices_digest = digest_end(&invoices.state);
+    return true;
+}
+
+/** Does the head cover anything? */
+static bool
+has_work(const Round *self)
+{
+    return self->head.seals + self->head.roots + self->head.invoices > 0;
+}
+
+static bool
 start_head(Round *self, Err *err)
 {
     SealHead last;
@@ -120,6 +155,7 @@ start_head(Round *self, Err *err)
         !installation_last_receipt(self->db, &self->head.receipt_to, err))
         return false;
     self->report->last_head = last.number;
+    self->head.version = SEAL_HEAD_VERSION;
     self->head.number = last.number + 1;
     self->head.previous = last.digest;
     self->head.receipt_from = last.receipt_to + 1;
@@ -162,14 +198,15 @@ static bool
 transaction(Round *self, Err *err)
 {
     const SealChoice choice = choice_of(self->scope);
-    if (!start_head(self, err) || !seal_hours_choose(self->db, &choice, &self->hours, err) ||
-        !seal_hours_read(self->db, &self->hours, self->head.receipt_to, err))
+    if (!start_head(self, err) ||
+        (!self->scope->invoices_only && (!seal_hours_choose(self->db, &choice, &self->hours, err) ||
+                                         !seal_hours_read(self->db, &self->hours, self->head.receipt_to, err))))
         return false;
     chain_hours(self);
     /* Roots are over rows that stand in the table: seals first, and they name the head, which is checked at the end. */
-    if (!write_seals(self, err) || !make_roots(self, err))
+    if (!write_seals(self, err) || !make_roots(self, err) || !take_invoices(self, err))
         return false;
-    if (self->head.seals + self->head.roots > 0 && !write_head(self, err))
+    if (has_work(self) && !write_head(self, err))
         return false;
     return seal_hours_done(self->db, &self->hours, self->head.receipt_to, err) && db_commit(self->db, err);
 }
@@ -192,12 +229,13 @@ count_up(const Round *self)
         report->exclusions += hour->seal.exclusions;
     }
     report->roots += self->head.roots;
-    if (self->head.seals + self->head.roots == 0)
+    report->invoices += self->head.invoices;
+    if (!has_work(self))
         return;
     report->heads++;
     report->last_head = self->head.number;
-    log_info("event=sealed head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64 " receipt=%" PRId64, self->head.number,
-             self->head.seals, self->head.roots, self->head.receipt_to);
+    log_info("event=sealed head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64 " invoices=%" PRId64 " receipt=%" PRId64,
+             self->head.number, self->head.seals, self->head.roots, self->head.invoices, self->head.receipt_to);
 }
 
 static bool
@@ -217,7 +255,8 @@ round_locked(Round *self, bool *more, Err *err)
     if (!done)
         return false;
     count_up(self);
-    *more = self->hours.count == SEAL_HOURS_MAX || self->root_count == SEAL_ROOTS_MAX;
+    *more = self->hours.count == SEAL_HOURS_MAX || self->root_count == SEAL_ROOTS_MAX ||
+            self->head.invoices == SEAL_INVOICES_MAX;
     return follow(self, err);
 }
 

@@ -1,5 +1,5 @@
 /**
- * seal_round - seal closed hours: the only writer of seals, heads and roots
+ * seal_round - seal closed hours and final invoices: the only writer of seals, heads and roots
  *
  * One sealer at a time: an advisory lock in the database and a lock on the heads file, each waited for no longer than
  * SEAL_LOCK_WAIT_MS. Each transaction seals at most SEAL_HOURS_MAX hours up to the last receipt, takes one
@@ -38,6 +38,7 @@ typedef struct SealScope {
     int64_t quiet_s;       /* … when nothing came for it since */
     const UtcMonth *month; /* hours of this month only, and its roots; NULL: all hours, no roots */
     const char *tenant;    /* roots of this tenant only; NULL: all */
+    bool invoices_only;    /* no hours and no roots: final invoices alone, which every scope takes */
 } SealScope;
 
 typedef struct SealReport {
@@ -46,6 +47,7 @@ typedef struct SealReport {
     int64_t records;
     int64_t exclusions;
     int64_t roots;
+    int64_t invoices;  /* final ones */
     int64_t damaged;   /* hours with a segment that is not what its digest says: not sealed */
     int64_t last_head; /* number; 0: there is none */
 } SealReport;

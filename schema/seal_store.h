@@ -18,8 +18,8 @@
 #include "schema/db_array.h"
 #include "schema/seal.h"
 
-/** Seals, heads and roots in bulk: what one transaction writes at most. */
-enum { SEAL_HOURS_MAX = 256, SEAL_ROOTS_MAX = 256 };
+/** Seals, roots and invoices in bulk: what one transaction writes at most. */
+enum { SEAL_HOURS_MAX = 256, SEAL_ROOTS_MAX = 256, SEAL_INVOICES_MAX = 512 };
 
 /** One sealer at a time, for the connection until seal_unlock() or its end. While it is held no statement of the connection
  *  waits longer than 30 s for a lock. ERR_BUSY: another has it, or keeps a table. */
@@ -84,6 +84,15 @@ MUST_CHECK bool seal_books_digest(Db *db, SealHead *head, Err *err);
 typedef bool (*SealBookVisit)(void *context, int64_t receipt, Text line, Err *err);
 MUST_CHECK bool
 seal_books(Db *db, int64_t receipt_from, int64_t receipt_to, SealBookVisit visit, void *context, Err *err);
+
+/* ---- final invoices ---- */
+
+typedef bool (*SealInvoiceVisit)(void *context, const SealInvoice *invoice, Err *err);
+/** Put the final invoices that no head covers yet under this one, which is written later in the same transaction: at most
+ *  SEAL_INVOICES_MAX. Each is visited, in order. */
+MUST_CHECK bool seal_invoices_take(Db *db, int64_t head_number, SealInvoiceVisit visit, void *context, Err *err);
+/** Those under a head, in order. */
+MUST_CHECK bool seal_invoices_of_head(Db *db, int64_t head_number, SealInvoiceVisit visit, void *context, Err *err);
 
 /* ---- roots ---- */
 

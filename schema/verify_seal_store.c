@@ -34,6 +34,17 @@ static const VerifyCursorKind EXCLUSIONS = {
 static const char SQL_HEAD_SEALS[] =
     "SELECT head_number, tenant_id, seal_number, digest FROM seals ORDER BY head_number, tenant_id, seal_number";
 
+static const char SQL_SEALED[] =
+    "SELECT i.state, i.number, i.document_sha256, s.tenant_id, coalesce(t.name, ''), s.invoice_id, s.head_number, s.number,"
+    " s.document_sha256 FROM seal_invoices s LEFT JOIN invoices i USING (tenant_id, invoice_id)"
+    " LEFT JOIN tenants t USING (tenant_id) ORDER BY s.head_number, s.tenant_id, s.invoice_id";
+static const char SQL_LISTED[] =
+    "SELECT i.state, i.number, i.document_sha256 FROM (VALUES ($1::bigint, $2::bigint)) s(tenant_id, invoice_id)"
+    " LEFT JOIN invoices i USING (tenant_id, invoice_id)";
+static const char SQL_UNSEALED[] =
+    "SELECT count(*) FROM invoices i WHERE state = 'final' AND NOT EXISTS (SELECT FROM seal_invoices s"
+    " WHERE (s.tenant_id, s.invoice_id) = (i.tenant_id, i.invoice_id))";
+
 MUST_CHECK VerifyCursor *
 verify_seals_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, Err *err)
 {
@@ -119,4 +130,65 @@ verify_head_seals(Db *db, VerifyHeadSeal visit, void *context, Err *err)
 {
     HeadSeals self = {visit, context};
     return db_stream(db, SQL_HEAD_SEALS, NULL, 0, head_seal, &self, err);
+}
+
+/* ---- final invoices ---- */
+
+typedef struct SealedInvoices {
+    VerifySealedVisit visit;
+    void *context;
+} SealedInvoices;
+
+/** What the table has, in the first columns. */
+static bool
+present_invoice(const DbResult *row, VerifySealedInvoice *out, Err *err)
+{
+    out->is_there = !db_is_null(row, 0, 0);
+    out->is_final = text_is(db_slice(row, 0, 0), "final");
+    out->number = db_slice(row, 0, 1);
+    return !out->is_there || seal_digest_at(row, 0, 2, &out->document, err);
+}
+
+static bool
+sealed_invoice(void *context, const DbResult *row, Err *err)
+{
+    const SealedInvoices *self = context;
+    VerifySealedInvoice out = {.sealed = {.tenant_id = db_i64(row, 0, 3),
+                                          .tenant = db_slice(row, 0, 4),
+                                          .invoice_id = db_i64(row, 0, 5),
+                                          .head_number = db_i64(row, 0, 6),
+                                          .number = db_slice(row, 0, 7)}};
+    return seal_digest_at(row, 0, 8, &out.sealed.document, err) && present_invoice(row, &out, err) &&
+           self->visit(self->context, &out, err);
+}
+
+MUST_CHECK bool
+verify_sealed_invoices(Db *db, VerifySealedVisit visit, void *context, Err *err)
+{
+    SealedInvoices self = {visit, context};
+    return db_stream(db, SQL_SEALED, NULL, 0, sealed_invoice, &self, err);
+}
+
+MUST_CHECK bool
+verify_listed_invoice(Db *db, const SealInvoice *sealed, VerifySealedVisit visit, void *context, Err *err)
+{
+    VerifySealedInvoice out = {.sealed = *sealed};
+    DbParam params[2];
+    db_set_i64(&params[0], sealed->tenant_id);
+    db_set_i64(&params[1], sealed->invoice_id);
+    DbResult *row = db_query(db, SQL_LISTED, params, 2, err);
+    bool done = row != NULL && present_invoice(row, &out, err) && visit(context, &out, err);
+    db_result_free(&row);
+    return done;
+}
+
+MUST_CHECK bool
+verify_unsealed_invoices(Db *db, int64_t *count, Err *err)
+{
+    DbResult *row = db_query(db, SQL_UNSEALED, NULL, 0, err);
+    if (row == NULL)
+        return false;
+    *count = db_i64(row, 0, 0);
+    db_result_free(&row);
+    return true;
 }

@@ -34,4 +34,22 @@ typedef bool (*VerifyHeadSeal)(void *context, int64_t head_number, int64_t tenan
                                const Digest *digest, Err *err);
 MUST_CHECK bool verify_head_seals(Db *db, VerifyHeadSeal visit, void *context, Err *err);
 
+/** A final invoice as a head was signed over it, beside what the table of invoices has under its id now. Texts are borrowed for
+ *  the time of the call. */
+typedef struct VerifySealedInvoice {
+    SealInvoice sealed;
+    bool is_there;
+    bool is_final;
+    Text number;
+    Digest document; /* as stored: the check of invoices compares it with the document */
+} VerifySealedInvoice;
+typedef bool (*VerifySealedVisit)(void *context, const VerifySealedInvoice *row, Err *err);
+/** Each one of all tenants in the order of head, tenant and id. */
+MUST_CHECK bool verify_sealed_invoices(Db *db, VerifySealedVisit visit, void *context, Err *err);
+/** The one that `sealed` names. */
+MUST_CHECK bool
+verify_listed_invoice(Db *db, const SealInvoice *sealed, VerifySealedVisit visit, void *context, Err *err);
+/** How many final invoices are under no head? */
+MUST_CHECK bool verify_unsealed_invoices(Db *db, int64_t *count, Err *err);
+
 #endif

@@ -18,7 +18,8 @@ DO $$
 DECLARE
     services constant text := 'millibill_owner, millibill_collector, millibill_compactor, millibill_rater, millibill_reader';
     evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books',
-                                      'invoices', 'invoice_lines', 'invoice_free_tiers', 'seals', 'seal_heads', 'seal_roots'];
+                                      'invoices', 'invoice_lines', 'invoice_free_tiers', 'seals', 'seal_heads', 'seal_roots',
+                                      'seal_invoices'];
     found record;
 BEGIN
     FOR found IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'millibill'::regnamespace AND c.relkind IN ('r', 'p')

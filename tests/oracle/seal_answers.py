@@ -20,13 +20,16 @@ SEAL = sha("millibill seal 1\ntenant 14 café\nnumber 7\nnumber 3\nhour 2026-05-
            f"exclusions 4\ncontent {filled(4)}\nsealed 2026-05-10T13:00:01Z\nprevious {filled(5)}\n")
 SEALS = sha(f"seal 9 3 {filled(7)}\n")
 ROOTS = sha(f"root 9 2026-05 1 {filled(7)}\n")
-HEAD = sha(f"millibill head 1\nnumber 41\ndatabase {'0a' * 16}\nreceipts 6 12\nbooks 2 {filled(8)}\nseals 1 {SEALS}\nroots 1 {ROOTS}\n"
+INVOICES = sha(f"invoice 9 12 {filled(7)} 14 MB-2026-000001\n")
+HEAD = sha(f"millibill head 2\nnumber 41\ndatabase {'0a' * 16}\nreceipts 6 12\nbooks 2 {filled(8)}\nseals 1 {SEALS}\nroots 1 {ROOTS}\ninvoices 1 {INVOICES}\n"
            f"signed 2026-05-10T13:00:01Z\nprevious {filled(9)}\n")
+OLD_HEAD = sha(f"millibill head 1\nnumber 41\ndatabase {'0a' * 16}\nreceipts 6 12\nbooks 2 {filled(8)}\nseals 1 {SEALS}\nroots 1 {ROOTS}\n"
+               f"signed 2026-05-10T13:00:01Z\nprevious {filled(9)}\n")
 KEY = SigningKey(b"\x0b" * 32)
 SIGNATURE = KEY.sign(bytes.fromhex(HEAD)).signature.hex()
 ROOT = sha(f"millibill root 1\ntenant 4 acme\nmonth 2026-05\nrevision 1\nseals 2\nseal 1 {filled(12)}\nseal 4 {filled(13)}\n")
 
 if __name__ == "__main__":
-    for name in ("LEAF", "CONTENT", "NO_CONTENT", "SEAL", "HEAD", "SIGNATURE", "ROOT"):
+    for name in ("LEAF", "CONTENT", "NO_CONTENT", "SEAL", "HEAD", "OLD_HEAD", "SIGNATURE", "ROOT"):
         print(name, globals()[name])
     print("PUBLIC", bytes(KEY.verify_key).hex())

@@ -128,6 +128,20 @@ def check_roots(database, key, by_tenant):
     return by_head
 
 
+def check_invoices(database):
+    """Each final invoice that a head was signed over is there, and its document has the digest; lines of invoices by head."""
+    by_head = {}
+    for tenant, invoice, head, number, digest, state, number_now, document in database.rows(
+            "SELECT s.tenant_id, s.invoice_id, s.head_number, s.number, encode(s.document_sha256, 'hex'), i.state, i.number, "
+            "encode(convert_to(i.document, 'UTF8'), 'hex') FROM seal_invoices s LEFT JOIN invoices i USING (tenant_id, invoice_id) "
+            "ORDER BY s.tenant_id, s.invoice_id"):
+        what = f"invoice {number}, head {head}"
+        differ(f"{what}: state and number", ("final", number), (state, number_now))
+        differ(f"{what}: digest of the document", digest, sha(bytes.fromhex(document)).hex())
+        by_head.setdefault(head, []).append(f"invoice {tenant} {invoice} {digest} {len(number.encode())} {number}\n")
+    return by_head
+
+
 def book_lines(database):
     """(receipt, line) in their order."""
     lines = []
@@ -147,15 +161,17 @@ def book_lines(database):
     return [(entry[0], entry[5] + "\n") for entry in sorted(lines)]
 
 
-def check_heads(database, key, seals, roots):
+def check_heads(database, key, seals, roots, invoices):
     lines, chain, before, chained = book_lines(database), {}, 0, "0" * 64
-    for number, incarnation, first, until, signed, previous, digest, public_key, signature in database.rows(
-            "SELECT head_number, encode(incarnation, 'hex'), receipt_from, receipt_to, " + HOUR.format("signed_at") +
+    for number, version, incarnation, first, until, signed, previous, digest, public_key, signature in database.rows(
+            "SELECT head_number, version, encode(incarnation, 'hex'), receipt_from, receipt_to, " + HOUR.format("signed_at") +
             ", encode(previous, 'hex'), encode(digest, 'hex'), encode(public_key, 'hex'), encode(signature, 'hex') "
             "FROM seal_heads ORDER BY head_number"):
         covered = [line for receipt, line in lines if int(first) <= receipt <= int(until)]
         parts = {"books": covered, "seals": seals.get(number, []), "roots": roots.get(number, [])}
-        text = f"millibill head 1\nnumber {before + 1}\ndatabase {incarnation}\nreceipts {first} {until}\n"
+        if int(version) > 1:
+            parts["invoices"] = invoices.get(number, [])
+        text = f"millibill head {version}\nnumber {before + 1}\ndatabase {incarnation}\nreceipts {first} {until}\n"
         text += "".join(f"{name} {len(part)} {text_sha(''.join(part))}\n" for name, part in parts.items())
         text += f"signed {signed}\nprevious {chained}\n"
         differ(f"head {number}: previous", chained, previous)
@@ -166,13 +182,15 @@ def check_heads(database, key, seals, roots):
     return chain
 
 
-def check_file(path, chain):
-    """Without steps back: every line's head is in the database."""
+def check_file(path, chain, documents):
+    """Without steps back: every line's head is in the database, and so is every final invoice that it names."""
     with open(path, encoding="utf-8") as file:
         for text in file:
             line = json.loads(text)
             if "head" in line:
                 differ(f"{path}: head {line['head']}", line["digest"], chain.get(line["head"], "none"))
+                for final in line.get("finals", []):
+                    differ(f"{path}: invoice {final['number']}", final["sha256"], documents.get((final["tenant_id"], final["invoice_id"]), "none"))
 
 
 def main():
@@ -186,11 +204,15 @@ def main():
     database = Database(options.database)
     seals, by_tenant = check_seals(database)
     roots = check_roots(database, key, by_tenant)
-    chain = check_heads(database, key, seals, roots)
+    invoices = check_invoices(database)
+    chain = check_heads(database, key, seals, roots, invoices)
     if options.heads:
-        check_file(options.heads, chain)
+        documents = {(int(tenant), int(invoice)): sha(bytes.fromhex(document)).hex() for tenant, invoice, document in database.rows(
+            "SELECT tenant_id, invoice_id, encode(convert_to(document, 'UTF8'), 'hex') FROM invoices WHERE state = 'final'")}
+        check_file(options.heads, chain, documents)
     print(*problems, sep="\n")
-    print(f"{'DIFFERENT' if problems else 'ok'}: {sum(map(len, by_tenant.values()))} seals, {sum(map(len, roots.values()))} roots, {len(chain)} heads")
+    print(f"{'DIFFERENT' if problems else 'ok'}: {sum(map(len, by_tenant.values()))} seals, {sum(map(len, roots.values()))} roots, "
+          f"{sum(map(len, invoices.values()))} invoices, {len(chain)} heads")
     return 3 if problems else 0
 
 

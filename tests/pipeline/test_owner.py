@@ -1,25 +1,12 @@
 """Whatever the owner of the database takes away from under other rows, or writes anew, `millibill verify` names it."""
 import json
-import tempfile
 import unittest
-from pathlib import Path
 
 from harness import SUPERUSER, Stack
+from test_seals import independent_check, load, record
 
 MONTH = "2026-05"
 FREE = "SET session_replication_role = replica;"  # foreign keys bind nobody who may drop them
-
-
-def record(request_id, started="2026-05-10T12:00:00Z", duration_ms="100", **more):
-    return json.dumps({"request_id": request_id, "function": "f", "region": "us-east-1", "memory_mb": 128, "started_at": started,
-                       "duration_ms": duration_ms, **more}) + "\n"
-
-
-def load(stack, tenant, text):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "usage"
-        path.write_text(text)
-        return stack.json("import", "--tenant", tenant, "--format", "ndjson", path)
 
 
 class Owner(unittest.TestCase):
@@ -107,7 +94,7 @@ class Owner(unittest.TestCase):
     # --- how an invoice was made
 
     def test_a_document_version_set_back_so_that_no_seals_are_asked_for(self):
-        """With the evidence taken out of the document as well, and its digest made anew: nothing else tells."""
+        """Alone, and with the evidence taken out of the document as well and its digest made anew."""
         back = "UPDATE rating_runs SET document_version = 1 WHERE kind = 'final';"
         said = [(tenant, "document_version of its rating run", "2 or more: since there are seals, final documents name them", "1")
                 for tenant in ("acme", "other")]
@@ -115,6 +102,90 @@ class Owner(unittest.TestCase):
         self.assertEqual(self.references(
             f"{back} UPDATE invoices SET document = regexp_replace(document, ',\"evidence\":{{.*?}}', '');"
             "UPDATE invoices SET document_sha256 = sha256(convert_to(document, 'UTF8'))", "rating_runs", "invoices"), said)
+
+    def test_a_number_that_no_invoice_has(self):
+        self.assertEqual(self.references("UPDATE invoice_numbers SET last_number = 3", "invoice_numbers"),
+                         [("series MB-2026", "final invoices with a number of the series", "3", "2")])
+
+
+class Reissued(unittest.TestCase):
+    """Final invoices stand in the chain of signed heads: the owner cannot bill a month anew as if nothing had been."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(settings={"seal_every_s": 0})
+        cls.stack.up()
+        cls.addClassCleanup(cls.stack.remove)
+        for tenant in ("acme", "other"):
+            load(cls.stack, tenant, "".join(record(f"{tenant}{i}", f"2026-05-{1 + i % 28:02}T12:00:00Z") for i in range(50)))
+        cls.rate()
+        cls.file = cls.stack.data / "seals" / "heads.jsonl"
+
+    @classmethod
+    def rate(cls):
+        return cls.stack.json("rate", "--month", MONTH, "--final")["invoices"]
+
+    def heads(self):
+        return [json.loads(line) for line in self.file.read_text().splitlines()]
+
+    def differences(self):
+        answer = self.stack.json("verify", status=3)
+        return {check["name"]: [(d.get("tenant"), d.get("subject"), d["what"], d["expected"], d["found"]) for d in check["differences"]]
+                for check in answer["checks"] if check["differences"]}
+
+    def test_1_a_final_invoice_is_under_a_signed_head_as_soon_as_it_is_made(self):
+        finals = [(final["tenant"], final["number"], final["sha256"]) for final in self.heads()[-1]["finals"]]
+        self.assertEqual(finals, [tuple(row) for row in self.stack.query(
+            "SELECT t.name, i.number, encode(sha256(convert_to(document, 'UTF8')), 'hex') FROM invoices i JOIN tenants t USING (tenant_id) ORDER BY 1")])
+        answer = self.stack.json("verify")
+        self.assertEqual((answer["ok"], answer["notes"]), (True, []))
+        self.assertIn("2 invoices", independent_check(self.stack))
+
+    def test_2_finals_that_a_crash_left_without_a_head_are_mentioned_and_get_one(self):
+        number = self.heads()[-1]["head"]
+        self.stack.query(f"DELETE FROM seal_invoices; DELETE FROM seal_heads WHERE head_number = {number}", SUPERUSER)
+        self.file.write_text("".join(self.file.read_text().splitlines(keepends=True)[:-1]))
+        self.assertEqual(self.stack.json("verify")["notes"], ["2 final invoices are under no signed head yet"])
+        self.assertEqual(self.stack.json("seal", "--now")["invoices"], 2)
+        self.assertEqual(self.stack.json("seal", "--now")["heads"], 0)
+        self.assertEqual(len(self.heads()[-1]["finals"]), 2)
+        self.file.write_text("".join(self.file.read_text().splitlines(keepends=True)[:-1]))
+        self.stack.query("UPDATE seal_invoices SET number = number || '0'", SUPERUSER)
+        self.assertIn("its invoices are not those it was signed over", self.stack.run("seal", "--now", status=1).stderr)
+        self.stack.query("UPDATE seal_invoices SET number = left(number, -1)", SUPERUSER)
+        self.stack.run("seal", "--now")
+        self.assertEqual(len(self.heads()[-1]["finals"]), 2)
+        self.assertEqual(self.stack.json("verify")["notes"], [])
+
+    def test_3_deleted_with_its_run_and_numbers_and_billed_again(self):
+        """First so that the rows under heads tell, then without these, then without the heads. Only who has the key can go on from
+        there, and that stays in the file."""
+        lost = self.heads()[-1]
+        first = self.stack.query("SELECT number, encode(document_sha256, 'hex') FROM invoices ORDER BY 1")
+        missed = [(tenant, f"invoice {number}", f"final invoice that head {lost['head']} was signed over", f"SHA-256 {sha256}",
+                   "none: it was deleted, or replaced by another") for tenant, (number, sha256) in zip(("acme", "other"), first)]
+        self.stack.query(f"{FREE} DELETE FROM invoice_lines; DELETE FROM invoice_free_tiers; DELETE FROM invoices; DELETE FROM rating_runs;"
+                         "UPDATE invoice_numbers SET last_number = 0", SUPERUSER)
+        again = self.rate()
+        self.assertEqual([invoice["invoice"]["number"] for invoice in again], [number for number, _ in first])
+        self.assertEqual(self.differences(), {"invoices": missed})
+        self.assertIn("invoice MB-2026-000001, head", independent_check(self.stack, status=3))
+
+        self.stack.query(f"{FREE} DELETE FROM seal_invoices WHERE head_number = {lost['head']}", SUPERUSER)
+        found = self.differences()
+        self.assertEqual(found["invoices"], missed, "the heads file names them")
+        self.assertEqual([what for _, _, what, *_ in found["heads"]], ["final invoices", "digest over the final invoices"])
+        self.assertIn(f"head {lost['head']}: digest", independent_check(self.stack, status=3))
+
+        self.stack.query(f"{FREE} DELETE FROM seal_invoices; DELETE FROM seal_heads WHERE head_number >= {lost['head']}", SUPERUSER)
+        found = self.differences()
+        self.assertIn(f"head {self.heads()[-1]['head']} of {self.file} is missing", self.stack.run("seal", "--now", status=1).stderr)
+        self.assertEqual(set(missed) - set(found["invoices"]), set(), "the heads file names them")
+        self.assertIn("none: the database was rolled back or rewritten", {row[4] for row in found["heads"]})
+
+        self.stack.run("seal", "--accept-restore", "disk lost")
+        self.assertEqual(self.stack.json("seal", "--now")["invoices"], 2)
+        self.assertIn("disk lost", self.stack.json("verify")["notes"][0])
 
 
 if __name__ == "__main__":

@@ -49,15 +49,15 @@ class Forged(unittest.TestCase):
         head = {"head_number": last["head"] + 1, "receipt_from": last["receipt_to"] + 1, "receipt_to": last["receipt_to"], "previous": last["digest"]}
         if change == "previous":
             head["previous"] = "ab" * 32
-        text = (f"millibill head 1\nnumber {head['head_number']}\ndatabase {last['database']}\nreceipts {head['receipt_from']} {head['receipt_to']}\n"
-                f"books 0 {empty}\nseals 0 {empty}\nroots 0 {empty}\nsigned 2026-11-01T00:00:00Z\nprevious {head['previous']}\n").encode()
+        text = (f"millibill head 2\nnumber {head['head_number']}\ndatabase {last['database']}\nreceipts {head['receipt_from']} {head['receipt_to']}\n"
+                f"books 0 {empty}\nseals 0 {empty}\nroots 0 {empty}\ninvoices 0 {empty}\nsigned 2026-11-01T00:00:00Z\nprevious {head['previous']}\n").encode()
         digest = hashlib.sha256(text if change != "digest" else b"something else").digest()
         key = SigningKey.generate()
         public = key.verify_key.encode().hex() if change == "key" else last["public_key"]
         return ("INSERT INTO seal_heads (head_number, incarnation, receipt_from, receipt_to, books, books_digest, seals, seals_digest, roots, "
-                f"roots_digest, signed_at, previous, digest, public_key, signature) VALUES ({head['head_number']}, '\\x{last['database']}', "
+                f"roots_digest, signed_at, previous, digest, public_key, signature, version, invoices_digest) VALUES ({head['head_number']}, '\\x{last['database']}', "
                 f"{head['receipt_from']}, {head['receipt_to']}, 0, '\\x{empty}', 0, '\\x{empty}', 0, '\\x{empty}', '2026-11-01Z', "
-                f"'\\x{head['previous']}', '\\x{digest.hex()}', '\\x{public}', '\\x{key.sign(digest).signature.hex()}')")
+                f"'\\x{head['previous']}', '\\x{digest.hex()}', '\\x{public}', '\\x{key.sign(digest).signature.hex()}', 2, '\\x{empty}')")
 
     def refused(self):
         """Nothing is appended and nothing sealed; the message."""

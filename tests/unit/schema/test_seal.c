@@ -84,6 +84,7 @@ a_head_with_its_seals_and_roots_and_its_signature(void **state)
     DigestState lines;
     const Digest of_seal = filled(7);
     SealHead head = {.number = 41,
+                     .version = 1,
                      .receipt_from = 6,
                      .receipt_to = 12,
                      .books = 2,
@@ -99,8 +100,16 @@ a_head_with_its_seals_and_roots_and_its_signature(void **state)
     digest_start(&lines);
     seal_head_add_root(&lines, 9, (UtcMonth){2026, 5}, 1, &of_seal);
     head.roots_digest = digest_end(&lines);
+    assert_digest(seal_head_digest(&head), "6cbd86dbbefc131b3bf46da062d18c6639c1fcc00946a64424ea20a48452238b");
+    const SealInvoice invoice = {
+        .tenant_id = 9, .invoice_id = 12, .number = TEXT_LITERAL("MB-2026-000001"), .document = of_seal};
+    digest_start(&lines);
+    seal_head_add_invoice(&lines, &invoice);
+    head.invoices_digest = digest_end(&lines);
+    head.invoices = 1;
+    head.version = 2;
     const Digest digest = seal_head_digest(&head);
-    assert_digest(digest, "6cbd86dbbefc131b3bf46da062d18c6639c1fcc00946a64424ea20a48452238b");
+    assert_digest(digest, "3d5b2b1717d068a9816997dbc9cafa7e62742a45e506d27f518972378a59bf42");
 
     /* The key whose seed is 32 times 0x0b. */
     SealKey key = {0};
@@ -112,8 +121,8 @@ a_head_with_its_seals_and_roots_and_its_signature(void **state)
     memcpy(key.secret_key + 32, public_key, sizeof public_key);
     seal_key_sign(&key, &digest, head.signature);
     assert_string_equal(bytes_hex(head.signature, SEAL_SIGNATURE_BYTES, hex),
-                        "f360351ffce6ee9605de152ca0f75cc6cca5652749368d0f9149d44d300ba1be"
-                        "1aa5922184c6010f15079168d43309834209cc0f31a30229564afba4aa8fba05");
+                        "302a00a457f91f58ca5aa62357e8f907f8b939db2d85ff5e64ef599e41af709c"
+                        "ba557d3f70f9a829687e7340b3120db7cd4926f9e10ec480dd0c83c769fb8d06");
     assert_true(seal_signature_is_valid(public_key, &digest, head.signature));
     assert_false(seal_signature_is_valid(public_key, &of_seal, head.signature));
     head.signature[3] ^= 1;
