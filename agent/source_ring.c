@@ -177,9 +177,9 @@ poll_open(SourceRing *self, RingProducer *producer, int64_t now_us, Err *err)
     if (!ring_reader_poll(reader, self->packer, now_us, err))
         return false;
     if (ring_reader_is_done(reader) && !producer->forgotten) {
-        producer->forgotten = true;
         if (!spool_ring_forget(self->spool, ring_id(producer->ring), err))
             return false;
+        producer->forgotten = true;
     }
     if (ring_reader_is_pressing(reader) && !packer_flush(self->packer, err))
         return false;

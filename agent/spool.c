@@ -9,9 +9,10 @@
 #include "proto/usage_batch.h"
 
 enum {
-    STAGED_BYTES_MAX = 4 << 20,  /* pages of an open transaction are memory: commit before they get many */
     TOUCHED_BYTES_MAX = 4 << 20, /* pages of the map that were read count as resident: give them back after so many */
-    UNTIDY_MAX = 16
+    UNTIDY_MAX = 16,
+    ATTEMPTS = 4,     /* what went can be used two commits later */
+    CHANGED_PAGES = 5 /* from the root of a table to where a value stands, at most */
 };
 
 bool
@@ -65,10 +66,7 @@ spool_stage(Spool *self, Err *err)
         return err_set(err, ERR_IO, "spool '%s' failed before and takes no more work", self->path);
     if (self->txn != NULL)
         return true;
-    int rc = mdb_txn_begin(self->env, NULL, 0, &self->txn);
-    if (rc != 0)
-        return spool_failed(self, rc, "beginning a transaction", err);
-    return spool_notes_mend(self, err) && spool_trim(self, err);
+    return spool_begin(self, err) && spool_notes_mend(self, err) && spool_trim(self, err);
 }
 
 static bool
@@ -113,15 +111,20 @@ spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text body, Err *err)
         return spool_failed(self, rc, "beginning a nested transaction", err);
     MDB_val value = {head.length + body.length, NULL};
     rc = mdb_put(nested, dbi, &key, &value, MDB_RESERVE);
+    if (rc == 0) {
+        memcpy(value.mv_data, head.data, head.length);
+        if (body.length > 0)
+            memcpy((char *) value.mv_data + head.length, body.data, body.length);
+        size_t taken = CHANGED_PAGES + spool_taken_bytes(self, value.mv_size) / self->page_bytes;
+        rc = spool_keeps_reserve(self, nested, taken) ? 0 : MDB_MAP_FULL;
+    }
     if (rc != 0) {
         mdb_txn_abort(nested);
         if (rc == MDB_MAP_FULL)
             return err_set(err, ERR_FULL, "spool '%s' is full", self->path);
         return spool_failed(self, rc, "adding a batch", err);
     }
-    memcpy(value.mv_data, head.data, head.length);
-    if (body.length > 0)
-        memcpy((char *) value.mv_data + head.length, body.data, body.length);
+    self->freed_pages += CHANGED_PAGES;
     rc = mdb_txn_commit(nested);
     return rc == 0 || spool_failed(self, rc, "ending a nested transaction", err);
 }
@@ -148,24 +151,45 @@ is_full(const Spool *self, size_t limit, Err *err)
 }
 
 static bool
+try_append(Spool *self, Text value, uint64_t records, size_t limit, Err *err)
+{
+    size_t pages = pages_for(self, value.length);
+    if (!spool_stage(self, err)) /* counts what is acknowledged as free */
+        return false;
+    if (!fits(self, value.length, limit))
+        return is_full(self, limit, err);
+    if (!spool_make_room(self, pages, limit, err))
+        return false;
+    if (self->pages_used + pages > limit)
+        return is_full(self, limit, err);
+    return spool_put_batch(self, self->state.next_key, value, records, err);
+}
+
+/* Where batches that are no longer needed stand in the way, or what they left is not free yet, a few commits help. */
+static bool
 append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, Err *err)
 {
     if (value.length == 0 || value.length > SPOOL_VALUE_BYTES_MAX)
         return err_set(err, ERR_RANGE, "batch of %zu bytes, 1 to %d allowed", value.length, SPOOL_VALUE_BYTES_MAX);
-    if (self->staged_bytes > STAGED_BYTES_MAX && !spool_commit(self, false, err))
+    if (spool_has_staged_enough(self) && !spool_commit(self, false, err))
         return false;
     if (!fits(self, value.length, limit) && !spool_is_untidy(self))
         return is_full(self, limit, err);
-    if (!spool_take_disk(self, value.length + SPOOL_NOTES_BYTES, err) ||
-        !spool_stage(self, err)) /* counts what is acknowledged as free */
+    if (!spool_take_disk(self, value.length + SPOOL_NOTES_BYTES, err))
         return false;
-    if (!fits(self, value.length, limit))
-        return is_full(self, limit, err);
-    if (!spool_make_room(self, pages_for(self, value.length), limit, err) ||
-        !spool_put_batch(self, self->state.next_key, value, records, err))
-        return false;
+    for (int attempt = 1;; attempt++) {
+        Err failure = {0};
+        if (try_append(self, value, records, limit, &failure))
+            break;
+        if (failure.code != ERR_FULL || attempt == ATTEMPTS || !fits(self, value.length, limit)) {
+            *err = failure;
+            return false;
+        }
+        if (!spool_commit(self, false, err))
+            return false;
+    }
     *key = self->state.next_key++;
-    self->staged_bytes += value.length;
+    self->staged_bytes += spool_taken_bytes(self, value.length + sizeof(ValueHeader));
     return spool_count_pages(self, err);
 }
 

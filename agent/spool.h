@@ -10,7 +10,8 @@
  * most half of the file.
  *
  * Every value carries a CRC-32 (zlib). LMDB runs with its durable defaults; one process owns a spool (flock on
- * `owner.lock`). 15 % of the file stay free, so that an acknowledgement always finds room. Opening looks at the whole
+ * `owner.lock`). 15 % of the file stay free, and before anything is taken the pages that commit and acknowledgement need are
+ * proved to be there: both always find room, and where a file leaves none (its limit was lowered) it becomes larger. Opening looks at the whole
  * structure first, in a child process, because LMDB has no checksums and crashes over damaged pages; where it is damaged, what
  * can still be read moves to a new file under its old keys, a notice of loss takes the place of each batch that cannot, and
  * the damaged file stays beside it for a person.

@@ -1,7 +1,8 @@
 /**
  * spool_internal - what the parts of the spool share: spool_open.c opens and closes it, spool.c keeps the batches,
  * spool_retain.c forgets them, spool_notes.c has the small values beside them, spool_probe.c, spool_inspect.c and spool_salvage.c
- * look after damage, spool_disk.c takes disk space, spool_aside.c sets batches aside
+ * look after damage, spool_disk.c takes disk space, spool_room.c sees to it that LMDB can always finish, spool_aside.c sets
+ * batches aside
  */
 #ifndef AGENT_SPOOL_INTERNAL_H
 #define AGENT_SPOOL_INTERNAL_H
@@ -48,7 +49,11 @@ struct Spool {
     size_t pages_limit; /* for batches */
     size_t notes_limit; /* for notes: a little more */
     size_t pages_used;
-    size_t staged_bytes;
+    size_t map_bytes;    /* as configured; LMDB's map may have become larger (spool_begin) */
+    size_t staged_bytes; /* of the open transaction, and what LMDB adds to them */
+    size_t freed_pages;  /* that it gave up, at most */
+    size_t proved_pages; /* that it can still get, at least */
+    size_t proved_run;   /* and so many in a row */
     size_t touched_bytes;
     const char *seen_low; /* the part of LMDB's map in which values were seen */
     const char *seen_high;
@@ -67,10 +72,10 @@ bool spool_failed(Spool *self, int rc, const char *what, Err *err);
 void spool_note_seen(Spool *self, const MDB_val *value);
 /** LMDB's view of borrowed bytes. */
 MDB_val spool_value(const void *bytes, size_t length);
-/** Open the transaction in which things are staged, unless it is open. ERR_IO. */
+/** Open the transaction in which things are staged, unless it is open, and look after what is old and damaged. ERR_IO. */
 MUST_CHECK bool spool_stage(Spool *self, Err *err);
-/** Put head and body as one value, in a nested transaction: when the free pages are too scattered for it, the rest stays
- *  staged. ERR_FULL, ERR_IO. */
+/** Put head and body as one value, in a nested transaction: when there are too few free pages, or too scattered ones, the
+ *  rest stays staged and can be committed. ERR_FULL, ERR_IO. */
 MUST_CHECK bool spool_put(Spool *self, MDB_dbi dbi, MDB_val key, Text head, Text body, Err *err);
 /** Read inside the staged transaction when there is one, else in one of its own. ERR_IO. */
 MUST_CHECK bool spool_begin_reading(Spool *self, MDB_txn **txn, Err *err);
@@ -83,8 +88,22 @@ MUST_CHECK bool spool_notes_mend(Spool *self, Err *err);
 void spool_take_reserve(Spool *self);
 /** Remove acknowledged batches that are too old or too many, inside the open transaction. */
 MUST_CHECK bool spool_trim(Spool *self, Err *err);
-/** Remove acknowledged batches until `pages` more fit under `limit`, or none is left. */
+/** Remove acknowledged batches until `pages` more fit under `limit`, or none is left, or one transaction had enough of it. */
 MUST_CHECK bool spool_make_room(Spool *self, size_t pages, size_t limit, Err *err);
+/** Begin the open transaction. Its commit will find the pages that it needs: a map too small for that becomes larger. ERR_IO. */
+MUST_CHECK bool spool_begin(Spool *self, Err *err);
+/** Before something in the open transaction takes `pages`, rewritten ones included: may it, without endangering the commit?
+ *  spool_may_change() is for what must not be refused, and may take more. */
+MUST_CHECK bool spool_may_grow(Spool *self, size_t pages);
+MUST_CHECK bool spool_may_change(Spool *self, size_t pages);
+/** Could the open transaction still be committed, and be followed by acknowledgements, after `txn` (nested in it) took `taken`
+ *  pages? */
+MUST_CHECK bool spool_keeps_reserve(Spool *self, MDB_txn *txn, size_t taken);
+/** Is it time to commit, for all that came or went? What goes is free two commits later. */
+bool spool_has_staged_enough(const Spool *self);
+bool spool_has_freed_enough(const Spool *self);
+/** What a value of `length` bytes takes in the file. */
+size_t spool_taken_bytes(const Spool *self, size_t length);
 /** Put a value under a key, with its header. ERR_FULL, ERR_IO. */
 MUST_CHECK bool spool_put_batch(Spool *self, uint64_t key, Text value, uint64_t records, Err *err);
 /** Open the environment below self->path, its tables and its state, making what is missing. */

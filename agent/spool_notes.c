@@ -9,6 +9,7 @@
 #include "lib/log.h"
 
 enum {
+    CHANGED_PAGES = 8,       /* by a change of a small note, at most */
     SHOWN_KEY_BYTES = 16,    /* of a damaged note, in the log */
     NODE_OVERHEAD_BYTES = 24 /* of LMDB, for each note */
 };
@@ -50,7 +51,7 @@ remember_damaged(Spool *self, SpoolTable table, Text key)
 bool
 spool_notes_mend(Spool *self, Err *err)
 {
-    while (self->damaged_count > 0) {
+    while (self->damaged_count > 0 && spool_may_change(self, CHANGED_PAGES)) {
         const DamagedNote *note = &self->damaged_notes[--self->damaged_count];
         Text key = {(const char *) note->key, note->key_bytes};
         MDB_val name = spool_value(key.data, key.length);
@@ -95,13 +96,14 @@ spool_notes_have_room(const Spool *self, size_t bytes)
 static bool
 check_room(Spool *self, SpoolTable table, MDB_val *key, size_t length, Err *err)
 {
-    if (spool_notes_have_room(self, length))
+    size_t pages = CHANGED_PAGES + length / self->page_bytes;
+    if (spool_notes_have_room(self, length) && spool_may_grow(self, pages))
         return spool_take_disk(self, length, err);
     MDB_val old;
     int rc = mdb_get(self->txn, self->notes[table], key, &old);
     if (rc != 0 && rc != MDB_NOTFOUND)
         return spool_failed(self, rc, "reading a note", err);
-    if (rc == 0 && old.mv_size >= length)
+    if (rc == 0 && old.mv_size >= length && spool_may_change(self, pages))
         return true;
     return err_set(err, ERR_FULL, "spool '%s' is full (%zu of %zu pages)", self->path, self->pages_used,
                    self->notes_limit);
@@ -163,6 +165,8 @@ spool_note_forget(Spool *self, SpoolTable table, Text key, Err *err)
         return true;
     if (!spool_stage(self, err))
         return false;
+    if (!spool_may_change(self, CHANGED_PAGES))
+        return err_set(err, ERR_FULL, "spool '%s': too much was forgotten at once", self->path);
     MDB_val name = spool_value(key.data, key.length);
     int rc = mdb_del(self->txn, self->notes[table], &name, NULL);
     if (rc != 0 && rc != MDB_NOTFOUND)

@@ -6,9 +6,10 @@
  * before it: stage the batch first, then the notes that belong to it.
  *
  * Every note carries a CRC-32 over table, key and value. A damaged one is reported in the log, reads as not found, and is
- * removed with the next transaction. Notes  * count as used room; they may go a little above what batches may (so that the notes of a batch that found room find theirs),
- * and replacing a note by one that is not longer and forgetting always work. Owner thread of the spool only; ERR_IO as in
- * spool.h.
+ * removed with the next transaction. Notes count as used room; they may go a little above what batches may (so that the notes
+ * of a batch that found room find theirs), and replacing a note by one that is not longer and forgetting work in a full spool
+ * too, until so much was changed in one transaction that its commit would be in danger: ERR_FULL then, again after a commit.
+ * Owner thread of the spool only; ERR_IO as in spool.h.
  */
 #ifndef AGENT_SPOOL_NOTES_H
 #define AGENT_SPOOL_NOTES_H
@@ -39,7 +40,7 @@ MUST_CHECK bool spool_note_set(Spool *self, SpoolTable table, Text key, Text val
  *  ERR_IO. */
 MUST_CHECK bool spool_note_get(Spool *self, SpoolTable table, Text key, Buffer *out, bool *found, Err *err);
 
-/** Stage forgetting a note; one that does not exist is forgotten already. ERR_IO. */
+/** Stage forgetting a note; one that does not exist is forgotten already. ERR_FULL (again after a commit), ERR_IO. */
 MUST_CHECK bool spool_note_forget(Spool *self, SpoolTable table, Text key, Err *err);
 
 /** Gets key and value for the time of the call; may not touch the spool. Returns whether to go on. */

@@ -46,6 +46,12 @@ open_environment(Spool *self, int64_t max_mb, Err *err)
         rc = mdb_env_open(self->env, self->path, MDB_NORDAHEAD, 0600);
     if (rc != 0)
         return spool_failed(self, rc, "opening it", err);
+    MDB_stat stat;
+    rc = mdb_env_stat(self->env, &stat);
+    if (rc != 0)
+        return spool_failed(self, rc, "reading its page size", err);
+    self->page_bytes = stat.ms_psize;
+    self->map_bytes = (size_t) max_mb << 20;
     int dead = 0;
     rc = mdb_reader_check(self->env, &dead);
     if (rc != 0)
@@ -58,9 +64,9 @@ open_environment(Spool *self, int64_t max_mb, Err *err)
 static bool
 open_databases(Spool *self, Err *err)
 {
-    int rc = mdb_txn_begin(self->env, NULL, 0, &self->txn);
-    if (rc == 0)
-        rc = mdb_dbi_open(self->txn, "batches", MDB_CREATE | MDB_INTEGERKEY, &self->batches);
+    if (!spool_begin(self, err))
+        return false;
+    int rc = mdb_dbi_open(self->txn, "batches", MDB_CREATE | MDB_INTEGERKEY, &self->batches);
     if (rc == 0)
         rc = mdb_dbi_open(self->txn, "meta", MDB_CREATE, &self->meta);
     if (rc == 0)
@@ -141,14 +147,9 @@ find_first(Spool *self, Err *err)
 }
 
 static bool
-measure(Spool *self, int64_t max_mb, Err *err)
+measure(Spool *self, Err *err)
 {
-    MDB_stat stat;
-    int rc = mdb_env_stat(self->env, &stat);
-    if (rc != 0)
-        return spool_failed(self, rc, "reading its page size", err);
-    self->page_bytes = stat.ms_psize;
-    size_t pages = ((size_t) max_mb << 20) / self->page_bytes;
+    size_t pages = self->map_bytes / self->page_bytes;
     self->pages_limit = pages * ROOM_PERCENT / 100;
     self->notes_limit = pages * NOTES_ROOM_PERCENT / 100;
     return spool_count_pages(self, err);
@@ -158,7 +159,7 @@ bool
 spool_load(Spool *self, int64_t max_mb, int64_t now_us, Err *err)
 {
     return open_environment(self, max_mb, err) && open_databases(self, err) && load_state(self, err) &&
-           find_first(self, err) && measure(self, max_mb, err) && spool_trim(self, err) &&
+           find_first(self, err) && measure(self, err) && spool_trim(self, err) &&
            spool_rings_tidy(self, now_us, err) && spool_commit(self, true, err);
 }
 

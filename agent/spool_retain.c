@@ -5,22 +5,13 @@
 #include "lib/digest.h"
 #include "lib/utc.h"
 
-enum { SMALL_OVERHEAD_BYTES = 24, PAGE_HEAD_BYTES = 16 };
+enum { CHANGED_PAGES = 8 /* by removing a batch, at most */ };
 
 void
 spool_retain(Spool *self, int64_t hours)
 {
     self->retain_us = hours * 3600 * UTC_SECOND_US;
     self->oldest_expires_us = 0;
-}
-
-/* What a stored value takes: pages of its own when it is large. */
-static size_t
-taken_bytes(const Spool *self, size_t length)
-{
-    if (length < self->page_bytes / 2 - 64)
-        return length + SMALL_OVERHEAD_BYTES;
-    return (length + PAGE_HEAD_BYTES + self->page_bytes - 1) / self->page_bytes * self->page_bytes;
 }
 
 /* Bytes that a batch takes, 0 when it is missing. */
@@ -30,7 +21,7 @@ measure_batch(Spool *self, uint64_t key_number, size_t *bytes, Err *err)
     MDB_val key = spool_value(&key_number, sizeof(key_number));
     MDB_val value;
     int rc = mdb_get(self->txn, self->batches, &key, &value);
-    *bytes = rc == 0 ? taken_bytes(self, value.mv_size) : 0;
+    *bytes = rc == 0 ? spool_taken_bytes(self, value.mv_size) : 0;
     return rc == 0 || rc == MDB_NOTFOUND || spool_failed(self, rc, "measuring a batch", err);
 }
 
@@ -46,10 +37,14 @@ count_retained(Spool *self, Err *err)
     return true;
 }
 
+/* `*done`: false when this transaction should not remove more; a later one will. */
 static bool
-drop_oldest(Spool *self, Err *err)
+drop_oldest(Spool *self, bool *done, Err *err)
 {
     size_t bytes;
+    *done = !spool_has_freed_enough(self) && spool_may_change(self, CHANGED_PAGES);
+    if (!*done)
+        return true;
     if (!measure_batch(self, self->stored_first, &bytes, err))
         return false;
     MDB_val key = spool_value(&self->stored_first, sizeof(self->stored_first));
@@ -57,6 +52,7 @@ drop_oldest(Spool *self, Err *err)
     if (rc != 0 && rc != MDB_NOTFOUND)
         return spool_failed(self, rc, "removing an acknowledged batch", err);
     self->retained_bytes -= bytes < self->retained_bytes ? bytes : self->retained_bytes;
+    self->freed_pages += bytes / self->page_bytes;
     self->touched_bytes += self->page_bytes;
     self->stored_first++;
     self->oldest_expires_us = 0;
@@ -100,7 +96,7 @@ spool_trim(Spool *self, Err *err)
         return false;
     bool goes = true;
     while (goes && self->stored_first < self->first)
-        if (!oldest_has_to_go(self, &goes, err) || (goes && !drop_oldest(self, err)))
+        if (!oldest_has_to_go(self, &goes, err) || (goes && !drop_oldest(self, &goes, err)))
             return false;
     return spool_count_pages(self, err);
 }
@@ -108,8 +104,9 @@ spool_trim(Spool *self, Err *err)
 bool
 spool_make_room(Spool *self, size_t pages, size_t limit, Err *err)
 {
-    while (self->pages_used + pages > limit && self->stored_first < self->first)
-        if (!drop_oldest(self, err) || !spool_count_pages(self, err))
+    bool dropped = true;
+    while (dropped && self->pages_used + pages > limit && self->stored_first < self->first)
+        if (!drop_oldest(self, &dropped, err) || !spool_count_pages(self, err))
             return false;
     return true;
 }

@@ -4,7 +4,7 @@
 #include "lib/utc.h"
 
 enum {
-    OLD_RINGS_MAX = 64,          /* forgotten in one round */
+    OLD_RINGS_MAX = 16,          /* forgotten in one round */
     RING_VALUE_BYTES_OLDEST = 24 /* without `pid` and `uid` */
 };
 
@@ -114,9 +114,16 @@ spool_rings_tidy(Spool *self, int64_t now_us, Err *err)
         old.count = 0;
         if (!spool_notes_walk(self, SPOOL_RINGS, (Text){NULL, 0}, collect_old, &old, err))
             return false;
-        for (size_t i = 0; i < old.count; i++)
-            if (!spool_ring_forget(self, old.ids[i], err))
+        Err full = {0};
+        for (size_t i = 0; i < old.count && !err_is_set(&full); i++)
+            if (!spool_ring_forget(self, old.ids[i], &full) && full.code != ERR_FULL) {
+                *err = full;
                 return false;
+            }
+        if (!spool_commit(self, true, err) || !spool_stage(self, err))
+            return false;
+        if (err_is_set(&full))
+            return true; /* the others go at the next start */
     } while (old.count == OLD_RINGS_MAX);
     return true;
 }

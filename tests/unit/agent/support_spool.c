@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int
@@ -11,7 +12,7 @@ support_set_up(void **state)
 {
     SpoolFixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
-    snprintf(fixture->path, sizeof(fixture->path), "/tmp/test_spool.XXXXXX");
+    snprintf(fixture->path, sizeof(fixture->path), "/dev/shm/test_spool.XXXXXX");
     assert_non_null(mkdtemp(fixture->path));
     Err err = {0};
     fixture->spool = spool_open(fixture->path, SPOOL_TEST_MAX_MB, SPOOL_TEST_NOW_US, &err);
@@ -20,17 +21,23 @@ support_set_up(void **state)
     return 0;
 }
 
-int
-support_tear_down(void **state)
+void
+support_empty(const SpoolFixture *fixture)
 {
-    SpoolFixture *fixture = *state;
-    spool_free(&fixture->spool);
     DIR *directory = opendir(fixture->path);
     assert_non_null(directory);
     struct dirent *entry;
     while ((entry = readdir(directory)) != NULL)
         (void) unlinkat(dirfd(directory), entry->d_name, 0);
     closedir(directory);
+}
+
+int
+support_tear_down(void **state)
+{
+    SpoolFixture *fixture = *state;
+    spool_free(&fixture->spool);
+    support_empty(fixture);
     rmdir(fixture->path);
     free(fixture);
     return 0;
@@ -44,6 +51,16 @@ support_reopen(SpoolFixture *fixture, int64_t now_us)
     fixture->spool = spool_open(fixture->path, SPOOL_TEST_MAX_MB, now_us, &err);
     assert_string_equal(err.message, "");
     assert_non_null(fixture->spool);
+}
+
+uint64_t
+support_file_bytes(const SpoolFixture *fixture)
+{
+    char name[96];
+    struct stat file;
+    snprintf(name, sizeof(name), "%s/data.mdb", fixture->path);
+    assert_int_equal(stat(name, &file), 0);
+    return (uint64_t) file.st_size;
 }
 
 uint64_t

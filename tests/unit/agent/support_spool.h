@@ -25,6 +25,10 @@ int support_set_up(void **state);
 int support_tear_down(void **state);
 /* Close (what is only staged goes) and open again. */
 void support_reopen(SpoolFixture *fixture, int64_t now_us);
+/* Remove what is in the directory of the closed spool. */
+void support_empty(const SpoolFixture *fixture);
+/* How long its file is. */
+uint64_t support_file_bytes(const SpoolFixture *fixture);
 /* Stage a text, assert that it is taken, return its key. */
 uint64_t support_append(Spool *spool, const char *text);
 void support_commit(Spool *spool);
