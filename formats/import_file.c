@@ -47,6 +47,7 @@ import_file(LineReader *reader, const char *path, ImportFormat format, const Imp
                      .sink = sink,
                      .counts = counts,
                      .tag = settings->tag,
+                     .quiet = settings->quiet,
                      .progress = progress_start("reading"),
                      .ids = content_ids_new(err)};
     if (run.ids == NULL)

@@ -33,6 +33,7 @@ typedef struct ImportSettings {
     const char *const *ignored_columns;
     size_t ignored_count;
     const struct ContentTag *tag; /* of a file that is or was followed; NULL none */
+    bool quiet;                   /* the sink tells about rejected lines itself */
 } ImportSettings;
 
 /** How many lines were read, and what they were. */

@@ -9,6 +9,7 @@ int rate_command(int argc, char **argv);
 int price_book_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
+int reconcile_command(int argc, char **argv);
 
 #define RATER_DEFAULT_BOOK "aws-lambda"
 

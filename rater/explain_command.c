@@ -3,12 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/config.h"
 #include "lib/options.h"
 #include "proto/usage_record.h"
 #include "rater/commands.h"
 #include "rater/explain.h"
-#include "schema/migrate.h"
+#include "rater/stack.h"
 
 static const char PROGRAM[] = "millibill explain";
 
@@ -19,19 +18,6 @@ typedef struct ExplainOptions {
     const char *data;
     bool json;
 } ExplainOptions;
-
-static Db *
-connect_stack(const char *data, Err *err)
-{
-    Config config;
-    char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data, &config, err) || !config_conninfo(&config, "millibill_rater", conninfo, err))
-        return NULL;
-    Db *db = db_connect(conninfo, PROGRAM, err);
-    if (db != NULL && !migrate_check(db, err))
-        db_free(&db);
-    return db;
-}
 
 static bool
 print(const ExplainOptions *options, Json *explanation, Err *err)
@@ -56,7 +42,7 @@ run_record(const ExplainOptions *options, Err *err)
         return err_set(err, ERR_USAGE, "--record: a request id has 1 to %d bytes", USAGE_ID_BYTES_MAX);
     if (options->month_text != NULL && !utc_month_parse(options->month_text, &month, err))
         return err_prefix(err, "--month: ");
-    Db *db = connect_stack(options->data, err);
+    Db *db = rater_connect(options->data, PROGRAM, err);
     Json *explanation = db == NULL ? NULL : explain_record(db, &request, err);
     bool done = explanation != NULL && print(options, explanation, err);
     if (done && json_object_array_length(json_member(explanation, "records")) == 0 &&

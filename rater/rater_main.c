@@ -9,6 +9,7 @@ static const Command COMMANDS[] = {
     {"price-book", "list, show and validate price books", price_book_command},
     {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
     {"explain", "what became of a record", explain_command},
+    {"reconcile", "a customer's own log against the bill", reconcile_command},
     {NULL, NULL, NULL},
 };
 

@@ -1,0 +1,178 @@
+#include "rater/reconcile_bill.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/utc.h"
+#include "proto/usage_batch.h"
+#include "rater/document.h"
+#include "rater/verify_parts.h"
+#include "schema/invoice_store.h"
+#include "schema/quarantine_store.h"
+
+/* ---- the bill ---- */
+
+static bool
+has_free_tier(const BilledSide *self)
+{
+    return self->bill == NULL || json_object_get_boolean(json_member(self->bill->document, "free_tier"));
+}
+
+static const PriceBook *
+book_of(const BilledSide *self)
+{
+    return self->bill == NULL ? self->default_book : self->bill->book;
+}
+
+/** The final invoice stands first; a bill of another period (of an older contract) is none of this month. */
+static bool
+choose_bill(BilledSide *self, Db *db, const char *book, Err *err)
+{
+    if (!bills_load(&self->bills, db, self->tenant->tenant_id, self->start_us, err))
+        return false;
+    for (size_t i = 0; self->bill == NULL && i < self->bills.count; i++)
+        if (self->bills.all[i].period_start_us == self->start_us)
+            self->bill = &self->bills.all[i];
+    if (self->bill != NULL) {
+        self->watermark = self->bill->watermark;
+        return true;
+    }
+    self->default_book = price_book_find(book, err);
+    return self->default_book != NULL && receipt_watermark(db, &self->watermark, err);
+}
+
+static bool
+read_usage(BilledSide *self, Db *db, Err *err)
+{
+    const VerifyPeriod period = {self->start_us, self->end_us};
+    const RateOptions options = {.month_start_us = self->start_us, .free_tier = has_free_tier(self)};
+    self->rows = rating_rows_new(err);
+    bool done = self->rows != NULL;
+    for (size_t i = 0; done && i < self->account.count; i++)
+        done = verify_derive(db, &self->account.all[i], &period, self->watermark, self->rows, err);
+    if (done)
+        self->worth = worth_new(self->rows, book_of(self), &options, self->tenant->account, self->tenant->name, err);
+    return self->worth != NULL;
+}
+
+MUST_CHECK bool
+billed_side_open(BilledSide *self, Db *db, const char *name, int64_t start_us, int64_t end_us, const char *book,
+                 Err *err)
+{
+    *self = (BilledSide){.name = strdup(name), .start_us = start_us, .end_us = end_us};
+    if (self->name == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a tenant");
+    if (!rate_tenants_read(&self->account, db, name, err))
+        return false;
+    self->tenant = rate_tenants_find(&self->account, name);
+    return choose_bill(self, db, book, err) && read_usage(self, db, err);
+}
+
+void
+billed_side_free(BilledSide *self)
+{
+    worth_free(&self->worth);
+    rating_rows_free(&self->rows);
+    price_book_free(&self->default_book);
+    bills_free(&self->bills);
+    rate_tenants_free(&self->account);
+    free(self->name);
+}
+
+MUST_CHECK bool
+billed_side_tell(const BilledSide *self, Json *object, Err *err)
+{
+    Json *book = document_price_book(book_of(self), err);
+    return book != NULL &&
+           json_add(object, "invoice", self->bill == NULL ? NULL : json_object_get(self->bill->head), err) &&
+           json_add_int(object, "receipt_watermark", self->watermark, err) &&
+           json_add(object, "price_book", book, err) && json_add_bool(object, "free_tier", has_free_tier(self), err);
+}
+
+/* ---- its records ---- */
+
+typedef struct Spreading {
+    const BilledSide *side;
+    uint32_t number;
+    Spill *spill;
+    uint64_t order;
+} Spreading;
+
+static bool
+spread_record(Spreading *self, ReconcileEntry *entry, Err *err)
+{
+    entry->tenant = self->number;
+    entry->order = self->order++;
+    entry->inside =
+        entry->record.started_at_us >= self->side->start_us && entry->record.started_at_us < self->side->end_us;
+    reconcile_key(entry);
+    return spill_add(self->spill, entry, err);
+}
+
+static bool
+spread_segment(Spreading *self, Evidence *evidence, ReconcileSide side, Err *err)
+{
+    UsageBatch *batch = usage_batch_unpack(evidence->segment.payload.data, evidence->segment.payload.length, err);
+    if (batch == NULL)
+        return err_prefix(err, "segment %lld: ", (long long) evidence->segment.key.segment_id);
+    bool done = true;
+    for (size_t i = 0; done && i < usage_batch_records(batch); i++) {
+        bool excluded = false;
+        ReconcileEntry entry = {.side = side, .place = evidence->segment.key, .ordinal = (int64_t) i};
+        usage_batch_record(batch, i, &entry.record);
+        done = evidence_excludes(evidence, i, &excluded, err) && (excluded || spread_record(self, &entry, err));
+    }
+    usage_batch_free(&batch);
+    return done;
+}
+
+/** Evidence up to the watermark, or what came after it. */
+static bool
+spread_evidence(Spreading *self, Db *db, ReconcileSide side, Err *err)
+{
+    const BilledSide *from = self->side;
+    const VerifyPeriod period = {from->start_us - UTC_DAY_US, from->end_us + UTC_DAY_US};
+    Evidence evidence = {0};
+    bool more = true;
+    bool done = evidence_open(&evidence, db, from->tenant->tenant_id, &period,
+                              side == RECONCILE_BILLED ? from->watermark : INT64_MAX, err);
+    while (done && more) {
+        done = evidence_next(&evidence, &more, err);
+        bool wanted = more && (side == RECONCILE_BILLED || evidence.segment.receipt > from->watermark);
+        if (done && wanted)
+            done = spread_segment(self, &evidence, side, err);
+    }
+    evidence_close(&evidence);
+    return done;
+}
+
+static bool
+spread_quarantined(void *context, const QuarantineRow *row, Err *err)
+{
+    Spreading *self = context;
+    Err unreadable = {0};
+    UsageBatch *batch = usage_batch_unpack_unchecked(row->payload.data, row->payload.length, &unreadable);
+    bool done = true;
+    if (batch != NULL && usage_batch_records(batch) > 0 && row->replayed_at[0] == '\0') {
+        ReconcileEntry entry = {.side = RECONCILE_QUARANTINED, .number = (uint64_t) row->id};
+        snprintf(entry.reason, sizeof(entry.reason), "%s", row->reason);
+        usage_batch_record(batch, 0, &entry.record);
+        done = spread_record(self, &entry, err);
+    }
+    usage_batch_free(&batch);
+    return done;
+}
+
+MUST_CHECK bool
+billed_side_spread(const BilledSide *self, Db *db, uint32_t number, Spill *spill, Err *err)
+{
+    Spreading spreading = {self, number, spill, 0};
+    const QuarantineFilter waiting = {.tenant = self->name, .format = "record", .open_only = true};
+    int64_t late = 0;
+    return spread_evidence(&spreading, db, RECONCILE_BILLED, err) &&
+           invoice_late_records(db, self->tenant->tenant_id, self->start_us, self->end_us, self->watermark, &late,
+                                err) &&
+           (late == 0 || spread_evidence(&spreading, db, RECONCILE_LATE, err)) &&
+           quarantine_stream(db, &waiting, spread_quarantined, &spreading, err);
+}

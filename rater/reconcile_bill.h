@@ -1,0 +1,37 @@
+/**
+ * reconcile_bill - the bill's side of a reconciliation: one tenant's invoice, usage and records
+ */
+#ifndef RATER_RECONCILE_BILL_H
+#define RATER_RECONCILE_BILL_H
+
+#include "rater/explain_bill.h"
+#include "rater/rate_tenants.h"
+#include "rater/reconcile_spill.h"
+#include "rater/reconcile_worth.h"
+
+typedef struct BilledSide {
+    char *name;
+    const RateTenant *tenant; /* in `account` */
+    RateTenants account;      /* its members */
+    Bills bills;
+    const Bill *bill;        /* NULL: neither invoice nor preview */
+    PriceBook *default_book; /* then */
+    int64_t watermark;
+    int64_t start_us, end_us;
+    RatingRows *rows; /* of the account */
+    Worth *worth;
+} BilledSide;
+
+/** Find the tenant's bill of a period and the usage behind it. `book`: for a period without invoice and preview. Released with
+ *  billed_side_free() in any case. */
+MUST_CHECK bool billed_side_open(BilledSide *self, Db *db, const char *name, int64_t start_us, int64_t end_us,
+                                 const char *book, Err *err);
+void billed_side_free(BilledSide *self);
+
+/** Spread its records as tenant `number`: billed ones, those that came too late for the bill, and those in quarantine. */
+MUST_CHECK bool billed_side_spread(const BilledSide *self, Db *db, uint32_t number, Spill *spill, Err *err);
+
+/** invoice (null: none), receipt_watermark, price_book, free_tier. ERR_NOMEM. */
+MUST_CHECK bool billed_side_tell(const BilledSide *self, Json *object, Err *err);
+
+#endif

@@ -1,0 +1,236 @@
+#include "rater/reconcile_worth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+#include "rater/record_row.h"
+
+/** A set of rows that own their function and region. */
+typedef struct Usage {
+    RatingRow *rows;
+    size_t count, capacity;
+} Usage;
+
+struct Worth {
+    const PriceBook *book;
+    RateOptions options;
+    const char *account;
+    const char *tenant;
+    Usage billed;
+    Usage changed; /* with every change */
+    mpq_t exact;   /* of billed */
+};
+
+/* ---- rows ---- */
+
+static bool
+usage_add(Usage *self, const RatingRow *row, Err *err)
+{
+    if (!array_grow(&self->rows, &self->capacity, self->count, sizeof(*self->rows), err))
+        return false;
+    char *function = strdup(row->function);
+    char *region = strdup(row->region);
+    if (function == NULL || region == NULL) {
+        free(function);
+        free(region);
+        return err_set(err, ERR_NOMEM, "no memory for usage");
+    }
+    self->rows[self->count] = *row;
+    self->rows[self->count].function = function;
+    self->rows[self->count++].region = region;
+    return true;
+}
+
+static void
+usage_drop_last(Usage *self)
+{
+    RatingRow *row = &self->rows[--self->count];
+    free((char *) (uintptr_t) row->function); /* our own copies */
+    free((char *) (uintptr_t) row->region);
+}
+
+static void
+usage_free(Usage *self)
+{
+    while (self->count > 0)
+        usage_drop_last(self);
+    free(self->rows);
+}
+
+static RatingRow *
+usage_find(const Usage *self, const RatingRow *like)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        RatingRow *row = &self->rows[i];
+        if (row->memory_mb == like->memory_mb && row->architecture == like->architecture && row->mode == like->mode &&
+            row->package == like->package && row->ephemeral_mb == like->ephemeral_mb &&
+            strcmp(row->function, like->function) == 0 && strcmp(row->region, like->region) == 0 &&
+            strcmp(row->tenant, like->tenant) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+/** Add a record's sums `sign` times (1 or -1). */
+static void
+row_shift(RatingRow *row, const RatingRow *by, int sign)
+{
+    const UsageSum times = (UsageSum) sign; /* unsigned arithmetic wraps: -1 takes away */
+    row->invocations += times * by->invocations;
+    row->errors += times * by->errors;
+    row->timeouts += times * by->timeouts;
+    row->duration_1ms += times * by->duration_1ms;
+    row->duration_100ms += times * by->duration_100ms;
+    row->with_init_1ms += times * by->with_init_1ms;
+    row->with_init_100ms += times * by->with_init_100ms;
+}
+
+/** A record as a row whose names are terminated in `function` and `region`. */
+typedef struct Change {
+    RatingRow row;
+    char function[USAGE_NAME_BYTES_MAX + 1];
+    char region[USAGE_REGION_BYTES_MAX + 1];
+} Change;
+
+static bool
+change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *err)
+{
+    if (!record_row(record, &change->row, err))
+        return false;
+    memcpy(change->function, record->function.data, record->function.length);
+    change->function[record->function.length] = '\0';
+    if (record->region.length > 0)
+        memcpy(change->region, record->region.data, record->region.length);
+    change->region[record->region.length] = '\0';
+    change->row.account = self->account;
+    change->row.tenant = self->tenant;
+    change->row.function = change->function;
+    change->row.region = change->region;
+    return true;
+}
+
+static bool
+take_away(Usage *usage, const Change *less, Err *err)
+{
+    RatingRow *row = usage_find(usage, &less->row);
+    if (row == NULL || row->invocations == 0)
+        return err_set(err, ERR_CORRUPT, "a billed record is not in the usage that was billed");
+    row_shift(row, &less->row, -1);
+    return true;
+}
+
+/** `*added`: a row was appended for it. */
+static bool
+put_in(Usage *usage, const Change *more, bool *added, Err *err)
+{
+    RatingRow *row = usage_find(usage, &more->row);
+    *added = row == NULL;
+    if (row == NULL)
+        return usage_add(usage, &more->row, err);
+    row_shift(row, &more->row, 1);
+    return true;
+}
+
+/* ---- rating ---- */
+
+static bool
+rate_usage(const Worth *self, const Usage *usage, WorthTotal *out, Err *err)
+{
+    Rated *rated = rate(usage->rows, usage->count, self->book, &self->options, err);
+    if (rated == NULL)
+        return false;
+    mpq_set_ui(out->exact, 0, 1);
+    mpq_set_ui(out->amount, 0, 1);
+    for (size_t i = 0; i < rated->line_count; i++) {
+        if (strcmp(rated->lines[i].tenant, self->tenant) != 0)
+            continue;
+        mpq_add(out->exact, out->exact, rated->lines[i].amount_exact);
+        mpq_add(out->amount, out->amount, rated->lines[i].amount);
+    }
+    rated_free(&rated);
+    return true;
+}
+
+MUST_CHECK Worth *
+worth_new(const RatingRows *rows, const PriceBook *book, const RateOptions *options, const char *account,
+          const char *tenant, Err *err)
+{
+    Worth *self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        err_set(err, ERR_NOMEM, "no memory to rate");
+        return NULL;
+    }
+    *self = (Worth){.book = book, .options = *options, .account = account, .tenant = tenant};
+    mpq_init(self->exact);
+    bool done = true;
+    for (size_t i = 0; done && i < rating_rows_count(rows); i++)
+        done = usage_add(&self->billed, &rating_rows_all(rows)[i], err) &&
+               usage_add(&self->changed, &rating_rows_all(rows)[i], err);
+    WorthTotal total;
+    mpq_inits(total.exact, total.amount, NULL);
+    done = done && rate_usage(self, &self->billed, &total, err);
+    mpq_set(self->exact, total.exact);
+    mpq_clears(total.exact, total.amount, NULL);
+    if (!done)
+        worth_free(&self);
+    return self;
+}
+
+void
+worth_free(Worth **self)
+{
+    if (*self == NULL)
+        return;
+    usage_free(&(*self)->billed);
+    usage_free(&(*self)->changed);
+    mpq_clear((*self)->exact);
+    free(*self);
+    *self = NULL;
+}
+
+const PriceBook *
+worth_book(const Worth *self)
+{
+    return self->book;
+}
+
+/** Rate the billed usage with the change in it, and take it out again. */
+static bool
+rate_changed(Worth *self, const Change *less, const Change *more, mpq_t out, Err *err)
+{
+    bool added = false;
+    WorthTotal total;
+    if (less != NULL && !take_away(&self->billed, less, err))
+        return false;
+    mpq_inits(total.exact, total.amount, NULL);
+    bool put = more == NULL || put_in(&self->billed, more, &added, err);
+    bool done = put && rate_usage(self, &self->billed, &total, err);
+    mpq_sub(out, total.exact, self->exact);
+    mpq_clears(total.exact, total.amount, NULL);
+    if (put && more != NULL && added)
+        usage_drop_last(&self->billed);
+    else if (put && more != NULL)
+        row_shift(usage_find(&self->billed, &more->row), &more->row, -1);
+    if (less != NULL)
+        row_shift(usage_find(&self->billed, &less->row), &less->row, 1);
+    return done;
+}
+
+MUST_CHECK bool
+worth_of(Worth *self, const UsageRecord *less, const UsageRecord *more, mpq_t out, Err *err)
+{
+    Change taken, put;
+    bool added = false;
+    return (less == NULL || change_fill(self, less, &taken, err)) &&
+           (more == NULL || change_fill(self, more, &put, err)) &&
+           rate_changed(self, less == NULL ? NULL : &taken, more == NULL ? NULL : &put, out, err) &&
+           (less == NULL || take_away(&self->changed, &taken, err)) &&
+           (more == NULL || put_in(&self->changed, &put, &added, err));
+}
+
+MUST_CHECK bool
+worth_total(const Worth *self, WorthTotal *as_billed, WorthTotal *as_in_files, Err *err)
+{
+    return rate_usage(self, &self->billed, as_billed, err) && rate_usage(self, &self->changed, as_in_files, err);
+}
