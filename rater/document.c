@@ -44,8 +44,8 @@ char *
 document_rounding(const PriceBook *book, Err *err)
 {
     Buffer text = {0};
-    if (!buffer_printf(&text, err, "%s, %d digits, each line", rounding_mode_name(book->rounding),
-                       book->rounding_scale))
+    if (!buffer_printf(&text, err, "%s, %d digits, %s", rounding_mode_name(book->rounding), book->rounding_scale,
+                       book->rounding_place == ROUND_EACH_LINE ? "each line" : "the total"))
         return NULL;
     for (char *underscore = strchr(text.data, '_'); underscore != NULL; underscore = strchr(underscore, '_'))
         *underscore = ' ';
@@ -65,6 +65,17 @@ document_price_book(const PriceBook *book, Err *err)
     return NULL;
 }
 
+/* What a plain price has not: its model and what comes beside the unit price. */
+static bool
+line_extras(Json *object, const RatedLine *line, Err *err)
+{
+    if (line->price->name != NULL && !json_add_text(object, "price", line->price->name, err))
+        return false;
+    return line->price->plain || (json_add_text(object, "model", price_model_name(line->price->model), err) &&
+                                  document_add_exact(object, "fee", line->fee, err) &&
+                                  document_add_exact(object, "adjustment", line->adjustment, err));
+}
+
 static bool
 line_fields(Json *object, const RatedLine *line, const PriceBook *book, Err *err)
 {
@@ -81,7 +92,7 @@ line_fields(Json *object, const RatedLine *line, const PriceBook *book, Err *err
            document_add_exact(object, "unit_price", line->unit_price, err) &&
            json_add_int(object, "tier", line->tier, err) &&
            document_add_money(object, "amount", line->amount, book, err) &&
-           document_add_exact(object, "amount_exact", line->amount_exact, err);
+           document_add_exact(object, "amount_exact", line->amount_exact, err) && line_extras(object, line, err);
 }
 
 static bool
@@ -105,12 +116,12 @@ free_tier_fields(Json *object, const RatedFreeTier *taken, Err *err)
 {
     mpq_t left;
     mpq_init(left);
-    mpq_sub(left, taken->tier->quantity, taken->account_used);
+    mpq_sub(left, taken->allowance, taken->account_used);
     bool done =
         json_add_text(object, "account", taken->account, err) && json_add_text(object, "tenant", taken->tenant, err) &&
         json_add_text(object, "name", taken->tier->name, err) && json_add_text(object, "unit", taken->unit, err) &&
         json_add_text(object, "allocation", allocation_name(taken->tier->allocation), err) &&
-        document_add_exact(object, "allowance", taken->tier->quantity, err) &&
+        document_add_exact(object, "allowance", taken->allowance, err) &&
         document_add_exact(object, "used", taken->used, err) &&
         document_add_exact(object, "account_used", taken->account_used, err) &&
         document_add_exact(object, "left", left, err);

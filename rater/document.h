@@ -39,7 +39,7 @@ MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, c
 /** Name, version and digest of a book as an object. */
 MUST_CHECK Json *document_price_book(const PriceBook *book, Err *err);
 
-/** "half up, 2 digits, each line". Caller frees with free(). */
+/** "half up, 2 digits, each line" (or "the total"). Caller frees with free(). */
 MUST_CHECK char *document_rounding(const PriceBook *book, Err *err);
 
 /** Add an exact number, or one rounded to the book's digits, as a decimal string. */

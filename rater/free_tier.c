@@ -5,10 +5,14 @@
 
 #include "lib/decimal.h"
 
-/* Dearest first, then by the names of region and architecture: claims that are equal in all three share. */
+/* Which turn: dearest first, then by the names of region and architecture; or the earliest hour; or one for all. */
 static int
-compare_turn(const FreeClaim *a, const FreeClaim *b)
+compare_turn(Allocation allocation, const FreeClaim *a, const FreeClaim *b)
 {
+    if (allocation == ALLOCATE_USAGE_ORDER)
+        return (a->hour_us > b->hour_us) - (a->hour_us < b->hour_us);
+    if (allocation == ALLOCATE_PROPORTIONAL)
+        return 0;
     int order = mpq_cmp(b->unit_price, a->unit_price);
     if (order == 0)
         order = strcmp(a->region, b->region);
@@ -16,15 +20,23 @@ compare_turn(const FreeClaim *a, const FreeClaim *b)
                       : strcmp(usage_architecture_name(a->architecture), usage_architecture_name(b->architecture));
 }
 
+/* The order within a turn, which decides ties: with dearest_first region and architecture are equal there. */
 static int
-compare_claims(const void *left, const void *right)
+compare_claims(const void *left, const void *right, void *context)
 {
+    const Allocation *allocation = context;
     const FreeClaim *a = left;
     const FreeClaim *b = right;
-    int order = compare_turn(a, b);
+    int order = compare_turn(*allocation, a, b);
+    if (order == 0)
+        order = strcmp(a->region, b->region);
+    if (order == 0)
+        order = strcmp(usage_architecture_name(a->architecture), usage_architecture_name(b->architecture));
     if (order == 0)
         order = strcmp(a->tenant, b->tenant);
-    return order != 0 ? order : (int) a->mode - (int) b->mode;
+    if (order == 0)
+        order = (int) a->mode - (int) b->mode;
+    return order != 0 ? order : (a->price > b->price) - (a->price < b->price);
 }
 
 /* A claim's fraction of a unit, for the largest remainder. */
@@ -88,7 +100,7 @@ make_whole(FreeClaim *claims, size_t count, Err *err)
     return true;
 }
 
-/* One turn: claims of the same price, region and architecture. Takes from `rest`. */
+/* One turn. Takes from `rest`. */
 static bool
 share_turn(mpq_t rest, bool whole_units, FreeClaim *claims, size_t count, Err *err)
 {
@@ -112,15 +124,16 @@ share_turn(mpq_t rest, bool whole_units, FreeClaim *claims, size_t count, Err *e
 }
 
 bool
-free_tier_share(const mpq_t allowance, bool whole_units, FreeClaim *claims, size_t count, Err *err)
+free_tier_share(const mpq_t allowance, Allocation allocation, bool whole_units, FreeClaim *claims, size_t count,
+                Err *err)
 {
     mpq_t rest;
     mpq_init(rest);
     mpq_set(rest, allowance);
-    qsort(claims, count, sizeof(*claims), compare_claims);
+    qsort_r(claims, count, sizeof(*claims), compare_claims, &allocation);
     bool done = true;
     for (size_t start = 0, end = 0; done && start < count; start = end) {
-        while (end < count && compare_turn(&claims[start], &claims[end]) == 0)
+        while (end < count && compare_turn(allocation, &claims[start], &claims[end]) == 0)
             end++;
         done = share_turn(rest, whole_units, claims + start, end - start, err);
     }

@@ -1,10 +1,10 @@
 /**
  * free_tier - who gets how much of a shared monthly allowance
  *
- * Pure. The rule of the shipped books (`dearest_first`): the allowance goes to the usage with the dearest unit price (the
- * first tier's) first; equal prices by the names of region, then architecture; what is still equal shares in
- * proportion to its use. Where the book says `whole_units`, shares are whole numbers by largest remainder, ties in the
- * order of tenant, then mode.
+ * Pure. Claims are served in turns: `dearest_first` (the rule of the shipped books) by unit price (the first tier's), then
+ * by the names of region and architecture; `usage_order` by the hour of the usage; `proportional` all in one. Within a
+ * turn claims share in proportion to their use. Where the book says `whole_units`, shares are whole numbers by largest
+ * remainder, ties in the order of region, architecture, tenant, mode, price.
  */
 #ifndef RATER_FREE_TIER_H
 #define RATER_FREE_TIER_H
@@ -12,9 +12,11 @@
 #include <gmp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/err.h"
 #include "proto/usage_record.h"
+#include "rater/price_book.h"
 
 /** One claim on the allowance (all borrowed; `free` is written). */
 typedef struct FreeClaim {
@@ -22,12 +24,16 @@ typedef struct FreeClaim {
     const char *region;
     UsageArchitecture architecture;
     UsageMode mode;
+    size_t price;    /* its place in the book */
+    int64_t hour_us; /* for usage_order */
+    size_t cell;     /* the caller's */
     mpq_srcptr unit_price;
     mpq_srcptr quantity;
     mpq_ptr free; /* out: 0..quantity */
 } FreeClaim;
 
 /** Share `allowance` among `claims` (reordered). ERR_NOMEM. */
-MUST_CHECK bool free_tier_share(const mpq_t allowance, bool whole_units, FreeClaim *claims, size_t count, Err *err);
+MUST_CHECK bool free_tier_share(const mpq_t allowance, Allocation allocation, bool whole_units, FreeClaim *claims,
+                                size_t count, Err *err);
 
 #endif

@@ -1,7 +1,8 @@
 /**
  * meter - from a usage row to the quantity of a meter, exactly
  *
- * Pure. The month decides whether initialization is billed with the duration.
+ * Pure. The month decides whether initialization is billed with the duration. A row says how it is to be counted: by the
+ * tallies of this book, by what each of its invocations was like, or by the sums of rollups.
  */
 #ifndef RATER_METER_H
 #define RATER_METER_H
@@ -12,13 +13,19 @@
 #include "rater/price_book.h"
 #include "rater/usage.h"
 
-/** Quantity of `meter` in its unit; `out` is initialised by the caller. */
+/** Quantity of `meter` in its unit; `out` is initialised by the caller. 0 for the measures amount and month. */
 void meter_quantity(const PriceBook *book, const Meter *meter, const RatingRow *row, int64_t month_start_us, mpq_t out);
 
-/** Configured memory x billed duration in GB-seconds, whatever the book meters. */
+/** Billed memory x billed duration in GB-seconds, whatever the book meters. */
 void meter_gb_seconds(const PriceBook *book, const RatingRow *row, int64_t month_start_us, mpq_t out);
 
-/** The column of a rollup row that the meter multiplies: "invocations", "duration_1ms", "with_init_100ms", … */
+/** What the row's events cost together by a price that limits what a single one costs. The row has tallies, or says what
+ *  each invocation was like. */
+void meter_event_costs(const PriceBook *book, const Meter *meter, const Price *price, const RatingRow *row,
+                       int64_t month_start_us, mpq_t out);
+
+/** The column of a rollup row that the meter multiplies: "invocations", "duration_1ms", "with_init_100ms", "cpu_us",
+ *  "streamed_bytes"; NULL when rollups do not hold it. */
 const char *meter_rollup_column(const PriceBook *book, const Meter *meter, UsagePackage package, UsageMode mode,
                                 int64_t month_start_us);
 

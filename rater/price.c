@@ -16,6 +16,15 @@ price_split(const Price *price, const mpq_t total, mpq_t *in_tiers)
     mpq_clears(rest, below, width, NULL);
 }
 
+size_t
+price_tier_of(const Price *price, const mpq_t total)
+{
+    size_t t = 0;
+    while (!price->tiers[t].open && mpq_cmp(total, price->tiers[t].up_to) > 0)
+        t++;
+    return t;
+}
+
 void
 price_part(const mpq_t in_tier, const mpq_t quantity, const mpq_t total, mpq_t out)
 {

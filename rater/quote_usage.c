@@ -7,6 +7,10 @@
 #include "lib/decimal.h"
 #include "lib/json.h"
 #include "lib/utc.h"
+#include "rater/tally.h"
+
+enum { CAPACITY_UNITS_MAX = 1000000000 };
+#define CAPACITY_US_MAX (INT64_C(366) * UTC_DAY_US)
 
 static const char DEFAULT_NAME[] = "default";
 static const char DEFAULT_REGION[] = "us-east-1";
@@ -16,6 +20,10 @@ typedef struct QuoteRow {
     UsageRecord record;
     bool has_invocations;
     uint64_t invocations;
+    bool has_mode;
+    int64_t capacity_units; /* USAGE_ABSENT: no capacity row */
+    int64_t ready_us;
+    int64_t hour_us; /* some instant of the hour; 0: the row gives no time */
 } QuoteRow;
 
 typedef bool (*ReadField)(QuoteRow *row, const char *key, Json *value, Err *err);
@@ -39,6 +47,7 @@ read_choice(QuoteRow *row, const char *key, Json *value, Err *err)
     UsageRecord *record = &row->record;
     if (!json_text(value, &text))
         return err_set(err, ERR_INPUT, "expected text");
+    row->has_mode = row->has_mode || strcmp(key, "mode") == 0;
     if (strcmp(key, "architecture") == 0)
         return usage_architecture_parse(text, &record->architecture) ||
                err_set(err, ERR_INPUT, "'%.*s' is not known; write x86_64 or arm64", TEXT_ARG(text));
@@ -98,6 +107,29 @@ read_whole(QuoteRow *row, const char *key, Json *value, Err *err)
     if (strstr(key, "_us") == key + strlen(key) - 3 && *target != USAGE_ABSENT)
         return err_set(err, ERR_INPUT, "stands beside the same in milliseconds; keep one of them");
     return read_scaled(value, 0, target, err);
+}
+
+static bool
+read_capacity(QuoteRow *row, const char *key, Json *value, Err *err)
+{
+    bool units = strcmp(key, "capacity_units") == 0;
+    int64_t *target = units ? &row->capacity_units : &row->ready_us;
+    int64_t most = units ? CAPACITY_UNITS_MAX : CAPACITY_US_MAX;
+    return read_scaled(value, units ? 0 : 6, target, err) &&
+           ((*target > 0 && *target <= most) ||
+            err_set(err, ERR_INPUT, "is not possible; write a number above 0, at most %" PRId64,
+                    units ? most : most / UTC_SECOND_US));
+}
+
+static bool
+read_started(QuoteRow *row, const char *key, Json *value, Err *err)
+{
+    Text text = {0};
+    if (strcmp(key, "started_at_us") == 0)
+        return read_scaled(value, 0, &row->record.started_at_us, err);
+    if (!json_text(value, &text))
+        return err_set(err, ERR_INPUT, "expected text, as \"2026-10-01T12:00:00Z\"");
+    return utc_parse(text, &row->record.started_at_us, err);
 }
 
 static bool
@@ -163,15 +195,17 @@ static const struct {
     {"reported_billed_ms", read_whole},
     {"request_id", pass_over},
     {"attempt", pass_over},
-    {"started_at", pass_over},
-    {"started_at_us", pass_over},
+    {"started_at", read_started},
+    {"started_at_us", read_started},
+    {"capacity_units", read_capacity},
+    {"ready_s", read_capacity},
 };
 enum { FIELD_COUNT = sizeof(FIELDS) / sizeof(FIELDS[0]) };
 
 static bool
 unknown_field(const char *key, Err *err)
 {
-    char known[512] = "";
+    char known[640] = "";
     size_t length = 0;
     for (size_t i = 0; i < FIELD_COUNT && length < sizeof(known); i++)
         length += (size_t) snprintf(known + length, sizeof(known) - length, "%s%s", i == 0 ? "" : ", ", FIELDS[i].key);
@@ -191,12 +225,33 @@ read_field(QuoteRow *row, const char *key, Json *value, Err *err)
     return unknown_field(key, err);
 }
 
+/* A capacity row has no invocations, and is in provisioned mode unless it says otherwise. */
+static bool
+capacity_check(QuoteRow *row, Err *err)
+{
+    if (row->capacity_units == USAGE_ABSENT || row->ready_us == USAGE_ABSENT)
+        return err_set(err, ERR_INPUT, "%s: is missing beside %s; a capacity row has both",
+                       row->capacity_units == USAGE_ABSENT ? "capacity_units" : "ready_s",
+                       row->capacity_units == USAGE_ABSENT ? "ready_s" : "capacity_units");
+    if (row->has_invocations || row->record.duration_us != USAGE_ABSENT)
+        return err_set(err, ERR_INPUT,
+                       "capacity_units: a row of capacity has no invocations and no duration; put them into a row of "
+                       "their own");
+    row->record.duration_us = 0;
+    if (!row->has_mode)
+        row->record.mode = USAGE_PROVISIONED;
+    return true;
+}
+
 static bool
 row_check(QuoteRow *row, Err *err)
 {
     UsageFault fault = {0};
     UsageRecord *record = &row->record;
-    if (!row->has_invocations)
+    bool is_capacity = row->capacity_units != USAGE_ABSENT || row->ready_us != USAGE_ABSENT;
+    if (is_capacity && !capacity_check(row, err))
+        return false;
+    if (!is_capacity && !row->has_invocations)
         return err_set(err, ERR_INPUT, "invocations: is missing; say how many there were, as \"invocations\":300000");
     if (record->tenant.length == 0)
         record->tenant = TEXT_LITERAL(DEFAULT_NAME);
@@ -204,26 +259,24 @@ row_check(QuoteRow *row, Err *err)
         record->function = TEXT_LITERAL(DEFAULT_NAME);
     if (record->region.length == 0)
         record->region = TEXT_LITERAL(DEFAULT_REGION);
-    record->started_at_us = UTC_DAY_US * 20000; /* a row has no time of its own: any that passes the check */
+    row->hour_us = record->started_at_us == USAGE_ABSENT ? 0 : record->started_at_us;
+    record->started_at_us = UTC_DAY_US * 20000; /* a row need not have a time: any that passes the check */
     if (!usage_record_check(record, true, false, &fault))
         return err_set(err, ERR_INPUT, "%s: %s", fault.field, fault.message);
     return true;
-}
-
-static UsageSum
-sum_ms(UsageSum count, int64_t duration_us, int64_t granularity_ms)
-{
-    UsageSum each = (uint64_t) usage_round_up_ms(duration_us, granularity_ms);
-    return count * each;
 }
 
 static bool
 row_add(const QuoteRow *from, int64_t number, RatingRows *rows, Err *err)
 {
     const UsageRecord *record = &from->record;
-    int64_t init_us = record->init_duration_us == USAGE_ABSENT ? 0 : record->init_duration_us;
-    UsageSum count = from->invocations;
-    RatingRow row = {
+    const UsageSum count = from->invocations;
+    UsageFacts each = tally_facts(record);
+    if (from->capacity_units != USAGE_ABSENT) {
+        each.capacity_units = from->capacity_units;
+        each.ready_us = from->ready_us;
+    }
+    const RatingRow row = {
         .architecture = record->architecture,
         .mode = record->mode,
         .package = record->package,
@@ -233,10 +286,8 @@ row_add(const QuoteRow *from, int64_t number, RatingRows *rows, Err *err)
         .invocations = count,
         .errors = record->status == USAGE_ERROR ? count : 0,
         .timeouts = record->status == USAGE_TIMEOUT ? count : 0,
-        .duration_1ms = sum_ms(count, record->duration_us, 1),
-        .duration_100ms = sum_ms(count, record->duration_us, 100),
-        .with_init_1ms = sum_ms(count, record->duration_us + init_us, 1),
-        .with_init_100ms = sum_ms(count, record->duration_us + init_us, 100),
+        .hour_us = from->hour_us,
+        .each = &each,
     };
     const RatingNames names = {TEXT_LITERAL(DEFAULT_NAME), record->tenant, record->function, record->region};
     return rating_rows_add(rows, &names, &row, err);
@@ -245,7 +296,7 @@ row_add(const QuoteRow *from, int64_t number, RatingRows *rows, Err *err)
 static bool
 read_row(Json *object, int64_t number, RatingRows *rows, Err *err)
 {
-    QuoteRow row = {.record = usage_record_empty()};
+    QuoteRow row = {.record = usage_record_empty(), .capacity_units = USAGE_ABSENT, .ready_us = USAGE_ABSENT};
     if (!json_object_is_type(object, json_type_object))
         return err_set(err, ERR_INPUT,
                        "expected an object, as {\"memory_mb\":512,\"invocations\":1000,\"duration_ms\":\"120\"}");

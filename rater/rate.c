@@ -4,177 +4,157 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rater/free_tier.h"
+#include "lib/decimal.h"
 #include "rater/meter.h"
-#include "rater/price.h"
 #include "rater/rate_cells.h"
-
-/* Share one free tier of the book among the groups [start, end) of an account. */
-static bool
-apply_free_tier(Cells *cells, const FreeTier *tier, size_t start, size_t end, Err *err)
-{
-    size_t count = 0;
-    FreeClaim *claims = calloc((end - start) * cells->book->meter_count + 1, sizeof(*claims));
-    if (claims == NULL)
-        return err_set(err, ERR_NOMEM, "no memory to share a free tier");
-    for (size_t g = start; g < end; g++) {
-        const Group *group = &cells->groups[g];
-        for (size_t m = 0; m < cells->book->meter_count; m++) {
-            Cell *cell = cells_at(cells, g, m);
-            bool covered = (tier->meters & UINT64_C(1) << m) != 0 && (tier->modes & 1u << group->row->mode) != 0;
-            if (covered && cell->price != NULL)
-                claims[count++] = (FreeClaim){.tenant = group->row->tenant,
-                                              .region = group->region,
-                                              .architecture = group->row->architecture,
-                                              .mode = group->row->mode,
-                                              .unit_price = cell->price->tiers[0].unit_price,
-                                              .quantity = cell->quantity,
-                                              .free = cell->free};
-        }
-    }
-    bool done = free_tier_share(tier->quantity, tier->whole_units, claims, count, err);
-    free(claims);
-    return done;
-}
-
-static Ladder *
-ladder_find(Cells *cells, size_t first, const Price *price, const char *region)
-{
-    for (size_t i = first; i < cells->ladder_count; i++) {
-        if (cells->ladders[i].price == price && strcmp(cells->ladders[i].region, region) == 0)
-            return &cells->ladders[i];
-    }
-    Ladder *ladder = &cells->ladders[cells->ladder_count++]; /* there is room for one a cell */
-    *ladder = (Ladder){.price = price, .region = region};
-    mpq_init(ladder->total);
-    return ladder;
-}
-
-static bool
-ladder_split(Ladder *ladder, Err *err)
-{
-    ladder->in_tiers = calloc(ladder->price->tier_count, sizeof(mpq_t));
-    if (ladder->in_tiers == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a tier ladder");
-    for (size_t i = 0; i < ladder->price->tier_count; i++)
-        mpq_init(ladder->in_tiers[i]);
-    price_split(ladder->price, ladder->total, ladder->in_tiers);
-    return true;
-}
-
-/* What is billed of every cell of an account, summed on its ladders. */
-static bool
-climb_ladders(Cells *cells, size_t start, size_t end, Err *err)
-{
-    size_t first_ladder = cells->ladder_count;
-    for (size_t g = start; g < end; g++) {
-        for (size_t m = 0; m < cells->book->meter_count; m++) {
-            Cell *cell = cells_at(cells, g, m);
-            if (cell->price == NULL)
-                continue;
-            mpq_sub(cell->billed, cell->quantity, cell->free);
-            Ladder *ladder = ladder_find(cells, first_ladder, cell->price, cells->groups[g].region);
-            mpq_add(ladder->total, ladder->total, cell->billed);
-            cell->ladder = (size_t) (ladder - cells->ladders);
-        }
-    }
-    for (size_t i = first_ladder; i < cells->ladder_count; i++) {
-        if (!ladder_split(&cells->ladders[i], err))
-            return false;
-    }
-    return true;
-}
+#include "rater/rate_counters.h"
+#include "rater/rate_free.h"
+#include "rater/rate_round.h"
 
 static bool
 price_accounts(Cells *cells, Err *err)
 {
-    cells->ladders = calloc(cells->group_count * cells->book->meter_count + 1, sizeof(*cells->ladders));
-    if (cells->ladders == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for tier ladders");
     for (size_t start = 0, end = 0; start < cells->group_count; start = end) {
         end = cells_account_end(cells, start);
         for (size_t i = 0; cells->options.free_tier && i < cells->book->free_tier_count; i++) {
-            if (!apply_free_tier(cells, &cells->book->free_tiers[i], start, end, err))
+            if (!rate_free_apply(cells, &cells->book->free_tiers[i], start, end, err))
                 return false;
         }
-        if (!climb_ladders(cells, start, end, err))
+        if (!counters_price(cells, start, end, err))
             return false;
     }
     return true;
 }
 
+/* ---- lines ---- */
+
+/* What minimum and maximum do to a line whose amount is known without them. */
 static void
-line_fill(RatedLine *line, const Cells *cells, const Group *group, Cell *cell, int tier)
+line_adjust(RatedLine *line, const Cell *cell, bool first)
 {
-    const Ladder *ladder = &cells->ladders[cell->ladder];
-    mpq_inits(line->quantity, line->free_quantity, line->billed_quantity, line->unit_price, line->amount,
-              line->amount_exact, NULL);
+    mpq_t one;
+    mpq_init(one);
+    mpq_set_ui(one, 1, 1);
+    mpq_sub(line->adjustment, cell->maximum_part, one);
+    mpq_mul(line->adjustment, line->adjustment, line->amount_exact);
+    if (first)
+        mpq_add(line->adjustment, line->adjustment, cell->minimum_adds);
+    mpq_add(line->amount_exact, line->amount_exact, line->adjustment);
+    mpq_clear(one);
+}
+
+static void
+line_fill(RatedLine *line, const Cells *cells, const Group *group, const Cell *cell, size_t tier, bool first)
+{
+    mpq_inits(line->quantity, line->free_quantity, line->billed_quantity, line->unit_price, line->fee, line->adjustment,
+              line->amount, line->amount_exact, NULL);
     line->account = group->row->account;
     line->tenant = group->row->tenant;
     line->region = group->region;
     line->architecture = group->row->architecture;
     line->mode = group->row->mode;
-    line->tier = tier + 1;
-    price_part(ladder->in_tiers[tier], cell->billed, ladder->total, line->billed_quantity);
-    if (tier == 0)
-        mpq_set(line->free_quantity, cell->free);
+    line->meter = &cells->book->meters[cell->meter];
+    line->price = cell->price;
+    line->tier = (int) tier + 1;
+    counters_part(cells, cell, tier, line->billed_quantity, line->fee);
+    if (first)
+        mpq_add(line->free_quantity, cell->free, cell->included);
     mpq_add(line->quantity, line->free_quantity, line->billed_quantity);
     mpq_set(line->unit_price, cell->price->tiers[tier].unit_price);
     mpq_mul(line->amount_exact, line->billed_quantity, line->unit_price);
-    mpq_set(line->amount, line->amount_exact);
-    decimal_round(line->amount, cells->book->rounding_scale, cells->book->rounding);
-    mpq_add(cell->amount_exact, cell->amount_exact, line->amount_exact);
+    mpq_add(line->amount_exact, line->amount_exact, line->fee);
+    if (!line->price->plain)
+        line_adjust(line, cell, first);
 }
 
-/* Tier 1 always, further tiers when the ladder reaches them and this cell has a part. */
 static bool
-has_line(const Cells *cells, const Cell *cell, size_t tier)
+is_omitted(const Cells *cells, const Cell *cell)
 {
-    return tier == 0 || (mpq_sgn(cells->ladders[cell->ladder].in_tiers[tier]) > 0 && mpq_sgn(cell->billed) > 0);
+    return cells->book->meters[cell->meter].omit_zero && mpq_sgn(cell->quantity) == 0 &&
+           mpq_sgn(cell->amount_exact) == 0;
+}
+
+static void
+cell_lines(const Cells *cells, const Group *group, const Cell *cell, Rated *rated)
+{
+    bool first = true;
+    for (size_t t = 0; t < cell->price->tier_count; t++) {
+        if (!counters_has_tier(cells, cell, t))
+            continue;
+        line_fill(&rated->lines[rated->line_count++], cells, group, cell, t, first);
+        first = false;
+    }
 }
 
 static bool
-make_lines(Cells *cells, Rated *rated, Err *err)
+make_lines(const Cells *cells, Rated *rated, Err *err)
 {
     size_t most = 1;
-    for (size_t i = 0; i < cells->group_count * cells->book->meter_count; i++)
-        most += cells->cells[i].price == NULL ? 0 : cells->cells[i].price->tier_count;
+    for (size_t i = 0; i < cells->cell_count; i++)
+        most += cells->cells[i].used ? cells->cells[i].price->tier_count : 0;
     rated->lines = calloc(most, sizeof(*rated->lines));
     if (rated->lines == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu lines", most);
     for (size_t g = 0; g < cells->group_count; g++) {
-        for (size_t m = 0; m < cells->book->meter_count; m++) {
-            Cell *cell = cells_at(cells, g, m);
-            for (size_t t = 0; cell->price != NULL && t < cell->price->tier_count; t++) {
-                if (!has_line(cells, cell, t))
-                    continue;
-                RatedLine *line = &rated->lines[rated->line_count++];
-                line->meter = &cells->book->meters[m];
-                line_fill(line, cells, &cells->groups[g], cell, (int) t);
-            }
+        const Group *group = &cells->groups[g];
+        for (size_t i = group->first_cell; i < group->end_cell; i++) {
+            if (cells->cells[i].used && !is_omitted(cells, &cells->cells[i]))
+                cell_lines(cells, group, &cells->cells[i], rated);
         }
     }
     return true;
 }
 
-/* The row's proportional share of what its group's lines cost. */
+/* ---- functions ---- */
+
+/* The part of a cell's amount that one of its rows makes: by quantity; where that is 0, or comes from no row, by
+ * invocations; where they are 0 too, all goes to the first row. `costs` has what the row cost by meter so far. */
 static void
-function_add_cost(RatedFunction *function, const Cells *cells, size_t g, const RatingRow *row)
+row_part(const Cells *cells, const Cell *cell, const RatingRow *row, const mpq_t *costs, mpq_t out)
 {
-    mpq_t share;
-    mpq_init(share);
-    for (size_t m = 0; m < cells->book->meter_count; m++) {
-        const Cell *cell = cells_at(cells, g, m);
-        if (mpq_sgn(cell->amount_exact) == 0)
-            continue;
-        meter_quantity(cells->book, &cells->book->meters[m], row, cells->options.month_start_us, share);
-        mpq_div(share, share, cell->quantity);
-        mpq_mul(share, share, cell->amount_exact);
-        mpq_add(function->amount_exact, function->amount_exact, share);
+    const Meter *meter = &cells->book->meters[cell->meter];
+    mpq_t whole;
+    mpq_init(whole);
+    mpq_set(whole, cell->quantity);
+    mpq_set_ui(out, 0, 1);
+    if (meter->measure == MEASURE_AMOUNT) {
+        for (size_t m = 0; m < cell->meter; m++) {
+            if ((meter->of & UINT64_C(1) << m) != 0)
+                mpq_add(out, out, costs[m]);
+        }
+    } else if (meter->measure != MEASURE_MONTH) {
+        meter_quantity(cells->book, meter, row, cells->options.month_start_us, out);
     }
-    meter_gb_seconds(cells->book, row, cells->options.month_start_us, share);
-    mpq_add(function->gb_seconds, function->gb_seconds, share);
-    mpq_clear(share);
+    if (mpq_sgn(whole) == 0 || meter->measure == MEASURE_MONTH) {
+        decimal_set_u128(mpq_numref(out), row->invocations);
+        mpz_set_ui(mpq_denref(out), 1);
+        decimal_set_u128(mpq_numref(whole), cell->events);
+        mpz_set_ui(mpq_denref(whole), 1);
+    }
+    if (mpq_sgn(whole) != 0)
+        mpq_div(out, out, whole);
+    else
+        mpq_set_ui(out, cell->shared ? 0 : 1, 1);
+    mpq_clear(whole);
+}
+
+/* The row's share of what its group's items cost. */
+static void
+function_add_cost(RatedFunction *function, const Cells *cells, const Group *group, const RatingRow *row, mpq_t *costs)
+{
+    for (size_t m = 0; m < cells->book->meter_count; m++) {
+        mpq_set_ui(costs[m], 0, 1);
+        Cell *cell = cells_pick(cells, group, m, row);
+        if (cell == NULL || mpq_sgn(cell->amount_exact) == 0)
+            continue;
+        row_part(cells, cell, row, (const mpq_t *) costs, costs[m]);
+        mpq_mul(costs[m], costs[m], cell->amount_exact);
+        cell->shared = true;
+        mpq_add(function->amount_exact, function->amount_exact, costs[m]);
+    }
+    mpq_ptr own = costs[cells->book->meter_count];
+    meter_gb_seconds(cells->book, row, cells->options.month_start_us, own);
+    mpq_add(function->gb_seconds, function->gb_seconds, own);
 }
 
 static bool
@@ -184,7 +164,8 @@ same_function(const RatedFunction *function, const RatingRow *row)
 }
 
 static void
-add_to_functions(Rated *rated, const Cells *cells, size_t g, const PlacedRow *placed, bool first)
+add_to_functions(Rated *rated, const Cells *cells, const Group *group, const PlacedRow *placed, bool first,
+                 mpq_t *costs)
 {
     const RatingRow *row = placed->row;
     RatedFunction *function = rated->function_count == 0 ? NULL : &rated->functions[rated->function_count - 1];
@@ -201,31 +182,42 @@ add_to_functions(Rated *rated, const Cells *cells, size_t g, const PlacedRow *pl
     function->invocations += row->invocations;
     function->errors += row->errors;
     function->timeouts += row->timeouts;
-    function_add_cost(function, cells, g, row);
+    function_add_cost(function, cells, group, row, costs);
 }
 
 static bool
 make_functions(const Cells *cells, Rated *rated, Err *err)
 {
+    size_t scratch = cells->book->meter_count + 1;
+    mpq_t *costs = calloc(scratch, sizeof(*costs));
     rated->functions = calloc(cells->row_count + 1, sizeof(*rated->functions));
-    if (rated->functions == NULL)
+    if (rated->functions == NULL || costs == NULL) {
+        free(costs);
         return err_set(err, ERR_NOMEM, "no memory for %zu functions", cells->row_count);
+    }
+    for (size_t i = 0; i < scratch; i++)
+        mpq_init(costs[i]);
     for (size_t g = 0; g < cells->group_count; g++) {
         const Group *group = &cells->groups[g];
         for (size_t i = group->first; i < group->end; i++)
-            add_to_functions(rated, cells, g, &cells->rows[i], i == group->first);
+            add_to_functions(rated, cells, group, &cells->rows[i], i == group->first, costs);
     }
+    for (size_t i = 0; i < scratch; i++)
+        mpq_clear(costs[i]);
+    free(costs);
     return true;
 }
+
+/* ---- free tiers ---- */
 
 /* What the groups [start, end) took from a free tier, added to `out`. */
 static void
 sum_free(const Cells *cells, const FreeTier *tier, size_t start, size_t end, mpq_t out)
 {
     for (size_t g = start; g < end; g++) {
-        for (size_t m = 0; m < cells->book->meter_count; m++) {
-            if ((tier->meters & UINT64_C(1) << m) != 0)
-                mpq_add(out, out, cells_at(cells, g, m)->free);
+        for (size_t i = cells->groups[g].first_cell; i < cells->groups[g].end_cell; i++) {
+            if ((tier->meters & UINT64_C(1) << cells->cells[i].meter) != 0)
+                mpq_add(out, out, cells->cells[i].free);
         }
     }
 }
@@ -248,7 +240,8 @@ make_free_tiers(const Cells *cells, Rated *rated, Err *err)
             taken->tenant = cells->groups[start].row->tenant;
             taken->tier = &book->free_tiers[i];
             taken->unit = book->meters[__builtin_ctzll(taken->tier->meters)].unit; /* it covers at least one */
-            mpq_inits(taken->used, taken->account_used, NULL);
+            mpq_inits(taken->allowance, taken->used, taken->account_used, NULL);
+            rate_free_allowance(cells, taken->tier, taken->allowance);
             sum_free(cells, taken->tier, start, end, taken->used);
             if (start == account_start)
                 sum_free(cells, taken->tier, start, cells_account_end(cells, start), taken->account_used);
@@ -267,7 +260,7 @@ rate(const RatingRow *rows, size_t count, const PriceBook *book, const RateOptio
     if (rated == NULL)
         err_set(err, ERR_NOMEM, "no memory to rate");
     bool done = rated != NULL && cells_fill(&cells, rows, count, err) && price_accounts(&cells, err) &&
-                make_lines(&cells, rated, err) && make_functions(&cells, rated, err) &&
+                make_lines(&cells, rated, err) && rate_round(rated, book, err) && make_functions(&cells, rated, err) &&
                 make_free_tiers(&cells, rated, err);
     cells_free(&cells);
     if (!done)
@@ -318,13 +311,13 @@ rated_free(Rated **self)
         return;
     for (size_t i = 0; i < rated->line_count; i++) {
         RatedLine *line = &rated->lines[i];
-        mpq_clears(line->quantity, line->free_quantity, line->billed_quantity, line->unit_price, line->amount,
-                   line->amount_exact, NULL);
+        mpq_clears(line->quantity, line->free_quantity, line->billed_quantity, line->unit_price, line->fee,
+                   line->adjustment, line->amount, line->amount_exact, NULL);
     }
     for (size_t i = 0; i < rated->function_count; i++)
         mpq_clears(rated->functions[i].gb_seconds, rated->functions[i].amount_exact, NULL);
     for (size_t i = 0; i < rated->free_tier_count; i++)
-        mpq_clears(rated->free_tiers[i].used, rated->free_tiers[i].account_used, NULL);
+        mpq_clears(rated->free_tiers[i].allowance, rated->free_tiers[i].used, rated->free_tiers[i].account_used, NULL);
     free(rated->lines);
     free(rated->functions);
     free(rated->free_tiers);

@@ -2,9 +2,10 @@
  * rate - the pure core: usage rows + price book + options -> priced lines
  *
  * No I/O, no clock, no locale. Preview, final, what-if and quote all call this one function; the same arguments give the
- * same result, in the same order. Steps: rows are summed to one quantity for each (tenant, region, architecture,
- * mode, sku); the free tiers of each account are taken off; what is left is put on the tier ladder of (account, region,
- * price); every tenant gets its proportional part of every tier; each line is rounded once, as the book says.
+ * same result, in the same order. Steps (doc/price-books.md has the formulas): rows are summed to one quantity for each item
+ * (tenant, region, architecture, mode, sku, price); the free tiers of each account are taken off; what is left is put on
+ * the counter of its price, over the account and region unless the book says otherwise; every item gets its proportional
+ * part of every tier; minimum and maximum; lines are rounded once, as the book says.
  */
 #ifndef RATER_RATE_H
 #define RATER_RATE_H
@@ -19,12 +20,17 @@
 #include "rater/usage.h"
 
 typedef struct RateOptions {
-    int64_t month_start_us; /* decides which dated rules of the book hold */
+    int64_t month_start_us; /* start of the period: decides which dated rules of the book hold */
     bool free_tier;
+    /* For books that reduce fees and allowances in partial months. */
+    int64_t period_end_us;    /* 0: the end of the UTC month that holds the start */
+    int64_t service_start_us; /* when the account's service began; 0: before the period */
+    int64_t service_end_us;   /* first instant without service; 0: after the period */
 } RateOptions;
 
-/** One (tenant, region, architecture, mode, sku, tier). quantity = free + billed, and the sum of `quantity` over the tiers
- *  of a sku is what was used; free_quantity stands on tier 1. A metered sku has its tier 1 even at zero. */
+/** One tier of an item (tenant, region, architecture, mode, sku, price). quantity = free + billed, and the sum of `quantity`
+ *  over the lines of an item is what was used; free_quantity stands on its first line. An item has a line even at zero,
+ *  unless its meter omits that. amount_exact = billed_quantity x unit_price + fee + adjustment. */
 typedef struct RatedLine {
     const char *account;
     const char *tenant;
@@ -32,12 +38,15 @@ typedef struct RatedLine {
     UsageArchitecture architecture;
     UsageMode mode;
     const Meter *meter;
+    const Price *price;
     int tier; /* 1.. */
     mpq_t quantity;
     mpq_t free_quantity;
     mpq_t billed_quantity;
     mpq_t unit_price;
-    mpq_t amount; /* rounded */
+    mpq_t fee;        /* of tiers, of events, of what is missing to a whole package; 0 when price->plain */
+    mpq_t adjustment; /* what a minimum adds or a maximum takes away; 0 when price->plain */
+    mpq_t amount;     /* rounded */
     mpq_t amount_exact;
 } RatedLine;
 
@@ -62,13 +71,14 @@ typedef struct RatedFreeTier {
     const char *tenant;
     const FreeTier *tier;
     const char *unit;
+    mpq_t allowance; /* of the account in this period */
     mpq_t used;
     mpq_t account_used;
 } RatedFreeTier;
 
 /** Texts, meters and free tiers are borrowed from the rows and the book. */
 typedef struct Rated {
-    RatedLine *lines; /* by account, tenant, region, architecture, mode, meter of the book, tier */
+    RatedLine *lines; /* by account, tenant, region, architecture, mode, meter and price of the book, tier */
     size_t line_count;
     RatedFunction *functions; /* by account, tenant, region, architecture, mode, function, memory */
     size_t function_count;
@@ -77,7 +87,7 @@ typedef struct Rated {
 } Rated;
 
 /** Rate. Caller frees with rated_free(). NULL: ERR_INPUT (usage that the book has no price for: names row, tenant, function
- *  and what is known), ERR_NOMEM. */
+ *  and what is known; hourly sums that do not hold what the book counts), ERR_NOMEM. */
 MUST_CHECK Rated *
 rate(const RatingRow *rows, size_t count, const PriceBook *book, const RateOptions *options, Err *err);
 void rated_free(Rated **self);

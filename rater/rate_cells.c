@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "lib/text.h"
+#include "lib/utc.h"
 #include "rater/meter.h"
+#include "rater/tally.h"
 
 static int
 compare_group_key(const PlacedRow *a, const PlacedRow *b)
@@ -54,8 +57,7 @@ make_groups(Cells *self, Err *err)
     for (size_t i = 0; i < self->row_count; i++)
         groups += i == 0 || compare_group_key(&self->rows[i - 1], &self->rows[i]) != 0;
     self->groups = calloc(groups + 1, sizeof(*self->groups));
-    self->cells = calloc(groups * self->book->meter_count + 1, sizeof(*self->cells));
-    if (self->groups == NULL || self->cells == NULL)
+    if (self->groups == NULL)
         return err_set(err, ERR_NOMEM, "no memory to rate %zu groups", groups);
     for (size_t i = 0; i < self->row_count; i++) {
         if (i == 0 || compare_group_key(&self->rows[i - 1], &self->rows[i]) != 0)
@@ -63,34 +65,56 @@ make_groups(Cells *self, Err *err)
                 (Group){.first = i, .row = self->rows[i].row, .region = self->rows[i].region};
         self->groups[self->group_count - 1].end = i + 1;
     }
-    for (size_t i = 0; i < self->group_count * self->book->meter_count; i++)
-        mpq_inits(self->cells[i].quantity, self->cells[i].free, self->cells[i].billed, self->cells[i].amount_exact,
-                  NULL);
+    return true;
+}
+
+/* ---- cells ---- */
+
+static bool
+cell_add(Cells *self, size_t *capacity, size_t meter, const Price *price, Err *err)
+{
+    if (!array_grow(&self->cells, capacity, self->cell_count, sizeof(*self->cells), err))
+        return false;
+    Cell *cell = &self->cells[self->cell_count++];
+    *cell = (Cell){.meter = meter, .price = price};
+    mpq_inits(cell->quantity, cell->free, cell->included, cell->billed, cell->event_costs, cell->minimum_adds,
+              cell->maximum_part, cell->amount_exact, NULL);
+    mpq_set_ui(cell->maximum_part, 1, 1);
+    return true;
+}
+
+/* A cell for each price that may fit a row of the group. */
+static bool
+make_cells(Cells *self, Group *group, size_t *capacity, Err *err)
+{
+    const PriceBook *book = self->book;
+    group->first_cell = self->cell_count;
+    for (size_t m = 0; m < book->meter_count; m++) {
+        for (size_t i = 0; i < book->meters[m].price_count; i++) {
+            const Price *price = &book->meters[m].prices[i];
+            if (price_fits(price, group->region, group->row->architecture, group->row->mode) &&
+                !cell_add(self, capacity, m, price, err))
+                return false;
+        }
+    }
+    group->end_cell = self->cell_count;
     return true;
 }
 
 Cell *
-cells_at(const Cells *self, size_t group, size_t meter)
+cells_pick(const Cells *self, const Group *group, size_t meter, const RatingRow *row)
 {
-    return &self->cells[group * self->book->meter_count + meter];
-}
-
-static void
-sum_cells(Cells *self)
-{
-    mpq_t quantity;
-    mpq_init(quantity);
-    for (size_t g = 0; g < self->group_count; g++) {
-        for (size_t m = 0; m < self->book->meter_count; m++) {
-            Cell *cell = cells_at(self, g, m);
-            for (size_t i = self->groups[g].first; i < self->groups[g].end; i++) {
-                meter_quantity(self->book, &self->book->meters[m], self->rows[i].row, self->options.month_start_us,
-                               quantity);
-                mpq_add(cell->quantity, cell->quantity, quantity);
-            }
-        }
+    Cell *general = NULL;
+    for (size_t i = group->first_cell; i < group->end_cell; i++) {
+        Cell *cell = &self->cells[i];
+        if (cell->meter != meter)
+            continue;
+        if (cell->price->function_count == 0)
+            general = cell;
+        else if (price_fits_function(cell->price, row->function))
+            return cell;
     }
-    mpq_clear(quantity);
+    return general;
 }
 
 static bool
@@ -99,8 +123,10 @@ is_known_region(const PriceBook *book, const char *region)
     for (size_t m = 0; m < book->meter_count; m++) {
         for (int a = 0; a < USAGE_ARCHITECTURE_COUNT; a++) {
             for (int mode = 0; mode < USAGE_MODE_COUNT; mode++) {
-                if (price_book_price(&book->meters[m], region, (UsageArchitecture) a, (UsageMode) mode) != NULL)
-                    return true;
+                for (size_t i = 0; i < book->meters[m].price_count; i++) {
+                    if (price_fits(&book->meters[m].prices[i], region, (UsageArchitecture) a, (UsageMode) mode))
+                        return true;
+                }
             }
         }
     }
@@ -130,11 +156,10 @@ list_regions(const PriceBook *book, char *out, size_t room)
 }
 
 static bool
-fail_unpriced(const Cells *self, const Group *group, const Meter *meter, Err *err)
+fail_unpriced(const Cells *self, const Group *group, const RatingRow *row, const Meter *meter, Err *err)
 {
     const PriceBook *book = self->book;
-    const RatingRow *row = self->rows[group->first].row;
-    char known[400];
+    char known[640];
     if (!is_known_region(book, group->region)) {
         list_regions(book, known, sizeof(known));
         err_set(err, ERR_INPUT,
@@ -151,31 +176,70 @@ fail_unpriced(const Cells *self, const Group *group, const Meter *meter, Err *er
     return row->number > 0 ? err_prefix(err, "row %lld: ", (long long) row->number) : false;
 }
 
+/* Hourly sums hold some bases only: a book that counts otherwise would bill something else from them. */
+static bool
+check_row(const Cells *self, const RatingRow *row, const char *beyond_rollups, Err *err)
+{
+    if (beyond_rollups == NULL || row->tallies != NULL || row->each != NULL)
+        return true;
+    err_set(err, ERR_INPUT, "price book %s %s counts %s, which hourly sums do not hold", self->book->name,
+            self->book->version, beyond_rollups);
+    return err_hint(err,
+                    "rate with a book that hourly sums can answer (doc/price-books.md names what they hold), or quote");
+}
+
 /* Usage without a price is an error, never a gift; a meter may leave out what cannot be used there. */
 static bool
-find_prices(Cells *self, size_t g, Err *err)
+sum_row(Cells *self, const Group *group, const RatingRow *row, mpq_t quantity, Err *err)
 {
-    const Group *group = &self->groups[g];
+    int64_t month_start_us = self->options.month_start_us;
     bool any = false;
     for (size_t m = 0; m < self->book->meter_count; m++) {
-        Cell *cell = cells_at(self, g, m);
         const Meter *meter = &self->book->meters[m];
-        cell->price = price_book_price(meter, group->region, group->row->architecture, group->row->mode);
-        any = any || cell->price != NULL;
-        if (cell->price == NULL && mpq_sgn(cell->quantity) != 0)
-            return fail_unpriced(self, group, meter, err);
+        Cell *cell = cells_pick(self, group, m, row);
+        meter_quantity(self->book, meter, row, month_start_us, quantity);
+        if (cell == NULL && mpq_sgn(quantity) != 0)
+            return fail_unpriced(self, group, row, meter, err);
+        if (cell == NULL)
+            continue;
+        any = cell->used = true;
+        cell->events += row->invocations;
+        mpq_add(cell->quantity, cell->quantity, quantity);
+        if (cell->price->event_tally != 0) {
+            meter_event_costs(self->book, meter, cell->price, row, month_start_us, quantity);
+            mpq_add(cell->event_costs, cell->event_costs, quantity);
+        }
     }
-    return any || fail_unpriced(self, group, &self->book->meters[0], err);
+    return any || fail_unpriced(self, group, row, &self->book->meters[0], err);
+}
+
+static bool
+sum_group(Cells *self, const Group *group, const char *beyond_rollups, Err *err)
+{
+    bool done = true;
+    mpq_t quantity;
+    mpq_init(quantity);
+    for (size_t i = group->first; done && i < group->end; i++) {
+        const RatingRow *row = self->rows[i].row;
+        done = check_row(self, row, beyond_rollups, err) && sum_row(self, group, row, quantity, err);
+    }
+    mpq_clear(quantity);
+    return done;
 }
 
 bool
 cells_fill(Cells *self, const RatingRow *rows, size_t count, Err *err)
 {
+    size_t capacity = 0;
+    const char *beyond_rollups = tally_beyond_rollups(self->book);
     if (!place_rows(self, rows, count, err) || !make_groups(self, err))
         return false;
-    sum_cells(self);
     for (size_t g = 0; g < self->group_count; g++) {
-        if (!find_prices(self, g, err))
+        if (!make_cells(self, &self->groups[g], &capacity, err))
+            return false;
+    }
+    for (size_t g = 0; g < self->group_count; g++) {
+        if (!sum_group(self, &self->groups[g], beyond_rollups, err))
             return false;
     }
     return true;
@@ -200,19 +264,55 @@ cells_tenant_end(const Cells *self, size_t start)
     return end;
 }
 
+/* How many pieces of `step_us` (the last may be shorter) lie between two instants, or are touched by them. */
+static int64_t
+pieces(int64_t start_us, int64_t end_us, int64_t step_us)
+{
+    return (end_us - start_us + step_us - 1) / step_us;
+}
+
+void
+cells_period_part(const Cells *self, PartialMonth rule, mpq_t out)
+{
+    int64_t start = self->options.month_start_us;
+    int64_t end =
+        self->options.period_end_us != 0 ? self->options.period_end_us : utc_month_end_us(utc_month_of(start));
+    int64_t from = self->options.service_start_us > start ? self->options.service_start_us : start;
+    int64_t until =
+        self->options.service_end_us != 0 && self->options.service_end_us < end ? self->options.service_end_us : end;
+    mpq_set_ui(out, 1, 1);
+    if (rule == PARTIAL_FULL || (from == start && until == end))
+        return;
+    int64_t step = rule == PARTIAL_BY_DAY ? UTC_DAY_US : UTC_HOUR_US;
+    int64_t touched = from < until ? pieces(start, until, step) - (from - start) / step : 0;
+    mpz_set_si(mpq_numref(out), touched);
+    mpz_set_si(mpq_denref(out), pieces(start, end, step));
+    mpq_canonicalize(out);
+}
+
+static void
+counter_clear(Counter *counter)
+{
+    for (size_t t = 0; counter->in_tiers != NULL && t < counter->price->tier_count; t++)
+        mpq_clear(counter->in_tiers[t]);
+    for (size_t t = 0; counter->fees != NULL && t < counter->price->tier_count; t++)
+        mpq_clear(counter->fees[t]);
+    free(counter->in_tiers);
+    free(counter->fees);
+    mpq_clears(counter->total, counter->events, counter->included, counter->free_share, NULL);
+}
+
 void
 cells_free(Cells *self)
 {
-    for (size_t i = 0; i < self->ladder_count; i++) {
-        for (size_t t = 0; self->ladders[i].in_tiers != NULL && t < self->ladders[i].price->tier_count; t++)
-            mpq_clear(self->ladders[i].in_tiers[t]);
-        free(self->ladders[i].in_tiers);
-        mpq_clear(self->ladders[i].total);
+    for (size_t i = 0; i < self->counter_count; i++)
+        counter_clear(&self->counters[i]);
+    for (size_t i = 0; i < self->cell_count; i++) {
+        Cell *cell = &self->cells[i];
+        mpq_clears(cell->quantity, cell->free, cell->included, cell->billed, cell->event_costs, cell->minimum_adds,
+                   cell->maximum_part, cell->amount_exact, NULL);
     }
-    for (size_t i = 0; i < self->group_count * self->book->meter_count; i++)
-        mpq_clears(self->cells[i].quantity, self->cells[i].free, self->cells[i].billed, self->cells[i].amount_exact,
-                   NULL);
-    free(self->ladders);
+    free(self->counters);
     free(self->cells);
     free(self->groups);
     free(self->rows);

@@ -1,5 +1,7 @@
 /**
- * rate_cells - the working tables of rate: rows in order, groups, and one cell for each group and meter
+ * rate_cells - the working tables of rate: rows in order, groups, and one cell for each group, meter and price
+ *
+ * A cell is what doc/price-books.md calls an item. Cells of a group stand by meter, then price, as in the book.
  */
 #ifndef RATER_RATE_CELLS_H
 #define RATER_RATE_CELLS_H
@@ -16,25 +18,42 @@ typedef struct PlacedRow {
 typedef struct Group {
     size_t first;
     size_t end;
+    size_t first_cell;
+    size_t end_cell;
     const RatingRow *row; /* any of them: account, tenant, architecture, mode */
     const char *region;
 } Group;
 
-/** The tier ladder of (account, region, price). */
-typedef struct Ladder {
+/** What the cells of one price share in its scope (counted_over): see rate_counters.h. */
+typedef struct Counter {
     const Price *price;
-    const char *region;
-    mpq_t total;
-    mpq_t *in_tiers; /* price->tier_count */
-} Ladder;
+    const Group *first; /* of its groups: account, and tenant and region where the scope has them */
+    const Group *last;
+    size_t cells;
+    size_t tenants;
+    mpq_t total;      /* quantity less what the free tiers took */
+    mpq_t events;     /* invocations */
+    mpq_t included;   /* of the total: free by the price itself */
+    mpq_t free_share; /* percentage: the part of quantity and events that is free */
+    mpq_t *in_tiers;  /* price->tier_count: quantity that each holds */
+    mpq_t *fees;      /* price->tier_count; NULL: none */
+} Counter;
 
-/** What one group uses of one meter. */
+/** What one group uses of one meter at one price. */
 typedef struct Cell {
+    size_t meter;
     const Price *price; /* NULL: nothing to bill here, the quantity is 0 */
-    size_t ladder;
+    bool used;          /* a row of the group goes by this price */
+    bool shared;        /* a row has been given its share of the amount */
+    size_t counter;
+    UsageSum events; /* invocations of its rows */
     mpq_t quantity;
-    mpq_t free;
-    mpq_t billed;
+    mpq_t free;        /* by free tiers */
+    mpq_t included;    /* free by the price itself */
+    mpq_t billed;      /* quantity less both */
+    mpq_t event_costs; /* of a price that limits single events: what its events cost, before what is free */
+    mpq_t minimum_adds;
+    mpq_t maximum_part; /* lines are multiplied by it; 1: no maximum was reached */
     mpq_t amount_exact;
 } Cell;
 
@@ -45,19 +64,25 @@ typedef struct Cells {
     size_t row_count;
     Group *groups;
     size_t group_count;
-    Cell *cells; /* group_count x meter_count */
-    Ladder *ladders;
-    size_t ladder_count;
+    Cell *cells;
+    size_t cell_count;
+    Counter *counters;
+    size_t counter_count;
+    size_t counter_capacity;
 } Cells;
 
 /** Sort, group and sum; find every price. Errors as of rate(). Freed with cells_free() in any case. */
 MUST_CHECK bool cells_fill(Cells *self, const RatingRow *rows, size_t count, Err *err);
 void cells_free(Cells *self);
 
-Cell *cells_at(const Cells *self, size_t group, size_t meter);
+/** The cell of `group` that a row of it belongs to for a meter; NULL when no price fits it. */
+Cell *cells_pick(const Cells *self, const Group *group, size_t meter, const RatingRow *row);
 
 /** The end of the groups that belong to the account (or the tenant) of group `start`. */
 size_t cells_account_end(const Cells *self, size_t start);
 size_t cells_tenant_end(const Cells *self, size_t start);
+
+/** The part of the period in which the account's service was, by a rule of the book; 1 for a whole one. */
+void cells_period_part(const Cells *self, PartialMonth rule, mpq_t out);
 
 #endif

@@ -12,6 +12,7 @@
 #include "rater/commands.h"
 #include "rater/document.h"
 #include "rater/rate_month.h"
+#include "rater/tally.h"
 #include "schema/migrate.h"
 
 typedef struct RateCommand {
@@ -187,6 +188,18 @@ connect_stack(const Config *config, const char *role, Err *err)
     return db;
 }
 
+/* Better one message than every account skipped. */
+static bool
+check_book(const PriceBook *book, Err *err)
+{
+    const char *beyond = tally_beyond_rollups(book);
+    if (beyond == NULL)
+        return true;
+    err_set(err, ERR_INPUT, "price book %s %s counts %s, which hourly sums do not hold", book->name, book->version,
+            beyond);
+    return err_hint(err, "rate with a book that hourly sums can answer (doc/price-books.md), or use: millibill quote");
+}
+
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
 static bool
 run(RateCommand *self, bool *skipped, Err *err)
@@ -196,7 +209,7 @@ run(RateCommand *self, bool *skipped, Err *err)
         return false;
     PriceBook *book = price_book_find(self->book_name, err);
     Config config;
-    bool found = book != NULL && config_load(self->data, &config, err);
+    bool found = book != NULL && check_book(book, err) && config_load(self->data, &config, err);
     Db *db = found ? connect_stack(&config, "millibill_rater", err) : NULL;
     Db *compactor = db == NULL ? NULL : connect_stack(&config, "millibill_compactor", err);
     const RateRequest request = {

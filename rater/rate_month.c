@@ -9,9 +9,9 @@
 #include "lib/decimal.h"
 #include "lib/log.h"
 #include "rater/document.h"
-#include "rater/meter.h"
 #include "rater/rate.h"
 #include "rater/rate_duplicates.h"
+#include "rater/rate_measures.h"
 #include "rater/rate_seals.h"
 #include "rater/rate_tenants.h"
 #include "schema/invoice_store.h"
@@ -113,6 +113,8 @@ take_row(void *context, const RollupRow *from, Err *err)
         .duration_100ms = from->duration_100ms,
         .with_init_1ms = from->with_init_1ms,
         .with_init_100ms = from->with_init_100ms,
+        .cpu_us = from->cpu_us,
+        .streamed_bytes = from->streamed_bytes,
     };
     return rating_rows_add(self->rows, &names, &row, err);
 }
@@ -136,24 +138,6 @@ static bool
 record_run(Month *self, Err *err)
 {
     const PriceBook *book = self->request->book;
-    enum { KINDS = USAGE_MODE_COUNT * USAGE_PACKAGE_COUNT };
-    RatingMeasure measures[PRICE_BOOK_METERS_MAX * KINDS];
-    size_t count = 0;
-    for (size_t m = 0; m < book->meter_count; m++) {
-        for (int kind = 0; kind < KINDS; kind++) {
-            const Meter *meter = &book->meters[m];
-            UsageMode mode = (UsageMode) (kind / USAGE_PACKAGE_COUNT);
-            UsagePackage package = (UsagePackage) (kind % USAGE_PACKAGE_COUNT);
-            measures[count++] = (RatingMeasure){
-                .sku = meter->sku,
-                .mode = usage_mode_name(mode),
-                .package = usage_package_name(package),
-                .measure = measure_name(meter->measure),
-                .rollup_column = meter_rollup_column(book, meter, package, mode, self->start_us),
-                .included_mb = meter->included_mb,
-            };
-        }
-    }
     const RatingRun run = {
         .final = self->request->final,
         .period_start_us = self->start_us,
@@ -166,7 +150,7 @@ record_run(Month *self, Err *err)
     };
     Text source = {book->source, book->source_length};
     return price_store_put(self->db, &book->digest, book->name, book->version, source, err) &&
-           rating_run_create(self->db, &run, measures, count, &self->run_id, err);
+           rate_measures_record(self->db, &run, book, &self->run_id, err);
 }
 
 static bool

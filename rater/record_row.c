@@ -1,5 +1,6 @@
 #include "rater/record_row.h"
 
+#include "rater/tally.h"
 #include "schema/rollup_store.h"
 
 MUST_CHECK bool
@@ -19,7 +20,9 @@ record_row(const UsageRecord *record, RatingRow *out, Err *err)
                        .duration_1ms = (UsageSum) sums.duration_1ms,
                        .duration_100ms = (UsageSum) sums.duration_100ms,
                        .with_init_1ms = (UsageSum) sums.with_init_1ms,
-                       .with_init_100ms = (UsageSum) sums.with_init_100ms};
+                       .with_init_100ms = (UsageSum) sums.with_init_100ms,
+                       .cpu_us = (UsageSum) sums.cpu_us,
+                       .streamed_bytes = (UsageSum) sums.streamed_bytes};
     return true;
 }
 
@@ -27,6 +30,11 @@ MUST_CHECK bool
 record_row_add(RatingRows *rows, const char *account, const char *tenant, const UsageRecord *record, Err *err)
 {
     RatingRow row;
+    const UsageFacts each = tally_facts(record);
     const RatingNames names = {text_of(account), text_of(tenant), record->function, record->region};
-    return record_row(record, &row, err) && rating_rows_add(rows, &names, &row, err);
+    if (!record_row(record, &row, err))
+        return false;
+    row.hour_us = record->started_at_us;
+    row.each = &each; /* so that every book can be answered */
+    return rating_rows_add(rows, &names, &row, err);
 }

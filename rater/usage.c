@@ -51,10 +51,10 @@ rating_rows_free(RatingRows **self)
     *self = NULL;
 }
 
-static const char *
-keep(RatingRows *self, Text text, Err *err)
+/* Room that never moves; `need` is a multiple of what the content has to be aligned to. */
+static void *
+pool_take(RatingRows *self, size_t need, Err *err)
 {
-    size_t need = text.length + 1;
     if (self->pool == NULL || self->pool->size - self->pool->used < need) {
         size_t size = need > POOL_BYTES ? need : POOL_BYTES;
         PoolChunk *chunk = malloc(sizeof(*chunk) + size);
@@ -65,12 +65,35 @@ keep(RatingRows *self, Text text, Err *err)
         *chunk = (PoolChunk){.next = self->pool, .used = 0, .size = size};
         self->pool = chunk;
     }
-    char *copy = self->pool->bytes + self->pool->used;
+    void *taken = self->pool->bytes + self->pool->used;
+    self->pool->used += need;
+    return taken;
+}
+
+static const char *
+keep(RatingRows *self, Text text, Err *err)
+{
+    enum { ALIGN = sizeof(int64_t) };
+    char *copy = pool_take(self, (text.length + ALIGN) / ALIGN * ALIGN, err);
+    if (copy == NULL)
+        return NULL;
     if (text.length > 0)
         memcpy(copy, text.data, text.length);
     copy[text.length] = '\0';
-    self->pool->used += need;
     return copy;
+}
+
+static bool
+keep_each(RatingRows *self, const UsageFacts **each, Err *err)
+{
+    if (*each == NULL)
+        return true;
+    UsageFacts *copy = pool_take(self, sizeof(*copy), err);
+    if (copy == NULL)
+        return false;
+    *copy = **each;
+    *each = copy;
+    return true;
 }
 
 /* Rows come sorted by tenant more often than not: a text equal to the last row's is shared. */
@@ -107,6 +130,8 @@ rating_rows_add(RatingRows *self, const RatingNames *names, const RatingRow *row
     copy.function = keep_or_share(self, names->function, last->function, err);
     copy.region = keep_or_share(self, names->region, last->region, err);
     if (copy.account == NULL || copy.tenant == NULL || copy.function == NULL || copy.region == NULL)
+        return false;
+    if (!keep_each(self, &copy.each, err))
         return false;
     self->rows[self->count++] = copy;
     return true;

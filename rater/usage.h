@@ -1,12 +1,13 @@
 /**
  * usage - the rows that are rated: sums of invocations of one function configuration
  *
- * A row comes from rollups (a month of one configuration) or from a quote. It holds facts: counts and sums of
- * durations, each rounded up per invocation as its name says. Rows own their texts. Not thread-safe.
+ * A row comes from rollups (a month of one configuration), from segments or from a quote. It holds facts: counts and sums
+ * of durations, each rounded up per invocation as its name says. A set of rows owns their texts. Not thread-safe.
  */
 #ifndef RATER_USAGE_H
 #define RATER_USAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,18 @@
 
 /** Sums never overflow: 10^18 invocations of 24 hours each are 10^26 ms. */
 typedef unsigned __int128 UsageSum;
+
+/** What each invocation of a row was like, where that is known: quotes know it, hourly sums do not. */
+typedef struct UsageFacts {
+    int64_t duration_us;
+    int64_t init_us;            /* 0: none */
+    int64_t cpu_us;             /* 0: none, or not said */
+    int64_t max_memory_used_mb; /* or USAGE_ABSENT */
+    int64_t response_bytes;     /* 0: none, or not said */
+    bool streamed;
+    int64_t capacity_units; /* above 0: no invocation, units kept ready for ready_us */
+    int64_t ready_us;
+} UsageFacts;
 
 typedef struct RatingRow {
     const char *account; /* tenants of one account share free tiers and tier ladders */
@@ -35,6 +48,12 @@ typedef struct RatingRow {
     UsageSum duration_100ms; /* … to 100 ms */
     UsageSum with_init_1ms;  /* duration + initialization, the sum of both rounded up once */
     UsageSum with_init_100ms;
+    UsageSum cpu_us;
+    UsageSum streamed_bytes; /* above 6 MB of each streamed response */
+    int64_t hour_us;         /* when the usage was, for free tiers in usage order; 0: not known, before all */
+    /* Where hourly sums do not do for a book. The first of them that is set is what counts; both unset: the sums above. */
+    const UsageSum *tallies; /* of one book, book->tally_count: see tally.h; borrowed */
+    const UsageFacts *each;  /* borrowed from the set of rows */
 } RatingRow;
 
 typedef struct RatingRows RatingRows;
@@ -51,8 +70,8 @@ typedef struct RatingNames {
     Text region;
 } RatingNames;
 
-/** Add a copy of `row` with copies of `names` as its texts (those of `row` are not looked at). ERR_NOMEM leaves the set as
- *  it was. */
+/** Add a copy of `row` with copies of `names` as its texts (those of `row` are not looked at) and of what `row->each` points
+ *  to; `row->tallies` stays the caller's. ERR_NOMEM leaves the set as it was. */
 MUST_CHECK bool rating_rows_add(RatingRows *self, const RatingNames *names, const RatingRow *row, Err *err);
 
 /** Forget all rows and texts, keep the memory of the row array. */
@@ -65,7 +84,7 @@ const RatingRow *rating_rows_all(const RatingRows *self);
 /** Put every row under one account. */
 MUST_CHECK bool rating_rows_set_account(RatingRows *self, const char *account, Err *err);
 
-/** Round a duration of one invocation up to whole milliseconds of a granularity (1 or 100). */
+/** Round a duration of one invocation up to whole milliseconds of a granularity. */
 int64_t usage_round_up_ms(int64_t duration_us, int64_t granularity_ms);
 
 #endif

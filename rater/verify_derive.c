@@ -34,6 +34,8 @@ carry_over(MonthSums *month)
     month->row.duration_100ms = carried(month->row.duration_100ms, month->sums.duration_100ms);
     month->row.with_init_1ms = carried(month->row.with_init_1ms, month->sums.with_init_1ms);
     month->row.with_init_100ms = carried(month->row.with_init_100ms, month->sums.with_init_100ms);
+    month->row.cpu_us = carried(month->row.cpu_us, month->sums.cpu_us);
+    month->row.streamed_bytes = carried(month->row.streamed_bytes, month->sums.streamed_bytes);
     month->sums = (RollupSums){0};
 }
 

@@ -12,8 +12,13 @@ static const char SQL_RUN[] =
     "free_tier, document_version)"
     " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer) RETURNING run_id";
 static const char SQL_MEASURES[] =
-    "INSERT INTO rating_measures (run_id, sku, mode, package, measure, rollup_column, included_mb)"
-    " SELECT $1::bigint, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])";
+    "INSERT INTO rating_measures (run_id, sku, mode, package, measure, rollup_column, clock_up_to_mb, clock_mhz,"
+    " included_mb, unit_parts, memory_step_mb, memory_minimum_mb, memory_maximum_mb)"
+    " SELECT $1::bigint, sku, mode, package, measure, rollup_column, nullif(up_to, '')::bigint[],"
+    " nullif(mhz, '')::bigint[], included, parts, step, minimum, maximum"
+    " FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],"
+    " $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])"
+    " AS t(sku, mode, package, measure, rollup_column, up_to, mhz, included, parts, step, minimum, maximum)";
 static const char SQL_TIDY[] = "DELETE FROM rating_runs r WHERE kind = 'preview' AND run_id <> $1::bigint"
                                " AND NOT EXISTS (SELECT FROM invoices i WHERE i.run_id = r.run_id)";
 static const char SQL_NUMBER[] = "SELECT invoice_number_take($1)";
@@ -61,17 +66,21 @@ receipt_watermark(Db *db, int64_t *receipt, Err *err)
 static bool
 measures_create(Db *db, int64_t run_id, const RatingMeasure *measures, size_t count, Err *err)
 {
-    enum { TEXTS = 5, ARRAYS = 6 };
+    enum { TEXTS = 7, ARRAYS = 12 };
     DbArray arrays[ARRAYS];
     bool done = true;
     for (size_t i = 0; i < ARRAYS; i++)
         arrays[i] = db_array_of(i < TEXTS ? DB_TEXT : DB_BIGINT);
     for (size_t i = 0; done && i < count; i++) {
         const RatingMeasure *from = &measures[i];
-        const char *const texts[TEXTS] = {from->sku, from->mode, from->package, from->measure, from->rollup_column};
+        const char *const texts[TEXTS] = {from->sku,           from->mode,           from->package,  from->measure,
+                                          from->rollup_column, from->clock_up_to_mb, from->clock_mhz};
+        const int64_t numbers[ARRAYS - TEXTS] = {from->included_mb, from->unit_parts, from->memory_step_mb,
+                                                 from->memory_minimum_mb, from->memory_maximum_mb};
         for (size_t t = 0; done && t < TEXTS; t++)
-            done = db_array_add_text(&arrays[t], text_of(texts[t]), err);
-        done = done && db_array_add_i64(&arrays[TEXTS], from->included_mb, err);
+            done = db_array_add_text(&arrays[t], text_of(texts[t] == NULL ? "" : texts[t]), err);
+        for (size_t n = 0; done && n < ARRAYS - TEXTS; n++)
+            done = db_array_add_i64(&arrays[TEXTS + n], numbers[n], err);
     }
     DbParam params[1 + ARRAYS];
     db_set_i64(&params[0], run_id);

@@ -43,6 +43,12 @@ typedef struct RatingMeasure {
     const char *measure;       /* "gb_seconds" */
     const char *rollup_column; /* "with_init_1ms" */
     int64_t included_mb;
+    int64_t unit_parts; /* of the column x MB or MHz in a unit */
+    int64_t memory_step_mb;
+    int64_t memory_minimum_mb;
+    int64_t memory_maximum_mb;  /* INT64_MAX: none */
+    const char *clock_up_to_mb; /* "{128,256}"; NULL: no clock */
+    const char *clock_mhz;      /* "{200,400,800}" */
 } RatingMeasure;
 
 /** Record a run and its measures. The price book must be stored. */

@@ -117,14 +117,19 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.arch
  CROSS JOIN LATERAL (
     SELECT CASE m.rollup_column WHEN 'invocations' THEN r.invocations WHEN 'duration_1ms' THEN r.duration_1ms
                 WHEN 'duration_100ms' THEN r.duration_100ms WHEN 'with_init_1ms' THEN r.with_init_1ms
-                WHEN 'with_init_100ms' THEN r.with_init_100ms END::numeric
-         * CASE m.measure WHEN 'invocations' THEN 1 WHEN 'gb_seconds' THEN c.memory_mb
-                WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0) END
-         / CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END AS raw) w
+                WHEN 'with_init_100ms' THEN r.with_init_100ms WHEN 'cpu_us' THEN r.cpu_us
+                WHEN 'streamed_bytes' THEN r.streamed_bytes END::numeric
+         * CASE m.measure
+                WHEN 'gb_seconds' THEN least(m.memory_maximum_mb, greatest(m.memory_minimum_mb,
+                     (c.memory_mb + m.memory_step_mb - 1) / m.memory_step_mb * m.memory_step_mb))
+                WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0)
+                WHEN 'ghz_seconds' THEN m.clock_mhz[1 + (SELECT count(*) FROM unnest(m.clock_up_to_mb) u WHERE u < c.memory_mb)]
+                ELSE 1 END
+         / coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END) AS raw) w
  CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
   JOIN tenants t ON t.tenant_id = i.tenant_id
   JOIN accounts a USING (account_id);
-COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price';
+COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. Flat fees and surcharges stand on the invoice only';
 COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
 COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
 COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when it may still change';

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "lib/utc.h"
+#include "rater/meter.h"
 #include "rater/quote_usage.h"
 
 static const struct {
@@ -77,8 +79,27 @@ defaults_are_those_of_the_contract(void **state)
     assert_int_equal(row->architecture, USAGE_X86_64);
     assert_int_equal(row->mode, USAGE_ON_DEMAND);
     assert_int_equal(row->ephemeral_mb, 512);
-    assert_true(row->duration_1ms == 1 && row->duration_100ms == 100);
+    assert_int_equal(row->each->duration_us, 1);
+    assert_int_equal(row->hour_us, 0);
     rating_rows_free(&rows);
+}
+
+/* Billed memory x time by the shipped book, in MB·ms. */
+static void
+check_gb_ms(const RatingRow *row, UsageSum expected)
+{
+    Err err = {0};
+    PriceBook *book = price_book_open("rater/books/aws-lambda.yaml", &err);
+    assert_non_null(book);
+    mpq_t got, want;
+    mpq_inits(got, want, NULL);
+    meter_gb_seconds(book, row, utc_month_start_us((UtcMonth){2026, 10}), got);
+    decimal_set_u128(mpq_numref(want), expected);
+    mpz_set_ui(mpq_denref(want), 1024000);
+    mpq_canonicalize(want);
+    assert_true(mpq_equal(got, want));
+    mpq_clears(got, want, NULL);
+    price_book_free(&book);
 }
 
 /* Figures of real log lines: one rounding of the sum of both. */
@@ -98,7 +119,7 @@ initialization_and_duration_are_rounded_up_together(void **state)
         Err err = {0};
         RatingRows *rows = rating_rows_new(&err);
         assert_true(quote_usage_parse(text_of(LINES[i].row), "f", rows, &err));
-        assert_true(rating_rows_all(rows)->with_init_1ms == LINES[i].with_init_ms);
+        check_gb_ms(rating_rows_all(rows), LINES[i].with_init_ms * 128);
         rating_rows_free(&rows);
     }
 }
@@ -112,8 +133,7 @@ sums_beyond_64_bits_are_exact(void **state)
     assert_true(quote_usage_parse(
         TEXT_LITERAL("{\"memory_mb\":10240,\"invocations\":\"1000000000000000000\",\"duration_ms\":86400000}"), "f",
         rows, &err));
-    UsageSum expected = (UsageSum) 1000000000000000000u * 86400000u;
-    assert_true(rating_rows_all(rows)->duration_1ms == expected);
+    check_gb_ms(rating_rows_all(rows), (UsageSum) 1000000000000000000u * 86400000u * 10240u);
     rating_rows_free(&rows);
 }
 

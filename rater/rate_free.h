@@ -1,0 +1,18 @@
+/**
+ * rate_free - the free tiers of a book, taken off the cells of an account
+ */
+#ifndef RATER_RATE_FREE_H
+#define RATER_RATE_FREE_H
+
+#include "rater/rate_cells.h"
+
+/** Does this free tier cover the cell of a group? */
+bool rate_free_covers(const FreeTier *tier, const Group *group, const Cell *cell);
+
+/** What an account may take from a free tier in the period of the options: less in a partial month. */
+void rate_free_allowance(const Cells *cells, const FreeTier *tier, mpq_t out);
+
+/** Share one free tier among the groups [start, end) of an account: sets `free` of its cells. ERR_NOMEM. */
+MUST_CHECK bool rate_free_apply(Cells *cells, const FreeTier *tier, size_t start, size_t end, Err *err);
+
+#endif
