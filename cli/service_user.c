@@ -84,6 +84,14 @@ service_user_own(const ServiceUser *self, const char *path, Err *err)
 }
 
 bool
+service_user_keep_from(const ServiceUser *self, const char *path, Err *err)
+{
+    if (self->differs && lchown(path, geteuid(), getegid()) != 0)
+        return err_set(err, ERR_IO, "cannot take '%s' from user %s: %s", path, self->name, strerror(errno));
+    return true;
+}
+
+bool
 service_user_directory(const ServiceUser *self, const char *path, unsigned mode, Err *err)
 {
     if (!directory_make(path, mode, err))

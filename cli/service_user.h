@@ -33,5 +33,7 @@ MUST_CHECK bool service_user_directory(const ServiceUser *self, const char *path
 
 /** Give a file to this user. */
 MUST_CHECK bool service_user_own(const ServiceUser *self, const char *path, Err *err);
+/** Keep a file or directory from this user: it belongs to who runs this. */
+MUST_CHECK bool service_user_keep_from(const ServiceUser *self, const char *path, Err *err);
 
 #endif

@@ -80,12 +80,33 @@ subdirectory(const Start *self, const char *name, unsigned mode, Err *err)
     return service_user_directory(&self->user, path, mode, err);
 }
 
+/** A stack whose collector does not seal needs no sealing key: who started it keeps the key, and seals by hand or by a timer of
+ *  his own. PostgreSQL's superuser reaches every file of the user PostgreSQL runs as, and so no longer this one. */
+static bool
+seals_are_kept(const Start *self, Err *err)
+{
+    char keys[PATH_MAX + 16];
+    char seals[PATH_MAX + 16];
+    (void) snprintf(keys, sizeof(keys), "%s/keys", self->config.data);
+    (void) snprintf(seals, sizeof(seals), "%s/seals", self->config.data);
+    return self->config.seal_every_s != 0 ||
+           (service_user_keep_from(&self->user, keys, err) && service_user_keep_from(&self->user, seals, err));
+}
+
+static bool
+own_seal_key(const Start *self, Err *err)
+{
+    const char *path = self->config.seal_key;
+    return self->config.seal_every_s != 0 ? service_user_own(&self->user, path, err)
+                                          : service_user_keep_from(&self->user, path, err);
+}
+
 static bool
 start_directories(const Start *self, Err *err)
 {
     return service_user_reaches(&self->user, self->config.data, err) && subdirectory(self, "pids", 0755, err) &&
            subdirectory(self, "log", 0755, err) && subdirectory(self, "keys", 0755, err) &&
-           subdirectory(self, "seals", 0755, err) && run_directory(self, err) &&
+           subdirectory(self, "seals", 0755, err) && seals_are_kept(self, err) && run_directory(self, err) &&
            service_user_directory(&self->user, self->config.spool, 0700, err);
 }
 
@@ -113,8 +134,7 @@ start_keys(const Start *self, char agent_public[KEY_TEXT_BYTES], Err *err)
     const Config *config = &self->config;
     return keys_ensure(config->collector_key, config->collector_public_key, collector_public, err) &&
            keys_ensure(config->agent_key, NULL, agent_public, err) &&
-           seal_key_ensure(config->seal_key, config->seal_public_key, err) &&
-           service_user_own(&self->user, config->seal_key, err) &&
+           seal_key_ensure(config->seal_key, config->seal_public_key, err) && own_seal_key(self, err) &&
            service_user_own(&self->user, config->collector_key, err) &&
            service_user_own(&self->user, config->agent_key, err);
 }

@@ -16,19 +16,30 @@ _Static_assert(SEAL_PUBLIC_BYTES == crypto_sign_PUBLICKEYBYTES && SEAL_SECRET_BY
                    SEAL_SEED_BYTES == crypto_sign_SEEDBYTES && SEAL_SIGNATURE_BYTES == crypto_sign_BYTES,
                "sizes of Ed25519");
 
+static bool
+hex_key(Text value, uint8_t key[32])
+{
+    size_t bytes = 0;
+    return value.length == KEY_HEX && sodium_hex2bin(key, 32, value.data, KEY_HEX, NULL, &bytes, NULL) == 0 &&
+           bytes == 32;
+}
+
+static bool
+no_key(const char *path, const char *name, Err *err)
+{
+    err_set(err, ERR_INPUT, "%s: no line `%s` followed by 64 hexadecimal digits", path, name);
+    return err_hint(err, "the file is not a sealing key of millibill, or was damaged; copy it again");
+}
+
 /* The value of line `name`: 32 bytes in hex. */
 static bool
 find_key(const char *path, Text content, const char *name, uint8_t key[32], Err *err)
 {
     Text value;
-    while (keys_next_value(&content, name, &value)) {
-        size_t bytes = 0;
-        if (value.length == KEY_HEX && sodium_hex2bin(key, 32, value.data, KEY_HEX, NULL, &bytes, NULL) == 0 &&
-            bytes == 32)
+    while (keys_next_value(&content, name, &value))
+        if (hex_key(value, key))
             return true;
-    }
-    err_set(err, ERR_INPUT, "%s: no line `%s` followed by 64 hexadecimal digits", path, name);
-    return err_hint(err, "the file is not a sealing key of millibill, or was damaged; copy it again");
+    return no_key(path, name, err);
 }
 
 static bool
@@ -69,14 +80,28 @@ seal_key_read(const char *path, SealKey *key, Err *err)
     return done;
 }
 
+static bool
+take_public_keys(const char *path, Text content, SealPublicKeys *keys, Err *err)
+{
+    Text value;
+    Text rest = content;
+    for (size_t lines = 0; keys_next_value(&rest, "public", &value); lines++)
+        if (lines == SEAL_PUBLIC_KEYS_MAX)
+            return err_set(err, ERR_INPUT, "%s: more than %d public keys", path, SEAL_PUBLIC_KEYS_MAX);
+        else if (hex_key(value, keys->all[keys->count]))
+            keys->count++;
+    return keys->count > 0 || no_key(path, "public", err);
+}
+
 bool
-seal_key_read_public(const char *path, uint8_t public_key[SEAL_PUBLIC_BYTES], Err *err)
+seal_keys_read_public(const char *path, SealPublicKeys *keys, Err *err)
 {
     Buffer content = {0};
+    *keys = (SealPublicKeys){.count = 0};
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return missing(path, err);
-    bool done = file_read(path, KEY_FILE_BYTES_MAX, &content, err) &&
-                find_key(path, buffer_text(&content), "public", public_key, err);
+    bool done =
+        file_read(path, KEY_FILE_BYTES_MAX, &content, err) && take_public_keys(path, buffer_text(&content), keys, err);
     buffer_free(&content);
     return done;
 }
@@ -106,16 +131,35 @@ make_pair(const char *path, SealKey *key, Err *err)
     return done;
 }
 
+/* What stands there stays: earlier keys are needed for what they signed. */
+static bool
+write_public(const char *path, const uint8_t key[SEAL_PUBLIC_BYTES], Err *err)
+{
+    char hex[KEY_HEX + 1];
+    SealPublicKeys keys = {.count = 0};
+    Buffer text = {0};
+    if (access(path, F_OK) == 0 && !seal_keys_read_public(path, &keys, err))
+        return false;
+    if (keys.count > 0 && memcmp(keys.all[keys.count - 1], key, SEAL_PUBLIC_BYTES) == 0)
+        return true;
+    bool done = keys.count < SEAL_PUBLIC_KEYS_MAX ||
+                err_set(err, ERR_FULL, "%s has %d keys, which is the most", path, SEAL_PUBLIC_KEYS_MAX);
+    for (size_t i = 0; done && i < keys.count; i++)
+        done = buffer_printf(&text, err, "public %s\n", bytes_hex(keys.all[i], SEAL_PUBLIC_BYTES, hex));
+    done = done && buffer_printf(&text, err, "public %s\n", bytes_hex(key, SEAL_PUBLIC_BYTES, hex)) &&
+           file_write(path, text.data, text.length, 0644, err);
+    buffer_free(&text);
+    return done;
+}
+
 bool
 seal_key_ensure(const char *path, const char *public_path, Err *err)
 {
     SealKey key = {0};
-    char hex[KEY_HEX + 1];
-    char text[KEY_HEX + 16];
-    bool done = access(path, F_OK) == 0 ? seal_key_read(path, &key, err) : make_pair(path, &key, err);
-    int length = snprintf(text, sizeof(text), "public %s\n", bytes_hex(key.public_key, SEAL_PUBLIC_BYTES, hex));
+    bool done = (access(path, F_OK) == 0 ? seal_key_read(path, &key, err) : make_pair(path, &key, err)) &&
+                write_public(public_path, key.public_key, err);
     seal_key_forget(&key);
-    return done && file_write(public_path, text, (size_t) length, 0644, err);
+    return done;
 }
 
 void

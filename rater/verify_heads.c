@@ -41,18 +41,46 @@ heads_same_number(Heads *self, int64_t number, const char *what, int64_t expecte
     return expected == found || heads_note(self, number, what, expected_text, found_text, err);
 }
 
+/** Its place among those that we know; their number when it is none of them. */
+static size_t
+key_index(const Heads *self, const uint8_t *public_key)
+{
+    size_t i = 0;
+    while (i < self->keys.count && memcmp(self->keys.all[i], public_key, SEAL_PUBLIC_BYTES) != 0)
+        i++;
+    return i;
+}
+
+/** A key that was replaced (because it was stolen, say) signs no more. */
+static bool
+check_succession(Heads *self, const SealHead *head, Err *err)
+{
+    char expected[2 * SEAL_PUBLIC_BYTES + 1];
+    char found[2 * SEAL_PUBLIC_BYTES + 1];
+    size_t index = key_index(self, head->public_key);
+    if (index == self->keys.count)
+        return true; /* unknown, and noted */
+    if (index < self->key_at)
+        return heads_note(self, head->number, "public key, after a head that a later key signed",
+                          bytes_hex(self->keys.all[self->key_at], SEAL_PUBLIC_BYTES, expected),
+                          bytes_hex(head->public_key, SEAL_PUBLIC_BYTES, found), err);
+    self->key_at = index;
+    return true;
+}
+
 bool
 heads_check_signature(Heads *self, int64_t number, const char *what, const Digest *digest, const uint8_t *public_key,
                       const uint8_t *signature, Err *err)
 {
     char expected[2 * SEAL_PUBLIC_BYTES + 1];
     char found[2 * SEAL_PUBLIC_BYTES + 1];
-    if (!self->has_key)
+    if (self->keys.count == 0)
         return true; /* noted once */
-    if (memcmp(self->public_key, public_key, SEAL_PUBLIC_BYTES) != 0)
-        return heads_note(self, number, "public key", bytes_hex(self->public_key, SEAL_PUBLIC_BYTES, expected),
+    if (key_index(self, public_key) == self->keys.count)
+        return heads_note(self, number, "public key",
+                          bytes_hex(self->keys.all[self->keys.count - 1], SEAL_PUBLIC_BYTES, expected),
                           bytes_hex(public_key, SEAL_PUBLIC_BYTES, found), err);
-    return seal_signature_is_valid(self->public_key, digest, signature) ||
+    return seal_signature_is_valid(public_key, digest, signature) ||
            heads_note(self, number, what, "a signature by the sealing key", "another one", err);
 }
 
@@ -116,7 +144,8 @@ check_chain(Heads *self, Err *err)
             !heads_same_number(self, head->number, "first receipt, after the head before it", before->receipt_to + 1,
                                head->receipt_from, err) ||
             !heads_same_digest(self, head->number, "digest", &digest, &head->digest, err) ||
-            !heads_check_signature(self, head->number, "signature", &digest, head->public_key, head->signature, err))
+            !heads_check_signature(self, head->number, "signature", &digest, head->public_key, head->signature, err) ||
+            !check_succession(self, head, err))
             return false;
     }
     return true;
@@ -244,8 +273,7 @@ static bool
 read_key(Heads *self, const char *path, Err *err)
 {
     Err reason = {0};
-    self->has_key = seal_key_read_public(path, self->public_key, &reason);
-    return self->has_key || self->count == 0 ||
+    return seal_keys_read_public(path, &self->keys, &reason) || self->count == 0 ||
            heads_note(self, 0, "public key of the seals", path, reason.message, err);
 }
 

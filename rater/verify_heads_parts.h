@@ -28,9 +28,9 @@ typedef struct Heads {
     VerifyReport *report;
     Head *all; /* by number; all[0] is head 1 when there is no gap */
     size_t count, capacity;
-    size_t at; /* head whose books are being read */
-    bool has_key;
-    uint8_t public_key[SEAL_PUBLIC_BYTES];
+    size_t at;             /* head whose books are being read */
+    SealPublicKeys keys;   /* none: noted once */
+    size_t key_at;         /* that of the head before: keys follow one another and none comes back */
     int64_t file_last;     /* last head that the file has */
     Digest file_digest;    /* its digest: the next line's `previous` */
     int64_t strange_seals; /* seals whose head does not exist */

@@ -21,10 +21,9 @@ BEGIN
     FOR routine IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace
                       AND (p.proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$'
                            OR p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import')) LOOP
-        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', routine);
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC, millibill_collector, millibill_rater', routine);
         IF routine::text LIKE '%advisory%' THEN
-            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO millibill_owner, millibill_collector, millibill_compactor, '
-                           'millibill_rater', routine);
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO millibill_owner, millibill_compactor', routine);
         END IF;
     END LOOP;
 END $$;

@@ -58,6 +58,13 @@ const char VERIFY_SQL_REFERENCES[] =
     "     (SELECT min(signed_at) FROM seal_heads)), 'document_version of its rating run',"
     "    '2 or more: since there are seals, final documents name them', r.document_version::text)"
     "  ) AS d(wrong, what, expected, found) WHERE d.wrong"
+    /* What a row repeats is no longer waiting: the mark follows from what is sealed of both rows, and is looked up in it. */
+    " UNION ALL SELECT NULL, NULL, 'quarantine_id ' || q.quarantine_id, NULL, q.stream_id, q.sequence,"
+    "  'row of quarantine that this one repeats', 'an earlier one of another import, with the same place, reason and payload',"
+    "  'quarantine_id ' || q.repeats FROM quarantine q LEFT JOIN quarantine o ON o.quarantine_id = q.repeats"
+    "  WHERE q.repeats IS NOT NULL AND (o.quarantine_id < q.quarantine_id AND o.payload = q.payload"
+    "   AND o.import_id IS DISTINCT FROM q.import_id"
+    "   AND (o.reason, o.format, o.line, o.tenant_name) = (q.reason, q.format, q.line, q.tenant_name)) IS NOT TRUE"
     /* A number that was taken and not used went back with its transaction: who finds a gap has lost an invoice. */
     " UNION ALL SELECT NULL, NULL, 'series ' || coalesce(n.series, i.series), NULL, NULL, NULL,"
     "  'final invoices with a number of the series', coalesce(n.last_number, 0)::text, coalesce(i.number, 0)::text"

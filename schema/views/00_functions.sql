@@ -27,8 +27,9 @@ DECLARE
     month_start date := date_trunc('month', month::timestamp)::date;
     made boolean;
 BEGIN
-    IF month_start < date '1970-01-01' OR month_start > date '9999-12-01' THEN
-        RAISE EXCEPTION 'month % is outside 1970 to 9999', month USING ERRCODE = 'datetime_field_overflow';
+    -- Whoever may ask for months must not be able to fill the catalogue with them.
+    IF month_start < date '1970-01-01' OR month_start > now() + interval '10 years' THEN
+        RAISE EXCEPTION 'month % is not between 1970 and ten years from now', month USING ERRCODE = 'datetime_field_overflow';
     END IF;
     IF to_regclass('millibill.' || quote_ident('exclusions' || to_char(month_start, '"_"YYYY"_"MM'))) IS NOT NULL THEN
         RETURN false; -- the last of the three is there: nothing to lock
@@ -56,8 +57,9 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
          WHERE NOT EXISTS (SELECT FROM millibill.tenants t WHERE t.name = n.name) ORDER BY n.name
         ON CONFLICT DO NOTHING;
     INSERT INTO millibill.tenants (name, account_id)
+        -- An account that others share is not joined by taking its name: an administrator says who is in it.
         SELECT DISTINCT n.name, a.account_id FROM unnest(names) AS n(name) JOIN millibill.accounts a USING (name)
-         WHERE NOT EXISTS (SELECT FROM millibill.tenants t WHERE t.name = n.name) ORDER BY n.name
+         WHERE NOT EXISTS (SELECT FROM millibill.tenants t WHERE t.name = n.name OR t.account_id = a.account_id) ORDER BY n.name
         ON CONFLICT DO NOTHING RETURNING name;
 $$;
 COMMENT ON FUNCTION tenants_introduce(text[]) IS 'Register tenants that an operator named with --tenant; returns those that are new';

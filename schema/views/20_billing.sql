@@ -28,6 +28,17 @@ BEGIN
         RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', p_tenant_id, p_run_id
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF v_run.kind = 'final' AND v_run.period_end > now() THEN
+        RAISE EXCEPTION 'the period of a final invoice ends at %, which is not over', v_run.period_end
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- The series' row is locked by invoice_number_take, and its number goes back with a transaction that fails.
+    IF v_run.kind = 'final' AND NOT EXISTS (SELECT FROM millibill.invoice_numbers n
+            WHERE v_head ->> 'number' ~ '-[0-9]{1,18}$' AND n.series = regexp_replace(v_head ->> 'number', '-[0-9]+$', '')
+              AND substring(v_head ->> 'number' FROM '[0-9]+$')::bigint BETWEEN 1 AND n.last_number) THEN
+        RAISE EXCEPTION 'number % was not taken from its series', v_head ->> 'number'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     DELETE FROM millibill.invoices
      WHERE tenant_id = p_tenant_id AND period_start = v_run.period_start AND state = 'preview';
     INSERT INTO millibill.invoices (tenant_id, state, number, run_id, period_start, period_end, receipt_watermark, currency,

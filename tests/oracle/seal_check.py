@@ -102,15 +102,18 @@ def check_seals(database):
     return by_head, by_tenant
 
 
-def check_signature(key, what, digest, public_key, signature):
-    differ(f"{what}: public key", key.encode().hex(), public_key)
+def check_signature(keys, what, digest, public_key, signature):
+    """`keys`: by their hex, in the order in which they followed one another."""
+    if public_key not in keys:
+        problems.append(f"{what}: public key {public_key} is not known")
+        return
     try:
-        key.verify(bytes.fromhex(digest), bytes.fromhex(signature))
+        keys[public_key].verify(bytes.fromhex(digest), bytes.fromhex(signature))
     except BadSignatureError:
         problems.append(f"{what}: the signature is not valid")
 
 
-def check_roots(database, key, by_tenant):
+def check_roots(database, keys, by_tenant):
     by_head = {}
     for tenant, name, month, revision, head, seals, last_seal, digest, public_key, signature in database.rows(
             "SELECT r.tenant_id, t.name, to_char(r.month, 'YYYY-MM'), r.revision, r.head_number, r.seals, r.last_seal, encode(r.digest, 'hex'), "
@@ -123,7 +126,7 @@ def check_roots(database, key, by_tenant):
         what = f"tenant {name}, root of {month}"
         differ(f"{what}: seals", int(seals), len(covered))
         differ(f"{what}: digest", text_sha(text), digest)
-        check_signature(key, what, digest, public_key, signature)
+        check_signature(keys, what, digest, public_key, signature)
         by_head.setdefault(head, []).append(f"root {tenant} {month} {revision} {digest}\n")
     return by_head
 
@@ -161,8 +164,8 @@ def book_lines(database):
     return [(entry[0], entry[5] + "\n") for entry in sorted(lines)]
 
 
-def check_heads(database, key, seals, roots, invoices):
-    lines, chain, before, chained = book_lines(database), {}, 0, "0" * 64
+def check_heads(database, keys, seals, roots, invoices):
+    lines, chain, before, chained, latest = book_lines(database), {}, 0, "0" * 64, 0
     for number, version, incarnation, first, until, signed, previous, digest, public_key, signature in database.rows(
             "SELECT head_number, version, encode(incarnation, 'hex'), receipt_from, receipt_to, " + HOUR.format("signed_at") +
             ", encode(previous, 'hex'), encode(digest, 'hex'), encode(public_key, 'hex'), encode(signature, 'hex') "
@@ -176,7 +179,10 @@ def check_heads(database, key, seals, roots, invoices):
         text += f"signed {signed}\nprevious {chained}\n"
         differ(f"head {number}: previous", chained, previous)
         differ(f"head {number}: digest", text_sha(text), digest)
-        check_signature(key, f"head {number}", digest, public_key, signature)
+        check_signature(keys, f"head {number}", digest, public_key, signature)
+        place = list(keys).index(public_key) if public_key in keys else latest
+        differ(f"head {number}: a key that a later one replaced", False, place < latest)
+        latest = max(place, latest)
         before, chained = int(number), digest
         chain[before] = digest
     return chain
@@ -200,12 +206,12 @@ def main():
     parser.add_argument("--heads")
     options = parser.parse_args()
     with open(options.public_key, encoding="utf-8") as file:
-        key = VerifyKey(bytes.fromhex(file.read().split()[1]))
+        keys = {line.split()[1]: VerifyKey(bytes.fromhex(line.split()[1])) for line in file if line.startswith("public ")}
     database = Database(options.database)
     seals, by_tenant = check_seals(database)
-    roots = check_roots(database, key, by_tenant)
+    roots = check_roots(database, keys, by_tenant)
     invoices = check_invoices(database)
-    chain = check_heads(database, key, seals, roots, invoices)
+    chain = check_heads(database, keys, seals, roots, invoices)
     if options.heads:
         documents = {(int(tenant), int(invoice)): sha(bytes.fromhex(document)).hex() for tenant, invoice, document in database.rows(
             "SELECT tenant_id, invoice_id, encode(convert_to(document, 'UTF8'), 'hex') FROM invoices WHERE state = 'final'")}

@@ -227,6 +227,32 @@ class Access(unittest.TestCase):
         self.assertIn("no sum may be negative", self.stack._psql(add % -1, "millibill_collector").stderr)
         self.stack.query("BEGIN; " + add % 1 + "; ROLLBACK", "millibill_collector")
 
+    def test_the_collector_holds_no_lock_of_others_and_makes_no_month_far_ahead(self):
+        for role in ("millibill_collector", "millibill_rater", "millibill_reader"):
+            refused = self.stack._psql("SELECT pg_advisory_lock(hashtextextended('millibill.seal', 0))", role)
+            self.assertIn("permission denied", refused.stderr, role)
+        for month in ("1969-12-01", "2090-01-01"):
+            self.assertIn("is not between 1970 and", self.stack._psql(f"SELECT partitions_ensure('{month}')", "millibill_collector").stderr)
+
+    def test_a_tenant_that_an_import_names_joins_no_account_that_others_share(self):
+        introduce = "BEGIN; SELECT * FROM tenants_introduce(ARRAY['holding', 'fresh']); ROLLBACK"
+        self.assertEqual(self.stack.query(introduce, "millibill_collector"), [["fresh"]])
+
+    def test_the_rater_writes_final_invoices_of_months_that_are_over_with_numbers_that_it_took(self):
+        write = ("BEGIN; INSERT INTO rating_runs (kind, period_start, period_end, receipt_watermark, price_book_sha256, free_tier, document_version) "
+                 "SELECT 'final', '{start}', '{end}', receipt_watermark, price_book_sha256, free_tier, 2 FROM rating_runs WHERE kind = 'final' LIMIT 1; "
+                 "SELECT invoice_write(i.tenant_id, (SELECT max(run_id) FROM rating_runs), jsonb_set(jsonb_set(jsonb_set(document::jsonb, "
+                 "'{{invoice,period_start}}', '\"{start}\"'), '{{invoice,period_end}}', '\"{end}\"'), '{{invoice,number}}', '\"{number}\"')::text) "
+                 "FROM invoices i WHERE state = 'final' LIMIT 1; ROLLBACK")
+        past, ahead = ({"start": f"{year}-08-01T00:00:00Z", "end": f"{year}-09-01T00:00:00Z"} for year in (2026, 2098))
+        taken = self.stack.value("SELECT max(number) FROM invoices WHERE state = 'final' AND tenant_id = (SELECT min(tenant_id) FROM invoices)")
+        for period, number, message in ((ahead, taken, "which is not over"), (past, "MB-2026-000999", "was not taken from its series"),
+                                        (past, "MB-1999-000001", "was not taken from its series"), (past, "free", "was not taken from its series")):
+            refused = self.stack._psql(write.format(**period, number=number), "millibill_rater")
+            self.assertIn(message, refused.stderr, number)
+        number = f"MB-2026-{self.stack.number('SELECT last_number FROM invoice_numbers') + 1:06}"
+        self.stack.query(write.replace("BEGIN;", "BEGIN; SELECT invoice_number_take('MB-2026');").format(**past, number=number), "millibill_rater")
+
     def test_a_function_of_the_owner_does_not_stand_in_for_one_of_postgresql(self):
         """In front of pg_catalog it would run in every session, a superuser's too, and digests would be what it says."""
         self.stack.query("CREATE FUNCTION millibill.sha256(bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'not ours'; END $$; "

@@ -17,7 +17,8 @@ class Owner(unittest.TestCase):
         cls.addClassCleanup(cls.stack.remove)
         for tenant in ("acme", "other"):
             load(cls.stack, tenant, "".join(record(f"{tenant}{i}", f"2026-05-{1 + i % 28:02}T12:00:00Z") for i in range(100)))
-        load(cls.stack, "acme", "no line of any format\n" + record("acme1", "2026-05-02T12:00:00Z"))
+        for again in ("", "nor is this\n"):
+            load(cls.stack, "acme", "no line of any format\n" + again + record("acme1", "2026-05-02T12:00:00Z"))
         cls.finals = {invoice["invoice"]["tenant"]: invoice["invoice"]["number"]
                       for invoice in cls.stack.json("rate", "--month", MONTH, "--final")["invoices"]}
         cls.acme = cls.stack.value("SELECT tenant_id FROM tenants WHERE name = 'acme'")
@@ -90,6 +91,15 @@ class Owner(unittest.TestCase):
                 ("DELETE FROM invoices", ["invoices"], "rows of invoice_lines")):
             found = self.references(change, *tables)
             self.assertTrue(any(row.endswith(what) and is_there == "none" for _, row, _, is_there in found), (change, found))
+
+    def test_a_line_in_quarantine_marked_as_a_repetition_that_it_is_not(self):
+        """The one that is gone from the list of what waits is told; the repetition that the import found is none."""
+        first, repeated, other = (int(row[0]) for row in self.stack.query("SELECT quarantine_id FROM quarantine ORDER BY 1"))
+        self.assertEqual(self.stack.number(f"SELECT repeats FROM quarantine WHERE quarantine_id = {repeated}"), first)
+        for row, of in ((other, first), (other, other), (first, repeated), (repeated, 999)):
+            found = self.references(f"UPDATE quarantine SET repeats = {of} WHERE quarantine_id = {row}", "quarantine")
+            self.assertEqual([(subject, what, is_there) for subject, what, _, is_there in found],
+                             [(f"quarantine_id {row}", "row of quarantine that this one repeats", f"quarantine_id {of}")])
 
     # --- how an invoice was made
 

@@ -3,8 +3,10 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -12,7 +14,8 @@ from pathlib import Path
 
 from nacl.signing import SigningKey
 
-from harness import SUPERUSER, Stack, wait_until
+from harness import ROOT, SUPERUSER, Stack, environment, wait_until
+from test_seals import independent_check
 
 SEALED = "not one that was sealed here"
 
@@ -101,6 +104,20 @@ class Forged(unittest.TestCase):
         self.assertEqual(self.file.read_text().splitlines(keepends=True)[:number], lines)
         self.stack.run("verify")
 
+    def test_the_superuser_of_a_stack_that_does_not_seal_by_itself_reaches_no_sealing_key(self):
+        """`seal_every_s: 0`: key, heads and their folders belong to who started the stack, not to the user PostgreSQL runs as."""
+        key = self.stack.data / "keys" / "seal.key"
+        for path in (key, key.parent, self.file, self.file.parent):
+            self.assertEqual(path.stat().st_uid, os.geteuid(), path)
+        server = Path(f"/proc/{self.stack.pid('postgres')}").stat().st_uid
+        for sql in (f"SELECT pg_read_file('{key}')", f"COPY (SELECT 1) TO PROGRAM 'mv {key} {key}.old'",
+                    f"COPY (SELECT 'no head') TO PROGRAM 'cat >>{self.file}'"):
+            if server != os.geteuid():
+                refused = self.stack._psql(sql, SUPERUSER)
+                self.assertNotEqual(refused.returncode, 0, sql)
+                self.assertRegex(refused.stderr, "Permission denied|failed")
+        self.assertEqual(len(self.stack.json("verify")["notes"]), 0)
+
     def test_a_heads_file_that_lost_more_than_its_last_line(self):
         lines = self.file.read_text().splitlines(keepends=True)
         for kept in (0, len(lines) - 2):
@@ -109,6 +126,59 @@ class Forged(unittest.TestCase):
             answer = self.stack.json("verify", "--heads", copy, status=3)
             found = [(d["what"], d["expected"], d["found"]) for check in answer["checks"] for d in check["differences"]]
             self.assertEqual(found, [("last head of the heads file, which lacks the newest at most", str(len(lines)), str(kept))])
+
+
+class Replaced(unittest.TestCase):
+    def test_a_key_that_was_replaced_is_good_for_what_it_signed_and_for_nothing_after(self):
+        with Stack(settings={"seal_every_s": 0}) as stack:
+            keys = stack.data / "keys"
+            for round_ in ("one", "two"):
+                load(stack, round_)
+                stack.run("seal", "--now")
+                (keys / "seal.key").rename(keys / round_)
+                stack.run("seal", "--make-key")
+            self.assertEqual(len((keys / "seal.pub").read_text().splitlines()), 3)
+            stack.run("seal", "--make-key")  # changes nothing
+            load(stack, "three")
+            stack.run("seal", "--now")
+            self.assertEqual((stack.json("verify")["ok"], len((keys / "seal.pub").read_text().splitlines())), (True, 3))
+            self.assertIn("ok", independent_check(stack))
+            shutil.copy(keys / "one", keys / "seal.key")  # somebody has it still
+            load(stack, "four")
+            stack.run("seal", "--now")
+            answer = stack.json("verify", status=3)
+            found = [(d["subject"], d["what"]) for check in answer["checks"] for d in check["differences"]]
+            self.assertEqual(found, [("head 4", "public key, after a head that a later key signed")])
+            self.assertIn("head 4: a key that a later one replaced", independent_check(stack, status=3))
+
+
+class Elsewhere(unittest.TestCase):
+    def test_whoever_does_not_believe_the_server_verifies_a_dump_on_one_of_his_own(self):
+        """As SECURITY.md says: with copies of the heads file and of the public key, by our program and by the independent one."""
+        with Stack(settings={"seal_every_s": 0}) as stack, tempfile.TemporaryDirectory() as away:
+            load(stack, "a", "b", "c")
+            stack.run("rate", "--month", "2026-05", "--final")
+            server = stack.status()["database"].split(" dbname")[0]
+            copies = [shutil.copy(path, away) for path in (stack.data / "keys" / "seal.pub", stack.data / "seals" / "heads.jsonl")]
+
+            def restored(name, change):
+                """A dump of the schema, of what the owner gives out, in a database of its own."""
+                stack.query(f"CREATE DATABASE {name}", SUPERUSER)
+                dump = subprocess.run(["pg_dump", "-n", "millibill", "-d", f"{server} dbname=millibill user={SUPERUSER}"], capture_output=True, check=True)
+                subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", f"{server} dbname={name} user={SUPERUSER}"], check=True,
+                               input=dump.stdout + change.encode(), stdout=subprocess.DEVNULL)
+                folder = Path(away) / name
+                folder.mkdir()
+                (folder / "millibill.yaml").write_text(f"embedded: false\ndatabase: \"{server} dbname={name}\"\n")
+                return Stack(data=folder), f"{server} dbname={name} user={SUPERUSER} options=--search_path=millibill"
+
+            for name, change, status in (("whole", "", 0), ("less", "SET session_replication_role = replica; DELETE FROM millibill.segments "
+                                                            "WHERE segment_id = 1; DELETE FROM millibill.rollups;", 3)):
+                there, conninfo = restored(name, change)
+                there.run("verify", "--seal-public-key", copies[0], "--heads", copies[1], status=status)
+                checked = subprocess.run([sys.executable, str(ROOT / "tests" / "oracle" / "seal_check.py"), "--database", conninfo, "--public-key",
+                                          copies[0], "--heads", copies[1]], capture_output=True, text=True, env=environment(), check=False)
+                self.assertEqual(checked.returncode, status, checked.stdout + checked.stderr)
 
 
 class Waiting(unittest.TestCase):
