@@ -43,6 +43,8 @@ committer_new(const Config *config, const atomic_bool *stop, atomic_bool *away, 
         self->regroup = regroup_new(self->configs, err);
     if (self->regroup != NULL && config_conninfo(config, "millibill_collector", conninfo, err))
         self->db = db_connect(conninfo, "millibill-collector", err);
+    if (self->db != NULL)
+        db_be_patient(self->db, config->database_patience_s * 1000);
     if (self->db == NULL || !installation_is_durable(self->db, err))
         committer_free(&self);
     else
@@ -164,11 +166,20 @@ commit_once(Committer *self, CommitJob *jobs, size_t count, Err *err)
     return true;
 }
 
-/** Commit, waiting for the database as long as it takes. False: it refused (err tells), or the collector is to stop. */
+/** Was it these batches over which the attempt failed? The connection was there, and it ended inside of the transaction, or a
+ *  statement was refused for now. A database that is away or has no room left says nothing about them. */
 static bool
-commit_patiently(Committer *self, CommitJob *jobs, size_t count, Err *err)
+is_strike(const Committer *self)
+{
+    DbTrouble trouble = db_trouble(self->db);
+    return trouble == DB_TROUBLE_LOST || trouble == DB_TROUBLE_STATEMENT;
+}
+
+MUST_CHECK bool
+commit_patiently(Committer *self, CommitJob *jobs, size_t count, int strikes_max, Err *err)
 {
     int64_t backoff_ms = BACKOFF_FIRST_MS;
+    int strikes = 0;
     while (!atomic_load(self->stop)) {
         err_clear(err);
         bool connected = connection_ready(self, err);
@@ -179,30 +190,12 @@ commit_patiently(Committer *self, CommitJob *jobs, size_t count, Err *err)
         metrics_add(self->metrics, METRIC_COMMIT_RETRIES, 1);
         say_away(self, err);
         log_debug("event=commit_again message=\"%s\"", err->message);
+        if (connected && is_strike(self) && ++strikes == strikes_max)
+            return false;
         wait_about(backoff_ms);
         backoff_ms = backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff_ms * 2;
     }
     return err_set(err, ERR_BUSY, "the collector is stopping");
-}
-
-/** A batch with which the database refused the group, alone: again as it is, then whole into quarantine. */
-static void
-commit_alone(Committer *self, CommitJob *job)
-{
-    Err err = {0};
-    if (commit_patiently(self, job, 1, &err))
-        return;
-    if (err.code != ERR_BUSY && err.code != ERR_NOMEM && !job->whole) {
-        log_err(LOG_LEVEL_ERROR, "batch_to_quarantine", &err);
-        job->whole = true;
-        snprintf(job->message, sizeof job->message, "%.250s", err.message);
-        err_clear(&err);
-        if (commit_patiently(self, job, 1, &err))
-            return;
-    }
-    log_err(LOG_LEVEL_ERROR, "batch_not_committed", &err);
-    commit_jobs_reset(job, 1);
-    commit_refuse(job, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the collector cannot commit this batch now");
 }
 
 void
@@ -215,12 +208,11 @@ commit_group(Committer *self, CommitJob *jobs, size_t count)
     Err err = {0};
     if (config_table_count(self->configs) > CONFIGS_MAX)
         config_table_forget(self->configs);
-    if (count > 1 && commit_patiently(self, jobs, count, &err))
+    if (count > 1 && commit_patiently(self, jobs, count, COMMIT_STRIKES_MAX, &err))
         return;
     if (count > 1)
         log_err(LOG_LEVEL_WARN, "group_refused", &err);
-    for (size_t i = 0; i < count; i++)
-        commit_alone(self, &jobs[i]);
+    commit_one_by_one(self, jobs, count);
 }
 
 static bool

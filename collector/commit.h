@@ -3,8 +3,9 @@
  *
  * Exactly once: the stream's row is locked, a batch at or below its watermark is a duplicate, the next one is written, and
  * ledger, evidence, sums and watermark commit together. A known sequence with other bytes is refused and goes to quarantine. A batch may be acknowledged only after commit_group returned.
- * When the database is away the same group is run again until it commits or the collector is to stop; a batch that the
- * database refuses is taken out of the group, tried alone and, refused again, put into quarantine whole.
+ * When the database is away the same group is run again until it commits or the collector is to stop. A group that the
+ * database refuses, or over which the connection ends again and again, is taken apart: each batch is tried alone, and one that
+ * fails alone as well goes to quarantine, so that the others are not held up (commit_alone.c).
  * One owner thread.
  */
 #ifndef COLLECTOR_COMMIT_H
@@ -38,6 +39,7 @@ typedef struct CommitJob {
     const Millibill__Batch *batch; /* spool and digest have their right lengths */
     /* filled in by commit_group */
     UsageBatch *usage;
+    bool aside; /* to quarantine record by record; `message` is why */
     bool whole; /* to quarantine as it came */
     CommitResult result;
     Millibill__RefusalReason reason;

@@ -103,7 +103,8 @@ regroup_taken(Attempt *attempt, Err *err)
                                     .stream_id = attempt->rows[i].stream_id,
                                     .sequence = (int64_t) job->batch->sequence,
                                     .history = job->batch->history != 0,
-                                    .import_id = import_of(job->batch)};
+                                    .import_id = import_of(job->batch),
+                                    .aside = job->aside ? job->message : NULL};
         if (!regroup_add(regroup, &input, err))
             return false;
     }

@@ -1,6 +1,6 @@
 /**
- * commit_internal - what commit.c (until it is done), commit_attempt.c (one transaction) and commit_decide.c (which
- * batches it takes) share
+ * commit_internal - what commit.c (until it is done), commit_alone.c (what a group fails over), commit_attempt.c (one
+ * transaction) and commit_decide.c (which batches it takes) share
  */
 #ifndef COLLECTOR_COMMIT_INTERNAL_H
 #define COLLECTOR_COMMIT_INTERNAL_H
@@ -27,6 +27,9 @@ struct Committer {
 
 #define COMMIT_NOT_TAKEN SIZE_MAX
 
+/** Failures of the same group, or of the same batch alone, before it is taken for the cause. */
+enum { COMMIT_STRIKES_MAX = 3 };
+
 /** One attempt at one transaction. */
 typedef struct Attempt {
     Committer *committer;
@@ -50,6 +53,13 @@ MUST_CHECK bool commit_decide(Attempt *attempt, size_t i, Err *err);
 
 /** Put the batches that reuse a sequence into quarantine, once each. */
 MUST_CHECK bool commit_write_reused(const Attempt *attempt, int64_t commit_id, Err *err);
+
+/** Commit, waiting for the database as long as it takes. False: it refused (ERR_DATABASE and others: `err` tells), the collector is
+ *  to stop, or it failed `strikes_max` times over what it was given (both ERR_BUSY). */
+MUST_CHECK bool commit_patiently(Committer *self, CommitJob *jobs, size_t count, int strikes_max, Err *err);
+
+/** A group that cannot be committed together: each of its batches alone. Sets every result. */
+void commit_one_by_one(Committer *self, CommitJob *jobs, size_t count);
 
 /** Forget what an attempt said about the jobs, except refusals from before it. */
 void commit_jobs_reset(CommitJob *jobs, size_t count);

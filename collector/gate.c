@@ -12,7 +12,8 @@
 #include "schema/agent_store.h"
 
 enum {
-    ENFORCE_DOMAIN = 93 /* ZMQ_ZAP_ENFORCE_DOMAIN: in libzmq 4.3, but in its header among the drafts only */
+    KEYS_PATIENCE_MS = 10000, /* one small table: who is let in waits for it */
+    ENFORCE_DOMAIN = 93       /* ZMQ_ZAP_ENFORCE_DOMAIN: in libzmq 4.3, but in its header among the drafts only */
 };
 
 /* ---- table of keys ---- */
@@ -109,6 +110,8 @@ gate_open(void *zmq_context, const Config *config, Metrics *metrics, Health *hea
     if (keys_read_pair(config->collector_key, self->public_key, self->secret_key, err) &&
         config_conninfo(config, "millibill_collector", conninfo, err))
         self->db = db_connect(conninfo, "millibill-collector gate", err);
+    if (self->db != NULL)
+        db_be_patient(self->db, KEYS_PATIENCE_MS);
     if (self->db == NULL || !table_load(self, err) || !gate_handler_start(self, zmq_context, err))
         gate_free(&self);
     return self;

@@ -325,6 +325,8 @@ static const char REPLAY_DETAIL[] =
     "too_old         billed only when named, by ID or with --reason too_old\n"
     "in_future       billed only when named, by ID or with --reason in_future, and once it is no farther ahead than\n"
     "                live_future_s allows\n"
+    "not_committed   billed only when named, by ID or with --reason not_committed: when what the database could not\n"
+    "                take is mended\n"
     "Others stay. Lines that could not be read are not replayed: fix the line and import it again.";
 
 static int

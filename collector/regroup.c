@@ -262,6 +262,13 @@ check_time(const Input *input, const UsageRecord *record, const RegroupPolicy *p
 }
 
 static bool
+check_aside(const Input *input, UsageFault *fault)
+{
+    return input->public.aside == NULL ||
+           usage_fault_set(fault, USAGE_REASON_NOT_COMMITTED, "", "%s", input->public.aside);
+}
+
+static bool
 place_record(Regroup *self, size_t input_index, size_t i, const RegroupPolicy *policy, Err *err)
 {
     Input *input = &self->inputs[input_index];
@@ -272,7 +279,7 @@ place_record(Regroup *self, size_t input_index, size_t i, const RegroupPolicy *p
     if (!usage_record_check(&record, true, true, &fault)) /* the others of its batch are billed */
         return record_to_quarantine(self, input, &record, &fault, self->tenant_ids[tenant], TEXT_LITERAL("batch"), err);
     if (!check_tenant(input, &record, tenant, self->tenant_ids[tenant], &fault) ||
-        !check_time(input, &record, policy, &fault))
+        !check_time(input, &record, policy, &fault) || !check_aside(input, &fault))
         return regroup_quarantine(self, input, &record, &fault, self->tenant_ids[tenant], err);
     if (!array_grow(&self->places, &self->place_capacity, self->place_count, sizeof *self->places, err))
         return false;

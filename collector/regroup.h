@@ -34,6 +34,7 @@ typedef struct RegroupInput {
     int64_t sequence;
     bool history;
     Text import_id;      /* empty: none */
+    const char *aside;   /* not NULL: none of its records is billed, each goes to quarantine, and this is why */
     const bool *allowed; /* for each tenant of regroup_tenants: may this batch speak for it? NULL: for all */
     /* output */
     int64_t billed;

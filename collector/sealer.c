@@ -26,6 +26,8 @@ connect_once(Sealer *self, Err *err)
     if (!config_conninfo(self->config, "millibill_compactor", conninfo, err))
         return false;
     self->db = db_connect(conninfo, "millibill-collector seal", err);
+    if (self->db != NULL)
+        db_be_patient(self->db, self->config->database_patience_s * 60 * 1000);
     return self->db != NULL;
 }
 

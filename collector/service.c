@@ -166,6 +166,8 @@ service_open(Service *self, Err *err)
         return false;
     self->settle_db =
         connect_patiently(self->config, "millibill_compactor", "millibill-collector settle", self->stop, err);
+    if (self->settle_db != NULL) /* it looks whole months through */
+        db_be_patient(self->settle_db, self->config->database_patience_s * 60 * 1000);
     if (self->settle_db == NULL || !installation_is_durable(self->settle_db, err) ||
         !migrate_check(self->settle_db, err))
         return false;

@@ -82,13 +82,14 @@ typedef struct Config {
     int64_t follow_count;
 
     /* collector */
-    char listen[256];              /* endpoint */
-    char collector_key[PATH_MAX];  /* CURVE key pair file, mode 0600 */
-    int64_t group_commit_batches;  /* 64 */
-    int64_t group_commit_ms;       /* 20: longest wait for a group to fill */
-    int64_t live_past_days;        /* 35: older live records are quarantined */
-    int64_t live_future_s;         /* 300 */
-    int64_t connections_max;       /* 4096 */
+    char listen[256];             /* endpoint */
+    char collector_key[PATH_MAX]; /* CURVE key pair file, mode 0600 */
+    int64_t group_commit_batches; /* 64 */
+    int64_t group_commit_ms;      /* 20: longest wait for a group to fill */
+    int64_t live_past_days;       /* 35: older live records are quarantined */
+    int64_t live_future_s;        /* 300 */
+    int64_t connections_max;      /* 4096 */
+    int64_t database_patience_s;  /* 60: an answer that takes longer does not come; searches and seals: 60 times that */
     char metrics_listen[PATH_MAX]; /* host:port, [v6]:port or unix:PATH; empty: no metrics */
 
     /* seals */

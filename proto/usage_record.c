@@ -8,8 +8,8 @@
 #include "lib/utc.h"
 
 static const char *const REASONS[USAGE_REASON_COUNT] = {
-    "none",           "malformed",     "missing_field", "out_of_range", "unknown_field",
-    "unknown_tenant", "forged_tenant", "too_old",       "in_future",    "conflict",
+    "none",          "malformed", "missing_field", "out_of_range", "unknown_field", "unknown_tenant",
+    "forged_tenant", "too_old",   "in_future",     "conflict",     "not_committed",
 };
 static const char *const ARCHITECTURES[USAGE_ARCHITECTURE_COUNT] = {"x86_64", "arm64"};
 static const char *const PACKAGES[USAGE_PACKAGE_COUNT] = {"managed", "custom", "image"};

@@ -49,6 +49,7 @@ typedef enum UsageReason {
     USAGE_REASON_TOO_OLD,        /* "too_old": a live record too far back */
     USAGE_REASON_IN_FUTURE,      /* "in_future" */
     USAGE_REASON_CONFLICT,       /* "conflict": the same identity with other content */
+    USAGE_REASON_NOT_COMMITTED,  /* "not_committed": the database could not take the batch that it came in */
     USAGE_REASON_COUNT
 } UsageReason;
 

@@ -29,18 +29,23 @@ first_line_length(const char *message)
 }
 
 bool
-db_fail_connection(const Db *self, Err *err)
+db_fail_connection(Db *self, Err *err)
 {
     const char *message = PQerrorMessage(self->connection);
+    self->trouble = PQstatus(self->connection) == CONNECTION_BAD ? DB_TROUBLE_LOST : DB_TROUBLE_STATEMENT;
+    if (self->gave_up)
+        return err_set(err, ERR_BUSY, "the database did not answer within %" PRId64 " s, the connection was given up",
+                       self->patience_ms / 1000);
     return err_set(err, ERR_BUSY, "the database connection was lost: %.*s", first_line_length(message), message);
 }
 
 bool
-db_fail_result(const Db *self, const PGresult *result, Err *err)
+db_fail_result(Db *self, const PGresult *result, Err *err)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (PQstatus(self->connection) == CONNECTION_BAD || state == NULL)
         return db_fail_connection(self, err);
+    self->trouble = strncmp(state, "53", 2) == 0 ? DB_TROUBLE_ROOM : DB_TROUBLE_STATEMENT;
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     if (detail != NULL && strncmp(detail, "Failing row", strlen("Failing row")) == 0)
@@ -97,7 +102,7 @@ connection_open(const char *conninfo, const char *application_name)
         application_name,
         "UTF8",
         "-c search_path=millibill,pg_temp -c timezone=UTC -c datestyle=ISO -c bytea_output=hex "
-        "-c statement_timeout=0 -c standard_conforming_strings=on",
+        "-c statement_timeout=0 -c standard_conforming_strings=on -c client_connection_check_interval=10s",
         NULL};
     return PQconnectdbParams(keywords, values, 1);
 }
@@ -136,7 +141,9 @@ db_reconnect(Db *self, Err *err)
     if (self->connection == NULL || PQstatus(self->connection) != CONNECTION_OK)
         return fail_to_connect(self->connection, self->conninfo, err);
     PQsetNoticeReceiver(self->connection, notice_to_log, NULL);
-    return true;
+    self->gave_up = false;
+    self->trouble = DB_TROUBLE_NONE;
+    return PQsetnonblocking(self->connection, 1) == 0 || db_fail_connection(self, err);
 }
 
 MUST_CHECK Db *
@@ -167,6 +174,12 @@ db_free(Db **self)
     free((*self)->application_name);
     free(*self);
     *self = NULL;
+}
+
+DbTrouble
+db_trouble(const Db *self)
+{
+    return self->trouble;
 }
 
 bool
@@ -235,10 +248,9 @@ static PGresult *
 execute(Db *self, const char *sql, const DbParam *params, int count, Err *err)
 {
     DbParamArrays arrays;
-    if (!db_params_split(params, count, &arrays, err))
+    if (!db_params_split(params, count, &arrays, err) || !db_send(self, sql, &arrays, count, err))
         return NULL;
-    PGresult *result =
-        PQexecParams(self->connection, sql, count, NULL, arrays.values, arrays.lengths, arrays.formats, 0);
+    PGresult *result = db_collect(self);
     if (result == NULL)
         db_fail_connection(self, err);
     else if (!db_status_is_good(PQresultStatus(result)))
@@ -284,7 +296,9 @@ db_run(Db *self, const char *sql, const DbParam *params, int count, int64_t *row
 MUST_CHECK bool
 db_script(Db *self, const char *sql, Err *err)
 {
-    PGresult *result = PQexec(self->connection, sql);
+    if (!db_send(self, sql, NULL, 0, err))
+        return false;
+    PGresult *result = db_collect(self);
     bool done = result != NULL && db_status_is_good(PQresultStatus(result));
     if (result == NULL)
         db_fail_connection(self, err);
@@ -373,41 +387,4 @@ db_result_free(DbResult **result)
     PQclear((*result)->result);
     free(*result);
     *result = NULL;
-}
-
-/* ---- transactions ---- */
-
-MUST_CHECK bool
-db_begin(Db *self, bool snapshot, Err *err)
-{
-    return db_script(self, snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN", err);
-}
-
-MUST_CHECK bool
-db_begin_short(Db *self, Err *err)
-{
-    return db_script(self, "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'", err);
-}
-
-MUST_CHECK bool
-db_commit(Db *self, Err *err)
-{
-    PGresult *result = PQexec(self->connection, "COMMIT");
-    if (result == NULL)
-        return db_fail_connection(self, err);
-    bool committed = PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), "COMMIT") == 0;
-    if (!committed && PQresultStatus(result) == PGRES_COMMAND_OK)
-        err_set(err, ERR_DATABASE, "the transaction had failed: COMMIT was answered with %s", PQcmdStatus(result));
-    else if (!committed)
-        db_fail_result(self, result, err);
-    PQclear(result);
-    return committed;
-}
-
-void
-db_rollback(Db *self)
-{
-    if (self == NULL || PQtransactionStatus(self->connection) == PQTRANS_IDLE)
-        return;
-    PQclear(PQexec(self->connection, "ROLLBACK"));
 }

@@ -33,8 +33,20 @@ typedef struct DbParam {
 MUST_CHECK Db *db_connect(const char *conninfo, const char *application_name, Err *err);
 MUST_CHECK bool db_reconnect(Db *self, Err *err);
 void db_free(Db **self);
+/** The longest that one answer (of a stream: one row) may take from now on, 0: without end, as after db_connect. Then the
+ *  connection is given up (ERR_BUSY): whatever swallowed statement or answer, nobody waits for ever. */
+void db_be_patient(Db *self, int64_t patience_ms);
 /** Does libpq hold the connection for usable? (A server that died since is only seen by the next statement.) */
 bool db_is_connected(const Db *self);
+
+/** What the last statement that failed had met. */
+typedef enum DbTrouble {
+    DB_TROUBLE_NONE,
+    DB_TROUBLE_STATEMENT, /* it was refused, for good or for now */
+    DB_TROUBLE_LOST,      /* the connection ended, by the server or by patience */
+    DB_TROUBLE_ROOM       /* disk, memory or connections are used up (SQLSTATE 53…): everybody's trouble */
+} DbTrouble;
+DbTrouble db_trouble(const Db *self);
 
 DbParam db_null(void);
 DbParam db_string(const char *terminated);          /* NULL: SQL NULL */

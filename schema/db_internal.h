@@ -1,5 +1,5 @@
 /**
- * db_internal - what db.c, db_stream.c and db_password.c share: libpq itself
+ * db_internal - what db.c, db_wait.c, db_transaction.c, db_stream.c and db_password.c share: libpq itself
  *
  * Included by these only; all others see db.h.
  */
@@ -16,6 +16,9 @@ struct Db {
     PGconn *connection;
     char *conninfo;
     char *application_name;
+    int64_t patience_ms; /* 0: without end */
+    bool gave_up;        /* this connection's server did not answer in time */
+    DbTrouble trouble;
 };
 
 struct DbResult {
@@ -30,9 +33,18 @@ typedef struct DbParamArrays {
 } DbParamArrays;
 
 /** ERR_BUSY. Returns false. */
-bool db_fail_connection(const Db *self, Err *err);
+bool db_fail_connection(Db *self, Err *err);
 /** ERR_BUSY or ERR_DATABASE by the result's SQLSTATE. Returns false. */
-bool db_fail_result(const Db *self, const PGresult *result, Err *err);
+bool db_fail_result(Db *self, const PGresult *result, Err *err);
+
+/** Send statements; `arrays` NULL: several without parameters. */
+MUST_CHECK bool db_send(Db *self, const char *sql, const DbParamArrays *arrays, int count, Err *err);
+/** Wait until PQgetResult does not block: an answer came, the connection ended, or patience did (which ends it). */
+void db_await(Db *self);
+/** Every result of what was sent: the first error, else the last. NULL: none came. Caller frees with PQclear. */
+PGresult *db_collect(Db *self);
+/** Take the connection for lost. */
+void db_give_up(Db *self);
 bool db_status_is_good(ExecStatusType status);
 MUST_CHECK bool db_params_split(const DbParam *params, int count, DbParamArrays *arrays, Err *err);
 /** Rows that a statement changed. */

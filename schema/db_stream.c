@@ -1,14 +1,19 @@
-/* Large results row by row, and COPY: the streaming half of db.h. */
+/* Large results row by row: the streaming half of db.h. */
 #include <string.h>
 
 #include "schema/db_internal.h"
 
 /* ---- streams ---- */
 
+/** The caller wants no more rows. Asking for an end is a connection of its own, which nothing bounds. */
 static void
 stream_cancel(Db *self)
 {
     char ignored[256];
+    if (self->patience_ms > 0) {
+        db_give_up(self);
+        return;
+    }
     PGcancel *cancel = PQgetCancel(self->connection);
     if (cancel != NULL)
         PQcancel(cancel, ignored, (int) sizeof ignored);
@@ -20,8 +25,11 @@ static bool
 stream_results(Db *self, DbRow row, void *context, Err *err)
 {
     bool good = true;
-    PGresult *result;
-    while ((result = PQgetResult(self->connection)) != NULL) {
+    for (;;) {
+        db_await(self);
+        PGresult *result = PQgetResult(self->connection);
+        if (result == NULL)
+            return good;
         ExecStatusType status = PQresultStatus(result);
         if (good && status == PGRES_SINGLE_TUPLE) {
             const DbResult one = {result};
@@ -35,7 +43,6 @@ stream_results(Db *self, DbRow row, void *context, Err *err)
         if (PQstatus(self->connection) == CONNECTION_BAD)
             return good ? db_fail_connection(self, err) : false;
     }
-    return good;
 }
 
 MUST_CHECK bool
@@ -44,8 +51,8 @@ db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row
     DbParamArrays arrays;
     if (!db_params_split(params, count, &arrays, err))
         return false;
-    if (!PQsendQueryParams(self->connection, sql, count, NULL, arrays.values, arrays.lengths, arrays.formats, 0))
-        return db_fail_connection(self, err);
+    if (!db_send(self, sql, &arrays, count, err))
+        return false;
     if (!PQsetSingleRowMode(self->connection))
         return err_set(err, ERR_INTERNAL, "the connection refused to stream");
     return stream_results(self, row, context, err);

@@ -16,19 +16,19 @@ static const char SQL_INSERT[] =
     " payload, digest, other_digest, position)"
     " LEFT JOIN ledger l ON (l.stream_id, l.sequence) = (u.stream_id, u.sequence) ORDER BY u.position";
 #define TIME(column) "coalesce(to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
-#define SELECT_ROWS                                                                                                                                  \
-    "SELECT q.quarantine_id, coalesce(q.tenant_id, 0), q.stream_id, q.sequence, q.line, q.tenant_name,"                                              \
-    " " TIME(                                                                                                                                        \
-        "q.received_at") ", q.source, q.reason, q.field, q.message, q.format,"                                                                       \
-                         " coalesce(encode(q.digest, 'hex'), ''), coalesce(encode(q.other_digest, 'hex'), ''),"                                      \
-                         " " TIME(                                                                                                                   \
-                             "q.replayed_at") ", q.payload, q.import_id FROM quarantine q"                                                           \
-                                              " WHERE ($1::bigint = 0 OR q.quarantine_id = $1::bigint) AND ($2::text IS NULL OR q.tenant_name = $2)" \
-                                              " AND ($3::text IS NULL OR q.reason = $3) AND ($4::text IS NULL OR q.format = $4)"                     \
-                                              " AND (NOT $5::boolean OR (q.replayed_at IS NULL AND q.repeats IS NULL))"                              \
-                                              " AND (NOT $6::boolean OR (q.format = 'record' AND (q.reason = 'unknown_tenant'"                       \
-                                              "       OR (q.reason IN ('too_old', 'in_future') AND ($1::bigint <> 0 OR $3::text IS NOT NULL)))"      \
-                                              "      AND EXISTS (SELECT FROM tenants t WHERE t.name = q.tenant_name)))"                              \
+#define SELECT_ROWS                                                                                                                                              \
+    "SELECT q.quarantine_id, coalesce(q.tenant_id, 0), q.stream_id, q.sequence, q.line, q.tenant_name,"                                                          \
+    " " TIME(                                                                                                                                                    \
+        "q.received_at") ", q.source, q.reason, q.field, q.message, q.format,"                                                                                   \
+                         " coalesce(encode(q.digest, 'hex'), ''), coalesce(encode(q.other_digest, 'hex'), ''),"                                                  \
+                         " " TIME(                                                                                                                               \
+                             "q.replayed_at") ", q.payload, q.import_id FROM quarantine q"                                                                       \
+                                              " WHERE ($1::bigint = 0 OR q.quarantine_id = $1::bigint) AND ($2::text IS NULL OR q.tenant_name = $2)"             \
+                                              " AND ($3::text IS NULL OR q.reason = $3) AND ($4::text IS NULL OR q.format = $4)"                                 \
+                                              " AND (NOT $5::boolean OR (q.replayed_at IS NULL AND q.repeats IS NULL))"                                          \
+                                              " AND (NOT $6::boolean OR (q.format = 'record' AND (q.reason = 'unknown_tenant'"                                   \
+                                              "       OR (q.reason IN ('too_old', 'in_future', 'not_committed') AND ($1::bigint <> 0 OR $3::text IS NOT NULL)))" \
+                                              "      AND EXISTS (SELECT FROM tenants t WHERE t.name = q.tenant_name)))"                                          \
                                               " AND q.quarantine_id > $7::bigint ORDER BY q.quarantine_id LIMIT nullif($8::bigint, 0)"
 static const char SQL_STREAM[] = SELECT_ROWS;
 static const char SQL_STREAM_LOCKED[] = SELECT_ROWS " FOR UPDATE OF q SKIP LOCKED";

@@ -55,9 +55,9 @@ typedef struct QuarantineFilter {
     const char *tenant; /* NULL: any */
     const char *reason;
     const char *format;
-    bool open_only;   /* not replayed yet */
-    bool replayable;  /* format record, tenant exists now, and unknown_tenant; with an id or a reason given also too_old
-                         and in_future */
+    bool open_only;  /* not replayed yet */
+    bool replayable; /* format record, tenant exists now, and unknown_tenant; with an id or a reason given also too_old,
+                         in_future and not_committed */
     int64_t after_id; /* for pages */
     int64_t limit;    /* 0: all */
     bool lock; /* inside a transaction: nobody else replays these rows meanwhile; rows that are locked are left out */

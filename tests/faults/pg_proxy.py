@@ -7,7 +7,8 @@
 Kinds of trap: "before" (COMMIT never reaches the server), "sent" (it does, and the connection is cut at once), "reply"
 (cut when the answer comes: the server has committed). Only connections of `user` are trapped. Another fault: `stop_at(n,
 users)` lets n messages of those users pass and holds everything after them, so that a client can be killed at exactly this
-step. PostgreSQL's peer
+step; `swallow(text)` does so with each connection from where such bytes come, and `silence()` with those that are open now.
+PostgreSQL's peer
 authentication sees the proxy's own user, so it runs as root or as the cluster's user.
 """
 import struct
@@ -40,6 +41,9 @@ class Session:
                 self.owner.trapped += 1
                 raise Cut
             return data
+        if self.owner.swallowed and self.owner.swallowed in data:
+            self.owner.swallows += 1
+            self.stopped = True
         if self.stopped:
             return b""
         out = bytearray()
@@ -118,6 +122,7 @@ class PgProxy(Proxy):
         self.trapped = 0
         self.counted_users, self.counted, self.stop_after = frozenset(), 0, 0
         self.stop_reached = threading.Event()
+        self.swallowed, self.swallows = b"", 0
         super().__init__(str(Path(target_directory) / SOCKET), str(Path(listen_directory) / SOCKET),
                          filter_factory=lambda: Session(self))
 
@@ -134,9 +139,18 @@ class PgProxy(Proxy):
             self.stop_reached.clear()
         self._command(do)
 
+    def swallow(self, text):
+        """From a message with these bytes on, nothing of a connection reaches the server; its answers do come."""
+        self._command(lambda: setattr(self, "swallowed", text))
+
+    def silence(self):
+        """What the connections of now send is swallowed, and nobody is told; new ones pass."""
+        self._command(lambda: [setattr(connection.filter, "stopped", True) for connection in self.connections])
+
     def disarm(self):
         def do():
             self.armed.clear()
+            self.swallowed = b""
             self.counted_users = frozenset()
         self._command(do)
 
