@@ -51,6 +51,8 @@ what_cell(const RatedLine *line, Err *err)
 {
     Buffer text = {0};
     bool done = buffer_append_text(&text, line->meter->description, err);
+    if (done && line->price->name != NULL)
+        done = buffer_printf(&text, err, " (%s)", line->price->name);
     if (done && line->mode != USAGE_ON_DEMAND)
         done = buffer_printf(&text, err, ", %s", usage_mode_name(line->mode));
     if (done && line->tier > 1)

@@ -145,7 +145,11 @@ a_region_without_prices_is_named_with_its_row_and_the_regions_known(void **state
                              &book, &rows, &err);
     assert_null(rated);
     assert_string_equal(err.message, "row 2: tenant 'acme', function 'f': region: 'mars-1' has no prices in price book "
-                                     "aws-lambda 2025-08-01; regions known: us-east-1");
+                                     "aws-lambda 2026-11; regions known: us-east-1, us-east-2, us-west-1, us-west-2, "
+                                     "ca-central-1, sa-east-1, eu-west-1, eu-west-2, eu-west-3, eu-central-1, "
+                                     "eu-north-1, ap-south-1, ap-northeast-1, ap-northeast-2, ap-northeast-3, "
+                                     "ap-southeast-1, ap-southeast-2, ap-southeast-4, eu-central-2, eu-south-1, "
+                                     "me-south-1, af-south-1, ap-east-1, ap-southeast-5");
     rating_rows_free(&rows);
     price_book_free(&book);
 }

@@ -12,7 +12,7 @@
 
 #include "tests/unit/rater/support_rating.h"
 
-enum { SCENARIOS_WITH_USAGE = 7 };
+enum { SCENARIOS_WITH_USAGE = 7, PROVIDER_EXAMPLES = 4 };
 
 static void
 check_line(Json *answer, const char *sku, Json *scenario, const char *exact, const char *rounded, const char *quantity)
@@ -63,11 +63,59 @@ every_scenario_comes_out_to_the_exact_digits(void **state)
     json_object_put(examples);
 }
 
+/* A member of each line of an answer, by sku, equals what `expected` says. */
+static void
+check_by_sku(Json *answer, Json *expected, const char *member, bool as_text)
+{
+    Json *lines = json_member(answer, "lines");
+    json_object_object_foreach(expected, sku, want)
+    {
+        size_t i = 0;
+        while (i < json_object_array_length(lines) &&
+               strcmp(support_text(json_object_array_get_idx(lines, i), "sku"), sku) != 0)
+            i++;
+        if (strcmp(sku, "total") == 0)
+            continue;
+        if (i == json_object_array_length(lines))
+            fail_msg("no line %s", sku);
+        Json *got = json_member(json_object_array_get_idx(lines, i), member);
+        if (as_text)
+            assert_string_equal(json_object_get_string(got), json_object_get_string(want));
+        else if (!support_same_number(got, want))
+            fail_msg("%s of %s is %s, expected %s", member, sku, json_object_get_string(got),
+                     json_object_get_string(want));
+    }
+}
+
+static void
+what_providers_publish_comes_out_as_printed(void **state)
+{
+    (void) state;
+    Json *examples = support_read("tests/data/worked-examples.json");
+    Json *providers = json_member(examples, "providers");
+    assert_int_equal(json_object_array_length(providers), PROVIDER_EXAMPLES);
+    for (size_t i = 0; i < PROVIDER_EXAMPLES; i++) {
+        char path[128];
+        Json *example = json_object_array_get_idx(providers, i);
+        snprintf(path, sizeof(path), "rater/books/%s.yaml", support_text(example, "price_book"));
+        Json *answer = support_quote(path, "2026-10", json_object_get_boolean(json_member(example, "free_tier")) != 0,
+                                     json_member(example, "usage"));
+        check_by_sku(answer, json_member(example, "printed"), "amount", true);
+        check_by_sku(answer, json_member(example, "exact"), "amount_exact", false);
+        check_by_sku(answer, json_member(example, "quantities"), "quantity", false);
+        check_by_sku(answer, json_member(example, "billed"), "billed_quantity", false);
+        assert_string_equal(support_text(answer, "total"), support_text(json_member(example, "printed"), "total"));
+        json_object_put(answer);
+    }
+    json_object_put(examples);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_scenario_comes_out_to_the_exact_digits),
+        cmocka_unit_test(what_providers_publish_comes_out_as_printed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
