@@ -40,6 +40,7 @@ static const Entry ENTRIES[] = {
     {"Billing", "explain", "what became of a record: billed where, free, quarantined, a copy of which",
      "millibill-rater", NULL},
     {"Billing", "reconcile", "compare a customer's own log with the bill, row by row", "millibill-rater", NULL},
+    {"Billing", "deliver", "hand final invoices to a command or webhook", "millibill-rater", NULL},
     {"Billing", "seal", "seal closed hours, or a month, now", "millibill-collector", NULL},
     {"Reports", "savings", "what servers would have cost, with the verdict", "millibill-report", NULL},
     {"Reports", "free-tier", "free units used, left, and when they run out", "millibill-report", NULL},

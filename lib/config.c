@@ -79,6 +79,11 @@ static const Setting SETTINGS[] = {
     TEXT_SETTING(seal_key),
     TEXT_SETTING(seal_public_key),
     TEXT_SETTING(seal_heads),
+    TEXT_SETTING(deliver_command),
+    TEXT_SETTING(deliver_url),
+    TEXT_SETTING(deliver_secret),
+    INTEGER_SETTING(deliver_attempts, 1, 20),
+    INTEGER_SETTING(deliver_timeout_s, 1, 600),
 };
 enum { SETTING_COUNT = sizeof(SETTINGS) / sizeof(SETTINGS[0]) };
 
@@ -125,6 +130,8 @@ config_defaults(Config *config, Err *err)
                     .database_patience_s = 60,
                     .seal_every_s = 30,
                     .seal_after_s = 900,
+                    .deliver_attempts = 5,
+                    .deliver_timeout_s = 30,
                     .log_level = "info",
                     .agent_name = "local",
                     .collector_count = 1};

@@ -98,6 +98,13 @@ typedef struct Config {
     char seal_key[PATH_MAX];        /* Ed25519 key pair file, mode 0600 */
     char seal_public_key[PATH_MAX]; /* its public half */
     char seal_heads[PATH_MAX];      /* every signed head, one JSON line each */
+
+    /* final invoices; see doc/deliveries.md */
+    char deliver_command[PATH_MAX];      /* program that gets each one on its standard input; empty: none */
+    char deliver_url[CONFIG_TEXT_BYTES]; /* http(s) address that each one is posted to; empty: none */
+    char deliver_secret[PATH_MAX];       /* file with the key that signs what is posted; empty: unsigned */
+    int64_t deliver_attempts;            /* 5: in one run */
+    int64_t deliver_timeout_s;           /* 30 */
 } Config;
 
 /** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),

@@ -10,6 +10,7 @@ int price_book_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int reconcile_command(int argc, char **argv);
+int deliver_command(int argc, char **argv);
 
 #define RATER_DEFAULT_BOOK "aws-lambda"
 

@@ -42,7 +42,8 @@ run_record(const ExplainOptions *options, Err *err)
         return err_set(err, ERR_USAGE, "--record: a request id has 1 to %d bytes", USAGE_ID_BYTES_MAX);
     if (options->month_text != NULL && !utc_month_parse(options->month_text, &month, err))
         return err_prefix(err, "--month: ");
-    Db *db = rater_connect(options->data, PROGRAM, err);
+    Config config;
+    Db *db = rater_connect(options->data, &config, PROGRAM, err);
     Json *explanation = db == NULL ? NULL : explain_record(db, &request, err);
     bool done = explanation != NULL && print(options, explanation, err);
     if (done && json_object_array_length(json_member(explanation, "records")) == 0 &&

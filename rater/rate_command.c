@@ -10,10 +10,13 @@
 #include "lib/options.h"
 #include "lib/utc.h"
 #include "rater/commands.h"
+#include "rater/deliver.h"
 #include "rater/document.h"
 #include "rater/rate_month.h"
+#include "rater/stack.h"
 #include "rater/tally.h"
-#include "schema/migrate.h"
+
+static const char PROGRAM[] = "millibill rate";
 
 typedef struct RateCommand {
     const char *month_text;
@@ -176,16 +179,17 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
     return done;
 }
 
-static Db *
-connect_stack(const Config *config, const char *role, Err *err)
+/* The invoices are final whether they arrive or not: what does not arrive is said, and waits. */
+static bool
+deliver(Db *db, const Config *config, Err *err)
 {
-    char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_conninfo(config, role, conninfo, err))
-        return NULL;
-    Db *db = db_connect(conninfo, "millibill rate", err);
-    if (db != NULL && !migrate_check(db, err))
-        db_free(&db);
-    return db;
+    DeliverReport report;
+    if (!deliver_open(db, config, &report, err))
+        return false;
+    if (report.open > 0)
+        fprintf(stderr, "%s: warning: %" PRId64 " invoice%s could not be delivered: see `millibill deliver --list`\n",
+                PROGRAM, report.open, report.open == 1 ? "" : "s");
+    return true;
 }
 
 /* Better one message than every account skipped. */
@@ -210,8 +214,8 @@ run(RateCommand *self, bool *skipped, Err *err)
     PriceBook *book = price_book_find(self->book_name, err);
     Config config;
     bool found = book != NULL && check_book(book, err) && config_load(self->data, &config, err);
-    Db *db = found ? connect_stack(&config, "millibill_rater", err) : NULL;
-    Db *compactor = db == NULL ? NULL : connect_stack(&config, "millibill_compactor", err);
+    Db *db = found ? rater_connect_as("millibill_rater", &config, PROGRAM, err) : NULL;
+    Db *compactor = db == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, err);
     const RateRequest request = {
         .month = self->month,
         .tenant = self->tenant,
@@ -227,6 +231,7 @@ run(RateCommand *self, bool *skipped, Err *err)
         print_warnings(&report);
         done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);
     }
+    done = done && (!self->final || self->dry_run || deliver(db, &config, err));
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
     db_free(&compactor);

@@ -8,6 +8,7 @@
 
 #include "lib/decimal.h"
 #include "lib/log.h"
+#include "rater/deliver.h"
 #include "rater/document.h"
 #include "rater/rate.h"
 #include "rater/rate_duplicates.h"
@@ -211,8 +212,10 @@ write_invoice(Month *self, const RateTenant *tenant, const Rated *rated, const R
                               self->watermark,
                               outcome->is_final ? &root : NULL};
     Json *document = document_invoice(&head, rated, slice, request->book, request->free_tier, err);
-    bool done = document != NULL && outcome_total(self, outcome, rated, slice, err) &&
-                (request->dry_run || store_document(self, tenant->tenant_id, document, err));
+    bool done =
+        document != NULL && outcome_total(self, outcome, rated, slice, err) &&
+        (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
+        (!outcome->is_final || deliver_queue(self->db, request->config, tenant->tenant_id, outcome->number, err));
     if (request->documents)
         outcome->document = document;
     else

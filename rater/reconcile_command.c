@@ -168,7 +168,8 @@ run(ReconcileCommand *self, Err *err)
     int64_t differences = 0;
     if (!check_options(self, err))
         return false;
-    Db *db = rater_connect(self->data, PROGRAM, err);
+    Config config;
+    Db *db = rater_connect(self->data, &config, PROGRAM, err);
     Json *summary = NULL;
     bool done = db != NULL && print_start(&rows, err);
     if (done)

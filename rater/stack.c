@@ -1,17 +1,21 @@
 #include "rater/stack.h"
 
-#include "lib/config.h"
 #include "schema/migrate.h"
 
-MUST_CHECK Db *
-rater_connect(const char *data_option, const char *program, Err *err)
+Db *
+rater_connect_as(const char *role, const Config *config, const char *program, Err *err)
 {
-    Config config;
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data_option, &config, err) || !config_conninfo(&config, "millibill_rater", conninfo, err))
+    if (!config_conninfo(config, role, conninfo, err))
         return NULL;
     Db *db = db_connect(conninfo, program, err);
     if (db != NULL && !migrate_check(db, err))
         db_free(&db);
     return db;
+}
+
+Db *
+rater_connect(const char *data_option, Config *config, const char *program, Err *err)
+{
+    return config_load(data_option, config, err) ? rater_connect_as("millibill_rater", config, program, err) : NULL;
 }

@@ -7,9 +7,9 @@
 #include "lib/json.h"
 #include "lib/options.h"
 #include "rater/commands.h"
+#include "rater/stack.h"
 #include "rater/verify.h"
 #include "rater/verify_conservation.h"
-#include "schema/migrate.h"
 
 enum { DIFFERENCES_PRINTED = 20, UNSEALED_PRINTED = 5 };
 static const char PROGRAM[] = "millibill verify";
@@ -139,25 +139,13 @@ print_text(const VerifyReport *report, Err *err)
     return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
 }
 
-static Db *
-connect_stack(const char *data, Config *config, Err *err)
-{
-    char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data, config, err) || !config_conninfo(config, "millibill_rater", conninfo, err))
-        return NULL;
-    Db *db = db_connect(conninfo, PROGRAM, err);
-    if (db != NULL && !migrate_check(db, err))
-        db_free(&db);
-    return db;
-}
-
 static bool
 run(const VerifyRequest *asked, const char *data, bool as_json, Err *err)
 {
     Config config;
     VerifyReport report = {0};
     VerifyRequest request = *asked;
-    Db *db = connect_stack(data, &config, err);
+    Db *db = rater_connect(data, &config, PROGRAM, err);
     if (request.heads == NULL)
         request.heads = config.seal_heads;
     if (request.seal_public_key == NULL)

@@ -43,12 +43,14 @@ GRANT EXECUTE ON FUNCTION partitions_ensure(date), receipt_take(bigint),
 -- Rater: reads everything, writes billing, invoices by functions only.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
 GRANT INSERT ON price_books, rating_runs, rating_measures TO millibill_rater;
+GRANT INSERT (tenant_id, invoice_id, target) ON invoice_deliveries TO millibill_rater;
+GRANT UPDATE (attempts, tried_at, error, delivered_at) ON invoice_deliveries TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text) TO millibill_rater;
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
 GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
-      rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers TO millibill_reader;
+      rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_deliveries TO millibill_reader;
 GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
 GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
 GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source, line, received_at, digest, other_digest,
