@@ -240,6 +240,11 @@ accept_at(Door *door, int64_t now_us)
             return false;
         }
         int fd = unix_accept(door->watch.fd);
+        if (fd < 0 && unix_is_exhausted(errno)) { /* the kernel would wake us for ever: look again a little later */
+            complain(self, "connections_wait_for_descriptors", door, 0, now_us);
+            doors_watch(self, false, now_us);
+            return false;
+        }
         if (fd < 0)
             break;
         admit(door, fd, now_us);

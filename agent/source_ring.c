@@ -30,21 +30,8 @@ static void process_ready(LoopWatch *watch, uint32_t events);
 
 static const RingProducerEvents EVENTS = {connection_ready, process_ready};
 
-static void
-listen_set(SourceRing *self, bool wanted)
-{
-    Err err = {0};
-    if (wanted == self->watched)
-        return;
-    if (!wanted)
-        loop_remove(self->loop, &self->watch);
-    else if (!loop_add(self->loop, &self->watch, EPOLLIN, &err))
-        loop_fail(self->loop, &err);
-    self->watched = wanted;
-}
-
-static void
-producer_add(SourceRing *self, RingProducer *producer)
+void
+source_ring_add(SourceRing *self, RingProducer *producer)
 {
     RingReader *reader = &producer->reader;
     (void) binding_find(self->bindings, self->path, reader->read.uid, &reader->tenant);
@@ -68,7 +55,7 @@ source_ring_remove(SourceRing *self, RingProducer *producer)
     }
     ring_producer_free(&producer);
     self->producer_count--;
-    listen_set(self, true);
+    source_ring_listen(self, true);
 }
 
 /* A closed connection alone does not end a producer that can say so itself: its process does, or its word. */
@@ -115,32 +102,6 @@ process_ready(LoopWatch *watch, uint32_t events)
     ring_producer_bury(producer);
     if (producer->state == RING_ASKING)
         source_ring_remove(self, producer);
-}
-
-static void
-listener_ready(LoopWatch *watch, uint32_t events)
-{
-    SourceRing *self = (SourceRing *) watch;
-    (void) events;
-    int fd;
-    while (self->producer_count < RINGS_MAX && (fd = unix_accept(watch->fd)) >= 0) {
-        Err err = {0};
-        BindingPeer peer;
-        RingProducer *producer = NULL;
-        if (!binding_peer(self->bindings, self->path, fd, &peer))
-            (void) close(fd);
-        else if ((producer = ring_producer_connected(fd, self->loop, EVENTS, self, &err)) == NULL)
-            source_ring_refused(self, "newcomer", err.message);
-        else
-            producer_add(self, producer);
-    }
-    if (self->producer_count >= RINGS_MAX) {
-        uint64_t left_out;
-        if (log_limit_pass(&self->full_log, utc_monotonic_us(), &left_out))
-            log_warn("event=rings_full socket=%s rings=%zu left_out=%" PRIu64, self->path, self->producer_count,
-                     left_out);
-        listen_set(self, false);
-    }
 }
 
 /* Durable and kept (or the keeper takes too long): the worker may have it. */
@@ -207,6 +168,11 @@ poll_producer(SourceRing *self, RingProducer *producer, int64_t now_us, Err *err
 bool
 source_ring_poll(SourceRing *self, int64_t now_us, Err *err)
 {
+    Err outside = {0};
+    if (!source_ring_look_outside(self, now_us, &outside) && outside.code != ERR_FULL) {
+        *err = outside;
+        return false;
+    }
     if (now_us < self->due_us || self->producers == NULL)
         return true;
     bool busy = false;
@@ -228,7 +194,8 @@ source_ring_poll(SourceRing *self, int64_t now_us, Err *err)
 int64_t
 source_ring_due_us(const SourceRing *self)
 {
-    return self->producers == NULL ? INT64_MAX : self->due_us;
+    int64_t due_us = self->producers == NULL ? INT64_MAX : self->due_us;
+    return due_us < self->resume_us ? due_us : self->resume_us;
 }
 
 /* Called by the packer: what it just staged holds everything read so far. */
@@ -277,7 +244,7 @@ take_kept(SourceRing *self, Err *err)
         RingProducer *producer = ring_kept_open(&kept, self->spool, self->packer, self->loop, EVENTS, self, err);
         if (producer == NULL)
             return false;
-        producer_add(self, producer);
+        source_ring_add(self, producer);
     }
     return true;
 }
@@ -290,12 +257,14 @@ source_ring_open(const char *path, SourceRingParts parts, Err *err)
         err_set(err, ERR_NOMEM, "no memory for the ring source");
         return NULL;
     }
+    self->resume_us = INT64_MAX;
+    self->events = EVENTS;
     self->loop = parts.loop;
     self->packer = parts.packer;
     self->spool = parts.spool;
     self->keeper = parts.keeper;
     self->bindings = parts.bindings;
-    self->watch = (LoopWatch){.fd = unix_listen(path, SOCK_SEQPACKET, err), .ready = listener_ready};
+    self->watch = (LoopWatch){.fd = unix_listen(path, SOCK_SEQPACKET, err), .ready = source_ring_newcomers};
     self->path = strdup(path);
     if (self->watch.fd < 0 || self->path == NULL || !take_kept(self, err) ||
         !loop_add(self->loop, &self->watch, EPOLLIN, err)) {

@@ -13,8 +13,11 @@
  * A worker's tenant is bound by its socket and user (binding.h), asked of the kernel when it connects; the user is kept in
  * the spool with the ring. A slot that names another tenant goes to quarantine.
  *
- * At most RINGS_MAX rings; further threads wait in the socket's queue and count their losses. A connection that asks for
- * nothing is closed after some seconds.
+ * At most RINGS_MAX rings; further threads wait in the socket's queue and count their losses. No user but root and the agent's
+ * own may have more than RINGS_USER_MAX of them, so that none keeps the others out: a request above that is refused, and once a
+ * minute a notice of loss ("ring_share", its number unknown) says so. Where there is no memory or descriptor for a ring the
+ * worker is refused; while none can be accepted at all nobody is for a second. A connection that asks for nothing is closed
+ * after some seconds.
  */
 #ifndef AGENT_SOURCE_RING_H
 #define AGENT_SOURCE_RING_H
@@ -29,7 +32,7 @@
 #include "agent/spool.h"
 #include "lib/err.h"
 
-enum { RINGS_MAX = 256 };
+enum { RINGS_MAX = 256, RINGS_USER_MAX = RINGS_MAX / 4 * 3 };
 
 typedef struct SourceRing SourceRing;
 
@@ -49,7 +52,7 @@ void source_ring_free(SourceRing **self);
 
 /** Read the rings if it is time. ERR_IO, ERR_NOMEM; a full spool is no error, the rings fill. */
 MUST_CHECK bool source_ring_poll(SourceRing *self, int64_t now_us, Err *err);
-/** When to poll next; INT64_MAX without rings. */
+/** When to poll next; INT64_MAX: nothing to do. */
 int64_t source_ring_due_us(const SourceRing *self);
 /** The spool committed: producers may use the slots again, new rings are handed out. */
 void source_ring_committed(SourceRing *self);

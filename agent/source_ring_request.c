@@ -34,19 +34,20 @@ refuse(SourceRing *self, RingProducer *producer, const char *reason)
 
 /* The worker's ring is read already: the new connection stands for it from now on. A ring that is being read to its end is
  * not answered for: the worker asks again when it can be told what was not taken. */
-static bool
-rejoin(SourceRing *self, RingProducer *producer, RingProducer *held, Err *err)
+static void
+rejoin(SourceRing *self, RingProducer *producer, RingProducer *held)
 {
     bool same_user = held->reader.read.uid == producer->reader.read.uid;
     if (!same_user) {
         refuse(self, producer, "the ring of another user's worker");
-        return true;
+        return;
     }
-    bool done = true;
-    if (!held->reader.gone && (done = ring_producer_reconnect(held, producer, err)))
+    Err failure = {0};
+    if (!held->reader.gone && ring_producer_reconnect(held, producer, &failure))
         ring_reply(held->connection.fd, RING_GRANTED, -1);
+    else if (err_is_set(&failure))
+        source_ring_refused(self, held->reader.name, failure.message);
     source_ring_remove(self, producer);
-    return done;
 }
 
 /* A producer brings the ring that an earlier agent gave it. */
@@ -66,7 +67,8 @@ adopt(SourceRing *self, RingProducer *producer, int memfd, Err *err)
     bool found = false;
     if (held != NULL) {
         ring_free(&ring);
-        return rejoin(self, producer, held, err);
+        rejoin(self, producer, held);
+        return true;
     }
     if (!spool_ring_get(self->spool, ring_id(ring), &place, &found, err)) {
         ring_free(&ring);
@@ -94,14 +96,23 @@ adopt(SourceRing *self, RingProducer *producer, int memfd, Err *err)
     return true;
 }
 
-/* A fresh ring: handed out once its id is durable and its memory kept. */
+/* A fresh ring: handed out once its id is durable and its memory kept. That one worker cannot have one is no reason to end: the
+ * others have theirs. */
 static bool
 give_ring(SourceRing *self, RingProducer *producer, uint32_t version, Err *err)
 {
     Err full = {0};
-    Ring *ring = ring_create(version, err);
-    if (ring == NULL)
-        return false;
+    if (!source_ring_has_share(self, producer->reader.read.uid)) {
+        source_ring_say_share(self, producer->reader.read.uid, producer->reader.name);
+        ring_reply(producer->connection.fd, RING_REFUSED, -1);
+        source_ring_remove(self, producer);
+        return true;
+    }
+    Ring *ring = ring_create(version, &full);
+    if (ring == NULL) {
+        refuse(self, producer, full.message);
+        return true;
+    }
     if (!spool_ring_set(self->spool, ring_id(ring), producer->reader.read, utc_now_us(), &full)) {
         ring_free(&ring);
         if (full.code != ERR_FULL)
