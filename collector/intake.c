@@ -36,6 +36,12 @@ typedef struct Origin {
     int descriptor;
 } Origin;
 
+static WatchOrigin
+watched(const Origin *origin)
+{
+    return (WatchOrigin){origin->descriptor, origin->route.bytes, origin->route.length};
+}
+
 /* ---- opening ---- */
 
 static bool
@@ -114,7 +120,7 @@ refuse_broken(const Intake *self, const Origin *origin, const Millibill__Frame *
 {
     log_warn("event=message_broken agent=%s message=\"%s\"", origin->agent.name, message);
     refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__BROKEN, message);
-    watch_offence(self->watch, origin->descriptor, WATCH_BROKEN);
+    watch_offence(self->watch, watched(origin), WATCH_BROKEN);
 }
 
 static bool
@@ -132,7 +138,7 @@ admit_hello(const Intake *self, const Origin *origin, const Millibill__Frame *fr
         refuse_broken(self, origin, frame, err.message);
         return false;
     }
-    watch_greeted(self->watch, origin->descriptor);
+    watch_greeted(self->watch, watched(origin));
     if (atomic_load(self->parts->away)) {
         refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__TRY_LATER, "the database is away");
         return false;
@@ -202,7 +208,7 @@ may_speak(const Intake *self, Origin *origin, zmq_msg_t *body)
     log_warn("event=peer_forbidden key=%s", key == NULL ? "none" : key);
     refuse(self, &origin->route, NULL, MILLIBILL__REFUSAL_REASON__FORBIDDEN,
            "the key is not registered or was revoked");
-    watch_offence(self->watch, origin->descriptor, WATCH_FORBIDDEN);
+    watch_offence(self->watch, watched(origin), WATCH_FORBIDDEN);
     return false;
 }
 
@@ -211,7 +217,7 @@ take_message(const Intake *self, Origin *origin, zmq_msg_t *body)
 {
     Err err = {0};
     origin->descriptor = zmq_msg_get(body, ZMQ_SRCFD);
-    watch_message(self->watch, origin->descriptor, utc_monotonic_us());
+    watch_message(self->watch, watched(origin), utc_monotonic_us());
     if (!may_speak(self, origin, body))
         return;
     Millibill__Frame *frame = wire_frame_unpack(zmq_msg_data(body), zmq_msg_size(body), &err);
@@ -261,11 +267,11 @@ receive_one(const Intake *self)
     zmq_msg_init(&body);
     bool good = zmq_msg_recv(&body, self->socket, 0) >= 0;
     if (good && zmq_msg_more(&body)) {
-        int descriptor = zmq_msg_get(&body, ZMQ_SRCFD);
+        origin.descriptor = zmq_msg_get(&body, ZMQ_SRCFD);
         drain(self->socket);
         log_warn("event=message_dropped reason=too_many_parts");
-        watch_message(self->watch, descriptor, utc_monotonic_us());
-        watch_offence(self->watch, descriptor, WATCH_BROKEN);
+        watch_message(self->watch, watched(&origin), utc_monotonic_us());
+        watch_offence(self->watch, watched(&origin), WATCH_BROKEN);
     } else if (good) {
         take_message(self, &origin, &body);
     }

@@ -1,5 +1,6 @@
 #include "collector/intake_watch.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -16,6 +17,9 @@ static const char MONITOR[] = "inproc://intake-watch";
 /** One connection; its place in the table is its descriptor. */
 typedef struct Connection {
     int64_t accepted_us;
+    uint64_t cookie; /* of its socket, never given out again; 0: not known */
+    uint32_t
+        number; /* that the ROUTER names its peer by, a later connection's is higher; 0: not known yet, or the peer's choice */
     uint64_t received_bytes; /* by TCP, when the last message had come */
     int offences;
     bool open;
@@ -103,6 +107,43 @@ forget(Watch *self, Connection *connection)
     connection->open = false;
 }
 
+static uint64_t
+cookie_of(int descriptor)
+{
+    uint64_t cookie = 0;
+    socklen_t length = sizeof cookie;
+    return getsockopt(descriptor, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : 0;
+}
+
+/** A ROUTER names those that choose no name: a zero, and a number of 32 bits that counts up (and around). */
+static uint32_t
+number_of(WatchOrigin origin)
+{
+    uint32_t number;
+    if (origin.route_bytes != 1 + sizeof number || origin.route[0] != 0)
+        return 0;
+    memcpy(&number, origin.route + 1, sizeof number);
+    return be32toh(number);
+}
+
+/** The connection that a message came over; NULL: it is not known, or it ended and its descriptor is another's now. */
+static Connection *
+sender(Watch *self, WatchOrigin origin)
+{
+    Connection *connection = connection_of(self, origin.descriptor);
+    uint32_t number = number_of(origin);
+    if (connection == NULL || number == 0 || number == connection->number)
+        return connection;
+    if (connection->number != 0) {
+        if ((int32_t) (number - connection->number) < 0)
+            return NULL;
+        connection->offences = 0; /* they were of one before, whose messages were read late */
+        connection->greeted = false;
+    }
+    connection->number = number;
+    return connection;
+}
+
 /** No memory: that connection is not watched; the next one may be. */
 static void
 add(Watch *self, int descriptor, int64_t now_us)
@@ -123,7 +164,7 @@ add(Watch *self, int descriptor, int64_t now_us)
     if (self->connections[descriptor].open)
         forget(self, &self->connections[descriptor]);
     self->count++;
-    self->connections[descriptor] = (Connection){.open = true, .accepted_us = now_us};
+    self->connections[descriptor] = (Connection){.open = true, .accepted_us = now_us, .cookie = cookie_of(descriptor)};
 }
 
 static void
@@ -134,6 +175,8 @@ shut(Watch *self, int descriptor, WatchReason reason)
         return;
     connection->closing = true;
     self->closing++;
+    if (cookie_of(descriptor) != connection->cookie)
+        return;                      /* it ended by itself, the news is on its way */
     shutdown(descriptor, SHUT_RDWR); /* libzmq sees the end and cleans up */
     metrics_add(self->metrics, (Metric) (METRIC_CLOSED_NO_HELLO + reason), 1);
     log_line(reason == WATCH_NO_HELLO ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "event=connection_closed reason=%s",
@@ -241,28 +284,42 @@ watch_turn(Watch *self, int64_t now_us)
 /* ---- what the messages tell ---- */
 
 void
-watch_message(Watch *self, int descriptor, int64_t now_us)
+watch_message(Watch *self, WatchOrigin origin, int64_t now_us)
 {
-    if (connection_of(self, descriptor) == NULL)
+    if (connection_of(self, origin.descriptor) == NULL)
         take_events(self, now_us); /* it came faster than the news of its connection */
-    Connection *connection = connection_of(self, descriptor);
+    Connection *connection = sender(self, origin);
     metrics_add(self->metrics, METRIC_MESSAGES, 1);
     if (connection != NULL)
         connection->delivered = true;
 }
 
 void
-watch_greeted(Watch *self, int descriptor)
+watch_greeted(Watch *self, WatchOrigin origin)
 {
-    Connection *connection = connection_of(self, descriptor);
+    Connection *connection = sender(self, origin);
     if (connection != NULL)
         connection->greeted = true;
 }
 
-void
-watch_offence(Watch *self, int descriptor, WatchReason reason)
+/** Is the peer that sent a message still connected? The first message of a connection that ended may be read when its descriptor
+ *  has a new owner already, of whom nothing was read yet: only the ROUTER knows then. */
+static bool
+is_there(Watch *self, WatchOrigin origin)
 {
-    Connection *connection = connection_of(self, descriptor);
-    if (connection != NULL && ++connection->offences > WATCH_OFFENCES_MAX)
-        shut(self, descriptor, reason);
+    int events = 0;
+    size_t length = sizeof events;
+    zmq_getsockopt(self->socket, ZMQ_EVENTS, &events, &length); /* the ROUTER hears what ended meanwhile */
+    if (zmq_send(self->socket, origin.route, origin.route_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return errno != EHOSTUNREACH;
+    (void) zmq_send(self->socket, "", 0, ZMQ_DONTWAIT);
+    return true;
+}
+
+void
+watch_offence(Watch *self, WatchOrigin origin, WatchReason reason)
+{
+    Connection *connection = sender(self, origin);
+    if (connection != NULL && ++connection->offences > WATCH_OFFENCES_MAX && is_there(self, origin))
+        shut(self, origin.descriptor, reason);
 }

@@ -3,8 +3,9 @@
  *
  * libzmq closes a connection whose handshake takes too long or whose heartbeat stops, but it cannot be told to close one: this
  * keeps the descriptors of a socket's connections from its events and shuts those down that say no Hello in time, that
- * go on sending what is refused, that send a message without end, or that are too many. A descriptor that was closed and
- * given out again within the moment between may be hit instead; whoever it belongs to connects again.
+ * go on sending what is refused, that send a message without end, or that are too many. Descriptors are given out again, and messages
+ * of a connection that has ended may still wait to be read: so an entry also knows the kernel's cookie of its socket, without
+ * which nothing is shut down, and the number that the ROUTER gave its peer, without which nothing is charged.
  * Owned by the socket's thread.
  */
 #ifndef COLLECTOR_INTAKE_WATCH_H
@@ -43,11 +44,18 @@ void *watch_socket(const Watch *self);
 /** Take what happened since, and close what has to go. To be called in every turn of the loop. */
 void watch_turn(Watch *self, int64_t now_us);
 
-/** A message came whole over a connection (descriptor, -1: not known). Comes before the two below. */
-void watch_message(Watch *self, int descriptor, int64_t now_us);
+/** Where a message came from: the descriptor that it says (-1: not known), and the routing id in front of it (borrowed). */
+typedef struct WatchOrigin {
+    int descriptor;
+    const uint8_t *route;
+    size_t route_bytes;
+} WatchOrigin;
+
+/** A message came whole over a connection. Comes before the two below. */
+void watch_message(Watch *self, WatchOrigin origin, int64_t now_us);
 /** It said a valid Hello. */
-void watch_greeted(Watch *self, int descriptor);
-/** It sent what is refused; after WATCH_OFFENCES_MAX it is closed. */
-void watch_offence(Watch *self, int descriptor, WatchReason reason);
+void watch_greeted(Watch *self, WatchOrigin origin);
+/** It sent what is refused; after WATCH_OFFENCES_MAX it is closed, if it is still there (an empty frame is sent to know). */
+void watch_offence(Watch *self, WatchOrigin origin, WatchReason reason);
 
 #endif

@@ -27,7 +27,9 @@ typedef struct Fixture {
     Watch *watch;
     Metrics *metrics;
     int port;
-    int64_t ahead_us; /* the watch's clock before ours */
+    int64_t ahead_us;  /* the watch's clock before ours */
+    uint8_t route[64]; /* of the last message */
+    WatchOrigin from;  /* where it came from */
     Err err;
 } Fixture;
 
@@ -40,6 +42,8 @@ set_up(void **state)
     memset(&fixture, 0, sizeof fixture);
     fixture.context = zmq_ctx_new();
     fixture.server = zmq_socket(fixture.context, ZMQ_ROUTER);
+    const int yes = 1;
+    assert_int_equal(zmq_setsockopt(fixture.server, ZMQ_ROUTER_MANDATORY, &yes, sizeof yes), 0);
     fixture.metrics = metrics_new(&fixture.err);
     fixture.watch = watch_new(fixture.context, fixture.server, LIMIT, fixture.metrics, &fixture.err);
     assert_non_null(fixture.watch);
@@ -87,24 +91,23 @@ shake_hands(int client)
     assert_int_equal(recv(client, theirs, 43, MSG_WAITALL), 43);
 }
 
-/** A turn of the loop: events, and one message when there is one; returns the descriptor that it came from, or -1. */
-static int
+/** A turn of the loop: events, and one message when there is one; true: fixture->from is where it came from. */
+static bool
 turn(Fixture *fixture)
 {
-    int descriptor = -1;
-    char route[64];
     zmq_msg_t body;
     int64_t now_us = utc_monotonic_us() + fixture->ahead_us;
     watch_turn(fixture->watch, now_us);
-    if (zmq_recv(fixture->server, route, sizeof route, ZMQ_DONTWAIT) > 0) {
+    int length = zmq_recv(fixture->server, fixture->route, sizeof fixture->route, ZMQ_DONTWAIT);
+    if (length > 0) {
         zmq_msg_init(&body);
         assert_true(zmq_msg_recv(&body, fixture->server, 0) >= 0);
-        descriptor = zmq_msg_get(&body, ZMQ_SRCFD);
-        watch_message(fixture->watch, descriptor, now_us);
+        fixture->from = (WatchOrigin){zmq_msg_get(&body, ZMQ_SRCFD), fixture->route, (size_t) length};
+        watch_message(fixture->watch, fixture->from, now_us);
         zmq_msg_close(&body);
     }
     nanosleep(&(struct timespec){0, TURN_MS * 1000000L}, NULL);
-    return descriptor;
+    return length > 0;
 }
 
 static void
@@ -115,14 +118,15 @@ turn_until(Fixture *fixture, Metric metric, int64_t value)
     assert_int_equal(metrics_get(fixture->metrics, metric), value);
 }
 
-static int
+static WatchOrigin
 turn_until_message(Fixture *fixture)
 {
-    int descriptor = -1;
-    for (int i = 0; i < TURNS_MAX && descriptor < 0; i++)
-        descriptor = turn(fixture);
-    assert_true(descriptor >= 0);
-    return descriptor;
+    bool came = false;
+    for (int i = 0; i < TURNS_MAX && !came; i++)
+        came = turn(fixture);
+    assert_true(came);
+    assert_true(fixture->from.descriptor >= 0);
+    return fixture->from;
 }
 
 static void
@@ -193,15 +197,92 @@ a_few_offences_are_forgiven_and_more_are_not(void **state)
     int client = connect_raw(fixture);
     shake_hands(client);
     assert_int_equal(send(client, "\0\5hello", 7, MSG_NOSIGNAL), 7);
-    int descriptor = turn_until_message(fixture);
+    WatchOrigin origin = turn_until_message(fixture);
     for (int i = 0; i < WATCH_OFFENCES_MAX; i++)
-        watch_offence(fixture->watch, descriptor, WATCH_FORBIDDEN);
+        watch_offence(fixture->watch, origin, WATCH_FORBIDDEN);
     assert_false(is_closed(client));
-    watch_offence(fixture->watch, descriptor, WATCH_FORBIDDEN);
+    watch_offence(fixture->watch, origin, WATCH_FORBIDDEN);
     turn_until(fixture, METRIC_CONNECTIONS, 0);
     assert_true(is_closed(client));
     assert_int_equal(metrics_get(fixture->metrics, METRIC_CLOSED_FORBIDDEN), 1);
     close(client);
+}
+
+/** A client that has ended, of which messages wait, and one that got its descriptor in the server, in this process. */
+static int
+take_its_place(Fixture *fixture, int client, int messages)
+{
+    int successor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t) fixture->port)};
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (int i = 0; i < messages; i++)
+        assert_int_equal(send(client, "\0\5wrong", 7, MSG_NOSIGNAL), 7);
+    shutdown(client, SHUT_WR); /* its own descriptor stays taken: the lowest that becomes free is the server's */
+    for (int i = 0; i < TURNS_MAX && metrics_get(fixture->metrics, METRIC_CONNECTIONS) != 0; i++) {
+        watch_turn(fixture->watch, utc_monotonic_us());
+        nanosleep(&(struct timespec){0, TURN_MS * 1000000L}, NULL);
+    }
+    assert_int_equal(metrics_get(fixture->metrics, METRIC_CONNECTIONS), 0);
+    assert_int_equal(connect(successor, (const struct sockaddr *) &name, sizeof name), 0);
+    shake_hands(successor);
+    return successor;
+}
+
+static void
+offences_of_a_connection_that_ended_are_not_charged_to_who_got_its_descriptor(void **state)
+{
+    enum { LATE = WATCH_OFFENCES_MAX + 4 };
+    Fixture *fixture = *state;
+    int first = connect_raw(fixture);
+    shake_hands(first);
+    turn_until(fixture, METRIC_CONNECTIONS, 1);
+    int second = take_its_place(fixture, first, LATE);
+    int descriptor = -1;
+    for (int i = 0; i < LATE; i++) { /* nothing was read of it before, and nothing yet of its successor */
+        WatchOrigin late = turn_until_message(fixture);
+        descriptor = late.descriptor;
+        watch_offence(fixture->watch, late, WATCH_BROKEN);
+    }
+    assert_int_equal(metrics_get(fixture->metrics, METRIC_CLOSED_BROKEN), 0);
+    say_hello(fixture, second);
+    assert_int_equal(fixture->from.descriptor, descriptor);
+    for (int i = 0; i < WATCH_OFFENCES_MAX; i++)
+        watch_offence(fixture->watch, fixture->from, WATCH_BROKEN);
+    (void) turn(fixture);
+    assert_false(is_closed(second));
+    watch_offence(fixture->watch, fixture->from, WATCH_BROKEN);
+    turn_until(fixture, METRIC_CONNECTIONS, 0);
+    assert_true(is_closed(second));
+    close(first);
+    close(second);
+}
+
+static void
+a_late_message_takes_no_hello_from_who_got_its_descriptor(void **state)
+{
+    Fixture *fixture = *state;
+    int first = connect_raw(fixture);
+    shake_hands(first);
+    turn_until(fixture, METRIC_CONNECTIONS, 1);
+    int second = take_its_place(fixture, first, 3);
+    uint8_t kept[sizeof fixture->route];
+    WatchOrigin late = turn_until_message(fixture);
+    memcpy(kept, late.route, sizeof kept);
+    late.route = kept;
+    assert_int_equal(send(second, "\0\5hello", 7, MSG_NOSIGNAL), 7);
+    for (int i = 0; i < 3; i++) { /* two more late ones and the hello, in any order */
+        WatchOrigin from = turn_until_message(fixture);
+        if (memcmp(from.route, kept, from.route_bytes) != 0)
+            watch_greeted(fixture->watch, from);
+    }
+    watch_message(fixture->watch, late, utc_monotonic_us());
+    watch_offence(fixture->watch, late, WATCH_BROKEN);
+    fixture->ahead_us = INT64_C(60) * UTC_SECOND_US;
+    (void) turn(fixture);
+    assert_int_equal(metrics_get(fixture->metrics, METRIC_CLOSED_NO_HELLO), 0);
+    assert_false(is_closed(second));
+    close(first);
+    close(second);
 }
 
 /** Parts of a message that never ends, for as long as the other side takes them; returns how many bytes it took. */
@@ -270,6 +351,9 @@ main(void)
         cmocka_unit_test_setup_teardown(matrix_15_idle_connections_over_the_limit_close_the_oldest_that_said_nothing,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_few_offences_are_forgiven_and_more_are_not, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(offences_of_a_connection_that_ended_are_not_charged_to_who_got_its_descriptor,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_late_message_takes_no_hello_from_who_got_its_descriptor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(matrix_19_a_message_without_end_is_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_connection_may_carry_more_than_that_when_messages_come_of_it, set_up,
                                         tear_down),
