@@ -165,13 +165,14 @@ try_append(Spool *self, Text value, uint64_t records, size_t limit, Err *err)
     return spool_put_batch(self, self->state.next_key, value, records, err);
 }
 
-/* Where batches that are no longer needed stand in the way, or what they left is not free yet, a few commits help. */
+/* Where batches that are no longer needed stand in the way, or what they left is not free yet, a few commits help: one between
+ * every two attempts. */
 static bool
-append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, Err *err)
+append(Spool *self, Text value, uint64_t records, size_t limit, int attempts, uint64_t *key, Err *err)
 {
     if (value.length == 0 || value.length > SPOOL_VALUE_BYTES_MAX)
         return err_set(err, ERR_RANGE, "batch of %zu bytes, 1 to %d allowed", value.length, SPOOL_VALUE_BYTES_MAX);
-    if (spool_has_staged_enough(self) && !spool_commit(self, false, err))
+    if (attempts > 1 && spool_has_staged_enough(self) && !spool_commit(self, false, err))
         return false;
     if (!fits(self, value.length, limit) && !spool_is_untidy(self))
         return is_full(self, limit, err);
@@ -181,7 +182,7 @@ append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, E
         Err failure = {0};
         if (try_append(self, value, records, limit, &failure))
             break;
-        if (failure.code != ERR_FULL || attempt == ATTEMPTS || !fits(self, value.length, limit)) {
+        if (failure.code != ERR_FULL || attempt == attempts || !fits(self, value.length, limit)) {
             *err = failure;
             return false;
         }
@@ -196,19 +197,19 @@ append(Spool *self, Text value, uint64_t records, size_t limit, uint64_t *key, E
 bool
 spool_append(Spool *self, Text value, uint64_t *key, Err *err)
 {
-    return append(self, value, 0, self->pages_limit, key, err);
+    return append(self, value, 0, self->pages_limit, ATTEMPTS, key, err);
 }
 
 bool
 spool_append_counted(Spool *self, Text value, uint64_t records, uint64_t *key, Err *err)
 {
-    return append(self, value, records, self->pages_limit, key, err);
+    return append(self, value, records, self->pages_limit, ATTEMPTS, key, err);
 }
 
 bool
 spool_append_notice(Spool *self, Text value, uint64_t *key, Err *err)
 {
-    return append(self, value, 0, self->notes_limit, key, err);
+    return append(self, value, 0, self->notes_limit, 1, key, err);
 }
 
 bool

@@ -63,7 +63,8 @@ bool spool_has_room(const Spool *self, size_t length);
 MUST_CHECK bool spool_append(Spool *self, Text value, uint64_t *key, Err *err);
 /** The same, with the number of records in it (0: not known), which is what is told should the batch be damaged. */
 MUST_CHECK bool spool_append_counted(Spool *self, Text value, uint64_t records, uint64_t *key, Err *err);
-/** The same for a notice of loss: it may take a little of the room that batches may not. */
+/** The same for a notice of loss: it may take a little of the room that batches may not, and what was staged before it becomes
+ *  durable with it, not before. */
 MUST_CHECK bool spool_append_notice(Spool *self, Text value, uint64_t *key, Err *err);
 
 /** Stage, read and forget a ring's position. `*found` says whether the spool knows the ring. */

@@ -50,7 +50,7 @@ note_gap(Uplink *self, uint64_t from, uint64_t to, Err *err)
     return false;
 }
 
-/* Is this another database than before? Remembers it. */
+/* Is this another database than before? */
 static bool
 is_another(Uplink *self, const ProtobufCBinaryData *incarnation, bool *another, Err *err)
 {
@@ -61,23 +61,39 @@ is_another(Uplink *self, const ProtobufCBinaryData *incarnation, bool *another, 
     if (now.length == 0 || now.length > SPOOL_NOTE_KEY_BYTES_MAX)
         return true;
     bool done = spool_note_get(self->spool, SPOOL_LINK, INCARNATION, &before, &known, err);
-    bool changed = done && !(known && text_equal(buffer_text(&before), now));
-    *another = changed && known;
+    *another = done && known && !text_equal(buffer_text(&before), now);
     buffer_free(&before);
-    if (!changed)
+    return done;
+}
+
+/* Stage which database was met. What it makes necessary is staged in the same transaction: after a crash between the two,
+ * nobody would know any more that something is to be sent again. */
+static bool
+remember(Uplink *self, const ProtobufCBinaryData *incarnation, Err *err)
+{
+    Buffer before = {0};
+    bool known;
+    Text now = {(const char *) incarnation->data, incarnation->len};
+    if (now.length == 0 || now.length > SPOOL_NOTE_KEY_BYTES_MAX)
+        return true;
+    bool done = spool_note_get(self->spool, SPOOL_LINK, INCARNATION, &before, &known, err);
+    bool same = known && text_equal(buffer_text(&before), now);
+    buffer_free(&before);
+    if (!done || same)
         return done;
     Err full = {0}; /* a note that finds no room is written at a later Welcome */
     if (!spool_note_set(self->spool, SPOOL_LINK, INCARNATION, now, &full) && full.code != ERR_FULL) {
         *err = full;
         return false;
     }
-    return spool_commit(self->spool, false, err);
+    return true;
 }
 
 /* The database lost batches that it had acknowledged: send what is held of them, from `wanted` on. `all`: also what went under
  * an earlier id. */
 static bool
-replay(Uplink *self, uint64_t wanted, bool all, int64_t now_us, bool *agreed, Err *err)
+replay(Uplink *self, const Millibill__Welcome *welcome, uint64_t wanted, bool all, int64_t now_us, bool *agreed,
+       Err *err)
 {
     uint64_t reached;
     uint64_t base = spool_base(self->spool);
@@ -85,7 +101,8 @@ replay(Uplink *self, uint64_t wanted, bool all, int64_t now_us, bool *agreed, Er
     if (acknowledged > self->replay_until)
         self->replay_until = acknowledged;
     if (!spool_rewind(self->spool, all ? 0 : wanted, &reached, err) ||
-        (reached > wanted && !note_gap(self, wanted - base, reached - 1 - base, err)))
+        (reached > wanted && !note_gap(self, wanted - base, reached - 1 - base, err)) ||
+        !remember(self, &welcome->incarnation, err))
         return false;
     log_error("event=database_restored collector=%s from=%" PRIu64 " to=%" PRIu64 " batches=%" PRIu64,
               uplink_collector(self), wanted - base, acknowledged - base, acknowledged + 1 - reached);
@@ -110,5 +127,7 @@ uplink_agree(Uplink *self, const Millibill__Welcome *welcome, int64_t now_us, bo
     bool is_behind = wanted < self->greeted_first;
     bool all = welcome->committed_sequence == 0 && spool_oldest(self->spool) <= base && (another || is_behind);
     *agreed = !is_behind && !all;
-    return *agreed || replay(self, wanted, all, now_us, agreed, err);
+    if (!*agreed)
+        return replay(self, welcome, wanted, all, now_us, agreed, err);
+    return remember(self, &welcome->incarnation, err) && spool_commit(self->spool, false, err);
 }

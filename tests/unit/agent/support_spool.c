@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/spool_internal.h"
+
 int
 support_set_up(void **state)
 {
@@ -61,6 +63,14 @@ support_file_bytes(const SpoolFixture *fixture)
     snprintf(name, sizeof(name), "%s/data.mdb", fixture->path);
     assert_int_equal(stat(name, &file), 0);
     return (uint64_t) file.st_size;
+}
+
+size_t
+support_commits(const Spool *spool)
+{
+    MDB_envinfo info;
+    assert_int_equal(mdb_env_info(spool->env, &info), 0);
+    return info.me_last_txnid;
 }
 
 uint64_t

@@ -29,6 +29,8 @@ void support_reopen(SpoolFixture *fixture, int64_t now_us);
 void support_empty(const SpoolFixture *fixture);
 /* How long its file is. */
 uint64_t support_file_bytes(const SpoolFixture *fixture);
+/* Transactions that were committed so far. */
+size_t support_commits(const Spool *spool);
 /* Stage a text, assert that it is taken, return its key. */
 uint64_t support_append(Spool *spool, const char *text);
 void support_commit(Spool *spool);

@@ -1,22 +1,15 @@
 /* packer: records leave in order, in full batches or after the flush interval, and never by halves */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/envelope.h"
 #include "agent/packer.h"
+#include "tests/unit/agent/support_spool.h"
 
 enum { RECORDS_MAX = 10, INTERVAL_US = 200000 };
 
 typedef struct Fixture {
-    char path[64];
+    void *spool_fixture;
     Spool *spool;
     Packer *packer;
     int staged; /* calls of the hook */
@@ -35,11 +28,9 @@ set_up(void **state)
 {
     Fixture *fixture = calloc(1, sizeof(*fixture));
     assert_non_null(fixture);
-    snprintf(fixture->path, sizeof(fixture->path), "/tmp/test_packer.XXXXXX");
-    assert_non_null(mkdtemp(fixture->path));
     Err err = {0};
-    fixture->spool = spool_open(fixture->path, SPOOL_MAX_MB_LEAST, 1, &err);
-    assert_non_null(fixture->spool);
+    support_set_up(&fixture->spool_fixture);
+    fixture->spool = ((SpoolFixture *) fixture->spool_fixture)->spool;
     fixture->packer = packer_new(fixture->spool, "socket", "/run/test.sock", RECORDS_MAX, INTERVAL_US, &err);
     assert_non_null(fixture->packer);
     packer_on_staged(fixture->packer, count_staged, fixture);
@@ -50,16 +41,9 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
     Fixture *fixture = *state;
     packer_free(&fixture->packer);
-    spool_free(&fixture->spool);
-    for (size_t i = 0; i < 3; i++) {
-        char name[96];
-        snprintf(name, sizeof(name), "%s/%s", fixture->path, names[i]);
-        unlink(name);
-    }
-    rmdir(fixture->path);
+    support_tear_down(&fixture->spool_fixture);
     free(fixture);
     return 0;
 }
@@ -270,6 +254,43 @@ a_full_spool_refuses_and_what_waits_is_not_lost(void **state)
     free(large);
 }
 
+/* What belongs to a batch (positions of rings, identities) finds no room though the batch did: the batch is in, once. */
+static bool
+refuse_twice(void *context, Err *err)
+{
+    Fixture *fixture = context;
+    return ++fixture->staged > 2 || err_set(err, ERR_FULL, "no room for the notes of the batch");
+}
+
+static void
+a_batch_whose_notes_have_to_wait_is_not_appended_again(void **state)
+{
+    Fixture *fixture = *state;
+    Err err = {0};
+    packer_on_staged(fixture->packer, refuse_twice, fixture);
+    for (int i = 0; i < RECORDS_MAX; i++)
+        assert_true(add(fixture, i, 0, &err));
+    for (int i = 0; i < 2; i++) {
+        err_clear(&err);
+        assert_false(packer_flush(fixture->packer, &err));
+        assert_int_equal(err.code, ERR_FULL);
+        assert_false(packer_is_empty(fixture->packer));
+        assert_int_equal(packer_generation(fixture->packer), 0); /* nobody is told yet */
+        support_commit(fixture->spool);                          /* as the agent does at the end of a turn */
+    }
+    err_clear(&err);
+    assert_true(packer_flush(fixture->packer, &err));
+    assert_int_equal(packer_generation(fixture->packer), 1);
+    assert_true(packer_is_empty(fixture->packer));
+    assert_true(add(fixture, RECORDS_MAX, 0, &err)); /* and the next one goes its usual way */
+    assert_true(packer_flush(fixture->packer, &err));
+    support_commit(fixture->spool);
+    assert_int_equal(spool_last(fixture->spool), 2);
+    UsageBatch *batch = batch_at(fixture->spool, 2);
+    assert_int_equal(usage_batch_records(batch), 1);
+    usage_batch_free(&batch);
+}
+
 int
 main(void)
 {
@@ -282,6 +303,7 @@ main(void)
         PACKER_TEST(a_loss_with_texts_that_are_none_leaves_the_records_beside_it),
         PACKER_TEST(large_entries_fill_a_batch_by_bytes),
         PACKER_TEST(a_full_spool_refuses_and_what_waits_is_not_lost),
+        PACKER_TEST(a_batch_whose_notes_have_to_wait_is_not_appended_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

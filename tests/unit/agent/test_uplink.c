@@ -579,8 +579,11 @@ matrix_37_another_database_gets_all_that_is_held(void **state)
     deliver(self, 3);
     self->incarnation[0] = 1;
     greet_again(self);
+    const size_t before = support_commits(self->fixture->spool);
     welcome(self, 0, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
+    /* that it is another one, and what follows from it: a crash finds both or none */
+    assert_int_equal(support_commits(self->fixture->spool), before + 1);
     expect_batch(self, 0, 2, "batch 2");
     expect_batch(self, 0, 3, "batch 3");
 }
