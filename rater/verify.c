@@ -13,7 +13,7 @@ const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT] = {
 
 const char *const VERIFY_NOT_COVERED[] = {
     "what one owner of all three, database, sealing key and every copy of the heads file, can still make anew: doc/seals.md",
-    "duplicates: that an excluded record is a copy of the one kept, and that no copy is left, is not looked for again",
+    "duplicates: that an excluded record is the one kept (and no other attempt of it), and that no copy is left, is not decided again",
     "the way to the collector: what an agent never sent does not stand in any table",
     NULL,
 };

@@ -6,6 +6,7 @@
 
 #include "lib/array.h"
 #include "lib/digest.h"
+#include "rater/verify_copies.h"
 #include "rater/verify_seals.h"
 #include "schema/config_table.h"
 
@@ -37,11 +38,7 @@ evidence_next(Evidence *self, bool *more, Err *err)
 static int
 place_compare(const VerifyExclusion *exclusion, const SegmentKey *key, int64_t ordinal)
 {
-    if (exclusion->key.hour_us != key->hour_us)
-        return exclusion->key.hour_us < key->hour_us ? -1 : 1;
-    if (exclusion->key.segment_id != key->segment_id)
-        return exclusion->key.segment_id < key->segment_id ? -1 : 1;
-    return (exclusion->ordinal > ordinal) - (exclusion->ordinal < ordinal);
+    return record_place_compare(&exclusion->key, exclusion->ordinal, key, ordinal);
 }
 
 MUST_CHECK bool
@@ -68,6 +65,7 @@ typedef struct Usage {
     VerifyReport *report;
     Evidence evidence;
     SealWalk *seals;
+    Copies *copies;
     VerifyCursor *rollups;
     VerifyRollup rollup; /* the next one */
     bool more_rollups;
@@ -209,8 +207,11 @@ count_records(Usage *self, const UsageBatch *batch, Err *err)
         UsageRecord record;
         bool excluded = false;
         usage_batch_record(batch, i, &record);
-        if (!check_record(self, &record, &misplaced, err) || !evidence_excludes(&self->evidence, i, &excluded, err))
+        if (!check_record(self, &record, &misplaced, err) || !evidence_excludes(&self->evidence, i, &excluded, err) ||
+            !copies_met(self->copies, &self->evidence.segment.key, i, &record, err))
             return false;
+        if (excluded)
+            copies_excluded(self->copies, &self->evidence.exclusion, &record);
         if (excluded ? !check_exclusion_source(self, i, err) : !count_record(self, &record, err))
             return false;
     }
@@ -367,8 +368,10 @@ verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, Verif
     bool done = self.configs != NULL && evidence_open(&self.evidence, db, tenant->tenant_id, period, INT64_MAX, err);
     self.rollups = done ? verify_rollups_open(db, tenant->tenant_id, period, err) : NULL;
     self.seals = self.rollups == NULL ? NULL : seal_walk_new(db, tenant, period, report, err);
-    done = self.seals != NULL && verify_rollups_next(self.rollups, &self.rollup, &self.more_rollups, err) &&
-           walk(&self, err);
+    self.copies = self.seals == NULL ? NULL : copies_new(db, tenant, period, report, err);
+    done = self.copies != NULL && verify_rollups_next(self.rollups, &self.rollup, &self.more_rollups, err) &&
+           walk(&self, err) && copies_end(self.copies, err);
+    copies_free(&self.copies);
     evidence_close(&self.evidence);
     verify_cursor_close(&self.rollups);
     seal_walk_free(&self.seals);

@@ -63,22 +63,54 @@ verify_segments_next(VerifyCursor *self, VerifySegment *row, bool *more, Err *er
     return true;
 }
 
+static const char SQL_PAYLOAD[] = "SELECT payload FROM segments WHERE tenant_id = $1::bigint AND hour = $2::timestamptz"
+                                  " AND segment_id = $3::bigint";
+
+MUST_CHECK bool
+verify_payload(Db *db, int64_t tenant_id, const SegmentKey *key, Buffer *out, bool *found, Err *err)
+{
+    char hour[UTC_TEXT_BYTES];
+    DbParam params[3] = {db_null(), db_string(utc_format(key->hour_us, hour)), db_null()};
+    db_set_i64(&params[0], tenant_id);
+    db_set_i64(&params[2], key->segment_id);
+    DbResult *rows = db_query(db, SQL_PAYLOAD, params, 3, err);
+    *found = rows != NULL && db_rows(rows) == 1;
+    bool done = rows != NULL && (!*found || db_bytea(rows, 0, 0, out, err));
+    db_result_free(&rows);
+    return done;
+}
+
 /* ---- exclusions ---- */
 
+#define EXCLUSION_COLUMNS                                                         \
+    US("e.hour")                                                                  \
+    ", e.segment_id, e.ordinal, e.stream_id, e.sequence, e.reason = 'copy', " US( \
+        "e.kept_hour") ", e.kept_segment_id, e.kept_ordinal FROM exclusions e"
+
 static const VerifyCursorKind EXCLUSIONS = {
-    "DECLARE verify_exclusions NO SCROLL CURSOR FOR SELECT " US(
-        "e.hour") ", e.segment_id, e.ordinal, e.stream_id,"
-                  " e.sequence FROM exclusions e LEFT JOIN commits c USING (commit_id)"
-                  " WHERE e.tenant_id = $1::bigint AND " PERIOD("e.hour") " AND coalesce(c.receipt, 0) <= $4::bigint"
-                                                                          " ORDER BY e.hour, e.segment_id, e.ordinal",
+    "DECLARE verify_exclusions NO SCROLL CURSOR FOR SELECT " EXCLUSION_COLUMNS
+    " LEFT JOIN commits c USING (commit_id) WHERE e.tenant_id = $1::bigint AND " PERIOD(
+        "e.hour") " AND coalesce(c.receipt, 0) <= $4::bigint ORDER BY e.hour, e.segment_id, e.ordinal",
     "FETCH FORWARD 1000 FROM verify_exclusions",
     "CLOSE verify_exclusions",
+};
+static const VerifyCursorKind KEPT = {
+    "DECLARE verify_kept NO SCROLL CURSOR FOR SELECT " EXCLUSION_COLUMNS " WHERE e.tenant_id = $1::bigint AND " PERIOD(
+        "e.hour") " AND " PERIOD("e.kept_hour") " ORDER BY e.kept_hour, e.kept_segment_id, e.kept_ordinal",
+    "FETCH FORWARD 1000 FROM verify_kept",
+    "CLOSE verify_kept",
 };
 
 MUST_CHECK VerifyCursor *
 verify_exclusions_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, Err *err)
 {
     return verify_cursor_open_tenant(db, &EXCLUSIONS, tenant_id, period, watermark, true, err);
+}
+
+MUST_CHECK VerifyCursor *
+verify_kept_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, Err *err)
+{
+    return verify_cursor_open_tenant(db, &KEPT, tenant_id, period, 0, false, err);
 }
 
 MUST_CHECK bool
@@ -91,7 +123,10 @@ verify_exclusions_next(VerifyCursor *self, VerifyExclusion *row, bool *more, Err
         *row = (VerifyExclusion){.key = {db_i64(self->page, at, 0), db_i64(self->page, at, 1)},
                                  .ordinal = db_i64(self->page, at, 2),
                                  .stream_id = db_i64(self->page, at, 3),
-                                 .sequence = db_i64(self->page, at, 4)};
+                                 .sequence = db_i64(self->page, at, 4),
+                                 .copy = strcmp(db_value(self->page, at, 5), "t") == 0,
+                                 .kept = {db_i64(self->page, at, 6), db_i64(self->page, at, 7)},
+                                 .kept_ordinal = db_i64(self->page, at, 8)};
     return true;
 }
 

@@ -78,16 +78,25 @@ verify_segments_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, int6
 /** The next row; `*more` false after the last. */
 MUST_CHECK bool verify_segments_next(VerifyCursor *self, VerifySegment *row, bool *more, Err *err);
 
+/** The payload of one segment, appended to `out`; `*found` false when it is not there. */
+MUST_CHECK bool verify_payload(Db *db, int64_t tenant_id, const SegmentKey *key, Buffer *out, bool *found, Err *err);
+
 typedef struct VerifyExclusion {
     SegmentKey key;
     int64_t ordinal;
     int64_t stream_id;
     int64_t sequence;
+    bool copy; /* else a conflict */
+    SegmentKey kept;
+    int64_t kept_ordinal;
 } VerifyExclusion;
 /** A tenant's exclusions in the order of hour, segment and ordinal. `watermark` leaves out, as for segments, what was received
  *  later; INT64_MAX: nothing. */
 MUST_CHECK VerifyCursor *
 verify_exclusions_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, Err *err);
+/** The same in the order of what they keep: those whose record and kept record both lie in `period`. */
+MUST_CHECK VerifyCursor *verify_kept_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, Err *err);
+/** Next row of either. */
 MUST_CHECK bool verify_exclusions_next(VerifyCursor *self, VerifyExclusion *row, bool *more, Err *err);
 
 typedef struct VerifyRollup {

@@ -101,6 +101,29 @@ class Owner(unittest.TestCase):
             self.assertEqual([(subject, what, is_there) for subject, what, _, is_there in found],
                              [(f"quarantine_id {row}", "row of quarantine that this one repeats", f"quarantine_id {of}")])
 
+    # --- what a stolen compactor could do
+
+    def withheld(self):
+        """One of acme's records is excluded as a copy of another one, by the role that writes exclusions and as it does, rollups and all."""
+        sums = "".join(f", ARRAY[{value}]::bigint[]" for value in (1, 0, 0, 0, 100000, 0, 100, 100, 100, 100, 0, 0, 0, 0))
+        out = "(SELECT * FROM segments WHERE tenant_id = {0} AND hour = '2026-05-03T12:00Z' ORDER BY segment_id LIMIT 1)".format(self.acme)
+        kept = out.replace("05-03", "05-04")
+        return ("SET ROLE millibill_compactor; INSERT INTO commits (commit_id) VALUES (DEFAULT);"
+                "INSERT INTO exclusions (tenant_id, hour, segment_id, ordinal, reason, kept_hour, kept_segment_id, kept_ordinal, stream_id, sequence, "
+                f"commit_id) SELECT o.tenant_id, o.hour, o.segment_id, 0, 'copy', k.hour, k.segment_id, 0, "
+                "('x' || encode(substring(o.sources FROM 1 FOR 8), 'hex'))::bit(64)::bigint, "
+                "('x' || encode(substring(o.sources FROM 9 FOR 8), 'hex'))::bit(64)::bigint, (SELECT max(commit_id) FROM commits) "
+                f"FROM {out} o, {kept} k;"
+                f"SELECT rollup_subtract(ARRAY[tenant_id], ARRAY[hour], ARRAY[config_id]{sums}) FROM rollups WHERE tenant_id = {self.acme} "
+                "AND hour = '2026-05-03T12:00Z'; SELECT receipt_take(max(commit_id)) FROM commits;")
+
+    def test_a_record_excluded_as_a_copy_of_another_one(self):
+        """Nothing else differs: the exclusion names records that exist, and the rollups follow."""
+        found = self.changed(self.withheld(), "exclusions", "rollups", "commits", "installation")
+        self.assertEqual([(check, d["tenant"], d["hour"], d["what"], d["expected"], d["found"]) for check, ds in found.items() for d in ds],
+                         [("exclusions", "acme", "2026-05-03T12:00:00Z", "record of which an excluded one is a copy",
+                           "request_id 'acme2', attempt 1, 100000 us", "request_id 'acme3', attempt 1, 100000 us")])
+
     # --- how an invoice was made
 
     def test_a_document_version_set_back_so_that_no_seals_are_asked_for(self):
