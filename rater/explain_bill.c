@@ -8,6 +8,7 @@
 #include "lib/utc.h"
 #include "rater/document.h"
 #include "rater/explain.h"
+#include "rater/explain_formula.h"
 #include "rater/meter.h"
 #include "schema/explain_store.h"
 
@@ -96,6 +97,8 @@ add_number(Json *line, const char *key, mpq_t sum, Err *err)
 static bool
 sum_lines(const Bill *self, const Meter *meter, const char *region, const RatingRow *row, LineSum *sum, Err *err)
 {
+    const Price *price = explain_price(meter, region, row->architecture, row->mode, row->function);
+    const char *name = price == NULL || price->name == NULL ? "" : price->name;
     Json *lines = json_member(self->document, "lines");
     size_t count = json_object_is_type(lines, json_type_array) ? json_object_array_length(lines) : 0;
     for (size_t i = 0; i < count; i++) {
@@ -103,7 +106,8 @@ sum_lines(const Bill *self, const Meter *meter, const char *region, const Rating
         if (strcmp(explain_member(line, "sku"), meter->sku) != 0 ||
             strcmp(explain_member(line, "region"), region) != 0 ||
             strcmp(explain_member(line, "architecture"), usage_architecture_name(row->architecture)) != 0 ||
-            strcmp(explain_member(line, "mode"), usage_mode_name(row->mode)) != 0)
+            strcmp(explain_member(line, "mode"), usage_mode_name(row->mode)) != 0 ||
+            strcmp(explain_member(line, "price"), name) != 0)
             continue;
         if (!add_number(line, "quantity", sum->quantity, err) || !add_number(line, "free_quantity", sum->free, err) ||
             !add_number(line, "billed_quantity", sum->billed, err) ||

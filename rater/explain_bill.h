@@ -2,7 +2,8 @@
  * explain_bill - the invoices that cover an hour of a tenant, and one record's part of their lines
  *
  * A record's part of a line is in proportion to its quantity, as the functions of an invoice have theirs: free units and tiers
- * belong to the line as a whole, not to one record before another.
+ * belong to the line as a whole, not to one record before another. What no record makes (a flat fee, a surcharge on other
+ * meters) is no record's part.
  */
 #ifndef RATER_EXPLAIN_BILL_H
 #define RATER_EXPLAIN_BILL_H

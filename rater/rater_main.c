@@ -8,7 +8,7 @@ static const Command COMMANDS[] = {
     {"rate", "make the invoices of a month", rate_command},
     {"price-book", "list, show and validate price books", price_book_command},
     {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
-    {"explain", "what became of a record", explain_command},
+    {"explain", "what a line is made of, what became of a record", explain_command},
     {"reconcile", "a customer's own log against the bill", reconcile_command},
     {"deliver", "hand final invoices to the configured command and webhook", deliver_command},
     {NULL, NULL, NULL},

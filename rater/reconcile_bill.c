@@ -6,6 +6,7 @@
 
 #include "lib/utc.h"
 #include "proto/usage_batch.h"
+#include "rater/counted.h"
 #include "rater/document.h"
 #include "rater/verify_parts.h"
 #include "schema/invoice_store.h"
@@ -46,7 +47,8 @@ static bool
 read_usage(BilledSide *self, Db *db, Err *err)
 {
     const VerifyPeriod period = {self->start_us, self->end_us};
-    const RateOptions options = {.month_start_us = self->start_us, .free_tier = has_free_tier(self)};
+    const RateOptions options = {
+        .month_start_us = self->start_us, .period_end_us = self->end_us, .free_tier = has_free_tier(self)};
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->account.count; i++)
@@ -97,6 +99,7 @@ typedef struct Spreading {
     uint32_t number;
     Spill *spill;
     uint64_t order;
+    ReconcileSide kind;
 } Spreading;
 
 static bool
@@ -111,40 +114,24 @@ spread_record(Spreading *self, ReconcileEntry *entry, Err *err)
 }
 
 static bool
-spread_segment(Spreading *self, Evidence *evidence, ReconcileSide side, Err *err)
+spread_counted(void *context, const CountedRecord *counted, Err *err)
 {
-    UsageBatch *batch = usage_batch_unpack(evidence->segment.payload.data, evidence->segment.payload.length, err);
-    if (batch == NULL)
-        return err_prefix(err, "segment %lld: ", (long long) evidence->segment.key.segment_id);
-    bool done = true;
-    for (size_t i = 0; done && i < usage_batch_records(batch); i++) {
-        bool excluded = false;
-        ReconcileEntry entry = {.side = side, .place = evidence->segment.key, .ordinal = (int64_t) i};
-        usage_batch_record(batch, i, &entry.record);
-        done = evidence_excludes(evidence, i, &excluded, err) && (excluded || spread_record(self, &entry, err));
-    }
-    usage_batch_free(&batch);
-    return done;
+    Spreading *self = context;
+    ReconcileEntry entry = {
+        .side = self->kind, .place = counted->place, .ordinal = counted->ordinal, .record = counted->record};
+    return spread_record(self, &entry, err);
 }
 
 /** Evidence up to the watermark, or what came after it. */
 static bool
-spread_evidence(Spreading *self, Db *db, ReconcileSide side, Err *err)
+spread_evidence(Spreading *self, Db *db, ReconcileSide kind, Err *err)
 {
     const BilledSide *from = self->side;
     const VerifyPeriod period = {from->start_us - UTC_DAY_US, from->end_us + UTC_DAY_US};
-    Evidence evidence = {0};
-    bool more = true;
-    bool done = evidence_open(&evidence, db, from->tenant->tenant_id, &period,
-                              side == RECONCILE_BILLED ? from->watermark : INT64_MAX, err);
-    while (done && more) {
-        done = evidence_next(&evidence, &more, err);
-        bool wanted = more && (side == RECONCILE_BILLED || evidence.segment.receipt > from->watermark);
-        if (done && wanted)
-            done = spread_segment(self, &evidence, side, err);
-    }
-    evidence_close(&evidence);
-    return done;
+    bool billed = kind == RECONCILE_BILLED;
+    self->kind = kind;
+    return counted_records(db, from->tenant->tenant_id, &period, billed ? 0 : from->watermark,
+                           billed ? from->watermark : INT64_MAX, spread_counted, self, err);
 }
 
 static bool
@@ -167,7 +154,7 @@ spread_quarantined(void *context, const QuarantineRow *row, Err *err)
 MUST_CHECK bool
 billed_side_spread(const BilledSide *self, Db *db, uint32_t number, Spill *spill, Err *err)
 {
-    Spreading spreading = {self, number, spill, 0};
+    Spreading spreading = {.side = self, .number = number, .spill = spill};
     const QuarantineFilter waiting = {.tenant = self->name, .format = "record", .open_only = true};
     int64_t late = 0;
     return spread_evidence(&spreading, db, RECONCILE_BILLED, err) &&

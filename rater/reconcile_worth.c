@@ -5,8 +5,9 @@
 
 #include "lib/array.h"
 #include "rater/record_row.h"
+#include "rater/tally.h"
 
-/** A set of rows that own their function and region. */
+/** A set of rows that own their function, region and tallies. */
 typedef struct Usage {
     RatingRow *rows;
     size_t count, capacity;
@@ -19,35 +20,55 @@ struct Worth {
     const char *tenant;
     Usage billed;
     Usage changed; /* with every change */
+    bool tallied;  /* the book counts what rollup sums do not hold, and the rows say it */
     mpq_t exact;   /* of billed */
 };
 
 /* ---- rows ---- */
 
+/** The tallies that a row needs when others of the usage have them; NULL where rollup sums do. */
+static UsageSum *
+tallies_copy(const PriceBook *book, const RatingRow *row, Err *err)
+{
+    UsageSum *tallies = calloc(book->tally_count + 1, sizeof(*tallies));
+    if (tallies == NULL)
+        err_set(err, ERR_NOMEM, "no memory for usage");
+    else if (row->tallies != NULL)
+        memcpy(tallies, row->tallies, book->tally_count * sizeof(*tallies));
+    return tallies;
+}
+
+static void
+row_free(RatingRow *row)
+{
+    free((char *) (uintptr_t) row->function); /* our own copies */
+    free((char *) (uintptr_t) row->region);
+    free((UsageSum *) (uintptr_t) row->tallies);
+}
+
 static bool
-usage_add(Usage *self, const RatingRow *row, Err *err)
+usage_add(Usage *self, const PriceBook *book, const RatingRow *row, Err *err)
 {
     if (!array_grow(&self->rows, &self->capacity, self->count, sizeof(*self->rows), err))
         return false;
-    char *function = strdup(row->function);
-    char *region = strdup(row->region);
-    if (function == NULL || region == NULL) {
-        free(function);
-        free(region);
+    RatingRow *copy = &self->rows[self->count];
+    *copy = *row;
+    copy->function = strdup(row->function);
+    copy->region = strdup(row->region);
+    copy->tallies = row->tallies == NULL ? NULL : tallies_copy(book, row, err);
+    copy->each = NULL;
+    if (copy->function == NULL || copy->region == NULL || (row->tallies != NULL && copy->tallies == NULL)) {
+        row_free(copy);
         return err_set(err, ERR_NOMEM, "no memory for usage");
     }
-    self->rows[self->count] = *row;
-    self->rows[self->count].function = function;
-    self->rows[self->count++].region = region;
+    self->count++;
     return true;
 }
 
 static void
 usage_drop_last(Usage *self)
 {
-    RatingRow *row = &self->rows[--self->count];
-    free((char *) (uintptr_t) row->function); /* our own copies */
-    free((char *) (uintptr_t) row->region);
+    row_free(&self->rows[--self->count]);
 }
 
 static void
@@ -74,7 +95,7 @@ usage_find(const Usage *self, const RatingRow *like)
 
 /** Add a record's sums `sign` times (1 or -1). */
 static void
-row_shift(RatingRow *row, const RatingRow *by, int sign)
+row_shift(const PriceBook *book, RatingRow *row, const RatingRow *by, int sign)
 {
     const UsageSum times = (UsageSum) sign; /* unsigned arithmetic wraps: -1 takes away */
     row->invocations += times * by->invocations;
@@ -84,11 +105,17 @@ row_shift(RatingRow *row, const RatingRow *by, int sign)
     row->duration_100ms += times * by->duration_100ms;
     row->with_init_1ms += times * by->with_init_1ms;
     row->with_init_100ms += times * by->with_init_100ms;
+    row->cpu_us += times * by->cpu_us;
+    row->streamed_bytes += times * by->streamed_bytes;
+    UsageSum *tallies = (UsageSum *) (uintptr_t) row->tallies; /* our own copy */
+    for (size_t i = 0; tallies != NULL && by->tallies != NULL && i < book->tally_count; i++)
+        tallies[i] += times * by->tallies[i];
 }
 
 /** A record as a row whose names are terminated in `function` and `region`. */
 typedef struct Change {
     RatingRow row;
+    UsageSum *tallies; /* NULL: the usage has none */
     char function[USAGE_NAME_BYTES_MAX + 1];
     char region[USAGE_REGION_BYTES_MAX + 1];
 } Change;
@@ -96,8 +123,16 @@ typedef struct Change {
 static bool
 change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *err)
 {
+    change->tallies = NULL;
     if (!record_row(record, &change->row, err))
         return false;
+    if (self->tallied) {
+        change->tallies = calloc(self->book->tally_count + 1, sizeof(*change->tallies));
+        if (change->tallies == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for a change");
+        tally_add(self->book, record, self->options.month_start_us, change->tallies);
+        change->row.tallies = change->tallies;
+    }
     memcpy(change->function, record->function.data, record->function.length);
     change->function[record->function.length] = '\0';
     if (record->region.length > 0)
@@ -111,24 +146,24 @@ change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *e
 }
 
 static bool
-take_away(Usage *usage, const Change *less, Err *err)
+take_away(const PriceBook *book, Usage *usage, const Change *less, Err *err)
 {
     RatingRow *row = usage_find(usage, &less->row);
     if (row == NULL || row->invocations == 0)
         return err_set(err, ERR_CORRUPT, "a billed record is not in the usage that was billed");
-    row_shift(row, &less->row, -1);
+    row_shift(book, row, &less->row, -1);
     return true;
 }
 
 /** `*added`: a row was appended for it. */
 static bool
-put_in(Usage *usage, const Change *more, bool *added, Err *err)
+put_in(const PriceBook *book, Usage *usage, const Change *more, bool *added, Err *err)
 {
     RatingRow *row = usage_find(usage, &more->row);
     *added = row == NULL;
     if (row == NULL)
-        return usage_add(usage, &more->row, err);
-    row_shift(row, &more->row, 1);
+        return usage_add(usage, book, &more->row, err);
+    row_shift(book, row, &more->row, 1);
     return true;
 }
 
@@ -164,9 +199,10 @@ worth_new(const RatingRows *rows, const PriceBook *book, const RateOptions *opti
     *self = (Worth){.book = book, .options = *options, .account = account, .tenant = tenant};
     mpq_init(self->exact);
     bool done = true;
+    self->tallied = rating_rows_count(rows) > 0 && rating_rows_all(rows)[0].tallies != NULL;
     for (size_t i = 0; done && i < rating_rows_count(rows); i++)
-        done = usage_add(&self->billed, &rating_rows_all(rows)[i], err) &&
-               usage_add(&self->changed, &rating_rows_all(rows)[i], err);
+        done = usage_add(&self->billed, book, &rating_rows_all(rows)[i], err) &&
+               usage_add(&self->changed, book, &rating_rows_all(rows)[i], err);
     WorthTotal total;
     mpq_inits(total.exact, total.amount, NULL);
     done = done && rate_usage(self, &self->billed, &total, err);
@@ -201,32 +237,35 @@ rate_changed(Worth *self, const Change *less, const Change *more, mpq_t out, Err
 {
     bool added = false;
     WorthTotal total;
-    if (less != NULL && !take_away(&self->billed, less, err))
+    if (less != NULL && !take_away(self->book, &self->billed, less, err))
         return false;
     mpq_inits(total.exact, total.amount, NULL);
-    bool put = more == NULL || put_in(&self->billed, more, &added, err);
+    bool put = more == NULL || put_in(self->book, &self->billed, more, &added, err);
     bool done = put && rate_usage(self, &self->billed, &total, err);
     mpq_sub(out, total.exact, self->exact);
     mpq_clears(total.exact, total.amount, NULL);
     if (put && more != NULL && added)
         usage_drop_last(&self->billed);
     else if (put && more != NULL)
-        row_shift(usage_find(&self->billed, &more->row), &more->row, -1);
+        row_shift(self->book, usage_find(&self->billed, &more->row), &more->row, -1);
     if (less != NULL)
-        row_shift(usage_find(&self->billed, &less->row), &less->row, 1);
+        row_shift(self->book, usage_find(&self->billed, &less->row), &less->row, 1);
     return done;
 }
 
 MUST_CHECK bool
 worth_of(Worth *self, const UsageRecord *less, const UsageRecord *more, mpq_t out, Err *err)
 {
-    Change taken, put;
+    Change taken = {.tallies = NULL}, put = {.tallies = NULL};
     bool added = false;
-    return (less == NULL || change_fill(self, less, &taken, err)) &&
-           (more == NULL || change_fill(self, more, &put, err)) &&
-           rate_changed(self, less == NULL ? NULL : &taken, more == NULL ? NULL : &put, out, err) &&
-           (less == NULL || take_away(&self->changed, &taken, err)) &&
-           (more == NULL || put_in(&self->changed, &put, &added, err));
+    bool done = (less == NULL || change_fill(self, less, &taken, err)) &&
+                (more == NULL || change_fill(self, more, &put, err)) &&
+                rate_changed(self, less == NULL ? NULL : &taken, more == NULL ? NULL : &put, out, err) &&
+                (less == NULL || take_away(self->book, &self->changed, &taken, err)) &&
+                (more == NULL || put_in(self->book, &self->changed, &put, &added, err));
+    free(taken.tallies);
+    free(put.tallies);
+    return done;
 }
 
 MUST_CHECK bool

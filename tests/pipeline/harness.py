@@ -17,6 +17,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -215,3 +216,24 @@ class Stack:
     def number(self, sql, role="millibill_owner"):
         """The one value of a query, as int; NULL is 0."""
         return int(self.value(sql, role) or 0)
+
+
+class StackCase(unittest.TestCase):
+    """Tests that share one stack (`stack`) and a folder for their files (`folder`)."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack()
+        cls.stack.up()
+        cls.addClassCleanup(cls.stack.remove)
+        files = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(files.cleanup)
+        cls.folder = Path(files.name)
+        cls.files_made = 0
+
+    def file(self, text, ending="ndjson"):
+        """A file of its own with this text."""
+        type(self).files_made += 1
+        path = self.folder / f"{self.files_made}.{ending}"
+        path.write_text(text)
+        return path

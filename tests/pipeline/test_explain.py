@@ -1,11 +1,9 @@
 """What became of a record, whatever became of it: each fate is made on purpose, and `explain --record` has to say it."""
 import json
-import tempfile
 import unittest
 from fractions import Fraction
-from pathlib import Path
 
-from harness import Stack
+from harness import StackCase
 
 UUID = "11111111-1111-4111-8111-{:012d}"
 
@@ -15,20 +13,9 @@ def record(request_id, started="2026-05-10T12:00:00Z", duration_ms="100.5", **mo
                        "duration_ms": duration_ms, **more}) + "\n"
 
 
-class ExplainRecord(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.stack = Stack()
-        cls.stack.up()
-        cls.addClassCleanup(cls.stack.remove)
-        cls.files = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.files.cleanup)
-        cls.count = 0
-
+class ExplainRecord(StackCase):
     def load(self, tenant, text, *options):
-        type(self).count += 1
-        path = Path(self.files.name) / f"{self.count}.log"
-        path.write_text(text)
+        path = self.file(text, "log")
         return self.stack.json("import", *(("--tenant", tenant) if tenant else ()), *options, path), path
 
     def explain(self, request_id, *options, status=0):

@@ -2,12 +2,10 @@
 import csv
 import io
 import json
-import tempfile
 import unittest
 from fractions import Fraction
-from pathlib import Path
 
-from harness import Stack
+from harness import StackCase
 
 GB_SECOND = Fraction("0.0000166667")  # x86_64 in us-east-1, the first tier: the load below is past the free tier
 UUID = "22222222-2222-4222-8222-{:012d}"
@@ -33,22 +31,7 @@ def report(request_id, time, duration="100.00"):
             "Memory Size: 128 MB\tMax Memory Used: 50 MB\n")
 
 
-class Reconcile(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.stack = Stack()
-        cls.stack.up()
-        cls.addClassCleanup(cls.stack.remove)
-        cls.files = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.files.cleanup)
-        cls.count = 0
-
-    def file(self, text, ending="ndjson"):
-        type(self).count += 1
-        path = Path(self.files.name) / f"{self.count}.{ending}"
-        path.write_text(text)
-        return path
-
+class Reconcile(StackCase):
     def load(self, tenant, text, *options, ending="ndjson"):
         path = self.file(text, ending)
         self.stack.json("import", "--tenant", tenant, *options, path)

@@ -1,0 +1,41 @@
+#include "rater/counted.h"
+
+#include "proto/usage_batch.h"
+#include "rater/verify_parts.h"
+
+static bool
+visit_segment(Evidence *evidence, CountedVisit visit, void *context, Err *err)
+{
+    const VerifySegment *segment = &evidence->segment;
+    UsageBatch *batch = usage_batch_unpack(segment->payload.data, segment->payload.length, err);
+    if (batch == NULL)
+        return err_prefix(err, "segment %lld: ", (long long) segment->key.segment_id);
+    bool done = true;
+    for (size_t i = 0; done && i < usage_batch_records(batch); i++) {
+        bool excluded = false;
+        CountedRecord counted = {.place = segment->key,
+                                 .ordinal = (int64_t) i,
+                                 .receipt = segment->receipt,
+                                 .segment_records = segment->records};
+        usage_batch_record(batch, i, &counted.record);
+        done = evidence_excludes(evidence, i, &excluded, err) && (excluded || visit(context, &counted, err));
+    }
+    usage_batch_free(&batch);
+    return done;
+}
+
+MUST_CHECK bool
+counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t after, int64_t watermark,
+                CountedVisit visit, void *context, Err *err)
+{
+    Evidence evidence = {0};
+    bool more = true;
+    bool done = evidence_open(&evidence, db, tenant_id, period, watermark, err);
+    while (done && more) {
+        done = evidence_next(&evidence, &more, err);
+        if (done && more && (after == 0 || evidence.segment.receipt > after))
+            done = visit_segment(&evidence, visit, context, err);
+    }
+    evidence_close(&evidence);
+    return done;
+}

@@ -1,0 +1,144 @@
+#include "rater/explain_formula.h"
+
+#include <string.h>
+
+#include "lib/decimal.h"
+#include "rater/document.h"
+#include "rater/formula.h"
+#include "rater/meter.h"
+#include "rater/tally.h"
+
+const Price *
+explain_price(const Meter *meter, const char *region, UsageArchitecture architecture, UsageMode mode,
+              const char *function)
+{
+    for (size_t i = 0; i < meter->price_count; i++) {
+        const Price *price = &meter->prices[i];
+        if (price->function_count > 0 && price_fits(price, region, architecture, mode) &&
+            price_fits_function(price, function))
+            return price;
+    }
+    return price_book_price(meter, region, architecture, mode);
+}
+
+/** The sum that the meter multiplies, by the name of its rollup column. */
+static bool
+column_sum(const PriceBook *book, const Meter *meter, const RatingRow *row, int64_t month_start_us, UsageSum *out)
+{
+    const char *column = meter_rollup_column(book, meter, row->package, row->mode, month_start_us);
+    const struct {
+        const char *name;
+        UsageSum sum;
+    } sums[] = {{"duration_1ms", row->duration_1ms},
+                {"duration_100ms", row->duration_100ms},
+                {"with_init_1ms", row->with_init_1ms},
+                {"with_init_100ms", row->with_init_100ms},
+                {"cpu_us", row->cpu_us},
+                {"streamed_bytes", row->streamed_bytes}};
+    for (size_t i = 0; column != NULL && i < sizeof(sums) / sizeof(sums[0]); i++) {
+        if (strcmp(column, sums[i].name) == 0) {
+            *out = sums[i].sum;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_timed(const Meter *meter)
+{
+    return meter->measure == MEASURE_GB_SECONDS || meter->measure == MEASURE_EPHEMERAL_GB_SECONDS ||
+           meter->measure == MEASURE_GHZ_SECONDS || meter->measure == MEASURE_SECONDS;
+}
+
+/** How a measure is worked out: sum × times ÷ first ÷ second (0: not there). */
+typedef struct Recipe {
+    int64_t times, first, second;
+} Recipe;
+
+static bool
+recipe_of(const PriceBook *book, const Meter *meter, const RatingRow *row, Recipe *recipe)
+{
+    int64_t above_mb = row->ephemeral_mb > meter->included_mb ? row->ephemeral_mb - meter->included_mb : 0;
+    switch (meter->measure) {
+    case MEASURE_GB_SECONDS:
+        *recipe = (Recipe){tally_billed_mb(&book->memory, row->memory_mb), PRICE_GB_MB, 1000};
+        return true;
+    case MEASURE_EPHEMERAL_GB_SECONDS:
+        *recipe = (Recipe){above_mb, PRICE_GB_MB, 1000};
+        return true;
+    case MEASURE_GHZ_SECONDS:
+        *recipe = (Recipe){tally_clock_mhz(book, row->memory_mb), 1000, 1000};
+        return true;
+    case MEASURE_SECONDS:
+    case MEASURE_CPU_MS:
+        *recipe = (Recipe){1, 1000, 0};
+        return true;
+    case MEASURE_STREAMED_GB:
+        *recipe = (Recipe){1, meter->gb_bytes, 0};
+        return true;
+    case MEASURE_INVOCATIONS:
+    case MEASURE_RESPONSE_GB:
+    case MEASURE_CAPACITY_GB_SECONDS:
+    case MEASURE_AMOUNT:
+    case MEASURE_MONTH:
+    case MEASURE_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void
+write_factor(Formula *formula, const char *sign, int64_t factor, bool divide, mpq_t product)
+{
+    mpq_t value;
+    mpq_init(value);
+    decimal_set_i64(value, factor);
+    formula_text(formula, sign);
+    formula_figure(formula, value);
+    if (divide)
+        mpq_div(product, product, value);
+    else
+        mpq_mul(product, product, value);
+    mpq_clear(value);
+}
+
+/** Write it down; is its result the quantity? */
+static bool
+write_recipe(Formula *formula, UsageSum sum, const Recipe *recipe, const mpq_t quantity)
+{
+    mpq_t product;
+    mpq_init(product);
+    decimal_set_u128(mpq_numref(product), sum);
+    formula_figure(formula, product);
+    if (recipe->times != 1)
+        write_factor(formula, " × ", recipe->times, false, product);
+    write_factor(formula, " ÷ ", recipe->first, true, product);
+    if (recipe->second != 0)
+        write_factor(formula, " ÷ ", recipe->second, true, product);
+    bool known = mpq_equal(product, quantity);
+    mpq_clear(product);
+    return known;
+}
+
+MUST_CHECK bool
+formula_add_usage(Json *entry, const PriceBook *book, const Meter *meter, const RatingRow *row, int64_t month_start_us,
+                  mpq_t quantity, Err *err)
+{
+    Formula formula = {{0}, false};
+    UsageSum sum = 0;
+    Recipe recipe;
+    meter_quantity(book, meter, row, month_start_us, quantity);
+    bool known = column_sum(book, meter, row, month_start_us, &sum) && recipe_of(book, meter, row, &recipe) &&
+                 write_recipe(&formula, sum, &recipe, quantity);
+    mpq_t figure;
+    mpq_init(figure);
+    decimal_set_u128(mpq_numref(figure), sum);
+    bool done = (!formula.failed || err_set(err, ERR_NOMEM, "no memory for a formula")) &&
+                (!known || !is_timed(meter) || document_add_exact(entry, "billed_ms", figure, err)) &&
+                json_add_text(entry, "formula", known ? formula.text.data : NULL, err) &&
+                document_add_exact(entry, "quantity", quantity, err);
+    mpq_clear(figure);
+    formula_free(&formula);
+    return done;
+}

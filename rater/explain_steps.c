@@ -1,0 +1,358 @@
+#include "rater/explain_steps.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/decimal.h"
+#include "rater/document.h"
+#include "rater/formula.h"
+
+static bool
+step_formula(Json *steps, const char *step, const char *says, Formula formula, const mpq_t result, const char *unit,
+             Err *err)
+{
+    bool done = step_add(steps, step, says, &formula, result, unit, err);
+    formula_free(&formula);
+    return done;
+}
+
+/* ---- items: the lines of one (tenant, region, architecture, mode, sku, price) ---- */
+
+static bool
+same_item(const RatedLine *a, const RatedLine *b)
+{
+    return a->price == b->price && a->architecture == b->architecture && a->mode == b->mode &&
+           strcmp(a->region, b->region) == 0 && strcmp(a->tenant, b->tenant) == 0;
+}
+
+typedef struct Item {
+    const RatedLine *first; /* its lines follow one another */
+    size_t end;             /* index behind the last */
+    mpq_t quantity, free, billed;
+} Item;
+
+static void
+item_start(Item *item)
+{
+    mpq_inits(item->quantity, item->free, item->billed, NULL);
+}
+
+static void
+item_free(Item *item)
+{
+    mpq_clears(item->quantity, item->free, item->billed, NULL);
+}
+
+/** The item that begins with line `from`. */
+static void
+item_read(const Rated *rated, size_t from, Item *item)
+{
+    item->first = &rated->lines[from];
+    mpq_set_ui(item->quantity, 0, 1);
+    mpq_set_ui(item->free, 0, 1);
+    mpq_set_ui(item->billed, 0, 1);
+    for (item->end = from; item->end < rated->line_count && same_item(item->first, &rated->lines[item->end]);
+         item->end++) {
+        const RatedLine *line = &rated->lines[item->end];
+        mpq_add(item->quantity, item->quantity, line->quantity);
+        mpq_add(item->free, item->free, line->free_quantity);
+        mpq_add(item->billed, item->billed, line->billed_quantity);
+    }
+}
+
+static void
+item_of_line(const Rated *rated, const RatedLine *line, Item *item)
+{
+    size_t from = (size_t) (line - rated->lines);
+    while (from > 0 && same_item(&rated->lines[from - 1], line))
+        from--;
+    item_read(rated, from, item);
+}
+
+/* ---- the free tier ---- */
+
+static bool
+is_covered(const PriceBook *book, const FreeTier *tier, const RatedLine *line)
+{
+    size_t meter = (size_t) (line->meter - book->meters);
+    return (tier->meters & UINT64_C(1) << meter) != 0 && (tier->modes & 1u << line->mode) != 0;
+}
+
+/** Does `a` have its turn before `b` (-1), with it (0) or after it? Dearest first, then region and architecture by name; or all
+ *  at once. */
+static int
+compare_turn(Allocation allocation, const RatedLine *a, const RatedLine *b)
+{
+    if (allocation != ALLOCATE_DEAREST_FIRST)
+        return 0;
+    int order = mpq_cmp(b->price->tiers[0].unit_price, a->price->tiers[0].unit_price);
+    if (order == 0)
+        order = strcmp(a->region, b->region);
+    return order != 0 ? order
+                      : strcmp(usage_architecture_name(a->architecture), usage_architecture_name(b->architecture));
+}
+
+/** What stood before our item in the allowance, and with it. */
+typedef struct Turn {
+    mpq_t before;   /* free units that earlier turns took */
+    mpq_t together; /* quantity of our turn */
+    mpq_t left;     /* of the allowance for our turn */
+    mpq_t share;    /* left x quantity / together */
+} Turn;
+
+static void
+turn_read(const Rated *rated, const PriceBook *book, const RatedFreeTier *taken, const Item *ours, Turn *turn)
+{
+    Item item;
+    item_start(&item);
+    for (size_t at = 0; at < rated->line_count; at = item.end) {
+        item_read(rated, at, &item);
+        if (!is_covered(book, taken->tier, item.first))
+            continue;
+        int order = compare_turn(taken->tier->allocation, item.first, ours->first);
+        if (order < 0)
+            mpq_add(turn->before, turn->before, item.free);
+        else if (order == 0)
+            mpq_add(turn->together, turn->together, item.quantity);
+    }
+    item_free(&item);
+    mpq_sub(turn->left, taken->allowance, turn->before);
+    mpq_mul(turn->share, turn->left, ours->quantity);
+    if (mpq_sgn(turn->together) > 0)
+        mpq_div(turn->share, turn->share, turn->together);
+}
+
+/** All that the account claims: who took how much. */
+static bool
+add_claims(const Rated *rated, const PriceBook *book, const FreeTier *tier, Json *step, Err *err)
+{
+    Json *claims = json_new_array(err);
+    bool done = claims != NULL && json_add(step, "claims", claims, err);
+    Item item;
+    item_start(&item);
+    for (size_t at = 0; done && at < rated->line_count; at = item.end) {
+        item_read(rated, at, &item);
+        if (!is_covered(book, tier, item.first))
+            continue;
+        Json *claim = json_new_object(err);
+        done = claim != NULL && json_append(claims, claim, err) &&
+               json_add_text(claim, "tenant", item.first->tenant, err) &&
+               json_add_text(claim, "region", item.first->region, err) &&
+               json_add_text(claim, "architecture", usage_architecture_name(item.first->architecture), err) &&
+               json_add_text(claim, "mode", usage_mode_name(item.first->mode), err) &&
+               json_add_text(claim, "sku", item.first->meter->sku, err) &&
+               document_add_exact(claim, "unit_price", item.first->price->tiers[0].unit_price, err) &&
+               document_add_exact(claim, "quantity", item.quantity, err) &&
+               document_add_exact(claim, "free_quantity", item.free, err);
+    }
+    item_free(&item);
+    return done;
+}
+
+/** The sentence, and the formula where one gives what the core found. */
+static bool
+tell_share(const RatedFreeTier *taken, const Item *item, const Turn *turn, Json *steps, const char *unit, Err *err)
+{
+    mpq_t apart, none;
+    mpq_inits(apart, none, NULL);
+    mpq_sub(apart, turn->share, item->free);
+    mpq_abs(apart, apart);
+    Formula formula = {{0}, false};
+    const char *says;
+    bool has_formula = true;
+    if (mpq_cmp(turn->together, turn->left) <= 0 && mpq_equal(item->free, item->quantity)) {
+        says = "the allowance that is left covers all of it";
+        has_formula = false;
+    } else if (mpq_sgn(turn->left) <= 0 && mpq_sgn(item->free) == 0) {
+        says = "nothing of the allowance is left when its turn comes";
+        formula = formula_of(taken->allowance, " − ", turn->before, NULL, none);
+    } else if (mpq_equal(turn->share, item->free)) {
+        says = "the allowance that is left, times its quantity, by what shares it";
+        formula = formula_of(turn->left, " × ", item->quantity, " ÷ ", turn->together);
+    } else if (taken->tier->whole_units && mpq_cmp_ui(apart, 1, 1) < 0) {
+        says =
+            "the allowance that is left, times its quantity, by what shares it; whole units, the missing ones go to the "
+            "largest remainders";
+        formula = formula_of(turn->left, " × ", item->quantity, " ÷ ", turn->together);
+        formula_text(&formula, " = ");
+        formula_figure(&formula, turn->share);
+        formula_text(&formula, ", in whole units");
+    } else {
+        says = "its share by the rule that the price book names";
+        has_formula = false;
+    }
+    bool done = step_add(steps, "free", says, has_formula ? &formula : NULL, item->free, unit, err);
+    formula_free(&formula);
+    mpq_clears(apart, none, NULL);
+    return done;
+}
+
+static bool
+explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *steps, Err *err)
+{
+    const RatedFreeTier *taken = NULL;
+    const char *unit = item->first->meter->unit;
+    for (size_t i = 0; i < rated->free_tier_count; i++)
+        if (strcmp(rated->free_tiers[i].tenant, item->first->tenant) == 0 &&
+            is_covered(book, rated->free_tiers[i].tier, item->first))
+            taken = &rated->free_tiers[i];
+    if (taken == NULL)
+        return step_add(steps, "free",
+                        mpq_sgn(item->free) > 0 ? "no free tier covers it; this much is free by its price"
+                                                : "no free tier covers it",
+                        NULL, item->free, unit, err);
+    Buffer says = {0};
+    Turn turn;
+    mpq_inits(turn.before, turn.together, turn.left, turn.share, NULL);
+    turn_read(rated, book, taken, item, &turn);
+    bool done = buffer_printf(&says, err, "free tier %s of the account (%s), less what went to earlier turns",
+                              taken->tier->name, allocation_name(taken->tier->allocation));
+    Formula left = formula_of(taken->allowance, " − ", turn.before, NULL, turn.before);
+    done = done && step_add(steps, "allowance", says.data, &left, turn.left, unit, err) &&
+           add_claims(rated, book, taken->tier, json_object_array_get_idx(steps, json_object_array_length(steps) - 1),
+                      err) &&
+           tell_share(taken, item, &turn, steps, unit, err);
+    formula_free(&left);
+    buffer_free(&says);
+    mpq_clears(turn.before, turn.together, turn.left, turn.share, NULL);
+    return done;
+}
+
+/* ---- tiers ---- */
+
+static bool
+shares_counter(const RatedLine *a, const RatedLine *b)
+{
+    CountedOver over = a->price->counted_over;
+    return a->price == b->price &&
+           ((over != COUNT_ACCOUNT_REGION && over != COUNT_TENANT_REGION) || strcmp(a->region, b->region) == 0) &&
+           ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(a->tenant, b->tenant) == 0);
+}
+
+/** What the line's counter billed, whole and in the line's tier. */
+static void
+counter_read(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in_tier)
+{
+    for (size_t i = 0; i < rated->line_count; i++) {
+        const RatedLine *other = &rated->lines[i];
+        if (!shares_counter(line, other))
+            continue;
+        mpq_add(whole, whole, other->billed_quantity);
+        if (other->tier == line->tier)
+            mpq_add(in_tier, in_tier, other->billed_quantity);
+    }
+}
+
+/** "min(whole, up to) − what the tiers below hold" */
+static bool
+tell_tier(const Price *price, int number, const mpq_t whole, const mpq_t in_tier, Json *steps, const char *unit,
+          Err *err)
+{
+    const PriceTier *tier = &price->tiers[number - 1];
+    mpq_t below, expected;
+    mpq_inits(below, expected, NULL);
+    if (number > 1)
+        mpq_set(below, price->tiers[number - 2].up_to);
+    const bool full = !tier->open && mpq_cmp(whole, tier->up_to) >= 0;
+    mpq_sub(expected, full ? tier->up_to : whole, below);
+    Formula formula = formula_of(full ? tier->up_to : whole, " − ", below, NULL, below);
+    char says[128];
+    snprintf(says, sizeof(says), "tier %d holds what lies above %s%s", number, number > 1 ? "the tiers below it" : "0",
+             full ? ", up to its limit" : "");
+    bool known = mpq_equal(expected, in_tier);
+    bool done =
+        step_add(steps, "tier", known ? says : "what the tier holds", known ? &formula : NULL, in_tier, unit, err);
+    formula_free(&formula);
+    mpq_clears(below, expected, NULL);
+    return done;
+}
+
+static bool
+explain_tier(const Rated *rated, const RatedLine *line, const Item *item, Json *steps, Err *err)
+{
+    const Price *price = line->price;
+    const char *unit = line->meter->unit;
+    if (price->tier_count == 1)
+        return true;
+    mpq_t whole, in_tier, part;
+    mpq_inits(whole, in_tier, part, NULL);
+    counter_read(rated, line, whole, in_tier);
+    mpq_mul(part, in_tier, item->billed);
+    if (mpq_sgn(whole) > 0)
+        mpq_div(part, part, whole);
+    char over[96];
+    snprintf(over, sizeof(over), "billed at this price by all that climb its tiers together (%s)",
+             counted_over_name(price->counted_over));
+    Formula formula = formula_of(in_tier, " × ", item->billed, " ÷ ", whole);
+    bool known = mpq_sgn(whole) > 0 && mpq_equal(part, line->billed_quantity);
+    bool done = step_add(steps, "counter", over, NULL, whole, unit, err) &&
+                tell_tier(price, line->tier, whole, in_tier, steps, unit, err) &&
+                step_add(steps, "tier_part", "the tier, times this item's billed quantity, by the counter",
+                         known ? &formula : NULL, line->billed_quantity, unit, err);
+    formula_free(&formula);
+    mpq_clears(whole, in_tier, part, NULL);
+    return done;
+}
+
+/* ---- money ---- */
+
+/** A sum's next term, unless it is 0. */
+static void
+add_term(Formula *formula, const mpq_t term, mpq_t sum)
+{
+    mpq_t size;
+    if (mpq_sgn(term) == 0)
+        return;
+    mpq_init(size);
+    mpq_abs(size, term);
+    formula_text(formula, mpq_sgn(term) < 0 ? " − " : " + ");
+    formula_figure(formula, size);
+    mpq_add(sum, sum, term);
+    mpq_clear(size);
+}
+
+static bool
+explain_money(const PriceBook *book, const RatedLine *line, Json *steps, Err *err)
+{
+    char says[160];
+    mpq_t product;
+    mpq_init(product);
+    mpq_mul(product, line->billed_quantity, line->unit_price);
+    Formula formula = formula_of(line->billed_quantity, " × ", line->unit_price, NULL, product);
+    add_term(&formula, line->fee, product);
+    add_term(&formula, line->adjustment, product);
+    bool known = mpq_equal(product, line->amount_exact);
+    bool done =
+        step_add(steps, "amount_exact",
+                 line->price->plain ? "billed quantity times unit price"
+                                    : "billed quantity times unit price, plus fees, plus what a minimum adds or a "
+                                      "maximum takes away",
+                 known ? &formula : NULL, line->amount_exact, book->currency, err);
+    char *rounding = document_rounding(book, err);
+    snprintf(says, sizeof(says), "rounded once: %s", rounding == NULL ? "" : rounding);
+    done = done && rounding != NULL && step_add(steps, "amount", says, NULL, line->amount, book->currency, err) &&
+           document_add_money(json_object_array_get_idx(steps, json_object_array_length(steps) - 1), "result",
+                              line->amount, book, err);
+    free(rounding);
+    formula_free(&formula);
+    mpq_clear(product);
+    return done;
+}
+
+MUST_CHECK bool
+explain_steps(const Rated *rated, const PriceBook *book, const RatedLine *line, Json *steps, Err *err)
+{
+    Item item;
+    item_start(&item);
+    item_of_line(rated, line, &item);
+    bool done =
+        step_add(steps, "quantity", "what all functions used together", NULL, item.quantity, line->meter->unit, err) &&
+        explain_free(rated, book, &item, steps, err) &&
+        step_formula(steps, "billed", "quantity less what is free",
+                     formula_of(item.quantity, " − ", item.free, NULL, item.free), item.billed, line->meter->unit,
+                     err) &&
+        explain_tier(rated, line, &item, steps, err) && explain_money(book, line, steps, err);
+    item_free(&item);
+    return done;
+}
