@@ -7,6 +7,7 @@
 int quote_command(int argc, char **argv);
 int rate_command(int argc, char **argv);
 int price_book_command(int argc, char **argv);
+int price_book_diff_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int reconcile_command(int argc, char **argv);

@@ -1,4 +1,4 @@
-/* price-book - list, show and validate price books */
+/* price-book - list, show, validate and compare price books */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,108 +7,10 @@
 #include "lib/json.h"
 #include "lib/options.h"
 #include "lib/share.h"
+#include "rater/book_json.h"
 #include "rater/commands.h"
 #include "rater/document.h"
 #include "rater/price_book.h"
-
-static bool
-add_tiers(Json *object, const Price *price, Err *err)
-{
-    Json *tiers = json_object_new_array();
-    if (!json_add(object, "tiers", tiers, err))
-        return false;
-    for (size_t i = 0; i < price->tier_count; i++) {
-        Json *tier = json_object_new_object();
-        const PriceTier *from = &price->tiers[i];
-        if (!json_append(tiers, tier, err) ||
-            !(from->open ? json_add_text(tier, "up_to", NULL, err)
-                         : document_add_exact(tier, "up_to", from->up_to, err)) ||
-            !document_add_exact(tier, "unit_price", from->unit_price, err))
-            return false;
-    }
-    return true;
-}
-
-static bool
-add_price(Json *prices, const Price *price, Err *err)
-{
-    Json *object = json_object_new_object();
-    Json *regions = json_object_new_array();
-    Json *architectures = json_object_new_array();
-    Json *modes = json_object_new_array();
-    bool done = json_append(prices, object, err) && json_add(object, "regions", regions, err) &&
-                json_add(object, "architectures", architectures, err) && json_add(object, "modes", modes, err);
-    for (size_t i = 0; done && i < price->region_count; i++)
-        done = json_append(regions, json_object_new_string(price->regions[i]), err);
-    for (int i = 0; done && i < USAGE_ARCHITECTURE_COUNT; i++) {
-        if ((price->architectures & 1u << i) != 0)
-            done =
-                json_append(architectures, json_object_new_string(usage_architecture_name((UsageArchitecture) i)), err);
-    }
-    for (int i = 0; done && i < USAGE_MODE_COUNT; i++) {
-        if ((price->modes & 1u << i) != 0)
-            done = json_append(modes, json_object_new_string(usage_mode_name((UsageMode) i)), err);
-    }
-    return done && json_add_text(object, "model", price_model_name(price->model), err) &&
-           add_tiers(object, price, err) && json_add_text(object, "source", price->source, err);
-}
-
-static bool
-add_meters(Json *object, const PriceBook *book, Err *err)
-{
-    Json *meters = json_object_new_array();
-    bool done = json_add(object, "meters", meters, err);
-    for (size_t m = 0; done && m < book->meter_count; m++) {
-        const Meter *meter = &book->meters[m];
-        Json *entry = json_object_new_object();
-        Json *prices = json_object_new_array();
-        done = json_append(meters, entry, err) && json_add_text(entry, "sku", meter->sku, err) &&
-               json_add_text(entry, "description", meter->description, err) &&
-               json_add_text(entry, "measure", measure_name(meter->measure), err) &&
-               json_add_text(entry, "unit", meter->unit, err) && json_add(entry, "prices", prices, err);
-        for (size_t i = 0; done && i < meter->price_count; i++)
-            done = add_price(prices, &meter->prices[i], err);
-    }
-    return done;
-}
-
-static bool
-add_free_tiers(Json *object, const PriceBook *book, Err *err)
-{
-    Json *tiers = json_object_new_array();
-    bool done = json_add(object, "free_tiers", tiers, err);
-    for (size_t i = 0; done && i < book->free_tier_count; i++) {
-        Json *entry = json_object_new_object();
-        done = json_append(tiers, entry, err) && json_add_text(entry, "name", book->free_tiers[i].name, err) &&
-               document_add_exact(entry, "quantity", book->free_tiers[i].quantity, err) &&
-               json_add_text(entry, "allocation", allocation_name(book->free_tiers[i].allocation), err);
-    }
-    return done;
-}
-
-static Json *
-book_summary(const PriceBook *book, Err *err)
-{
-    Json *object = document_price_book(book, err);
-    if (object != NULL && json_add_text(object, "title", book->title, err) &&
-        json_add_text(object, "currency", book->currency, err))
-        return object;
-    json_object_put(object);
-    return NULL;
-}
-
-static bool
-print_book_json(const PriceBook *book, Err *err)
-{
-    Json *object = book_summary(book, err);
-    char *rounding = document_rounding(book, err);
-    bool done = object != NULL && rounding != NULL && json_add_text(object, "rounding", rounding, err) &&
-                json_add_int(object, "granularity_ms", book->granularity_ms, err) && add_meters(object, book, err) &&
-                add_free_tiers(object, book, err) && json_print(object, stdout, err);
-    free(rounding);
-    json_object_put(object);
-    return done;
-}
 
 /* show prints the book as it is: the file explains itself, sources included. */
 static bool
@@ -153,7 +55,7 @@ show_command(int argc, char **argv)
     Err err = {0};
     PriceBook *book = price_book_find(names[0], &err);
     if (book != NULL && options.json)
-        (void) (print_book_json(book, &err) || err_is_set(&err));
+        (void) (book_json_print(book, &err) || err_is_set(&err));
     else if (book != NULL && !print_book_text(book))
         err_set(&err, ERR_IO, "cannot write to standard output");
     price_book_free(&book);
@@ -220,7 +122,7 @@ list_one(const char *folder, const char *file, Json *results, bool json, Err *er
     PriceBook *book = price_book_open(path, err);
     if (book == NULL)
         return false;
-    Json *summary = book_summary(book, err);
+    Json *summary = book_json_summary(book, err);
     bool done = summary != NULL && json_append(results, summary, err);
     if (done && !json)
         printf("%-24s %-12s %s  %s\n", book->name, book->version, book->currency,
@@ -270,6 +172,7 @@ price_book_command(int argc, char **argv)
         {"list", "the price books that ship with millibill", list_command},
         {"show", "print a price book", show_command},
         {"validate", "check price books", validate_command},
+        {"diff", "what differs between two price books", price_book_diff_command},
         {NULL, NULL, NULL},
     };
     return command_dispatch("millibill price-book", "Price books: meters, prices, tiers, free tiers, rounding",

@@ -8,6 +8,7 @@
 #include "lib/utc.h"
 #include "rater/commands.h"
 #include "rater/document.h"
+#include "rater/quote_compare.h"
 #include "rater/quote_table.h"
 #include "rater/quote_usage.h"
 
@@ -18,49 +19,96 @@ typedef struct QuoteOptions {
     bool no_free_tier;
     bool json;
     UtcMonth month;
+    const char *service_from;
+    const char *service_until;
+    int64_t service_start_us;
+    int64_t service_end_us;
 } QuoteOptions;
 
+/* What the books make of the usage; owned. */
+typedef struct Quotes {
+    PriceBook *books[OPTION_LIST_MAX];
+    Rated *rated[OPTION_LIST_MAX];
+    size_t count;
+} Quotes;
+
 static bool
-rate_with_book(const QuoteOptions *options, const RatingRows *rows, const char *name, Json *answers, Err *err)
+rate_with_book(const QuoteOptions *options, const RatingRows *rows, const char *name, Quotes *quotes, Err *err)
 {
-    RateOptions how = {.month_start_us = utc_month_start_us(options->month), .free_tier = !options->no_free_tier};
-    PriceBook *book = price_book_find(name, err);
-    Rated *rated = NULL;
-    bool done = false;
-    if (book == NULL)
+    const RateOptions how = {.month_start_us = utc_month_start_us(options->month),
+                             .free_tier = !options->no_free_tier,
+                             .service_start_us = options->service_start_us,
+                             .service_end_us = options->service_end_us};
+    size_t i = quotes->count++;
+    quotes->books[i] = price_book_find(name, err);
+    if (quotes->books[i] == NULL)
         return false;
-    rated = rate(rating_rows_all(rows), rating_rows_count(rows), book, &how, err);
-    if (rated == NULL) {
-        err_prefix(err, "%s: ", strcmp(options->usage, "-") == 0 ? "standard input" : options->usage);
-    } else if (options->json) {
-        Json *answer = document_quote(rated, book, how.free_tier, err);
-        done = answer != NULL && json_append(answers, answer, err);
-    } else {
-        done = quote_table_print(stdout, rated, book, options->month, how.free_tier, err);
-    }
-    rated_free(&rated);
-    price_book_free(&book);
-    return done;
+    quotes->rated[i] = rate(rating_rows_all(rows), rating_rows_count(rows), quotes->books[i], &how, err);
+    return quotes->rated[i] != NULL ||
+           err_prefix(err, "%s: ", strcmp(options->usage, "-") == 0 ? "standard input" : options->usage);
 }
 
 /* One book: its answer; several: an array of answers. */
+static bool
+print_json(const QuoteOptions *options, const Quotes *quotes, Err *err)
+{
+    Json *answers = json_new_array(err);
+    bool done = answers != NULL;
+    for (size_t i = 0; done && i < quotes->count; i++) {
+        Json *answer = document_quote(quotes->rated[i], quotes->books[i], !options->no_free_tier, err);
+        done = answer != NULL && json_append(answers, answer, err);
+    }
+    done = done && json_print(quotes->count == 1 ? json_object_array_get_idx(answers, 0) : answers, stdout, err);
+    json_object_put(answers);
+    return done;
+}
+
+/* A table for each book, and one with all of them side by side. */
+static bool
+print_tables(const QuoteOptions *options, const Quotes *quotes, Err *err)
+{
+    QuoteSide sides[OPTION_LIST_MAX];
+    for (size_t i = 0; i < quotes->count; i++) {
+        sides[i] = (QuoteSide){quotes->books[i], quotes->rated[i]};
+        if (!quote_table_print(stdout, quotes->rated[i], quotes->books[i], options->month, !options->no_free_tier, err))
+            return false;
+        if (quotes->count > 1)
+            putchar('\n');
+    }
+    return quotes->count == 1 || quote_compare_print(stdout, sides, quotes->count, err);
+}
+
 static bool
 quote_all(const QuoteOptions *options, const RatingRows *rows, Err *err)
 {
     static const char *const DEFAULT_BOOKS[] = {RATER_DEFAULT_BOOK};
     const char *const *names = options->books.count > 0 ? options->books.items : DEFAULT_BOOKS;
     size_t count = options->books.count > 0 ? options->books.count : 1;
-    Json *answers = json_object_new_array();
-    bool done = answers != NULL || err_set(err, ERR_NOMEM, "no memory for JSON");
-    for (size_t i = 0; done && i < count; i++) {
-        if (i > 0 && !options->json)
-            putchar('\n');
-        done = rate_with_book(options, rows, names[i], answers, err);
+    Quotes quotes = {0};
+    bool done = true;
+    for (size_t i = 0; done && i < count; i++)
+        done = rate_with_book(options, rows, names[i], &quotes, err);
+    if (done)
+        done = options->json ? print_json(options, &quotes, err) : print_tables(options, &quotes, err);
+    for (size_t i = 0; i < quotes.count; i++) {
+        rated_free(&quotes.rated[i]);
+        price_book_free(&quotes.books[i]);
     }
-    if (done && options->json)
-        done = json_print(count == 1 ? json_object_array_get_idx(answers, 0) : answers, stdout, err);
-    json_object_put(answers);
     return done;
+}
+
+/* A date (its start, UTC) or an RFC 3339 time. */
+static bool
+read_instant(const char *option, const char *text, int64_t *out, Err *err)
+{
+    char time[UTC_TEXT_BYTES + 16] = "";
+    Err ignored = {0};
+    if (text == NULL)
+        return true;
+    if (strlen(text) <= UTC_TEXT_BYTES)
+        snprintf(time, sizeof(time), "%s%s", text, strlen(text) == 10 ? "T00:00:00Z" : "");
+    return utc_parse(text_of(time), out, &ignored) ||
+           err_set(err, ERR_USAGE, "--%s: '%s' is not a date; write it as 2026-10-16", option, text);
 }
 
 static bool
@@ -74,6 +122,9 @@ run(QuoteOptions *options, Err *err)
         options->month = utc_month_of(utc_now_us());
     else if (!utc_month_parse(options->month_text, &options->month, err))
         return err_prefix(err, "--month: ");
+    if (!read_instant("service-from", options->service_from, &options->service_start_us, err) ||
+        !read_instant("service-until", options->service_until, &options->service_end_us, err))
+        return false;
     RatingRows *rows = rating_rows_new(err);
     bool done = rows != NULL && quote_usage_read(options->usage, rows, err) && quote_all(options, rows, err);
     rating_rows_free(&rows);
@@ -91,6 +142,9 @@ quote_command(int argc, char **argv)
          "price book, several to compare; default " RATER_DEFAULT_BOOK},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month whose rules hold; default this month (UTC)"},
         {"no-free-tier", 0, OPTION_FLAG, &options.no_free_tier, NULL, "leave the free tier out"},
+        {"service-from", 0, OPTION_TEXT, &options.service_from, "DATE",
+         "the account's service began then: partial months, for books that know them"},
+        {"service-until", 0, OPTION_TEXT, &options.service_until, "DATE", "and ended then (exclusive)"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON (an array with several books)"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
     };
@@ -98,10 +152,13 @@ quote_command(int argc, char **argv)
         .command = "millibill quote",
         .arguments = "",
         .summary = "Rate given usage, without a database.",
-        .detail = "A row: {\"function\":\"thumb\",\"memory_mb\":512,\"invocations\":300000,\"duration_ms\":\"3000\"}: "
-                  "that many\n"
-                  "invocations of that duration each. Also tenant, region, architecture, ephemeral_mb, mode, package,\n"
-                  "init_duration_ms and the other fields of a record. All rows are one account.",
+        .detail =
+            "A row: {\"function\":\"thumb\",\"memory_mb\":512,\"invocations\":300000,\"duration_ms\":\"3000\"}: "
+            "that many\n"
+            "invocations of that duration each. Also tenant, region, architecture, ephemeral_mb, mode, package,\n"
+            "init_duration_ms and the other fields of a record. All rows are one account. Capacity kept ready is a row\n"
+            "of its own: {\"function\":\"f\",\"memory_mb\":1024,\"capacity_units\":100,\"ready_s\":7200}.\n"
+            "Several books are shown side by side.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);
