@@ -1,10 +1,11 @@
 #include "rater/counted.h"
 
+#include "lib/utc.h"
 #include "proto/usage_batch.h"
 #include "rater/verify_parts.h"
 
 static bool
-visit_segment(Evidence *evidence, CountedVisit visit, void *context, Err *err)
+visit_segment(Evidence *evidence, const VerifyPeriod *period, CountedVisit visit, void *context, Err *err)
 {
     const VerifySegment *segment = &evidence->segment;
     UsageBatch *batch = usage_batch_unpack(segment->payload.data, segment->payload.length, err);
@@ -18,7 +19,9 @@ visit_segment(Evidence *evidence, CountedVisit visit, void *context, Err *err)
                                  .receipt = segment->receipt,
                                  .segment_records = segment->records};
         usage_batch_record(batch, i, &counted.record);
-        done = evidence_excludes(evidence, i, &excluded, err) && (excluded || visit(context, &counted, err));
+        int64_t at_us = counted.record.started_at_us;
+        done = evidence_excludes(evidence, i, &excluded, err) &&
+               (excluded || at_us < period->start_us || at_us >= period->end_us || visit(context, &counted, err));
     }
     usage_batch_free(&batch);
     return done;
@@ -30,11 +33,12 @@ counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t a
 {
     Evidence evidence = {0};
     bool more = true;
-    bool done = evidence_open(&evidence, db, tenant_id, period, watermark, err);
+    const VerifyPeriod hours = {utc_hour_floor_us(period->start_us), period->end_us};
+    bool done = evidence_open(&evidence, db, tenant_id, &hours, watermark, err);
     while (done && more) {
         done = evidence_next(&evidence, &more, err);
         if (done && more && (after == 0 || evidence.segment.receipt > after))
-            done = visit_segment(&evidence, visit, context, err);
+            done = visit_segment(&evidence, period, visit, context, err);
     }
     evidence_close(&evidence);
     return done;

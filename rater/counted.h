@@ -26,7 +26,7 @@ typedef struct CountedRecord {
 /** Called for each; returns false (with err set) to stop. */
 typedef bool (*CountedVisit)(void *context, const CountedRecord *counted, Err *err);
 
-/** Visit what came with receipts above `after` (0: all) and up to `watermark`, inside a snapshot. ERR_CORRUPT, ERR_PROTOCOL: a segment
+/** Visit what started in `period` (any two instants, the end not included) and came with receipts above `after` (0: all) and up to `watermark`, inside a snapshot. ERR_CORRUPT, ERR_PROTOCOL: a segment
  *  cannot be read. */
 MUST_CHECK bool counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t after, int64_t watermark,
                                 CountedVisit visit, void *context, Err *err);

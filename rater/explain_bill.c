@@ -61,15 +61,15 @@ take_invoice(void *context, const ExplainInvoice *invoice, Err *err)
 }
 
 MUST_CHECK bool
-bills_load(Bills *self, Db *db, int64_t tenant_id, int64_t hour_us, Err *err)
+bills_load(Bills *self, Db *db, int64_t tenant_id, int64_t at_us, Err *err)
 {
-    if (self->tenant_id == tenant_id && self->hour_us == hour_us)
+    if (self->tenant_id == tenant_id && self->at_us == at_us)
         return true;
     bills_free(self);
-    if (!explain_invoices(db, tenant_id, hour_us, take_invoice, self, err))
+    if (!explain_invoices(db, tenant_id, at_us, take_invoice, self, err))
         return false;
     self->tenant_id = tenant_id;
-    self->hour_us = hour_us;
+    self->at_us = at_us;
     return true;
 }
 

@@ -1,5 +1,5 @@
 /**
- * explain_bill - the invoices that cover an hour of a tenant, and one record's part of their lines
+ * explain_bill - the invoices that cover an instant of a tenant, and one record's part of their lines
  *
  * A record's part of a line is in proportion to its quantity, as the functions of an invoice have theirs: free units and tiers
  * belong to the line as a whole, not to one record before another. What no record makes (a flat fee, a surcharge on other
@@ -31,14 +31,14 @@ typedef struct Bill {
 /** Starts zeroed; released with bills_free(). */
 typedef struct Bills {
     int64_t tenant_id;
-    int64_t hour_us;
+    int64_t at_us;
     Bill *all; /* final ones first */
     size_t count;
     size_t capacity;
 } Bills;
 
-/** Load what covers this hour, unless it is there already. ERR_CORRUPT: a document or book cannot be read. */
-MUST_CHECK bool bills_load(Bills *self, Db *db, int64_t tenant_id, int64_t hour_us, Err *err);
+/** Load what covers this instant, unless it is there already. ERR_CORRUPT: a document or book cannot be read. */
+MUST_CHECK bool bills_load(Bills *self, Db *db, int64_t tenant_id, int64_t at_us, Err *err);
 void bills_free(Bills *self);
 
 /** A usage row's part of a bill: its head, `lines` (line, sku, description, quantity, free_quantity, billed_quantity, unit,

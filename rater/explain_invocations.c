@@ -111,7 +111,10 @@ tell_sums(const Invocations *self, Json *answer, Err *err)
 MUST_CHECK bool
 explain_invocations(const LineUsage *usage, const char *function, int64_t hour_us, Json *answer, Err *err)
 {
-    const VerifyPeriod hour = {hour_us, hour_us + UTC_HOUR_US};
+    const VerifyPeriod *period = &usage->period;
+    int64_t end_us = hour_us + UTC_HOUR_US;
+    const VerifyPeriod hour = {hour_us > period->start_us ? hour_us : period->start_us,
+                               end_us < period->end_us ? end_us : period->end_us};
     Invocations self = {
         .usage = usage, .function = function, .list = json_new_array(err), .segments = json_new_array(err)};
     mpq_inits(self.quantity, self.left_quantity, NULL);

@@ -16,6 +16,7 @@ typedef struct Hit {
     int64_t tenant_id;
     SegmentKey key;
     uint32_t ordinal;
+    int64_t started_at_us;
     int64_t records; /* of its segment */
     int64_t receipt;
     int64_t stream_id;
@@ -73,6 +74,7 @@ add_hit(Explainer *self, const SegmentRow *segment, uint32_t ordinal, const Usag
     *hit = (Hit){.tenant_id = segment->tenant_id,
                  .key = segment->key,
                  .ordinal = ordinal,
+                 .started_at_us = record->started_at_us,
                  .records = segment->records,
                  .receipt = segment->receipt,
                  .facts = facts_of(record, err)};
@@ -246,7 +248,7 @@ add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, co
 {
     Json *invoices = json_new_array(err);
     bool done = invoices != NULL && json_add(entry, "invoices", invoices, err) &&
-                bills_load(&self->bills, self->db, hit->tenant_id, hit->key.hour_us, err);
+                bills_load(&self->bills, self->db, hit->tenant_id, hit->started_at_us, err);
     *fate = "not_rated";
     for (size_t i = 0; done && i < self->bills.count; i++) {
         const Bill *bill = &self->bills.all[i];

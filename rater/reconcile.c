@@ -22,10 +22,8 @@ typedef struct TenantResult {
 typedef struct Reconciler {
     Db *db;
     const ReconcileRequest *request;
-    int64_t start_us, end_us;
     Spill *spill;
     TenantResult tenants[RECONCILE_TENANTS_MAX];
-    char *names[RECONCILE_TENANTS_MAX]; /* before their sides are open */
     uint32_t tenant_count;
     /* the file that is read */
     LineReader *reader;
@@ -41,18 +39,23 @@ typedef struct Reconciler {
 
 /* ---- the files ---- */
 
+/** The tenant's number; one that is new has its bill found. */
 static bool
 tenant_number(Reconciler *self, Text name, uint32_t *number, Err *err)
 {
     for (*number = 0; *number < self->tenant_count; ++*number)
-        if (text_is(name, self->names[*number]))
+        if (text_is(name, self->tenants[*number].side.name))
             return true;
     if (self->tenant_count == RECONCILE_TENANTS_MAX) {
         err_set(err, ERR_RANGE, "the files name more than %d tenants", RECONCILE_TENANTS_MAX);
         return err_hint(err, "say which one with --tenant");
     }
-    self->names[self->tenant_count] = text_duplicate(name);
-    return self->names[self->tenant_count++] != NULL || err_set(err, ERR_NOMEM, "no memory for a tenant");
+    char *copy = text_duplicate(name);
+    bool done = copy != NULL || err_set(err, ERR_NOMEM, "no memory for a tenant");
+    done = done && billed_side_find(&self->tenants[self->tenant_count++].side, self->db, copy, self->request->month,
+                                    self->request->book, err);
+    free(copy);
+    return done;
 }
 
 static bool
@@ -67,13 +70,14 @@ take_record(void *caller, const UsageRecord *record, Err *err)
                             .file = self->file,
                             .number = line_reader_number(self->reader),
                             .order = self->order++,
-                            .inside = record->started_at_us >= self->start_us && record->started_at_us < self->end_us,
                             .record = *record};
-    self->outside += entry.inside ? 0 : 1;
-    if (record->started_at_us < self->start_us - UTC_DAY_US || record->started_at_us >= self->end_us + UTC_DAY_US)
-        return true;
     if (!tenant_number(self, record->tenant, &entry.tenant, err))
         return false;
+    const BilledSide *side = &self->tenants[entry.tenant].side;
+    entry.inside = record->started_at_us >= side->start_us && record->started_at_us < side->end_us;
+    self->outside += entry.inside ? 0 : 1;
+    if (record->started_at_us < side->start_us - UTC_DAY_US || record->started_at_us >= side->end_us + UTC_DAY_US)
+        return true;
     reconcile_key(&entry);
     return spill_add(self->spill, &entry, err);
 }
@@ -145,8 +149,7 @@ read_bills(Reconciler *self, Err *err)
     bool done = true;
     for (uint32_t i = 0; done && i < self->tenant_count; i++) {
         TenantResult *tenant = &self->tenants[i];
-        done = billed_side_open(&tenant->side, self->db, self->names[i], self->start_us, self->end_us,
-                                self->request->book, err) &&
+        done = billed_side_open(&tenant->side, self->db, err) &&
                billed_side_spread(&tenant->side, self->db, i, self->spill, err);
     }
     return done;
@@ -279,7 +282,6 @@ reconciler_free(Reconciler *self)
     for (uint32_t i = 0; i < RECONCILE_TENANTS_MAX; i++) {
         billed_side_free(&self->tenants[i].side);
         mpq_clear(self->tenants[i].worth);
-        free(self->names[i]);
     }
     spill_free(&self->spill);
     json_object_put(self->files);
@@ -296,8 +298,6 @@ reconcile(Db *db, const ReconcileRequest *request, ReconcileRow row, void *conte
     }
     self->db = db;
     self->request = request;
-    self->start_us = utc_month_start_us(request->month);
-    self->end_us = utc_month_end_us(request->month);
     self->row = row;
     self->context = context;
     for (uint32_t i = 0; i < RECONCILE_TENANTS_MAX; i++)
@@ -305,8 +305,8 @@ reconcile(Db *db, const ReconcileRequest *request, ReconcileRow row, void *conte
     self->spill = spill_new(err);
     self->files = json_new_array(err);
     Json *summary = json_new_object(err);
-    bool done = self->spill != NULL && self->files != NULL && summary != NULL && read_files(self, err) &&
-                verify_begin(db, err) && read_bills(self, err) && compare_all(self, err) &&
+    bool done = self->spill != NULL && self->files != NULL && summary != NULL && verify_begin(db, err) &&
+                read_files(self, err) && read_bills(self, err) && compare_all(self, err) &&
                 tell_summary(self, summary, err);
     db_rollback(db);
     *differences = self->differences;

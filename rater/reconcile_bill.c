@@ -9,6 +9,7 @@
 #include "rater/counted.h"
 #include "rater/document.h"
 #include "rater/verify_parts.h"
+#include "schema/document_store.h"
 #include "schema/invoice_store.h"
 #include "schema/quarantine_store.h"
 
@@ -26,12 +27,30 @@ book_of(const BilledSide *self)
     return self->bill == NULL ? self->default_book : self->bill->book;
 }
 
-/** The final invoice stands first; a bill of another period (of an older contract) is none of this month. */
+typedef struct PeriodFound {
+    bool found;
+    int64_t start_us, end_us;
+} PeriodFound;
+
 static bool
-choose_bill(BilledSide *self, Db *db, const char *book, Err *err)
+take_period(void *context, const DocumentRow *row, Err *err)
 {
-    if (!bills_load(&self->bills, db, self->tenant->tenant_id, self->start_us, err))
+    (void) err;
+    *(PeriodFound *) context = (PeriodFound){true, row->period_start_us, row->period_end_us};
+    return true;
+}
+
+/** The final invoice stands first among those of one period. */
+static bool
+choose_bill(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err)
+{
+    PeriodFound period = {false, utc_month_start_us(month), utc_month_end_us(month)};
+    const DocumentFilter filter = {.tenant = self->name, .month = &month, .standing = true};
+    if (!document_visit(db, &filter, take_period, &period, err) ||
+        (period.found && !bills_load(&self->bills, db, self->tenant->tenant_id, period.start_us, err)))
         return false;
+    self->start_us = period.start_us;
+    self->end_us = period.end_us;
     for (size_t i = 0; self->bill == NULL && i < self->bills.count; i++)
         if (self->bills.all[i].period_start_us == self->start_us)
             self->bill = &self->bills.all[i];
@@ -43,8 +62,8 @@ choose_bill(BilledSide *self, Db *db, const char *book, Err *err)
     return self->default_book != NULL && receipt_watermark(db, &self->watermark, err);
 }
 
-static bool
-read_usage(BilledSide *self, Db *db, Err *err)
+MUST_CHECK bool
+billed_side_open(BilledSide *self, Db *db, Err *err)
 {
     const VerifyPeriod period = {self->start_us, self->end_us};
     const RateOptions options = {
@@ -59,16 +78,15 @@ read_usage(BilledSide *self, Db *db, Err *err)
 }
 
 MUST_CHECK bool
-billed_side_open(BilledSide *self, Db *db, const char *name, int64_t start_us, int64_t end_us, const char *book,
-                 Err *err)
+billed_side_find(BilledSide *self, Db *db, const char *name, UtcMonth month, const char *book, Err *err)
 {
-    *self = (BilledSide){.name = strdup(name), .start_us = start_us, .end_us = end_us};
+    *self = (BilledSide){.name = strdup(name)};
     if (self->name == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a tenant");
     if (!rate_tenants_read(&self->account, db, name, err))
         return false;
     self->tenant = rate_tenants_find(&self->account, name);
-    return choose_bill(self, db, book, err) && read_usage(self, db, err);
+    return choose_bill(self, db, month, book, err);
 }
 
 void

@@ -4,6 +4,7 @@
 #ifndef RATER_RECONCILE_BILL_H
 #define RATER_RECONCILE_BILL_H
 
+#include "lib/utc.h"
 #include "rater/explain_bill.h"
 #include "rater/rate_tenants.h"
 #include "rater/reconcile_spill.h"
@@ -22,10 +23,12 @@ typedef struct BilledSide {
     Worth *worth;
 } BilledSide;
 
-/** Find the tenant's bill of a period and the usage behind it. `book`: for a period without invoice and preview. Released with
- *  billed_side_free() in any case. */
-MUST_CHECK bool billed_side_open(BilledSide *self, Db *db, const char *name, int64_t start_us, int64_t end_us,
-                                 const char *book, Err *err);
+/** Find the tenant's bill: that of the period which starts in the month; without one the month is the period, and `book` the
+ *  price book. Released with billed_side_free() in any case. ERR_NOT_FOUND: the tenant. */
+MUST_CHECK bool
+billed_side_find(BilledSide *self, Db *db, const char *name, UtcMonth month, const char *book, Err *err);
+/** Read and rate the usage behind it. */
+MUST_CHECK bool billed_side_open(BilledSide *self, Db *db, Err *err);
 void billed_side_free(BilledSide *self);
 
 /** Spread its records as tenant `number`: billed ones, those that came too late for the bill, and those in quarantine. */

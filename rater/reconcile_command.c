@@ -128,7 +128,7 @@ check_options(ReconcileCommand *self, Err *err)
     if (self->json && self->csv)
         return err_set(err, ERR_USAGE, "--json and --csv exclude each other");
     if (self->format != NULL && !import_format_parse(self->format, &self->request.format))
-        return err_set(err, ERR_USAGE, "--format: '%s' is none of ndjson, csv, lambda-report", self->format);
+        return err_set(err, ERR_USAGE, "--format: '%s' is no format that import reads", self->format);
     return read_fields(self, err) && read_defaults(self, err);
 }
 
@@ -195,9 +195,10 @@ reconcile_command(int argc, char **argv)
 {
     ReconcileCommand self = {.request = {.book = RATER_DEFAULT_BOOK}};
     const Option table[] = {
-        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to compare (UTC)"},
+        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the bill of the period that starts in this month"},
         {"tenant", 't', OPTION_TEXT, &self.request.tenant, "T", "whose bill; default: the tenants that the lines name"},
-        {"format", 'f', OPTION_TEXT, &self.format, "FORMAT", "ndjson, csv or lambda-report; default: guessed"},
+        {"format", 'f', OPTION_TEXT, &self.format, "FORMAT",
+         "as for import: ndjson, csv, lambda-report, …; default: guessed"},
         {"function", 0, OPTION_TEXT, &self.function, "FUNCTION", "function of lines that name none"},
         {"region", 0, OPTION_TEXT, &self.region, "REGION", "region of lines that name none"},
         {"arch", 0, OPTION_TEXT, &self.architecture, "ARCH", "x86_64 or arm64, for lines that do not say (x86_64)"},

@@ -133,8 +133,11 @@ reconcile_row_text(Json *row, Buffer *out, Err *err)
     const char *line = explain_member(row, "line");
     const char *worth = explain_member(row, "worth_exact");
     const char *attempt = explain_member(row, "attempt");
+    const char *segment = explain_member(row, "segment");
     if (line[0] != '\0')
         snprintf(place, sizeof(place), ":%s", line);
+    else if (segment[0] != '\0')
+        snprintf(place, sizeof(place), "  segment %s", segment);
     bool done = append_differences(row, &what, err) &&
                 line_append_harmless(out, err, "%-21s %s%s%s%s%s%s  %s%s%s%s%s%s", explain_member(row, "status"),
                                      explain_member(row, "request_id"), strcmp(attempt, "1") <= 0 ? "" : " attempt ",

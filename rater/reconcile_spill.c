@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -79,12 +81,29 @@ spill_free(Spill **self)
     free(spill);
 }
 
+/** A file whose name is gone at once. */
+static int
+open_named(const char *folder)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/millibill-XXXXXX", folder) >= (int) sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int file = mkostemp(path, O_CLOEXEC);
+    if (file >= 0)
+        unlink(path);
+    return file;
+}
+
 static bool
 partition_open(Partition *self, Err *err)
 {
     const char *folder = getenv("TMPDIR");
     folder = folder == NULL || folder[0] == '\0' ? "/tmp" : folder;
     self->file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (self->file < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) /* a file system that has no files without a name */
+        self->file = open_named(folder);
     return self->file >= 0 || err_set(err, ERR_IO, "cannot make a file in '%s': %s", folder, strerror(errno)) ||
            err_hint(err, "TMPDIR names the folder for what does not fit in memory");
 }

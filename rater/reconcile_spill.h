@@ -26,7 +26,7 @@ typedef enum ReconcileSide { RECONCILE_FILE, RECONCILE_BILLED, RECONCILE_LATE, R
 typedef struct ReconcileEntry {
     uint8_t key[RECONCILE_KEY_BYTES]; /* of tenant, request id and attempt; see reconcile_key */
     ReconcileSide side;
-    bool inside; /* started in the month */
+    bool inside; /* started in the period of the bill */
     uint32_t tenant;
     uint32_t file;    /* file side: which file … */
     uint64_t number;  /* … and line; quarantine: the row's id */

@@ -12,7 +12,10 @@
 #include "lib/digest.h"
 #include "rater/reconcile_match.h"
 
-enum { MANY = 20000, ALL_FIELDS = (1 << RECONCILE_FIELD_COUNT) - 1 };
+enum {
+    MANY = 100000,
+    /* more than the buffers hold: most of it goes through files */ ALL_FIELDS = (1 << RECONCILE_FIELD_COUNT) - 1
+};
 
 static ReconcileEntry
 entry_of(ReconcileSide side, const char *id, int64_t duration_us)
@@ -60,6 +63,25 @@ every_record_that_is_spread_comes_back_whole_and_beside_its_likes(void **state)
     }
     assert_int_equal(seen, MANY);
     assert_int_equal(pairs, MANY / 2);
+    spill_free(&spill);
+}
+
+static void
+a_folder_that_takes_no_files_is_named_and_nothing_is_compared_by_halves(void **state)
+{
+    (void) state;
+    Err err = {0};
+    Spill *spill = spill_new(&err);
+    ReconcileEntry entry = entry_of(RECONCILE_FILE, "always-the-same", 1);
+    setenv("TMPDIR", "/nonexistent/folder", 1);
+    bool taken = true;
+    for (int i = 0; taken && i < MANY; i++)
+        taken = spill_add(spill, &entry, &err);
+    unsetenv("TMPDIR");
+    assert_false(taken);
+    assert_int_equal(err.code, ERR_IO);
+    assert_non_null(strstr(err.message, "/nonexistent/folder"));
+    assert_non_null(strstr(err.hint, "TMPDIR"));
     spill_free(&spill);
 }
 
@@ -212,6 +234,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_record_that_is_spread_comes_back_whole_and_beside_its_likes),
+        cmocka_unit_test(a_folder_that_takes_no_files_is_named_and_nothing_is_compared_by_halves),
         cmocka_unit_test(content_ids_of_equal_lines_share_a_key_and_others_do_not),
         cmocka_unit_test(equal_records_find_each_other_before_different_ones_are_paired),
         cmocka_unit_test(a_field_is_compared_when_the_file_states_it_and_nobody_ignores_it),
