@@ -130,6 +130,7 @@ file_mark_to_message(const FileMark *mark, Millibill__FileMark *out)
     out->finished = mark->finished;
     out->last_time_us = mark->last_time_us == USAGE_ABSENT ? 0 : mark->last_time_us;
     out->touched_us = mark->touched_us;
+    out->owner = mark->owner;
     const char *path = mark->path;
     memcpy(&out->path, &path, sizeof(path));
 }
@@ -163,7 +164,8 @@ file_mark_from_message(const Millibill__FileMark *message, FileMark *out, Err *e
                       .skipping = message->skipping,
                       .finished = message->finished,
                       .last_time_us = message->last_time_us <= 0 ? USAGE_ABSENT : message->last_time_us,
-                      .touched_us = message->touched_us};
+                      .touched_us = message->touched_us,
+                      .owner = message->owner};
     memcpy(out->head.hash, message->head.data, FILE_HASH_BYTES);
     memcpy(out->tail.hash, message->tail.data, FILE_HASH_BYTES);
     memcpy(out->tag.bytes, message->tag.data, CONTENT_TAG_BYTES);

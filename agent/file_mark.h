@@ -44,6 +44,7 @@ typedef struct FileMark {
     bool finished;        /* renamed or deleted, and read to its end */
     int64_t last_time_us; /* Lambda logs: import_lines_time(), or USAGE_ABSENT */
     int64_t touched_us;   /* UTC */
+    uint32_t owner;       /* 1 + the user that set it; 0: the agent itself, or root */
     char path[FILE_PATH_BYTES];
 } FileMark;
 

@@ -99,6 +99,21 @@ put_batch(LocalConnection *self, const Millibill__Put *put, Err *err)
     return true;
 }
 
+static bool
+put_marks(LocalConnection *self, const Millibill__Put *put, Err *err)
+{
+    size_t refused;
+    uint64_t left_out;
+    if (!local_marks_put(self->shared->spool, put, self->peer.who.uid, &refused, err))
+        return false;
+    if (refused > 0 && log_limit_pass(&self->shared->marks_log, utc_monotonic_us(), &left_out))
+        log_warn(
+            "event=file_mark_refused uid=%lu files=%zu left_out=%" PRIu64
+            " reason=\"somebody else follows them: only they, root and the agent's user say how far they were read\"",
+            (unsigned long) self->peer.who.uid, refused, left_out);
+    return true;
+}
+
 /* A batch, and how far files have been read with it. Who is bound to a tenant has no say about files: they may be another
  * one's. */
 static bool
@@ -110,7 +125,7 @@ take_put(LocalConnection *self, const Millibill__Put *put, Err *err)
         return err_set(err, ERR_PROTOCOL, "a batch came without an import being open");
     return (!marks || local_marks_check(spool, put, err)) &&
            ((put->payload.len == 0 && put->n_files > 0) || put_batch(self, put, err)) &&
-           (!marks || local_marks_put(spool, put, err));
+           (!marks || put_marks(self, put, err));
 }
 
 static void

@@ -27,6 +27,7 @@ typedef struct LocalShared {
     Buffer value; /* an envelope being packed */
     LogLimit failed_log;
     LogLimit full_log;
+    LogLimit marks_log;
 } LocalShared;
 
 typedef struct LocalConnection {

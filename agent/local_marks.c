@@ -1,6 +1,7 @@
 #include "agent/local_marks.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent/file_marks.h"
 #include "agent/spool_notes.h"
@@ -21,13 +22,31 @@ local_marks_check(const Spool *spool, const Millibill__Put *put, Err *err)
     return true;
 }
 
-bool
-local_marks_put(Spool *spool, const Millibill__Put *put, Err *err)
+/* Does this file's mark belong to somebody else? */
+static bool
+is_anothers(Spool *spool, const FileMark *mark, bool *anothers, Err *err)
 {
+    FileMark known;
+    bool found = false;
+    bool done = mark->owner == 0 || file_marks_find(spool, mark->device, mark->inode, &known, &found, err);
+    *anothers = found && known.owner != mark->owner && file_mark_is_open(&known);
+    return done;
+}
+
+bool
+local_marks_put(Spool *spool, const Millibill__Put *put, uid_t uid, size_t *refused, Err *err)
+{
+    bool any = uid == 0 || uid == geteuid();
+    *refused = 0;
     for (size_t i = 0; i < put->n_files; i++) {
         FileMark mark;
-        if (!file_mark_from_message(put->files[i], &mark, err) || !file_marks_put(spool, &mark, err))
+        bool anothers;
+        if (!file_mark_from_message(put->files[i], &mark, err))
             return false;
+        mark.owner = any ? 0 : (uint32_t) uid + 1;
+        if (!is_anothers(spool, &mark, &anothers, err) || (!anothers && !file_marks_put(spool, &mark, err)))
+            return false;
+        *refused += anothers;
     }
     return true;
 }

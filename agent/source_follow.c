@@ -59,7 +59,9 @@ find_marks(void *caller, const char *pattern, FollowVisit visit, void *context, 
 static bool
 put_mark(void *context, const FileMark *mark, Err *err)
 {
-    return file_marks_put(context, mark, err);
+    FileMark own = *mark;
+    own.owner = 0; /* whoever set it before: the agent follows the file now */
+    return file_marks_put(context, &own, err);
 }
 
 /* What was handed over so far is staged: its marks with it. */
