@@ -93,7 +93,8 @@ rate_again(LineExplainer *self, Err *err)
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->account.count; i++)
-        done = verify_derive(self->db, &self->account.all[i], &self->period, self->bill->watermark, self->rows, err);
+        done = verify_derive(self->db, &self->account.all[i], &self->period, self->bill->watermark, self->bill->book,
+                             self->rows, err);
     if (done)
         self->rated = rate(rating_rows_all(self->rows), rating_rows_count(self->rows), self->bill->book, &options, err);
     return self->rated != NULL;

@@ -14,7 +14,6 @@
 #include "rater/document.h"
 #include "rater/rate_month.h"
 #include "rater/stack.h"
-#include "rater/tally.h"
 
 static const char PROGRAM[] = "millibill rate";
 
@@ -192,18 +191,6 @@ deliver(Db *db, const Config *config, Err *err)
     return true;
 }
 
-/* Better one message than every account skipped. */
-static bool
-check_book(const PriceBook *book, Err *err)
-{
-    const char *beyond = tally_beyond_rollups(book);
-    if (beyond == NULL)
-        return true;
-    err_set(err, ERR_INPUT, "price book %s %s counts %s, which hourly sums do not hold", book->name, book->version,
-            beyond);
-    return err_hint(err, "rate with a book that hourly sums can answer (doc/price-books.md), or use: millibill quote");
-}
-
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
 static bool
 run(RateCommand *self, bool *skipped, Err *err)
@@ -213,7 +200,7 @@ run(RateCommand *self, bool *skipped, Err *err)
         return false;
     PriceBook *book = price_book_find(self->book_name, err);
     Config config;
-    bool found = book != NULL && check_book(book, err) && config_load(self->data, &config, err);
+    bool found = book != NULL && config_load(self->data, &config, err);
     Db *db = found ? rater_connect_as("millibill_rater", &config, PROGRAM, err) : NULL;
     Db *compactor = db == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, err);
     const RateRequest request = {

@@ -12,9 +12,11 @@
 #include "rater/document.h"
 #include "rater/rate.h"
 #include "rater/rate_duplicates.h"
+#include "rater/rate_evidence.h"
 #include "rater/rate_measures.h"
 #include "rater/rate_seals.h"
 #include "rater/rate_tenants.h"
+#include "rater/tally.h"
 #include "schema/invoice_store.h"
 #include "schema/price_store.h"
 #include "schema/rollup_store.h"
@@ -120,10 +122,14 @@ take_row(void *context, const RollupRow *from, Err *err)
     return rating_rows_add(self->rows, &names, &row, err);
 }
 
-/* All tenants in one stream; for one tenant, every member of its account. */
+/* All tenants in one stream; for one tenant, every member of its account. A book that counts what hourly sums do not hold
+ * is rated from the evidence itself. */
 static bool
 read_rows(Month *self, Err *err)
 {
+    if (tally_beyond_rollups(self->request->book) != NULL)
+        return rate_rows_from_evidence(self->db, &self->tenants, &(VerifyPeriod){self->start_us, self->end_us},
+                                       self->watermark, self->request->book, self->rows, err);
     if (self->request->tenant == NULL)
         return rollup_stream(self->db, NULL, self->start_us, self->end_us, take_row, self, err);
     for (size_t i = 0; i < self->tenants.count; i++) {

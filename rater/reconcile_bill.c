@@ -71,7 +71,7 @@ billed_side_open(BilledSide *self, Db *db, Err *err)
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->account.count; i++)
-        done = verify_derive(db, &self->account.all[i], &period, self->watermark, self->rows, err);
+        done = verify_derive(db, &self->account.all[i], &period, self->watermark, book_of(self), self->rows, err);
     if (done)
         self->worth = worth_new(self->rows, book_of(self), &options, self->tenant->account, self->tenant->name, err);
     return self->worth != NULL;

@@ -203,13 +203,21 @@ counts_time(Measure measure)
            measure == MEASURE_SECONDS;
 }
 
-const char *
-tally_beyond_rollups(const PriceBook *book)
+bool
+tally_needs_hours(const PriceBook *book)
 {
     for (size_t i = 0; i < book->free_tier_count; i++) {
         if (book->free_tiers[i].allocation == ALLOCATE_USAGE_ORDER)
-            return "free tiers in the order of use";
+            return true;
     }
+    return false;
+}
+
+const char *
+tally_beyond_rollups(const PriceBook *book)
+{
+    if (tally_needs_hours(book))
+        return "free tiers in the order of use";
     for (size_t m = 0; m < book->meter_count; m++) {
         const Meter *meter = &book->meters[m];
         if (counts_time(meter->measure) && book->granularity_ms != 1 && book->granularity_ms != 100)

@@ -57,4 +57,7 @@ void tally_add(const PriceBook *book, const UsageRecord *record, int64_t month_s
 /** Why hourly sums do not do for this book ("granularity_ms: 50"); NULL: they do. */
 const char *tally_beyond_rollups(const PriceBook *book);
 
+/** Does the bill depend on the hours of the usage? */
+bool tally_needs_hours(const PriceBook *book);
+
 #endif

@@ -10,7 +10,7 @@ typedef struct PoolChunk {
     struct PoolChunk *next;
     size_t used;
     size_t size;
-    char bytes[];
+    _Alignas(UsageSum) char bytes[];
 } PoolChunk;
 
 struct RatingRows {
@@ -51,10 +51,12 @@ rating_rows_free(RatingRows **self)
     *self = NULL;
 }
 
-/* Room that never moves; `need` is a multiple of what the content has to be aligned to. */
+/* Room that never moves, aligned for whatever is kept. */
 static void *
-pool_take(RatingRows *self, size_t need, Err *err)
+pool_take(RatingRows *self, size_t bytes, Err *err)
 {
+    enum { ALIGN = _Alignof(UsageSum) };
+    size_t need = (bytes + ALIGN - 1) / ALIGN * ALIGN;
     if (self->pool == NULL || self->pool->size - self->pool->used < need) {
         size_t size = need > POOL_BYTES ? need : POOL_BYTES;
         PoolChunk *chunk = malloc(sizeof(*chunk) + size);
@@ -73,13 +75,21 @@ pool_take(RatingRows *self, size_t need, Err *err)
 static const char *
 keep(RatingRows *self, Text text, Err *err)
 {
-    enum { ALIGN = sizeof(int64_t) };
-    char *copy = pool_take(self, (text.length + ALIGN) / ALIGN * ALIGN, err);
+    char *copy = pool_take(self, text.length + 1, err);
     if (copy == NULL)
         return NULL;
     if (text.length > 0)
         memcpy(copy, text.data, text.length);
     copy[text.length] = '\0';
+    return copy;
+}
+
+const UsageSum *
+rating_rows_keep(RatingRows *self, const UsageSum *tallies, size_t count, Err *err)
+{
+    UsageSum *copy = pool_take(self, count * sizeof(*copy), err);
+    if (copy != NULL)
+        memcpy(copy, tallies, count * sizeof(*copy));
     return copy;
 }
 

@@ -74,6 +74,9 @@ typedef struct RatingNames {
  *  to; `row->tallies` stays the caller's. ERR_NOMEM leaves the set as it was. */
 MUST_CHECK bool rating_rows_add(RatingRows *self, const RatingNames *names, const RatingRow *row, Err *err);
 
+/** A copy of the tallies of one row that lives as long as the set's rows. NULL: ERR_NOMEM. */
+MUST_CHECK const UsageSum *rating_rows_keep(RatingRows *self, const UsageSum *tallies, size_t count, Err *err);
+
 /** Forget all rows and texts, keep the memory of the row array. */
 void rating_rows_clear(RatingRows *self);
 

@@ -1,8 +1,10 @@
 /* Usage to be rated, from segments less exclusions. See verify_parts.h. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/array.h"
+#include "rater/tally.h"
 #include "rater/verify_parts.h"
 #include "schema/config_table.h"
 
@@ -10,9 +12,17 @@
 typedef struct MonthSums {
     RatingRow row;
     RollupSums sums;
+    UsageSum *tallies; /* of the book; NULL: hourly sums do */
 } MonthSums;
 
 typedef struct Derived {
+    const PriceBook *book;
+    const RateTenant *tenant;
+    RatingRows *rows;
+    int64_t start_us;
+    int64_t hour_us; /* of the segments that are being read */
+    bool by_tallies;
+    bool by_hours;
     ConfigTable *configs;
     MonthSums *months; /* by configuration */
     size_t count, capacity;
@@ -49,9 +59,15 @@ derive_record(Derived *self, int64_t tenant_id, const UsageRecord *record, Err *
     while (self->count <= config) {
         if (!array_grow(&self->months, &self->capacity, self->count, sizeof *self->months, err))
             return false;
-        self->months[self->count++] = (MonthSums){0};
+        MonthSums *added = &self->months[self->count];
+        *added = (MonthSums){.tallies = self->by_tallies ? calloc(self->book->tally_count, sizeof(UsageSum)) : NULL};
+        if (self->by_tallies && added->tallies == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for the tallies of a price book");
+        self->count++;
     }
     MonthSums *month = &self->months[config];
+    if (self->by_tallies)
+        tally_add(self->book, record, self->start_us, month->tallies);
     if (rollup_sums_add(&month->sums, record))
         return true;
     carry_over(month);
@@ -79,40 +95,74 @@ derive_segment(Derived *self, int64_t tenant_id, Evidence *evidence, Err *err)
 }
 
 static bool
-derive_rows(Derived *self, const RateTenant *tenant, RatingRows *rows, Err *err)
+derive_row(Derived *self, MonthSums *month, const ConfigKey *key, Err *err)
+{
+    RatingRow *row = &month->row;
+    row->architecture = key->architecture;
+    row->mode = key->mode;
+    row->package = key->package;
+    row->memory_mb = key->memory_mb;
+    row->ephemeral_mb = key->ephemeral_mb;
+    row->hour_us = self->by_hours ? self->hour_us : 0;
+    if (self->by_tallies) {
+        row->tallies = rating_rows_keep(self->rows, month->tallies, self->book->tally_count, err);
+        if (row->tallies == NULL)
+            return false;
+        memset(month->tallies, 0, self->book->tally_count * sizeof(UsageSum));
+    }
+    const RatingNames names = {text_of(self->tenant->account), text_of(self->tenant->name), key->function, key->region};
+    bool done = rating_rows_add(self->rows, &names, row, err);
+    *row = (RatingRow){0};
+    return done;
+}
+
+/* What was summed so far becomes rows. */
+static bool
+derive_rows(Derived *self, Err *err)
 {
     for (size_t i = 0; i < self->count; i++) {
         const ConfigKey key = config_table_key(self->configs, (uint32_t) i);
-        MonthSums *month = &self->months[i];
-        carry_over(month);
-        month->row.architecture = key.architecture;
-        month->row.mode = key.mode;
-        month->row.package = key.package;
-        month->row.memory_mb = key.memory_mb;
-        month->row.ephemeral_mb = key.ephemeral_mb;
-        const RatingNames names = {text_of(tenant->account), text_of(tenant->name), key.function, key.region};
-        if (!rating_rows_add(rows, &names, &month->row, err))
+        carry_over(&self->months[i]);
+        if (self->months[i].row.invocations > 0 && !derive_row(self, &self->months[i], &key, err))
             return false;
     }
     return true;
 }
 
-MUST_CHECK bool
-verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark, RatingRows *rows,
-              Err *err)
+/* Segments come in the order of hours. */
+static bool
+derive_next(Derived *self, Evidence *evidence, bool *more, Err *err)
 {
-    Derived self = {.configs = config_table_new(err)};
+    if (!evidence_next(evidence, more, err) || !*more)
+        return !err_is_set(err);
+    int64_t hour_us = evidence->segment.key.hour_us;
+    if (self->by_hours && hour_us != self->hour_us && !derive_rows(self, err))
+        return false;
+    self->hour_us = hour_us;
+    return derive_segment(self, self->tenant->tenant_id, evidence, err);
+}
+
+MUST_CHECK bool
+verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark, const PriceBook *book,
+              RatingRows *rows, Err *err)
+{
+    Derived self = {.book = book,
+                    .tenant = tenant,
+                    .rows = rows,
+                    .start_us = period->start_us,
+                    .by_tallies = tally_beyond_rollups(book) != NULL,
+                    .by_hours = tally_needs_hours(book),
+                    .configs = config_table_new(err)};
     Evidence evidence = {0};
     bool more = true;
     bool good = self.configs != NULL && evidence_open(&evidence, db, tenant->tenant_id, period, watermark, err);
-    while (good && more) {
-        good = evidence_next(&evidence, &more, err);
-        if (good && more)
-            good = derive_segment(&self, tenant->tenant_id, &evidence, err);
-    }
-    good = good && derive_rows(&self, tenant, rows, err);
+    while (good && more)
+        good = derive_next(&self, &evidence, &more, err);
+    good = good && derive_rows(&self, err);
     evidence_close(&evidence);
     config_table_free(&self.configs);
+    for (size_t i = 0; i < self.count; i++)
+        free(self.months[i].tallies);
     free(self.months);
     return good;
 }

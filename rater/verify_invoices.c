@@ -242,7 +242,8 @@ derive_account(Invoices *self)
     for (size_t i = 0; i < self->tenants->count; i++) {
         const RateTenant *tenant = &self->tenants->all[i];
         if (strcmp(tenant->account, invoice->account) == 0 &&
-            !verify_derive(self->db, tenant, &period, invoice->receipt_watermark, self->rows, &self->reason))
+            !verify_derive(self->db, tenant, &period, invoice->receipt_watermark, self->book, self->rows,
+                           &self->reason))
             return err_prefix(&self->reason, "tenant '%s': ", tenant->name);
     }
     const RateOptions options = {.month_start_us = invoice->period_start_us, .free_tier = invoice->free_tier};

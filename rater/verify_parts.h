@@ -5,6 +5,7 @@
 #define RATER_VERIFY_PARTS_H
 
 #include "proto/usage_batch.h"
+#include "rater/price_book.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
 #include "rater/verify.h"
@@ -34,10 +35,11 @@ MUST_CHECK bool evidence_excludes(Evidence *self, size_t ordinal, bool *excluded
 /** Segments and rollups of one tenant. */
 MUST_CHECK bool
 verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
-/** Add a tenant's usage of a period as it was at a watermark to `rows`, from segments less exclusions. ERR_CORRUPT: a
- *  segment cannot be read. */
+/** Add a tenant's usage of a period as it was at a watermark to `rows`, from segments less exclusions: with the tallies of
+ *  `book` where hourly sums do not hold what it counts (a row for each hour where the order of use matters), else with the
+ *  sums that rollups have. ERR_CORRUPT: a segment cannot be read. */
 MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark,
-                              RatingRows *rows, Err *err);
+                              const PriceBook *book, RatingRows *rows, Err *err);
 /** Final invoices. `tenants`: all there are. */
 MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const RateTenants *tenants, const VerifyPeriod *period,
                                 VerifyReport *report, Err *err);
