@@ -22,6 +22,7 @@ static const char SETTINGS[] =
     "# Written by `millibill up` at every start; your own settings belong into postgresql.conf, after the include.\n"
     "listen_addresses = ''\n"
     "max_connections = 50\n"
+    "max_locks_per_transaction = 512\n" /* verify locks every partition and index since 1970: see doc/decisions.md */
     "fsync = on\n"
     "full_page_writes = on\n"
     "synchronous_commit = on\n"

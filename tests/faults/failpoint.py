@@ -4,8 +4,12 @@
     subprocess.run([...], env={**os.environ, **point.env})
     seen, failed = point.counts("fsync")
 
-The rules are explained at the head of failpoint.c.
+The rules are explained at the head of failpoint.c. Sanitized programs want their own library to come first, and bring their own
+allocator: rules for malloc are skipped with them.
 """
+import os
+import subprocess
+import unittest
 from pathlib import Path
 
 from harness import BUILD
@@ -13,12 +17,21 @@ from harness import BUILD
 LIBRARY = BUILD / "tests" / "libfailpoint.so"
 
 
+def _preloaded(rules):
+    if BUILD.name != "asan":
+        return str(LIBRARY)
+    if "malloc" in rules:
+        raise unittest.SkipTest("a sanitizer has an allocator of its own")
+    asked = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True)
+    return os.path.realpath(asked.stdout.strip()) + ":" + str(LIBRARY)
+
+
 class Failpoint:
     """`log`: a file for the counts; `after`: counting starts when this file exists; `program`: only in programs so named."""
 
     def __init__(self, rules, log, after=None, program=None):
         self.log = Path(log)
-        self.env = {"LD_PRELOAD": str(LIBRARY), "FAILPOINT": rules, "FAILPOINT_LOG": str(log)}
+        self.env = {"LD_PRELOAD": _preloaded(rules), "FAILPOINT": rules, "FAILPOINT_LOG": str(log)}
         if after is not None:
             self.env["FAILPOINT_AFTER"] = str(after)
         if program is not None:

@@ -27,6 +27,7 @@ class JumpingAgent(ExtraAgent):
         return self
 
 
+@unittest.skipIf(BUILD.name in ("asan", "tsan"), "libfaketime and a sanitizer both want to come first")
 @unittest.skipUnless(LIBRARY, "libfaketime is not installed")
 class Clock(unittest.TestCase):
     def test_everything_is_delivered_once_while_the_clock_jumps(self):

@@ -13,7 +13,7 @@ from harness import Stack
 from peer import REASON, Peer, register_agent, usage
 from pg_proxy import PgProxy
 
-FULL = os.environ.get("MILLIBILL_FAULTS_FULL")
+FULL = int(os.environ.get("MILLIBILL_FAULTS_FULL") or 0)  # 1: every call; N: from the N-th on
 
 
 class Commit(unittest.TestCase):
@@ -64,7 +64,7 @@ class Commit(unittest.TestCase):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if collector and collector.process.poll() is not None:
-                self.assertRegex(collector.log(), r"out of memory|OUT OF MEMORY|Assertion|Cannot allocate|event=failed")
+                self.assertRegex(collector.log(), r"out of memory|OUT OF MEMORY|Assertion|Cannot allocate|bad_alloc|event=failed")
                 collector.start()
             peer.send_hello()
             welcome = self.answer_of(peer, "welcome", seconds=3)
@@ -220,7 +220,7 @@ class Commit(unittest.TestCase):
     # --- the N-th call fails
 
     def numbers(self, last, some):
-        return range(1, last + 1) if FULL else sorted({max(1, last * i // some) for i in range(1, some + 1)})
+        return range(FULL, last + 1) if FULL else sorted({max(1, last * i // some) for i in range(1, some + 1)})
 
     def one_failing(self, rule, number):
         """One batch past a failing call: answered, or the process is gone with a message; then exactly once."""
@@ -251,8 +251,9 @@ class Commit(unittest.TestCase):
         write that fails for done and waits for the answer, which only a socket that is really broken refuses at once.)"""
         seen, _ = self.one_failing("malloc", 1 << 30)
         self.assertGreater(seen, 50)
-        for number in self.numbers(min(seen, 400), 5):
-            self.one_failing("malloc", number)
+        for number in self.numbers(seen if FULL else min(seen, 400), 5):
+            with self.subTest(number=number, of=seen):
+                self.one_failing("malloc", number)
 
 
 if __name__ == "__main__":

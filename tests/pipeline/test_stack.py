@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -47,6 +48,19 @@ class UpAndDown(unittest.TestCase):
         self.assertEqual(self.stack.value("SHOW listen_addresses"), "")
         self.assertEqual(self.stack.value("SHOW fsync"), "on")
         self.assertEqual(self.stack.value("SHOW synchronous_commit"), "on")
+
+    def test_locks_of_every_month_that_may_exist_have_room_three_times(self):
+        """`verify` reads whole tables in one transaction: it locks each partition and each of its indexes."""
+        of_one_month = self.stack.number(
+            "SELECT count(*) FROM pg_class c WHERE (c.oid IN (SELECT inhrelid FROM pg_inherits) AND c.relname ~ "
+            "(SELECT substring(min(relname) FROM '[0-9_]+$') FROM pg_class WHERE relname ~ '^segments_[0-9_]+$'))")
+        self.assertGreaterEqual(of_one_month, 3 * 2, "three tables, each with an index at least")
+        settings = dict(self.stack.query(
+            "SELECT name, setting FROM pg_settings WHERE name IN ('max_locks_per_transaction', 'max_connections', "
+            "'autovacuum_max_workers', 'max_worker_processes', 'max_wal_senders')"))
+        processes = sum(int(settings[name]) for name in settings if name != "max_locks_per_transaction")
+        months = (time.gmtime().tm_year + 10 - 1970 + 1) * 12  # partitions_ensure makes no others
+        self.assertGreater(int(settings["max_locks_per_transaction"]) * processes, 3 * of_one_month * months)
 
     def test_secret_keys_are_for_their_owner_only(self):
         for name in ("agent.key", "collector.key"):
