@@ -143,6 +143,13 @@ $(OUT)/tests/chaos/%: $(OUT)/obj/tests/chaos/%.o $(OUT)/lib/libmillibill.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lpthread
 
+# The quote command many times in one process, for the comparison with tests/oracle.
+QUOTE_MANY := $(OUT)/tests/oracle/quote_many
+$(QUOTE_MANY): $(OUT)/obj/tests/oracle/quote_many.o $(filter-out %_main.o,$(RATER_O)) $(FORMATS_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Tests: each unit program has its folder's objects (not its main) and what that folder may know.
 BELOW_lib :=
 BELOW_proto := $(LIB_O)
@@ -171,7 +178,7 @@ $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
 .PHONY: units fuzzers test chaos matrix sanitize tsan demo lint format check-bare fuzz install clean help
-units: $(UNIT_PROGRAMS) $(FAILPOINT) $(CHAOS_PROGRAMS)
+units: $(UNIT_PROGRAMS) $(FAILPOINT) $(CHAOS_PROGRAMS) $(QUOTE_MANY)
 
 # Preloaded into a program, it makes the N-th malloc, write, fsync, ... fail: its head says how.
 $(FAILPOINT): tests/faults/failpoint.c | $(call INSTALLED,build)

@@ -24,7 +24,7 @@ typedef struct FreeClaim {
     const char *region;
     UsageArchitecture architecture;
     UsageMode mode;
-    size_t price;    /* its place in the book */
+    size_t price;    /* its place in the book: meters in their order, and the prices of each */
     int64_t hour_us; /* for usage_order */
     size_t cell;     /* the caller's */
     mpq_srcptr unit_price;

@@ -12,6 +12,8 @@
 #include "rater/quote_table.h"
 #include "rater/quote_usage.h"
 
+static const char DEFAULT_REGION[] = "us-east-1";
+
 typedef struct QuoteOptions {
     OptionList books;
     const char *usage;
@@ -37,6 +39,7 @@ rate_with_book(const QuoteOptions *options, const RatingRows *rows, const char *
 {
     const RateOptions how = {.month_start_us = utc_month_start_us(options->month),
                              .free_tier = !options->no_free_tier,
+                             .region = DEFAULT_REGION,
                              .service_start_us = options->service_start_us,
                              .service_end_us = options->service_end_us};
     size_t i = quotes->count++;

@@ -13,7 +13,6 @@ enum { CAPACITY_UNITS_MAX = 1000000000 };
 #define CAPACITY_US_MAX (INT64_C(366) * UTC_DAY_US)
 
 static const char DEFAULT_NAME[] = "default";
-static const char DEFAULT_REGION[] = "us-east-1";
 
 /* A row as it is read: the facts of one invocation, and how many of them there were. */
 typedef struct QuoteRow {
@@ -257,8 +256,6 @@ row_check(QuoteRow *row, Err *err)
         record->tenant = TEXT_LITERAL(DEFAULT_NAME);
     if (record->function.length == 0)
         record->function = TEXT_LITERAL(DEFAULT_NAME);
-    if (record->region.length == 0)
-        record->region = TEXT_LITERAL(DEFAULT_REGION);
     row->hour_us = record->started_at_us == USAGE_ABSENT ? 0 : record->started_at_us;
     record->started_at_us = UTC_DAY_US * 20000; /* a row need not have a time: any that passes the check */
     if (!usage_record_check(record, true, false, &fault))

@@ -22,6 +22,7 @@
 typedef struct RateOptions {
     int64_t month_start_us; /* start of the period: decides which dated rules of the book hold */
     bool free_tier;
+    const char *region; /* of usage that names none, where the book has no default_region either; NULL: "" */
     /* For books that reduce fees and allowances in partial months. */
     int64_t period_end_us;    /* 0: the end of the UTC month that holds the start */
     int64_t service_start_us; /* when the account's service began; 0: before the period */

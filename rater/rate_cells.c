@@ -42,7 +42,9 @@ place_rows(Cells *self, const RatingRow *rows, size_t count, Err *err)
     self->rows = calloc(count + 1, sizeof(*self->rows));
     if (self->rows == NULL)
         return err_set(err, ERR_NOMEM, "no memory to rate %zu rows", count);
-    const char *fallback = self->book->default_region == NULL ? "" : self->book->default_region;
+    const char *fallback = self->book->default_region != NULL ? self->book->default_region
+                           : self->options.region != NULL     ? self->options.region
+                                                              : "";
     for (size_t i = 0; i < count; i++)
         self->rows[i] = (PlacedRow){&rows[i], rows[i].region[0] == '\0' ? fallback : rows[i].region};
     self->row_count = count;

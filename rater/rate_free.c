@@ -45,7 +45,7 @@ claim_add(Claims *self, const Cells *cells, const Group *group, size_t at, int64
                                            .region = group->region,
                                            .architecture = group->row->architecture,
                                            .mode = group->row->mode,
-                                           .price = (size_t) (cell->price - cells->book->meters[cell->meter].prices),
+                                           .price = at - group->first_cell,
                                            .hour_us = hour_us,
                                            .cell = at,
                                            .unit_price = cell->price->tiers[0].unit_price,

@@ -75,7 +75,7 @@ defaults_are_those_of_the_contract(void **state)
     const RatingRow *row = rating_rows_all(rows);
     assert_string_equal(row->tenant, "default");
     assert_string_equal(row->account, "default");
-    assert_string_equal(row->region, "us-east-1");
+    assert_string_equal(row->region, ""); /* the book's, or quote's */
     assert_int_equal(row->architecture, USAGE_X86_64);
     assert_int_equal(row->mode, USAGE_ON_DEMAND);
     assert_int_equal(row->ephemeral_mb, 512);

@@ -1,0 +1,66 @@
+"""The rater beside an oracle that shares no code with it: vectors kept in tests/data/rating, and random bills from a printed seed.
+
+MILLIBILL_RATING_SETS (default 1500) usage sets; MILLIBILL_RATING_SEED gives other ones. 10,000 take about two minutes alone.
+"""
+import importlib
+import json
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tests" / "oracle"))
+
+import make_vectors  # noqa: E402
+import random_bills  # noqa: E402
+from exact import F  # noqa: E402
+from quote_compare import Quotes  # noqa: E402
+
+FILES = [ROOT / "tests/data/rating" / f"{name}.json" for name in make_vectors.NAMES]
+
+
+class Vectors(unittest.TestCase):
+    def test_there_are_vectors_of_every_kind_and_many_were_worked_by_hand(self):
+        cases = [case for path in FILES for case in make_vectors.load(path)]
+        by_hand = [case for case in cases if "by_hand" in case]
+        self.assertGreaterEqual(len(cases), 300)
+        self.assertGreaterEqual(len(by_hand), 30)
+        for case in by_hand:
+            self.assertEqual(F(case["by_hand"]["total"]), F(case["expected"]["total"]), case["name"])
+
+    def test_the_oracle_gives_what_was_committed(self):
+        for name in make_vectors.NAMES:
+            text, _, _ = make_vectors.render(importlib.import_module(f"vectors.{name}").make())
+            path = ROOT / "tests/data/rating" / f"{name}.json"
+            self.assertEqual(text, path.read_text(encoding="utf-8"), f"{path.name}: run tests/oracle/make_vectors.py and look at what changed")
+
+    def test_quote_gives_every_vector_to_the_last_digit(self):
+        with tempfile.TemporaryDirectory() as folder:
+            quotes = Quotes(folder)
+            contracts = quotes.knows_contracts()
+            try:
+                for path in FILES:
+                    for case in make_vectors.load(path):
+                        if "contract" in case and not contracts:
+                            continue
+                        with self.subTest(file=path.name, vector=case["name"]):
+                            status, text = quotes.quote(case)
+                            self.assertEqual(status, 0, text)
+                            answer = make_vectors.plain_answer(json.loads(text, parse_float=str))
+                            self.assertEqual(answer, case["expected"])
+            finally:
+                self.assertEqual(quotes.close(), 0)
+
+
+class RandomBills(unittest.TestCase):
+    def test_quote_and_the_oracle_agree_on_random_books_usage_and_contracts(self):
+        count = int(os.environ.get("MILLIBILL_RATING_SETS", "1500"))
+        done, bad = random_bills.run(os.environ.get("MILLIBILL_RATING_SEED", "1"), count)
+        self.assertGreaterEqual(done, count * 2 // 3)
+        self.assertEqual(bad, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
