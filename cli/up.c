@@ -93,12 +93,17 @@ seals_are_kept(const Start *self, Err *err)
            (service_user_keep_from(&self->user, keys, err) && service_user_keep_from(&self->user, seals, err));
 }
 
+/* The key and the heads file belong to whoever seals; the file may not be there yet. */
 static bool
-own_seal_key(const Start *self, Err *err)
+own_seals(const Start *self, Err *err)
 {
-    const char *path = self->config.seal_key;
-    return self->config.seal_every_s != 0 ? service_user_own(&self->user, path, err)
-                                          : service_user_keep_from(&self->user, path, err);
+    const char *const paths[] = {self->config.seal_key, self->config.seal_heads};
+    bool done = true;
+    for (size_t i = 0; done && i < sizeof(paths) / sizeof(*paths); i++)
+        if (access(paths[i], F_OK) == 0)
+            done = self->config.seal_every_s != 0 ? service_user_own(&self->user, paths[i], err)
+                                                  : service_user_keep_from(&self->user, paths[i], err);
+    return done;
 }
 
 static bool
@@ -134,7 +139,7 @@ start_keys(const Start *self, char agent_public[KEY_TEXT_BYTES], Err *err)
     const Config *config = &self->config;
     return keys_ensure(config->collector_key, config->collector_public_key, collector_public, err) &&
            keys_ensure(config->agent_key, NULL, agent_public, err) &&
-           seal_key_ensure(config->seal_key, config->seal_public_key, err) && own_seal_key(self, err) &&
+           seal_key_ensure(config->seal_key, config->seal_public_key, err) && own_seals(self, err) &&
            service_user_own(&self->user, config->collector_key, err) &&
            service_user_own(&self->user, config->agent_key, err);
 }

@@ -296,7 +296,7 @@ seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *rep
     Round *self = calloc(1, sizeof *self);
     if (self == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %d hours", SEAL_HOURS_MAX);
-    while (done && more) {
+    while (done && more && !patience_is_stopped(&(Patience){.stop = tools->stop})) {
         SealLock lock;
         *self = (Round){.db = db, .tools = tools, .scope = scope, .report = report};
         done = lock_both(db, tools, &lock, err);

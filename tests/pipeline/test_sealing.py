@@ -152,6 +152,29 @@ class Replaced(unittest.TestCase):
             self.assertIn("head 4: a key that a later one replaced", independent_check(stack, status=3))
 
 
+class HandedOver(unittest.TestCase):
+    def test_sealing_goes_from_the_collector_to_who_started_the_stack_and_back(self):
+        with Stack(settings={"seal_every_s": 1, "seal_after_s": 0}) as stack:
+            file, settings = stack.data / "seals" / "heads.jsonl", stack.data / "millibill.yaml"
+
+            def sealed(count):
+                return file.exists() and len(file.read_text().splitlines()) == count
+
+            load(stack, "a")
+            wait_until(lambda: sealed(1), "the collector seals")
+            server = Path(f"/proc/{stack.pid('postgres')}").stat().st_uid
+            for every, count, owner in ((0, 2, os.geteuid()), (1, 3, server)):
+                stack.down()
+                settings.write_text(settings.read_text().replace(f"seal_every_s: {1 - every}", f"seal_every_s: {every}"))
+                stack.up()
+                self.assertEqual({path.stat().st_uid for path in (file, stack.data / "keys" / "seal.key")}, {owner})
+                load(stack, f"b{every}")
+                if every == 0:
+                    stack.run("seal", "--now")
+                wait_until(lambda: sealed(count), "the next head is in the file")
+            stack.run("verify")
+
+
 class Elsewhere(unittest.TestCase):
     def test_whoever_does_not_believe_the_server_verifies_a_dump_on_one_of_his_own(self):
         """As SECURITY.md says: with copies of the heads file and of the public key, by our program and by the independent one."""
