@@ -165,6 +165,21 @@ try_append(Spool *self, Text value, uint64_t records, size_t limit, Err *err)
     return spool_put_batch(self, self->state.next_key, value, records, err);
 }
 
+/* There is room by count, but no run of free pages that is long enough: what lies between them goes, a little with each attempt.
+ * What nothing can move are notes, a page here and there; then the file grows. */
+static bool
+make_run(Spool *self, size_t pages, bool last, Err *err)
+{
+    bool movable = self->stored_first < self->first;
+    if (movable && !spool_make_run(self, pages, err))
+        return false;
+    if (!spool_commit(self, false, err))
+        return false;
+    bool half_empty = self->pages_used + pages <= self->pages_limit / 2;
+    return movable || !last || !half_empty ||
+           (spool_enlarge(self, err) && spool_take_disk(self, pages * self->page_bytes, err));
+}
+
 /* Where batches that are no longer needed stand in the way, or what they left is not free yet, a few commits help: one between
  * every two attempts. */
 static bool
@@ -186,7 +201,7 @@ append(Spool *self, Text value, uint64_t records, size_t limit, int attempts, ui
             *err = failure;
             return false;
         }
-        if (!spool_commit(self, false, err))
+        if (!make_run(self, pages_for(self, value.length), attempt + 1 == attempts, err))
             return false;
     }
     *key = self->state.next_key++;

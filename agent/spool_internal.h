@@ -90,6 +90,10 @@ void spool_take_reserve(Spool *self);
 MUST_CHECK bool spool_trim(Spool *self, Err *err);
 /** Remove acknowledged batches until `pages` more fit under `limit`, or none is left, or one transaction had enough of it. */
 MUST_CHECK bool spool_make_room(Spool *self, size_t pages, size_t limit, Err *err);
+/** Remove acknowledged batches of twice as many pages, though there is room: `pages` are wanted in a row. */
+MUST_CHECK bool spool_make_run(Spool *self, size_t pages, Err *err);
+/** Make LMDB's map larger by a megabyte, up to twice what is configured. No transaction is open. ERR_FULL, ERR_IO. */
+MUST_CHECK bool spool_enlarge(Spool *self, Err *err);
 /** Begin the open transaction. Its commit will find the pages that it needs: a map too small for that becomes larger. ERR_IO. */
 MUST_CHECK bool spool_begin(Spool *self, Err *err);
 /** Before something in the open transaction takes `pages`, rewritten ones included: may it, without endangering the commit?

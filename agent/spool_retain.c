@@ -112,6 +112,18 @@ spool_make_room(Spool *self, size_t pages, size_t limit, Err *err)
 }
 
 bool
+spool_make_run(Spool *self, size_t pages, Err *err)
+{
+    enum { TIMES = 2 }; /* what goes lies side by side, more or less */
+    bool dropped = true;
+    size_t least = self->pages_used > TIMES * pages ? self->pages_used - TIMES * pages : 0;
+    while (dropped && self->pages_used > least && self->stored_first < self->first)
+        if (!drop_oldest(self, &dropped, err) || !spool_count_pages(self, err))
+            return false;
+    return true;
+}
+
+bool
 spool_rewind(Spool *self, uint64_t key, uint64_t *reached, Err *err)
 {
     if (!spool_stage(self, err)) /* the last to remove something: it stays from here on */

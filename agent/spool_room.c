@@ -143,6 +143,19 @@ enlarge(Spool *self)
 }
 
 bool
+spool_enlarge(Spool *self, Err *err)
+{
+    MDB_envinfo info;
+    int rc = mdb_env_info(self->env, &info);
+    if (rc == 0 && info.me_mapsize >= 2 * self->map_bytes)
+        return err_set(err, ERR_FULL, "spool '%s' is full: its file grew to %zu bytes already", self->path,
+                       info.me_mapsize);
+    if (rc == 0)
+        rc = enlarge(self);
+    return rc == 0 || spool_failed(self, rc, "making its map larger", err);
+}
+
+bool
 spool_begin(Spool *self, Err *err)
 {
     self->freed_pages = 0;

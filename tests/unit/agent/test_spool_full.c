@@ -155,32 +155,37 @@ matrix_26_a_commit_never_fails_for_want_of_room(void **state)
     free(body);
 }
 
-/* One more page for what was set aside, as the spool would do it: its state goes along. */
+/* The spool's state goes along with every transaction. */
 static bool
-put_page(MDB_txn *txn, uint64_t number)
+put_state(MDB_txn *txn)
 {
-    static const char page[4000];
     State state;
-    MDB_dbi dead;
     MDB_dbi meta;
     MDB_val key = spool_value("state", 5);
     MDB_val value;
-    if (mdb_dbi_open(txn, "deadletter", MDB_INTEGERKEY, &dead) != 0 || mdb_dbi_open(txn, "meta", 0, &meta) != 0 ||
-        mdb_get(txn, meta, &key, &value) != 0)
+    if (mdb_dbi_open(txn, "meta", 0, &meta) != 0 || mdb_get(txn, meta, &key, &value) != 0)
         return false;
     memcpy(&state, value.mv_data, sizeof(state));
     state.generation = mdb_txn_id(txn);
     state_seal(&state);
     value = spool_value(&state, sizeof(state));
-    if (mdb_put(txn, meta, &key, &value, 0) != 0)
-        return false;
-    key = spool_value(&number, sizeof(number));
-    value = spool_value(page, sizeof(page));
-    return mdb_put(txn, dead, &key, &value, 0) == 0;
+    return mdb_put(txn, meta, &key, &value, 0) == 0;
+}
+
+/* One more page for what was set aside, as the spool would do it. */
+static bool
+put_page(MDB_txn *txn, uint64_t number)
+{
+    static const char page[4000];
+    MDB_dbi dead;
+    MDB_val key = spool_value(&number, sizeof(number));
+    MDB_val value = spool_value(page, sizeof(page));
+    return mdb_dbi_open(txn, "deadletter", MDB_INTEGERKEY, &dead) == 0 && put_state(txn) &&
+           mdb_put(txn, dead, &key, &value, 0) == 0;
 }
 
 /* Until LMDB itself says that not one more fits. */
-static void
+static MDB_env *
 fill_to_the_last_page(const char *path)
 {
     MDB_env *env;
@@ -197,7 +202,7 @@ fill_to_the_last_page(const char *path)
             mdb_txn_abort(txn);
         refused = fits && mdb_txn_commit(txn) == 0 ? 0 : refused + 1;
     }
-    mdb_env_close(env);
+    return env;
 }
 
 /* As an earlier version could leave it behind: not even an acknowledgement could be written down. */
@@ -214,7 +219,7 @@ matrix_26_a_file_without_a_free_page_can_be_emptied(void **state)
         key = support_append(fixture->spool, "waiting");
     support_commit(fixture->spool);
     spool_free(&fixture->spool);
-    fill_to_the_last_page(fixture->path);
+    mdb_env_close(fill_to_the_last_page(fixture->path));
     fixture->spool = spool_open(fixture->path, SPOOL_MAX_MB_LEAST, SPOOL_TEST_NOW_US, &err);
     assert_string_equal(err.message, "");
     assert_non_null(fixture->spool);
@@ -235,11 +240,66 @@ matrix_26_a_file_without_a_free_page_can_be_emptied(void **state)
     support_commit(fixture->spool);
 }
 
+static void
+drop_page(MDB_env *env, uint64_t number)
+{
+    MDB_txn *txn;
+    MDB_dbi dead;
+    MDB_val key = spool_value(&number, sizeof(number));
+    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "deadletter", MDB_INTEGERKEY, &dead), 0);
+    assert_true(put_state(txn));
+    assert_int_equal(mdb_del(txn, dead, &key, NULL), 0);
+    assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+/* Of a full file one page in eight stays: most of it is free, and nowhere are many free pages in a row. */
+static void
+scatter(const char *path)
+{
+    MDB_env *env = fill_to_the_last_page(path);
+    MDB_stat stat;
+    MDB_txn *txn;
+    MDB_dbi dead;
+    assert_int_equal(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+    assert_int_equal(mdb_dbi_open(txn, "deadletter", MDB_INTEGERKEY, &dead), 0);
+    assert_int_equal(mdb_stat(txn, dead, &stat), 0);
+    mdb_txn_abort(txn);
+    for (uint64_t number = 1; number <= stat.ms_entries; number++)
+        if (number % 8 != 0)
+            drop_page(env, number);
+    mdb_env_close(env);
+}
+
+static void
+matrix_26_room_that_lies_scattered_is_room(void **state)
+{
+    SpoolFixture *fixture = *state;
+    Err err = {0};
+    spool_free(&fixture->spool);
+    support_empty(fixture);
+    fixture->spool = spool_open(fixture->path, SPOOL_MAX_MB_LEAST, SPOOL_TEST_NOW_US, &err);
+    support_append(fixture->spool, "for the state");
+    support_commit(fixture->spool);
+    spool_free(&fixture->spool);
+    scatter(fixture->path);
+    fixture->spool = spool_open(fixture->path, SPOOL_MAX_MB_LEAST, SPOOL_TEST_NOW_US, &err);
+    assert_non_null(fixture->spool);
+    char *body = calloc(1, BODY_BYTES_MAX);
+    assert_non_null(body);
+    const Load large = {.name = "scattered", .bytes_most = BODY_BYTES_MAX};
+    drain(fixture->spool, &large, body);
+    support_commit(fixture->spool);
+    free(body);
+    assert_true(support_file_bytes(fixture) <= 2 * (uint64_t) SPOOL_MAX_MB_LEAST << 20);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         SPOOL_TEST(matrix_26_a_file_without_a_free_page_can_be_emptied),
+        SPOOL_TEST(matrix_26_room_that_lies_scattered_is_room),
         SPOOL_TEST(matrix_26_a_commit_never_fails_for_want_of_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
