@@ -2,11 +2,12 @@
  * spool_internal - what the parts of the spool share: spool_open.c opens and closes it, spool.c keeps the batches,
  * spool_retain.c forgets them, spool_notes.c has the small values beside them, spool_probe.c, spool_inspect.c and spool_salvage.c
  * look after damage, spool_disk.c takes disk space, spool_room.c sees to it that LMDB can always finish, spool_aside.c sets
- * batches aside
+ * batches aside; spool_salvage_notes.c and spool_places.c help to salvage
  */
 #ifndef AGENT_SPOOL_INTERNAL_H
 #define AGENT_SPOOL_INTERNAL_H
 
+#include <limits.h>
 #include <lmdb.h>
 
 #include "agent/spool.h"
@@ -125,6 +126,18 @@ bool spool_inspect(const char *directory, int out);
 /** Is the environment in `directory` whole? If not, `why` says what was found. Looks from a child process. ERR_IO: that was
  *  killed from outside, twice; nothing is known. */
 MUST_CHECK bool spool_probe(const char *directory, bool *whole, char why[ERR_MESSAGE_BYTES], Err *err);
+/** First thing in a child that looks at damage: no core files, no messages, no handlers, and an end after so long. */
+void spool_be_mortal(unsigned seconds);
+/** The value of a stored note, borrowed. False: damaged. */
+MUST_CHECK bool spool_note_open(SpoolTable table, Text key, const MDB_val *stored, Text *value);
+/** The new file below `fresh` takes the old one's place in one step; the old one keeps another name, `kept`. ERR_IO, ERR_RANGE. */
+MUST_CHECK bool
+spool_change_places(const char *directory, const char *fresh, int64_t now_us, char kept[PATH_MAX], Err *err);
+/** Remove the files of a spool that was begun at `directory` and did not come to its end. */
+void spool_remove_leftovers(const char *directory);
+/** Copy the notes that can be read in the damaged environment to `to`, whose transaction is open; `*taken`: how many, `*all`: and
+ *  none is missing. ERR_IO, ERR_NOMEM. */
+MUST_CHECK bool spool_salvage_notes(const char *directory, Spool *to, size_t *taken, bool *all, Err *err);
 /** Move what can be read in `directory`/data.mdb to a new file that takes its place; the damaged one stays under another
  *  name. `mark`: NULL when it is not known. ERR_IO, ERR_NOMEM, ERR_FULL. */
 MUST_CHECK bool

@@ -26,8 +26,8 @@ note_crc(SpoolTable table, Text key, Text value)
 }
 
 /* A CRC, then the value; false when damaged. */
-static bool
-note_read(SpoolTable table, Text key, const MDB_val *stored, Text *value)
+bool
+spool_note_open(SpoolTable table, Text key, const MDB_val *stored, Text *value)
 {
     uint32_t crc;
     if (stored->mv_size < sizeof(crc))
@@ -58,7 +58,7 @@ spool_notes_mend(Spool *self, Err *err)
         MDB_val stored;
         Text value;
         int rc = mdb_get(self->txn, self->notes[note->table], &name, &stored);
-        if (rc == MDB_NOTFOUND || (rc == 0 && note_read(note->table, key, &stored, &value)))
+        if (rc == MDB_NOTFOUND || (rc == 0 && spool_note_open(note->table, key, &stored, &value)))
             continue;
         if (rc == 0)
             rc = mdb_del(self->txn, self->notes[note->table], &name, NULL);
@@ -76,7 +76,7 @@ note_open(Spool *self, SpoolTable table, Text key, const MDB_val *stored, Text *
 {
     if (self->txn == NULL) /* inside a transaction it may be a page that is not in the map yet */
         spool_note_seen(self, stored);
-    if (note_read(table, key, stored, value))
+    if (spool_note_open(table, key, stored, value))
         return true;
     char shown[2 * SHOWN_KEY_BYTES + 1];
     log_warn("event=spool_note_damaged spool=%s table=%d key=%s bytes=%zu", self->path, (int) table,

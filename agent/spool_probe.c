@@ -14,9 +14,9 @@ enum { PROBE_SECONDS_MAX = 900, ATTEMPTS = 2 };
 /* SIGALRM: it went in circles. */
 static const int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
 
-/* In the child: nothing that it does or prints matters but its exit status and what it says into the pipe. */
-static void
-run_child(const char *directory, int out)
+/* Nothing that the child prints matters, and it ends by what damage does to it. */
+void
+spool_be_mortal(unsigned seconds)
 {
     const struct rlimit no_core = {0, 0};
     (void) setrlimit(RLIMIT_CORE, &no_core);
@@ -25,7 +25,14 @@ run_child(const char *directory, int out)
         (void) dup2(nowhere, STDERR_FILENO); /* LMDB's assertions print */
     for (size_t i = 0; i < sizeof(CRASHES) / sizeof(CRASHES[0]); i++)
         (void) signal(CRASHES[i], SIG_DFL);
-    (void) alarm(PROBE_SECONDS_MAX);
+    (void) alarm(seconds);
+}
+
+/* In the child: its exit status and what it says into the pipe. */
+static void
+run_child(const char *directory, int out)
+{
+    spool_be_mortal(PROBE_SECONDS_MAX);
     _exit(spool_inspect(directory, out) ? SPOOL_PROBE_SOUND : SPOOL_PROBE_DAMAGED);
 }
 

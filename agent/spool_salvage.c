@@ -48,6 +48,7 @@ typedef struct Salvage {
     size_t capacity;
     Spool *spool; /* the new one */
     uint64_t missing;
+    size_t notes;
     int64_t now_us;
     Buffer buffer;
 } Salvage;
@@ -262,17 +263,6 @@ put_retained(Salvage *self, Err *err)
     return true;
 }
 
-static void
-remove_leftovers(const char *directory)
-{
-    static const char *const names[] = {"data.mdb", "lock.mdb", "owner.lock"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        char name[PATH_MAX];
-        if (snprintf(name, sizeof(name), "%s/%s", directory, names[i]) < (int) sizeof(name))
-            (void) unlink(name);
-    }
-}
-
 static Spool *
 spool_bare(const char *path, Err *err)
 {
@@ -290,8 +280,25 @@ spool_bare(const char *path, Err *err)
     return spool;
 }
 
+/* Positions of rings and files, and identities. Where some are gone their sources are read again or not known any more, which the
+ * duplicate finder and the ring source sort out; that it may be so is told all the same. */
 static bool
-fill(Salvage *self, const char *path, int64_t max_mb, Err *err)
+put_notes(Salvage *self, const char *directory, Err *err)
+{
+    State *state = &self->spool->state;
+    bool all = false;
+    if (!spool_salvage_notes(directory, self->spool, &self->notes, &all, err))
+        return false;
+    if (all)
+        return true;
+    if (!put_notice(self, state->next_key, "agent, positions of rings and files, identities", err))
+        return false;
+    state->next_key++;
+    return true;
+}
+
+static bool
+fill(Salvage *self, const char *directory, const char *path, int64_t max_mb, Err *err)
 {
     self->spool = spool_bare(path, err);
     if (self->spool == NULL || !directory_make(path, 0700, err) ||
@@ -315,43 +322,7 @@ fill(Salvage *self, const char *path, int64_t max_mb, Err *err)
     if (!put_waiting(self, err) || !put_retained(self, err) || !put_notice(self, from, what, err))
         return false;
     state->next_key = from + 1;
-    return spool_commit(self->spool, true, err);
-}
-
-static bool
-sync_directory(const char *directory, Err *err)
-{
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool done = fd >= 0 && fsync(fd) == 0;
-    if (!done)
-        err_set(err, ERR_IO, "%s: %s", directory, strerror(errno));
-    if (fd >= 0)
-        (void) close(fd);
-    return done;
-}
-
-/* The new file takes the old one's place in one step; the old one keeps another name. */
-static bool
-change_places(const char *directory, const char *fresh, int64_t now_us, char kept[PATH_MAX], Err *err)
-{
-    char data[PATH_MAX];
-    char made[PATH_MAX];
-    char lock[PATH_MAX];
-    char when[32];
-    struct tm parts;
-    time_t seconds = (time_t) (now_us / UTC_SECOND_US);
-    (void) strftime(when, sizeof(when), "%Y%m%dT%H%M%SZ", gmtime_r(&seconds, &parts));
-    if (snprintf(data, sizeof(data), "%s/data.mdb", directory) >= (int) sizeof(data) ||
-        snprintf(made, sizeof(made), "%s/data.mdb", fresh) >= (int) sizeof(made) ||
-        snprintf(lock, sizeof(lock), "%s/lock.mdb", directory) >= (int) sizeof(lock) ||
-        snprintf(kept, PATH_MAX, "%s/data.mdb.damaged-%s", directory, when) >= PATH_MAX)
-        return err_set(err, ERR_RANGE, "spool path '%s' is too long", directory);
-    if (link(data, kept) != 0 && errno != EEXIST && errno != ENOENT)
-        return err_set(err, ERR_IO, "%s: %s", kept, strerror(errno));
-    (void) unlink(lock);
-    if (rename(made, data) != 0)
-        return err_set(err, ERR_IO, "%s: %s", data, strerror(errno));
-    return sync_directory(directory, err);
+    return put_notes(self, directory, err) && spool_commit(self->spool, true, err);
 }
 
 static bool
@@ -376,17 +347,17 @@ salvage(Salvage *self, const char *directory, int64_t max_mb, const char *why, E
     sort_found(self);
     guess_state(self);
     (void) snprintf(fresh, sizeof(fresh), "%s/salvage", directory);
-    remove_leftovers(fresh);
-    if (!fill(self, fresh, max_mb, err))
+    spool_remove_leftovers(fresh);
+    if (!fill(self, directory, fresh, max_mb, err))
         return err_prefix(err, "saving what is left of a damaged spool: ");
     spool_free(&self->spool);
-    if (!change_places(directory, fresh, self->now_us, kept, err))
+    if (!spool_change_places(directory, fresh, self->now_us, kept, err))
         return false;
-    remove_leftovers(fresh);
+    spool_remove_leftovers(fresh);
     (void) rmdir(fresh);
     log_error("event=spool_damaged spool=%s reason=\"%s\" batches_found=%zu waiting=%" PRIu64 " missing=%" PRIu64
-              " kept=%s hint=\"the loss is reported to the collector; look at the disk\"",
-              directory, why, self->count, self->state.next_key - self->state.first, self->missing, kept);
+              " notes=%zu kept=%s hint=\"the loss is reported to the collector; look at the disk\"",
+              directory, why, self->count, self->state.next_key - self->state.first, self->missing, self->notes, kept);
     return true;
 }
 

@@ -10,7 +10,7 @@
 #include "proto/wire.h"
 #include "tests/unit/agent/support_spool.h"
 
-enum { BATCHES = 100, BATCH_BYTES = 6000, PAGE_BYTES = 4096, HIT = 50 };
+enum { BATCHES = 100, BATCH_BYTES = 6000, PAGE_BYTES = 4096, HIT = 50, FILES = 120 };
 
 static void
 make_batch(uint64_t key, char out[BATCH_BYTES])
@@ -81,6 +81,34 @@ assert_notice(Spool *spool, uint64_t key)
     buffer_free(&value);
 }
 
+static const uint8_t RING[SPOOL_ID_BYTES] = "a ring's id";
+
+/* Notes beside the batches: of a ring, and many of files. */
+static void
+make_notes(Spool *spool)
+{
+    Err err = {0};
+    char value[300] = "offset";
+    assert_true(spool_ring_set(spool, RING, (SpoolRing){.position = 4711, .uid = 7}, SPOOL_TEST_NOW_US, &err));
+    for (int i = 0; i < FILES; i++) {
+        char key[32];
+        int length = snprintf(key, sizeof(key), "file %03d", i);
+        assert_true(
+            spool_note_set(spool, SPOOL_FILES, (Text){key, (size_t) length}, (Text){value, sizeof(value)}, &err));
+    }
+    support_commit(spool);
+}
+
+static uint64_t
+ring_position(Spool *spool)
+{
+    Err err = {0};
+    SpoolRing ring;
+    bool found;
+    assert_true(spool_ring_get(spool, RING, &ring, &found, &err));
+    return found ? ring.position : 0;
+}
+
 /* All but the one that was hit come out in order, that one is reported, and so is what may have followed. */
 static void
 assert_saved(Spool *spool)
@@ -107,6 +135,7 @@ static void
 matrix_29_one_page_in_the_middle_costs_one_batch(void **state)
 {
     SpoolFixture *fixture = *state;
+    make_notes(fixture->spool);
     make_batches(fixture);
     uint8_t id[SPOOL_ID_BYTES];
     memcpy(id, fixture->spool->state.id, sizeof(id));
@@ -115,6 +144,46 @@ matrix_29_one_page_in_the_middle_costs_one_batch(void **state)
     support_reopen(fixture, SPOOL_TEST_NOW_US);
     assert_saved(fixture->spool);
     assert_memory_equal(fixture->spool->state.id, id, sizeof(id));
+    assert_int_equal(ring_position(fixture->spool), 4711);
+    assert_int_equal(spool_notes_count(fixture->spool, SPOOL_FILES), FILES);
+}
+
+/* Those on the page that is gone are gone; that some are is told, behind what may have followed. */
+static void
+matrix_29_notes_that_can_be_read_are_saved_and_that_others_are_gone_is_reported(void **state)
+{
+    SpoolFixture *fixture = *state;
+    make_notes(fixture->spool);
+    make_batches(fixture);
+    spool_free(&fixture->spool);
+    assert_int_equal(overwrite(fixture, "file 070", false), 1);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_int_equal(ring_position(fixture->spool), 4711);
+    assert_in_range(spool_notes_count(fixture->spool, SPOOL_FILES), 1, FILES - 1);
+    assert_int_equal(spool_last(fixture->spool), BATCHES + 2);
+    assert_notice(fixture->spool, BATCHES + 1);
+    assert_notice(fixture->spool, BATCHES + 2);
+}
+
+/* With nothing that leads to them none is found, and that is told. */
+static void
+matrix_29_notes_of_a_file_without_a_head_are_reported_as_gone(void **state)
+{
+    SpoolFixture *fixture = *state;
+    static const char nothing[2 * PAGE_BYTES];
+    char name[96];
+    make_notes(fixture->spool);
+    make_batches(fixture);
+    spool_free(&fixture->spool);
+    (void) snprintf(name, sizeof(name), "%s/data.mdb", fixture->path);
+    FILE *file = fopen(name, "r+");
+    assert_non_null(file);
+    assert_int_equal(fwrite(nothing, 1, sizeof(nothing), file), sizeof(nothing));
+    assert_int_equal(fclose(file), 0);
+    support_reopen(fixture, SPOOL_TEST_NOW_US);
+    assert_int_equal(ring_position(fixture->spool), 0);
+    assert_int_equal(spool_last(fixture->spool), BATCHES + 2);
+    assert_notice(fixture->spool, BATCHES + 2);
 }
 
 /* What was acknowledged stays acknowledged: the state is found, though nothing leads to it. */
@@ -228,6 +297,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SPOOL_TEST(matrix_29_one_page_in_the_middle_costs_one_batch),
+        SPOOL_TEST(matrix_29_notes_that_can_be_read_are_saved_and_that_others_are_gone_is_reported),
+        SPOOL_TEST(matrix_29_notes_of_a_file_without_a_head_are_reported_as_gone),
         SPOOL_TEST(matrix_29_the_state_is_found_in_a_damaged_file),
         SPOOL_TEST(matrix_29_without_a_state_too_one_page_costs_one_batch),
         SPOOL_TEST(a_full_spool_is_no_damage_and_keeps_its_notes),
