@@ -1,5 +1,6 @@
 #include "rater/rate_cells.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,15 +37,21 @@ compare_rows(const void *left, const void *right)
     return order != 0 ? order : (a->row->number > b->row->number) - (a->row->number < b->row->number);
 }
 
+static const char *
+region_of_nowhere(const Cells *self)
+{
+    if (self->book->default_region != NULL)
+        return self->book->default_region;
+    return self->options.region != NULL ? self->options.region : "";
+}
+
 static bool
 place_rows(Cells *self, const RatingRow *rows, size_t count, Err *err)
 {
     self->rows = calloc(count + 1, sizeof(*self->rows));
     if (self->rows == NULL)
         return err_set(err, ERR_NOMEM, "no memory to rate %zu rows", count);
-    const char *fallback = self->book->default_region != NULL ? self->book->default_region
-                           : self->options.region != NULL     ? self->options.region
-                                                              : "";
+    const char *fallback = region_of_nowhere(self);
     for (size_t i = 0; i < count; i++)
         self->rows[i] = (PlacedRow){&rows[i], rows[i].region[0] == '\0' ? fallback : rows[i].region};
     self->row_count = count;
@@ -90,6 +97,7 @@ static bool
 make_cells(Cells *self, Group *group, size_t *capacity, Err *err)
 {
     const PriceBook *book = self->book;
+    assert(group->row != NULL);
     group->first_cell = self->cell_count;
     for (size_t m = 0; m < book->meter_count; m++) {
         for (size_t i = 0; i < book->meters[m].price_count; i++) {

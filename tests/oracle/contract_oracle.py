@@ -98,8 +98,7 @@ class Statement:
     # Steps
 
     def usage(self):
-        value = self.basis_of(self.lines)
-        self.item("usage", None, value, value)
+        self.item("usage", None, sum((line.line["amount_exact"] for line in self.lines), ZERO), self.basis_of(self.lines))
 
     def markup(self):
         for entry, share in self.entries("markup"):
@@ -164,7 +163,7 @@ class Statement:
         units = F(entry["units"]) * share
         if entry.get("every") == "term":
             units = max(ZERO, F(entry["units"]) - self.earlier("prepaid", entry["name"], "quantity"))
-        left, taken, x, cap = units, {}, ZERO, ZERO
+        left, taken, x = units, {}, ZERO
         mine = [line for line in self.lines if line.line["sku"] == entry["sku"]]
         for line in sorted(mine, key=lambda line: -line.line["unit_price"]):
             count = min(left, line.uncovered)
@@ -173,9 +172,9 @@ class Statement:
                 line.uncovered -= count
                 left -= count
                 x += taken[id(line)]
-                cap += line.rest
-        value = self.value_of(x, cap)
-        self.item("prepaid", entry["name"], -x, -value, basis=cap, share=share, quantity=units - left, left=left)
+        basis = self.basis_of(mine)
+        value = self.value_of(x, basis)
+        self.item("prepaid", entry["name"], -x, -value, basis=basis, share=share, quantity=units - left, left=left)
         self.spread(-value, mine, [taken.get(id(line), ZERO) for line in mine])
 
     def overage(self, entry):
@@ -226,7 +225,8 @@ class Statement:
         exact = [net * percent / (100 + (sum(percents) if included else 0)) for percent in percents]
         values = [self.value_of(x) for x in exact]
         if included and rates:
-            self.item("tax_included", None, -sum(values, ZERO), -sum(values, ZERO))
+            included_item = self.item("tax_included", None, -sum(exact, ZERO), -sum(values, ZERO))
+            included_item["amount"] = -sum((self.round(value) for value in values), ZERO)
         for rate, percent, x, value in zip(rates, percents, exact, values):
             self.item("tax", rate["name"], x, value, basis=net, rate=percent)
 

@@ -22,7 +22,12 @@ class ContractMaker:
     def day(self, months):
         year, month = (int(part) for part in self.month.split("-"))
         month += months
-        return f"{year + (month - 1) // 12:04}-{(month - 1) % 12 + 1:02}-{self.random.choice([1, 1, 2, 10, 15, 28]):02}"
+        return f"{year + (month - 1) // 12:04}-{(month - 1) % 12 + 1:02}-{self.random.choice([1, 1, 2, 10, 15, 27]):02}"
+
+    @staticmethod
+    def day_after(day):
+        """A later day of the same month: an entry ends after it begins."""
+        return day[:8] + f"{int(day[8:]) + 1:02}" if day else ""
 
     def common(self, prefix, number, on=True, term=False):
         """Name, meters and dates of an entry; a term has both dates."""
@@ -35,7 +40,7 @@ class ContractMaker:
         if self.maybe(0.3):
             entry["from"] = self.day(self.random.choice([-1, 0, 0, 1]))
         if self.maybe(0.3):
-            entry["until"] = self.day(self.random.choice([1, 1, 2, 12]))
+            entry["until"] = max(self.day(self.random.choice([1, 1, 2, 12])), self.day_after(entry.get("from", "")))
         if self.maybe(0.4):
             entry["partial"] = self.random.choice(["share", "share", "start"])
         return entry
@@ -47,13 +52,12 @@ class ContractMaker:
         return {**self.common("markup", i), "percent": self.random.choice(PERCENTS)}
 
     def discount(self, i):
-        entry = self.common("discount", i)
+        term = self.maybe(0.2)
+        entry = self.common("discount", i, term=term)
         entry.update({"percent": self.random.choice(PERCENTS)} if self.maybe(0.6) else {"amount": self.amount()})
-        if self.maybe(0.4):
-            entry["limit"] = self.amount()
-            if self.maybe(0.5):
-                entry["limit_every"] = self.random.choice(["period", "term"])
-                self.use("discount", entry["name"], amount="-" + self.amount())
+        if term or self.maybe(0.3):
+            entry.update({"limit": self.amount(), **({"limit_every": "term"} if term else {})})
+            self.use("discount", entry["name"], amount="-" + self.amount())
         return entry
 
     def commitment(self, i):
