@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 Q := $(if $(V),,@)
 
 CC := gcc
-PACKAGES := libpq libprotobuf-c libzmq lmdb gmp json-c libsodium popt yaml-0.1 zlib libmicrohttpd libcurl
+PACKAGES := libpq libprotobuf-c libzmq lmdb gmp json-c libsodium popt yaml-0.1 zlib libmicrohttpd libcurl glib-2.0
 STANDARD := -std=c17 -D_GNU_SOURCE -I. -isystem $(OUT)/gen
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wcast-qual -Wformat=2 -Wvla -Wstrict-prototypes -Wmissing-prototypes \
             -Wwrite-strings $(if $(CI),-Werror)

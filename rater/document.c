@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/utc.h"
+#include "rater/statement_document.h"
 
 /* Add `text` and free it; NULL means that it could not be made (err is set). */
 static bool
@@ -184,7 +185,8 @@ add_totals(Json *document, const Rated *rated, const RatedSlice *slice, const Pr
 }
 
 static bool
-add_body(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier, Err *err)
+add_body(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier,
+         const DocumentTerms *terms, Err *err)
 {
     Json *price_book = NULL;
     return json_add_text(document, "currency", book->currency, err) &&
@@ -192,7 +194,9 @@ add_body(Json *document, const Rated *rated, const RatedSlice *slice, const Pric
            json_add_bool(document, "free_tier", free_tier, err) &&
            add_owned(document, "rounding", document_rounding(book, err), err) &&
            add_lines(document, rated, slice, book, err) && add_functions(document, rated, slice, err) &&
-           add_free_tiers(document, rated, slice, err) && add_totals(document, rated, slice, book, err);
+           add_free_tiers(document, rated, slice, err) &&
+           (terms == NULL ? add_totals(document, rated, slice, book, err)
+                          : statement_add_to_document(document, terms, book, err));
 }
 
 static bool
@@ -236,23 +240,29 @@ add_evidence(Json *document, const SealRoot *root, Err *err)
 }
 
 Json *
-document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err)
+document_quote_terms(const Rated *rated, const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err)
 {
     RatedSlice whole = rated_whole(rated);
     Json *document = json_new_object(err);
-    if (document != NULL && add_body(document, rated, &whole, book, free_tier, err))
+    if (document != NULL && add_body(document, rated, &whole, book, free_tier, terms, err))
         return document;
     json_object_put(document);
     return NULL;
 }
 
 Json *
+document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err)
+{
+    return document_quote_terms(rated, book, free_tier, NULL, err);
+}
+
+Json *
 document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice, const PriceBook *book,
-                 bool free_tier, Err *err)
+                 bool free_tier, const DocumentTerms *terms, Err *err)
 {
     Json *document = json_new_object(err);
-    if (document != NULL && add_head(document, head, err) && add_body(document, rated, slice, book, free_tier, err) &&
-        add_evidence(document, head->root, err))
+    if (document != NULL && add_head(document, head, err) &&
+        add_body(document, rated, slice, book, free_tier, terms, err) && add_evidence(document, head->root, err))
         return document;
     json_object_put(document);
     return NULL;

@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "rater/rate.h"
+#include "rater/statement.h"
 #include "schema/seal.h"
 
 /** What stands at the head of an invoice (all borrowed). */
@@ -27,14 +28,26 @@ typedef struct InvoiceHead {
     const SealRoot *root;      /* seals of the period; NULL: the document says nothing of them */
 } InvoiceHead;
 
+/** The contract of a document and what it made of the lines (all borrowed). */
+typedef struct DocumentTerms {
+    const Contract *contract;
+    const Statement *statement;
+    int64_t revision; /* 0: of a quote */
+    const char *from; /* "2026-07", its first month; NULL: of a quote */
+} DocumentTerms;
+
 /** The answer of quote: currency, price_book, free_tier, rounding, lines, functions, free_tiers, subtotal, total.
  *  Caller releases with json_object_put(). NULL: ERR_NOMEM. */
 MUST_CHECK Json *document_quote(const Rated *rated, const PriceBook *book, bool free_tier, Err *err);
+/** The same under a contract: contract, statement, spending_limit, net, tax and payable too (doc/contracts.md). */
+MUST_CHECK Json *
+document_quote_terms(const Rated *rated, const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);
 
 /** The same for one tenant, with `invoice` first: number, state, tenant, account, period_start, period_end,
- *  receipt_watermark; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature. */
+ *  receipt_watermark; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature.
+ *  `terms` NULL: there is no contract, and the document looks as it did before there were any. */
 MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice,
-                                  const PriceBook *book, bool free_tier, Err *err);
+                                  const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);
 
 /** Name, version and digest of a book as an object. */
 MUST_CHECK Json *document_price_book(const PriceBook *book, Err *err);

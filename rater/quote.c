@@ -9,6 +9,7 @@
 #include "rater/commands.h"
 #include "rater/document.h"
 #include "rater/quote_compare.h"
+#include "rater/quote_contract.h"
 #include "rater/quote_table.h"
 #include "rater/quote_usage.h"
 
@@ -18,6 +19,8 @@ typedef struct QuoteOptions {
     OptionList books;
     const char *usage;
     const char *month_text;
+    const char *contract;
+    const char *balances;
     bool no_free_tier;
     bool json;
     UtcMonth month;
@@ -25,6 +28,7 @@ typedef struct QuoteOptions {
     const char *service_until;
     int64_t service_start_us;
     int64_t service_end_us;
+    QuoteContract terms; /* when there is a contract */
 } QuoteOptions;
 
 /* What the books make of the usage; owned. */
@@ -37,11 +41,15 @@ typedef struct Quotes {
 static bool
 rate_with_book(const QuoteOptions *options, const RatingRows *rows, const char *name, Quotes *quotes, Err *err)
 {
-    const RateOptions how = {.month_start_us = utc_month_start_us(options->month),
-                             .free_tier = !options->no_free_tier,
-                             .region = DEFAULT_REGION,
-                             .service_start_us = options->service_start_us,
-                             .service_end_us = options->service_end_us};
+    RateOptions how = {.month_start_us = utc_month_start_us(options->month),
+                       .free_tier = !options->no_free_tier,
+                       .region = DEFAULT_REGION,
+                       .service_start_us = options->service_start_us,
+                       .service_end_us = options->service_end_us};
+    if (options->contract != NULL) {
+        how.month_start_us = options->terms.period_start_us;
+        how.period_end_us = options->terms.period_end_us;
+    }
     size_t i = quotes->count++;
     quotes->books[i] = price_book_find(name, err);
     if (quotes->books[i] == NULL)
@@ -58,7 +66,10 @@ print_json(const QuoteOptions *options, const Quotes *quotes, Err *err)
     Json *answers = json_new_array(err);
     bool done = answers != NULL;
     for (size_t i = 0; done && i < quotes->count; i++) {
-        Json *answer = document_quote(quotes->rated[i], quotes->books[i], !options->no_free_tier, err);
+        const bool free_tier = !options->no_free_tier;
+        Json *answer = options->contract == NULL
+                           ? document_quote(quotes->rated[i], quotes->books[i], free_tier, err)
+                           : quote_contract_answer(&options->terms, quotes->rated[i], quotes->books[i], free_tier, err);
         done = answer != NULL && json_append(answers, answer, err);
     }
     done = done && json_print(quotes->count == 1 ? json_object_array_get_idx(answers, 0) : answers, stdout, err);
@@ -75,6 +86,9 @@ print_tables(const QuoteOptions *options, const Quotes *quotes, Err *err)
         sides[i] = (QuoteSide){quotes->books[i], quotes->rated[i]};
         if (!quote_table_print(stdout, quotes->rated[i], quotes->books[i], options->month, !options->no_free_tier, err))
             return false;
+        if (options->contract != NULL &&
+            !quote_contract_print(&options->terms, stdout, quotes->rated[i], quotes->books[i], err))
+            return false;
         if (quotes->count > 1)
             putchar('\n');
     }
@@ -84,8 +98,9 @@ print_tables(const QuoteOptions *options, const Quotes *quotes, Err *err)
 static bool
 quote_all(const QuoteOptions *options, const RatingRows *rows, Err *err)
 {
-    static const char *const DEFAULT_BOOKS[] = {RATER_DEFAULT_BOOK};
-    const char *const *names = options->books.count > 0 ? options->books.items : DEFAULT_BOOKS;
+    const bool named = options->contract != NULL && options->terms.contract->price_book != NULL;
+    const char *const default_book = named ? options->terms.contract->price_book : RATER_DEFAULT_BOOK;
+    const char *const *names = options->books.count > 0 ? options->books.items : &default_book;
     size_t count = options->books.count > 0 ? options->books.count : 1;
     Quotes quotes = {0};
     bool done = true;
@@ -128,8 +143,14 @@ run(QuoteOptions *options, Err *err)
     if (!read_instant("service-from", options->service_from, &options->service_start_us, err) ||
         !read_instant("service-until", options->service_until, &options->service_end_us, err))
         return false;
+    if (options->balances != NULL && options->contract == NULL)
+        return err_set(err, ERR_USAGE, "--balances belongs to a contract; give --contract FILE too");
     RatingRows *rows = rating_rows_new(err);
-    bool done = rows != NULL && quote_usage_read(options->usage, rows, err) && quote_all(options, rows, err);
+    bool done = rows != NULL &&
+                (options->contract == NULL ||
+                 quote_contract_open(&options->terms, options->contract, options->balances, options->month, err));
+    done = done && quote_usage_read(options->usage, rows, err) && quote_all(options, rows, err);
+    quote_contract_free(&options->terms);
     rating_rows_free(&rows);
     return done;
 }
@@ -144,6 +165,8 @@ quote_command(int argc, char **argv)
         {"price-book", 'b', OPTION_LIST, &options.books, "FILE|NAME",
          "price book, several to compare; default " RATER_DEFAULT_BOOK},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month whose rules hold; default this month (UTC)"},
+        {"contract", 'c', OPTION_TEXT, &options.contract, "FILE", "contract: discounts, commitments, credits, tax"},
+        {"balances", 0, OPTION_TEXT, &options.balances, "FILE", "what earlier invoices used (JSON), with --contract"},
         {"no-free-tier", 0, OPTION_FLAG, &options.no_free_tier, NULL, "leave the free tier out"},
         {"service-from", 0, OPTION_TEXT, &options.service_from, "DATE",
          "the account's service began then: partial months, for books that know them"},

@@ -217,7 +217,7 @@ write_invoice(Month *self, const RateTenant *tenant, const Rated *rated, const R
                               self->end_us,
                               self->watermark,
                               outcome->is_final ? &root : NULL};
-    Json *document = document_invoice(&head, rated, slice, request->book, request->free_tier, err);
+    Json *document = document_invoice(&head, rated, slice, request->book, request->free_tier, NULL, err);
     bool done =
         document != NULL && outcome_total(self, outcome, rated, slice, err) &&
         (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&

@@ -366,7 +366,7 @@ check_rating(Invoices *self, Json *stored, Err *err)
                               invoice->period_end_us,
                               invoice->receipt_watermark,
                               invoice->document_version > 1 ? &root : NULL};
-    Json *derived = document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, err);
+    Json *derived = document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, NULL, err);
     bool done = derived != NULL && compare_derived(self, derived, stored, err);
     json_object_put(derived);
     return done;

@@ -198,7 +198,7 @@ an_invoice_has_the_lines_of_its_tenant_only(void **state)
     size_t tenants = 0;
     for (; rated_next_tenant(rated, &slice); tenants++) {
         const InvoiceHead head = {NULL, rated->functions[slice.function].tenant, "default", 0, 1000000, 7, NULL};
-        Json *document = document_invoice(&head, rated, &slice, book, true, &err);
+        Json *document = document_invoice(&head, rated, &slice, book, true, NULL, &err);
         assert_non_null(document);
         Json *lines = json_member(document, "lines");
         assert_int_equal(json_object_array_length(lines), 3);
