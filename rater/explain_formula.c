@@ -121,6 +121,27 @@ write_recipe(Formula *formula, UsageSum sum, const Recipe *recipe, const mpq_t q
     return known;
 }
 
+/** The whole number that the recipe makes the quantity of: where the book's own sums were counted, and memory as configured. */
+static bool
+sum_behind(const PriceBook *book, const Recipe *recipe, const mpq_t quantity, UsageSum *sum)
+{
+    if (book->memory.observed || recipe->times == 0)
+        return false;
+    mpq_t whole, factor;
+    mpq_inits(whole, factor, NULL);
+    decimal_set_i64(factor, recipe->first);
+    mpq_mul(whole, quantity, factor);
+    decimal_set_i64(factor, recipe->second == 0 ? 1 : recipe->second);
+    mpq_mul(whole, whole, factor);
+    decimal_set_i64(factor, recipe->times);
+    mpq_div(whole, whole, factor);
+    bool is_whole = mpz_cmp_ui(mpq_denref(whole), 1) == 0 && mpz_fits_ulong_p(mpq_numref(whole)) != 0;
+    if (is_whole)
+        *sum = mpz_get_ui(mpq_numref(whole));
+    mpq_clears(whole, factor, NULL);
+    return is_whole;
+}
+
 MUST_CHECK bool
 formula_add_usage(Json *entry, const PriceBook *book, const Meter *meter, const RatingRow *row, int64_t month_start_us,
                   mpq_t quantity, Err *err)
@@ -129,8 +150,10 @@ formula_add_usage(Json *entry, const PriceBook *book, const Meter *meter, const 
     UsageSum sum = 0;
     Recipe recipe;
     meter_quantity(book, meter, row, month_start_us, quantity);
-    bool known = column_sum(book, meter, row, month_start_us, &sum) && recipe_of(book, meter, row, &recipe) &&
-                 write_recipe(&formula, sum, &recipe, quantity);
+    bool has_recipe = recipe_of(book, meter, row, &recipe);
+    bool counted = tally_beyond_rollups(book) == NULL ? column_sum(book, meter, row, month_start_us, &sum)
+                                                      : has_recipe && sum_behind(book, &recipe, quantity, &sum);
+    bool known = has_recipe && counted && write_recipe(&formula, sum, &recipe, quantity);
     mpq_t figure;
     mpq_init(figure);
     decimal_set_u128(mpq_numref(figure), sum);

@@ -178,6 +178,7 @@ tell(LineExplainer *self, Json *answer, Json *stated, Err *err)
            json_add_int(answer, "number", self->request->line, err) &&
            json_add(answer, "line", json_object_get(stated), err) && json_add(answer, "price_book", book, err) &&
            json_add_int(answer, "granularity_ms", self->bill->book->granularity_ms, err) &&
+           json_add_int(answer, "minimum_ms", self->bill->book->minimum_ms, err) &&
            json_add(answer, "steps", steps, err) &&
            explain_steps(self->rated, self->bill->book, self->line, steps, err) && tell_usage(self, answer, err);
 }

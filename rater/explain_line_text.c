@@ -85,16 +85,19 @@ say_parts(Json *answer, const char *key, const char *what, Buffer *out, Err *err
 }
 
 static bool
-say_invocation(Json *invocation, const char *granularity, const char *unit, Buffer *out, Err *err)
+say_invocation(Json *invocation, Json *answer, const char *unit, Buffer *out, Err *err)
 {
     const char *init = explain_member(invocation, "init_duration_ms");
     const char *billed = explain_member(invocation, "billed_ms");
     const char *formula = explain_member(invocation, "formula");
     bool with_init = json_object_get_boolean(json_member(invocation, "init_billed"));
     char rounding[160] = "";
+    const char *least = explain_member(answer, "minimum_ms");
+    bool has_least = strcmp(least, "0") != 0;
     if (billed[0] != '\0')
-        snprintf(rounding, sizeof(rounding), "%s%s%s ms, up to a multiple of %s: %s ms; ",
-                 explain_member(invocation, "duration_ms"), with_init ? " + " : "", with_init ? init : "", granularity,
+        snprintf(rounding, sizeof(rounding), "%s%s%s ms, up to a multiple of %s%s%s: %s ms; ",
+                 explain_member(invocation, "duration_ms"), with_init ? " + " : "", with_init ? init : "",
+                 explain_member(answer, "granularity_ms"), has_least ? " and at least " : "", has_least ? least : "",
                  billed);
     return line_append_harmless(out, err, "  %s  %s (segment %s, record %s)", explain_member(invocation, "started_at"),
                                 explain_member(invocation, "request_id"), explain_member(invocation, "segment"),
@@ -118,7 +121,7 @@ say_invocations(Json *answer, Buffer *out, Err *err)
                                  explain_member(segment, "records"), explain_member(segment, "receipt"));
     }
     for (size_t i = 0; done && i < count_of(answer, "invocations"); i++)
-        done = say_invocation(at(answer, "invocations", i), explain_member(answer, "granularity_ms"), unit, out, err);
+        done = say_invocation(at(answer, "invocations", i), answer, unit, out, err);
     return done && say_left_out(answer, "invocations", out, err) && buffer_append(out, "\n", 1, err);
 }
 

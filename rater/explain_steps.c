@@ -202,14 +202,16 @@ explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *
                         mpq_sgn(item->free) > 0 ? "no free tier covers it; this much is free by its price"
                                                 : "no free tier covers it",
                         NULL, item->free, unit, err);
+    bool turns = taken->tier->allocation == ALLOCATE_DEAREST_FIRST;
     Buffer says = {0};
     Turn turn;
     mpq_inits(turn.before, turn.together, turn.left, turn.share, NULL);
     turn_read(rated, book, taken, item, &turn);
-    bool done = buffer_printf(&says, err, "free tier %s of the account (%s), less what went to earlier turns",
-                              taken->tier->name, allocation_name(taken->tier->allocation));
+    bool done =
+        buffer_printf(&says, err, "free tier %s of the account (%s)%s", taken->tier->name,
+                      allocation_name(taken->tier->allocation), turns ? ", less what went to earlier turns" : "");
     Formula left = formula_of(taken->allowance, " − ", turn.before, NULL, turn.before);
-    done = done && step_add(steps, "allowance", says.data, &left, turn.left, unit, err) &&
+    done = done && step_add(steps, "allowance", says.data, turns ? &left : NULL, turn.left, unit, err) &&
            add_claims(rated, book, taken->tier, json_object_array_get_idx(steps, json_object_array_length(steps) - 1),
                       err) &&
            tell_share(taken, item, &turn, steps, unit, err);

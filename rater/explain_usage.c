@@ -130,6 +130,72 @@ tell_parts(const LineUsage *usage, Parts *parts, const char *key, bool by_hour, 
 
 /* ---- functions ---- */
 
+static void
+row_add(RatingRow *row, const RatingRow *more)
+{
+    row->invocations += more->invocations;
+    row->duration_1ms += more->duration_1ms;
+    row->duration_100ms += more->duration_100ms;
+    row->with_init_1ms += more->with_init_1ms;
+    row->with_init_100ms += more->with_init_100ms;
+    row->cpu_us += more->cpu_us;
+    row->streamed_bytes += more->streamed_bytes;
+}
+
+static int
+compare_configs(const void *left, const void *right)
+{
+    const Part *a = left;
+    const Part *b = right;
+    int order = strcmp(a->function, b->function);
+    if (order == 0)
+        order = (a->row.memory_mb > b->row.memory_mb) - (a->row.memory_mb < b->row.memory_mb);
+    if (order == 0)
+        order = (a->row.ephemeral_mb > b->row.ephemeral_mb) - (a->row.ephemeral_mb < b->row.ephemeral_mb);
+    return order != 0 ? order : (int) a->row.package - (int) b->row.package;
+}
+
+/** Add `more` to `part`; the part's tallies become its own. */
+static bool
+part_add(const PriceBook *book, Part *part, const RatingRow *more, Err *err)
+{
+    row_add(&part->row, more);
+    if (more->tallies == NULL)
+        return true;
+    if (part->tallies == NULL) {
+        part->tallies = calloc(book->tally_count + 1, sizeof(*part->tallies));
+        if (part->tallies == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for a function");
+        memcpy(part->tallies, part->row.tallies, book->tally_count * sizeof(*part->tallies));
+        part->row.tallies = part->tallies;
+    }
+    for (size_t i = 0; i < book->tally_count; i++)
+        part->tallies[i] += more->tallies[i];
+    return true;
+}
+
+/** Rows of one configuration are one part: some books are rated by rows of hours. */
+static bool
+merge_configs(const PriceBook *book, Parts *parts, Err *err)
+{
+    size_t kept = 0;
+    bool done = true;
+    if (parts->count > 0)
+        qsort(parts->all, parts->count, sizeof(*parts->all), compare_configs);
+    for (size_t i = 1; done && i < parts->count; i++) {
+        if (compare_configs(&parts->all[kept], &parts->all[i]) != 0) {
+            Part *to = &parts->all[++kept];
+            to->function = parts->all[i].function;
+            to->row = parts->all[i].row; /* nothing is its own before something is added */
+        } else {
+            done = part_add(book, &parts->all[kept], &parts->all[i].row, err);
+        }
+    }
+    while (done && parts->count > kept + 1)
+        mpq_clear(parts->all[--parts->count].quantity);
+    return done;
+}
+
 MUST_CHECK bool
 explain_functions(const LineUsage *usage, const RatingRows *rows, Json *answer, Err *err)
 {
@@ -141,7 +207,8 @@ explain_functions(const LineUsage *usage, const RatingRows *rows, Json *answer, 
             is_of_line(usage, row->region, row->architecture, row->mode, row->function))
             done = parts_add(&parts, row, 0, row->function, err) != NULL;
     }
-    done = done && tell_parts(usage, &parts, "functions", false, answer, err);
+    done =
+        done && merge_configs(usage->book, &parts, err) && tell_parts(usage, &parts, "functions", false, answer, err);
     parts_free(&parts);
     return done;
 }
@@ -170,18 +237,6 @@ static bool
 same_config(const RatingRow *a, const RatingRow *b)
 {
     return a->memory_mb == b->memory_mb && a->ephemeral_mb == b->ephemeral_mb && a->package == b->package;
-}
-
-static void
-row_add(RatingRow *row, const RatingRow *more)
-{
-    row->invocations += more->invocations;
-    row->duration_1ms += more->duration_1ms;
-    row->duration_100ms += more->duration_100ms;
-    row->with_init_1ms += more->with_init_1ms;
-    row->with_init_100ms += more->with_init_100ms;
-    row->cpu_us += more->cpu_us;
-    row->streamed_bytes += more->streamed_bytes;
 }
 
 /** The part of the present hour with this configuration; a new one with nothing in it. */

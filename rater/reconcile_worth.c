@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/array.h"
+#include "lib/utc.h"
 #include "rater/record_row.h"
 #include "rater/tally.h"
 
@@ -20,7 +21,8 @@ struct Worth {
     const char *tenant;
     Usage billed;
     Usage changed; /* with every change */
-    bool tallied;  /* the book counts what rollup sums do not hold, and the rows say it */
+    bool tallied;  /* the book counts what rollup sums do not hold: rows have tallies */
+    bool by_hours; /* … and one for each hour */
     mpq_t exact;   /* of billed */
 };
 
@@ -84,10 +86,10 @@ usage_find(const Usage *self, const RatingRow *like)
 {
     for (size_t i = 0; i < self->count; i++) {
         RatingRow *row = &self->rows[i];
-        if (row->memory_mb == like->memory_mb && row->architecture == like->architecture && row->mode == like->mode &&
-            row->package == like->package && row->ephemeral_mb == like->ephemeral_mb &&
-            strcmp(row->function, like->function) == 0 && strcmp(row->region, like->region) == 0 &&
-            strcmp(row->tenant, like->tenant) == 0)
+        if (row->hour_us == like->hour_us && row->memory_mb == like->memory_mb &&
+            row->architecture == like->architecture && row->mode == like->mode && row->package == like->package &&
+            row->ephemeral_mb == like->ephemeral_mb && strcmp(row->function, like->function) == 0 &&
+            strcmp(row->region, like->region) == 0 && strcmp(row->tenant, like->tenant) == 0)
             return row;
     }
     return NULL;
@@ -138,6 +140,7 @@ change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *e
     if (record->region.length > 0)
         memcpy(change->region, record->region.data, record->region.length);
     change->region[record->region.length] = '\0';
+    change->row.hour_us = self->by_hours ? utc_hour_floor_us(record->started_at_us) : 0;
     change->row.account = self->account;
     change->row.tenant = self->tenant;
     change->row.function = change->function;
@@ -199,7 +202,8 @@ worth_new(const RatingRows *rows, const PriceBook *book, const RateOptions *opti
     *self = (Worth){.book = book, .options = *options, .account = account, .tenant = tenant};
     mpq_init(self->exact);
     bool done = true;
-    self->tallied = rating_rows_count(rows) > 0 && rating_rows_all(rows)[0].tallies != NULL;
+    self->tallied = tally_beyond_rollups(book) != NULL;
+    self->by_hours = tally_needs_hours(book);
     for (size_t i = 0; done && i < rating_rows_count(rows); i++)
         done = usage_add(&self->billed, book, &rating_rows_all(rows)[i], err) &&
                usage_add(&self->changed, book, &rating_rows_all(rows)[i], err);

@@ -54,6 +54,20 @@ free_tiers:
 """
 
 
+FINE_BOOK = """
+name: fine
+version: "1"
+currency: USD
+rounding: {mode: half_up, digits: 6, each: line}
+duration: {granularity_ms: 50, minimum_ms: 100}
+memory: {step_mb: 128}
+meters:
+  - {sku: duration, description: Duration, unit: GB-second, measure: gb_seconds, prices: [{model: per_unit, unit_price: 0.01}]}
+free_tiers:
+  - {name: some, quantity: 2, skus: [duration], allocation: usage_order}
+"""
+
+
 def record(request_id, duration_ms, function="f", memory_mb=1024, started="2026-05-10T12:00:00Z", **more):
     return {"request_id": request_id, "function": function, "region": "us-east-1", "memory_mb": memory_mb, "started_at": started,
             "duration_ms": duration_ms, **more}
@@ -214,6 +228,35 @@ class ExplainLine(StackCase):
         self.assertEqual([line["sku"] for line in share["lines"]], ["requests", "seconds", "duration"])
         [request] = [line for line in share["lines"] if line["sku"] == "requests"]
         self.assertEqual(document["lines"][request["line"] - 1]["price"], "chosen")
+
+    def test_a_book_that_counts_what_hourly_sums_do_not_hold_is_told_too(self):
+        records = [record(f"k-{n}", f"{20 + 7 * n}.5", f"fn-{n % 2}", 200, f"2026-05-{1 + n % 3:02d}T{n % 4:02d}:10:00Z") for n in range(60)]
+        book = self.file(FINE_BOOK, "yaml")
+        self.load("fine", records)
+        number, document = self.bill("fine", "--tenant", "fine", "--price-book", str(book))
+
+        def billed_ms(each):
+            return max(100, 50 * math.ceil(Fraction(each["duration_ms"]) / 50))
+
+        def quantity(some):
+            return sum(Fraction(billed_ms(each) * 256, 1024000) for each in some)
+
+        answer = self.explain(number, "1")
+        self.assert_formulas_hold(answer)
+        self.assertEqual({each["function"]: Fraction(each["quantity"]) for each in answer["functions"]},
+                         {name: quantity([each for each in records if each["function"] == name]) for name in ("fn-0", "fn-1")})
+        self.assertEqual((self.step(answer, "quantity"), self.step(answer, "free")), (quantity(records), 2))
+        self.assertGreater(self.step(answer, "billed"), 0)
+        drill = self.explain(number, "1", "--function", "fn-1", "--hour", "2026-05-02T01", "--all")
+        self.assert_formulas_hold(drill)
+        self.assertEqual({each["request_id"]: each["billed_ms"] for each in drill["invocations"]},
+                         {each["request_id"]: str(billed_ms(each)) for each in records
+                          if each["function"] == "fn-1" and each["started_at"] == "2026-05-02T01:10:00Z"})
+        changed = [dict(records[0], duration_ms="1000"), *records[1:]]
+        own = self.file("".join(json.dumps(each) + "\n" for each in changed))
+        result = self.stack.json("reconcile", "--month", MONTH, "--tenant", "fine", own, status=3)
+        self.assertEqual([Fraction(row["worth_exact"]) for row in result["rows"]],
+                         [(quantity(changed) - quantity(records)) * Fraction("0.01")])
 
     def explain_record(self, request_id):
         [found] = self.explain("--record", request_id)["records"]
