@@ -172,6 +172,7 @@ tell_init_rules(Teller *self, const PriceBook *book)
         done = tell_bits(self, "packages", rule->packages, USAGE_PACKAGE_COUNT, package_at) &&
                tell_bits(self, "modes", rule->modes, USAGE_MODE_COUNT, mode_at) &&
                tell_text(self, "since", rule->since_us == INT64_MIN ? "always" : utc_format(rule->since_us, since));
+        self->what = "";
     }
     return done;
 }
@@ -190,6 +191,7 @@ tell_free_tiers(Teller *self, const PriceBook *book)
                tell_text(self, "whole_units", tier->whole_units ? "true" : "false") &&
                tell_text(self, "allocation", allocation_name(tier->allocation)) &&
                tell_text(self, "partial_month", partial_month_name(tier->partial_month));
+        self->what = "";
         buffer_free(&what);
     }
     return done;
@@ -264,6 +266,7 @@ tell_places(Teller *self, const Meter *meter, const Price *price)
             done = tell_price(self, price);
         }
         self->region = "";
+        self->what = "";
         buffer_free(&what);
     }
     return done;

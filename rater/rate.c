@@ -168,17 +168,17 @@ add_to_functions(Rated *rated, const Cells *cells, const Group *group, const Pla
                  mpq_t *costs)
 {
     const RatingRow *row = placed->row;
-    RatedFunction *function = rated->function_count == 0 ? NULL : &rated->functions[rated->function_count - 1];
-    if (first || function == NULL || !same_function(function, row)) {
-        function = &rated->functions[rated->function_count++];
-        *function = (RatedFunction){.tenant = row->tenant,
-                                    .function = row->function,
-                                    .region = placed->region,
-                                    .architecture = row->architecture,
-                                    .mode = row->mode,
-                                    .memory_mb = row->memory_mb};
-        mpq_inits(function->gb_seconds, function->amount_exact, NULL);
+    if (first || !same_function(&rated->functions[rated->function_count - 1], row)) {
+        RatedFunction *added = &rated->functions[rated->function_count++];
+        *added = (RatedFunction){.tenant = row->tenant,
+                                 .function = row->function,
+                                 .region = placed->region,
+                                 .architecture = row->architecture,
+                                 .mode = row->mode,
+                                 .memory_mb = row->memory_mb};
+        mpq_inits(added->gb_seconds, added->amount_exact, NULL);
     }
+    RatedFunction *function = &rated->functions[rated->function_count - 1];
     function->invocations += row->invocations;
     function->errors += row->errors;
     function->timeouts += row->timeouts;
