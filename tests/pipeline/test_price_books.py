@@ -1,6 +1,7 @@
 """Price books: listed, shown, compared, several side by side, and rated from the database as quote rates them."""
 import json
 import os
+import random
 import subprocess
 import tempfile
 import unittest
@@ -70,6 +71,26 @@ class Books(unittest.TestCase):
         lines = answers["internal-chargeback"]["lines"]
         self.assertEqual(sum(F(line["amount"]) for line in lines), F(answers["internal-chargeback"]["total"]))
         self.assertLessEqual(abs(sum(F(line["amount_exact"]) for line in lines) - F(answers["internal-chargeback"]["total"])), F(1, 200))
+
+    def test_however_usage_is_cut_into_rows_the_bill_is_the_same(self):
+        seed = int(os.environ.get("MILLIBILL_SEED", random.SystemRandom().randint(1, 10**9)))
+        print("seed %d" % seed, flush=True)
+        rng = random.Random(seed)
+        whole = [{"tenant": rng.choice("abc"), "function": rng.choice(["batch-1", "web", "x-nightly"]), "memory_mb": rng.choice([128, 1000, 4096]),
+                  "max_memory_used_mb": rng.randint(0, 5000), "architecture": rng.choice(["x86_64", "arm64"]), "ephemeral_mb": rng.choice([512, 4096]),
+                  "duration_us": rng.randint(0, 9 * 10**6), "cpu_us": rng.randint(0, 10**6), "streamed": rng.random() < 0.5,
+                  "response_bytes": rng.randint(0, 10**8), "started_at": "2026-10-01T%02d:00:00Z" % rng.randint(0, 23),
+                  "region": "us-east-1", "invocations": rng.randint(1, 10**6)} for _ in range(12)]
+        pieces = []
+        for row in whole:
+            cut = sorted(rng.randint(0, row["invocations"]) for _ in range(3))
+            pieces += [dict(row, invocations=b - a) for a, b in zip([0, *cut], [*cut, row["invocations"]])]
+        rng.shuffle(pieces)
+        books = BOOKS + sorted(str(path) for path in (ROOT / "tests/data/rating/books").glob("*.yaml"))
+        for first in range(0, len(books), 16):
+            some = several(books[first:first + 16])
+            for one, other in zip(quote(*some, usage=whole), quote(*some, usage=pieces)):
+                self.assertEqual(one, other, "seed %d, book %s" % (seed, one["price_book"]["name"]))
 
     def test_fees_and_allowances_of_partial_months(self):
         book = ROOT / "tests/data/rating/books/partial.yaml"
