@@ -241,5 +241,26 @@ class Refused(unittest.TestCase):
         self.assertIn("of one tenant", done.stderr)
 
 
+class Commands(unittest.TestCase):
+    def command(self, contract, *words):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", encoding="utf-8") as file:
+            file.write(contract)
+            file.flush()
+            done = subprocess.run([RATER, "contract", words[0], file.name, *words[1:]], capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout, done.stderr.replace(file.name, "FILE")
+
+    def test_validate_tells_what_does_not_fit_the_book_that_is_named(self):
+        self.assertEqual(self.command(HEAD + "price_book: aws-lambda\n", "validate")[0], 0)
+        status, _, error = self.command(HEAD + "price_book: aws-lambda\ncredits: [{name: a, amount: 1, on: [wishes]}]\n", "validate")
+        self.assertEqual(status, 1)
+        self.assertIn("FILE: contract 't': entry 'a': price book aws-lambda", error)
+        self.assertEqual(self.command(HEAD + "price_book: nobody-s\n", "validate")[0], 1)
+
+    def test_period_shows_the_instants(self):
+        status, out, _ = self.command(HEAD + "time_zone: Asia/Kolkata\nbilling_day: 30\n", "period", "--month", "2028-02", "--json")
+        self.assertEqual((status, json.loads(out)["period_start"], json.loads(out)["period_end"]), (0, "2028-02-28T18:30:00Z", "2028-03-29T18:30:00Z"))
+        self.assertEqual(self.command(HEAD, "period")[0], 2)
+
+
 if __name__ == "__main__":
     unittest.main()
