@@ -58,6 +58,7 @@ typedef struct VerifyRequest {
     const UtcMonth *month;       /* NULL: all. Streams, receipts, ledger and heads are checked whole in any case */
     const char *seal_public_key; /* file */
     const char *heads;           /* file */
+    bool heads_are_copy;         /* it may lack what was sealed since it was made */
     int64_t heads_bytes;         /* filled in by verify(): as much of it as was there before the snapshot */
 } VerifyRequest;
 

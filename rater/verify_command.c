@@ -146,6 +146,7 @@ run(const VerifyRequest *asked, const char *data, bool as_json, Err *err)
     VerifyReport report = {0};
     VerifyRequest request = *asked;
     Db *db = rater_connect(data, &config, PROGRAM, err);
+    request.heads_are_copy = request.heads != NULL;
     if (request.heads == NULL)
         request.heads = config.seal_heads;
     if (request.seal_public_key == NULL)

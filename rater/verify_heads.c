@@ -41,9 +41,8 @@ heads_same_number(Heads *self, int64_t number, const char *what, int64_t expecte
     return expected == found || heads_note(self, number, what, expected_text, found_text, err);
 }
 
-/** Its place among those that we know; their number when it is none of them. */
-static size_t
-key_index(const Heads *self, const uint8_t *public_key)
+size_t
+heads_key_index(const Heads *self, const uint8_t *public_key)
 {
     size_t i = 0;
     while (i < self->keys.count && memcmp(self->keys.all[i], public_key, SEAL_PUBLIC_BYTES) != 0)
@@ -57,7 +56,7 @@ check_succession(Heads *self, const SealHead *head, Err *err)
 {
     char expected[2 * SEAL_PUBLIC_BYTES + 1];
     char found[2 * SEAL_PUBLIC_BYTES + 1];
-    size_t index = key_index(self, head->public_key);
+    size_t index = heads_key_index(self, head->public_key);
     if (index == self->keys.count)
         return true; /* unknown, and noted */
     if (index < self->key_at)
@@ -76,7 +75,7 @@ heads_check_signature(Heads *self, int64_t number, const char *what, const Diges
     char found[2 * SEAL_PUBLIC_BYTES + 1];
     if (self->keys.count == 0)
         return true; /* noted once */
-    if (key_index(self, public_key) == self->keys.count)
+    if (heads_key_index(self, public_key) == self->keys.count)
         return heads_note(self, number, "public key",
                           bytes_hex(self->keys.all[self->keys.count - 1], SEAL_PUBLIC_BYTES, expected),
                           bytes_hex(public_key, SEAL_PUBLIC_BYTES, found), err);
@@ -280,7 +279,11 @@ read_key(Heads *self, const char *path, Err *err)
 MUST_CHECK bool
 verify_heads(Db *db, const VerifyRequest *request, VerifyReport *report, Err *err)
 {
-    Heads self = {.db = db, .path = request->heads, .bytes = request->heads_bytes, .report = report};
+    Heads self = {.db = db,
+                  .path = request->heads,
+                  .bytes = request->heads_bytes,
+                  .is_copy = request->heads_are_copy,
+                  .report = report};
     self.finals = finals_new(db, report, err);
     bool done = self.finals != NULL && read_heads(&self, err) && read_key(&self, request->seal_public_key, err) &&
                 check_chain(&self, err) && check_covered(&self, err) && heads_check_file(&self, err) &&

@@ -30,6 +30,10 @@ take_restored(Heads *self, const HeadsLine *line, Err *err)
     self->file_digest = restored->to_digest;
     snprintf(text, sizeof text, "the database was set back from head %" PRId64 " to %" PRId64 " on %s: %s",
              restored->from, restored->to, utc_format(restored->at_us, at), restored->reason);
+    if (heads_key_index(self, restored->public_key) < self->file_key &&
+        !heads_note(self, restored->from, "key that signed a line `restored` in the heads file",
+                    "that of the heads before it, or a later one", "one that was replaced", err))
+        return false;
     return add_note(self, text, err) &&
            heads_check_signature(self, restored->to, "signature of a line `restored` in the heads file", &digest,
                                  restored->public_key, restored->signature, err);
@@ -54,6 +58,9 @@ take_head_line(Heads *self, const HeadsLine *line, Err *err)
                           &head->previous, err) &&
         heads_check_signature(self, head->number, "signature in the heads file", &digest, head->public_key,
                               head->signature, err);
+    size_t key = heads_key_index(self, head->public_key);
+    if (key < self->keys.count && key > self->file_key)
+        self->file_key = key;
     if (there != NULL)
         there->in_file = same;
     self->file_last = head->number;
@@ -115,7 +122,7 @@ check_file_end(Heads *self, Err *err)
     for (int64_t number = last + 1; number <= self->file_last; number++)
         if (!note_rolled_back(self, number, "none: the database was rolled back or rewritten", err))
             return false;
-    if (late > 1)
+    if (late > 1 && !self->is_copy)
         return check_short(self, last, err);
     char text[PATH_MAX + 96];
     snprintf(text, sizeof text, "the %" PRId64 " newest head%s not in %s yet", late, late == 1 ? " is" : "s are",

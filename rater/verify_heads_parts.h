@@ -25,12 +25,14 @@ typedef struct Heads {
     Db *db;
     const char *path;
     int64_t bytes; /* as much of it is looked at */
+    bool is_copy;  /* made some time ago */
     VerifyReport *report;
     Head *all; /* by number; all[0] is head 1 when there is no gap */
     size_t count, capacity;
     size_t at;             /* head whose books are being read */
     SealPublicKeys keys;   /* none: noted once */
     size_t key_at;         /* that of the head before: keys follow one another and none comes back */
+    size_t file_key;       /* latest key that signed a head of the file */
     int64_t file_last;     /* last head that the file has */
     Digest file_digest;    /* its digest: the next line's `previous` */
     int64_t strange_seals; /* seals whose head does not exist */
@@ -47,6 +49,8 @@ heads_same_number(Heads *self, int64_t number, const char *what, int64_t expecte
 /** Signed with the key that we know, and rightly? */
 MUST_CHECK bool heads_check_signature(Heads *self, int64_t number, const char *what, const Digest *digest,
                                       const uint8_t *public_key, const uint8_t *signature, Err *err);
+/** The place of a key among those that we know; their number when it is none of them. */
+size_t heads_key_index(const Heads *self, const uint8_t *public_key);
 /** NULL when there is none of that number. */
 Head *heads_find(const Heads *self, int64_t number);
 
