@@ -139,7 +139,7 @@ add_discount(Work *self, const ContractEntry *entry, Err *err)
         mpq_set(cap, item->left);
     work_take(self, item, cap);
     if (item->has_left)
-        mpq_add(item->left, item->left, item->value);
+        work_left(item, item->left);
     work_spread(self, entry, item->basis, item->value);
     mpq_clear(cap);
     return describe_discount(self, item, err);

@@ -148,6 +148,15 @@ work_take(const Work *self, StatementItem *item, const mpq_t cap)
     mpq_clear(most);
 }
 
+void
+work_left(StatementItem *item, const mpq_t available)
+{
+    item->has_left = true;
+    mpq_add(item->left, available, item->amount);
+    if (mpq_sgn(item->left) < 0)
+        mpq_set_ui(item->left, 0, 1);
+}
+
 bool
 work_describe(StatementItem *item, Err *err, const char *format, ...)
 {

@@ -38,6 +38,8 @@ StatementItem *work_item(Work *self, StatementKind kind, const ContractEntry *en
 /** Round an item whose amount_exact is set; and the same for a taking, which is positive here, capped and then negated. */
 void work_round(const Work *self, StatementItem *item);
 void work_take(const Work *self, StatementItem *item, const mpq_t cap);
+/** What a taking leaves of `available` (may be item->left): less what it prints, as the next invoice will find it. */
+void work_left(StatementItem *item, const mpq_t available);
 
 /** "TITLE: …": what the item says of itself. */
 MUST_CHECK bool work_describe(StatementItem *item, Err *err, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -104,13 +104,13 @@ use_credit(Work *self, const ContractEntry *entry, const mpq_t available, Err *e
     StatementItem *item = work_item(self, STATEMENT_CREDIT, entry, err);
     if (item == NULL)
         return false;
-    item->has_basis = item->has_left = true;
+    item->has_basis = true;
     credit_basis(self, entry, item->basis);
     mpq_set(item->amount_exact, available);
     mpq_set(item->left, mpq_cmp(item->basis, available) < 0 ? item->basis : available); /* the cap, for a moment */
     work_take(self, item, item->left);
     credit_spread(self, entry, item->basis, item->value);
-    mpq_add(item->left, available, item->value);
+    work_left(item, available);
     char *had = work_money(self, available, err);
     bool done = had != NULL && work_describe(item, err, "credit, %s available", had);
     free(had);

@@ -34,9 +34,6 @@ class Quotes:
         self.process.stdout.close()
         return self.process.wait(30)
 
-    def knows_contracts(self):
-        return "--contract" in self.run(["--help"])[1]
-
     def file(self, name, text):
         path = self.folder / name
         if self.written.get(name) != text:
