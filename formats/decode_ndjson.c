@@ -1,75 +1,59 @@
-/* One JSON object a line; json-c keeps the digits of numbers, and its parser is kept between lines. */
+/* One JSON object a line, read without an allocation: memory that is refused can neither lose a member nor crash. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "formats/decode.h"
 #include "formats/decode_field.h"
-#include "lib/json.h"
+#include "formats/json_line.h"
 
-enum { UNKNOWN_NAME_BYTES = 64 };
+enum { UNKNOWN_NAME_BYTES = 64, ROOM_BYTES = 128 << 10 }; /* sources hand out lines of 64 KiB at most */
 
 struct DecodeScratch {
-    struct json_tokener *tokener;
-    Json *value; /* of the last line: the record's texts lie in it */
     char unknown[UNKNOWN_NAME_BYTES];
+    char room[ROOM_BYTES]; /* of the last line: the record's texts lie in it */
 };
 
 MUST_CHECK DecodeScratch *
 decode_scratch_new(Err *err)
 {
-    DecodeScratch *self = calloc(1, sizeof *self);
-    if (self != NULL)
-        self->tokener = json_tokener_new_ex(JSON_DEPTH_MAX);
-    if (self == NULL || self->tokener == NULL) {
-        decode_scratch_free(&self);
+    DecodeScratch *self = calloc(1, sizeof *self); /* of pages that are not memory before a line has escapes */
+    if (self == NULL)
         err_set(err, ERR_NOMEM, "no memory to decode JSON");
-        return NULL;
-    }
-    json_tokener_set_flags(self->tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     return self;
 }
 
 void
 decode_scratch_free(DecodeScratch **self)
 {
-    if (*self == NULL)
-        return;
-    json_object_put((*self)->value);
-    if ((*self)->tokener != NULL)
-        json_tokener_free((*self)->tokener);
     free(*self);
     *self = NULL;
 }
 
 static bool
-parse_object(DecodeScratch *self, Text line, UsageFault *fault)
+start_object(DecodeScratch *self, JsonLine *json, Text line, UsageFault *fault)
 {
-    json_object_put(self->value);
-    self->value = NULL;
-    json_tokener_reset(self->tokener);
-    self->value = json_tokener_parse_ex(self->tokener, line.data, (int) line.length);
-    enum json_tokener_error code = json_tokener_get_error(self->tokener);
-    if (code == json_tokener_continue)
+    bool is_object = false;
+    if (line.length > sizeof self->room)
+        return usage_fault_set(fault, USAGE_REASON_MALFORMED, "", "a line of %zu bytes, at most %zu expected",
+                               line.length, sizeof self->room);
+    if (json_line_start(json, line, self->room, sizeof self->room, &is_object))
+        return is_object || usage_fault_set(fault, USAGE_REASON_MALFORMED, "",
+                                            "is JSON but no object: expected {\"function\":…,\"started_at\":…,…}");
+    if (json->wrong[0] == '\0')
         return usage_fault_set(fault, USAGE_REASON_MALFORMED, "",
                                "the JSON is cut off after %zu bytes: expected one whole object on the line",
                                line.length);
-    if (code != json_tokener_success)
-        return usage_fault_set(fault, USAGE_REASON_MALFORMED, "",
-                               "not JSON at byte %zu (%s): expected one object on the line",
-                               json_tokener_get_parse_end(self->tokener) + 1, json_tokener_error_desc(code));
-    if (!json_object_is_type(self->value, json_type_object))
-        return usage_fault_set(fault, USAGE_REASON_MALFORMED, "",
-                               "is JSON but no object: expected {\"function\":…,\"started_at\":…,…}");
-    return true;
+    return usage_fault_set(fault, USAGE_REASON_MALFORMED, "",
+                           "not JSON at byte %zu (%s): expected one object on the line", json->at + 1, json->wrong);
 }
 
 static bool
-unknown_field(DecodeScratch *self, const char *name, UsageFault *fault)
+unknown_field(DecodeScratch *self, Text name, UsageFault *fault)
 {
     size_t length = 0;
-    for (; name[length] != '\0' && length < sizeof self->unknown - 1; length++)
-        self->unknown[length] = (unsigned char) name[length] < 0x20 ? '?' : name[length];
-    while (length > 0 && name[length] != '\0' && ((unsigned char) self->unknown[length - 1] & 0x80) != 0)
+    for (; length < name.length && length < sizeof self->unknown - 1; length++)
+        self->unknown[length] = (unsigned char) name.data[length] < 0x20 ? '?' : name.data[length];
+    while (length > 0 && length < name.length && ((unsigned char) self->unknown[length - 1] & 0x80) != 0)
         length--;
     self->unknown[length] = '\0';
     return usage_fault_set(fault, USAGE_REASON_UNKNOWN_FIELD, self->unknown,
@@ -77,37 +61,39 @@ unknown_field(DecodeScratch *self, const char *name, UsageFault *fault)
 }
 
 static bool
-set_member(DecodeScratch *self, FieldTarget *target, const char *name, Json *value, UsageFault *fault)
+set_member(DecodeScratch *self, FieldTarget *target, Text name, JsonLineKind kind, Text value, UsageFault *fault)
 {
-    int field = field_find(text_of(name));
+    int field = field_find(name);
     if (field < 0)
         return unknown_field(self, name, fault);
-    if (value == NULL)
-        return true; /* null says no more than leaving it out */
-    Text text;
-    if (json_object_is_type(value, json_type_boolean)) {
-        text = json_object_get_boolean(value) ? TEXT_LITERAL("true") : TEXT_LITERAL("false");
-        return field_set(target, field, text, FIELD_BOOLEAN, fault);
+    switch (kind) {
+    case JSON_LINE_NULL:
+        return true; /* says no more than leaving it out */
+    case JSON_LINE_BOOLEAN:
+        return field_set(target, field, value, FIELD_BOOLEAN, fault);
+    case JSON_LINE_STRING:
+        return field_set(target, field, value, FIELD_STRING, fault);
+    case JSON_LINE_NUMBER:
+        return field_set(target, field, value, FIELD_NUMBER, fault);
+    default:
+        return usage_fault_set(fault, USAGE_REASON_MALFORMED, field_name(field),
+                               "is a list or an object, expected one value");
     }
-    if (json_text(value, &text))
-        return field_set(target, field, text, FIELD_STRING, fault);
-    if (json_number_text(value, &text))
-        return field_set(target, field, text, FIELD_NUMBER, fault);
-    return usage_fault_set(fault, USAGE_REASON_MALFORMED, field_name(field),
-                           "is a list or an object, expected one value");
 }
 
 MUST_CHECK bool
 decode_ndjson(DecodeScratch *scratch, Text line, const DecodeDefaults *defaults, UsageRecord *out, UsageFault *fault)
 {
-    if (!parse_object(scratch, line, fault))
-        return false;
+    JsonLine json;
+    Text name;
+    Text value;
+    JsonLineKind kind;
     FieldTarget target;
+    if (!start_object(scratch, &json, line, fault))
+        return false;
     field_target_start(&target);
-    struct json_object_iterator at = json_object_iter_begin(scratch->value);
-    struct json_object_iterator end = json_object_iter_end(scratch->value);
-    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-        if (!set_member(scratch, &target, json_object_iter_peek_name(&at), json_object_iter_peek_value(&at), fault)) {
+    while (json_line_next(&json, &name, &kind, &value))
+        if (!set_member(scratch, &target, name, kind, value, fault)) {
             *out = target.record; /* the tenant, where it was read, helps whoever looks into quarantine */
             return false;
         }
