@@ -33,6 +33,8 @@ report_json(const SealReport *report, Err *err)
                 json_add_int(object, "roots", report->roots, err) &&
                 json_add_int(object, "invoices", report->invoices, err) &&
                 json_add_int(object, "heads", report->heads, err) &&
+                json_add_int(object, "segments_merged", report->merged, err) &&
+                json_add_int(object, "segments_made", report->made, err) &&
                 json_add_int(object, "last_head", report->last_head, err) &&
                 json_add_int(object, "damaged", report->damaged, err) && json_print(object, stdout, err);
     json_object_put(object);

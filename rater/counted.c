@@ -4,8 +4,25 @@
 #include "proto/usage_batch.h"
 #include "rater/verify_parts.h"
 
+/** What is asked for, and who takes it. */
+typedef struct Counting {
+    const VerifyPeriod *period;
+    int64_t after;
+    int64_t watermark;
+    CountedVisit visit;
+    void *context;
+} Counting;
+
 static bool
-visit_segment(Evidence *evidence, const VerifyPeriod *period, CountedVisit visit, void *context, Err *err)
+is_wanted(const Counting *self, const CountedRecord *counted)
+{
+    int64_t at_us = counted->record.started_at_us;
+    return (self->after == 0 || counted->receipt > self->after) && counted->receipt <= self->watermark &&
+           at_us >= self->period->start_us && at_us < self->period->end_us;
+}
+
+static bool
+visit_segment(const Counting *self, Evidence *evidence, Err *err)
 {
     const VerifySegment *segment = &evidence->segment;
     UsageBatch *batch = usage_batch_unpack(segment->payload.data, segment->payload.length, err);
@@ -14,14 +31,10 @@ visit_segment(Evidence *evidence, const VerifyPeriod *period, CountedVisit visit
     bool done = true;
     for (size_t i = 0; done && i < usage_batch_records(batch); i++) {
         bool excluded = false;
-        CountedRecord counted = {.place = segment->key,
-                                 .ordinal = (int64_t) i,
-                                 .receipt = segment->receipt,
-                                 .segment_records = segment->records};
+        CountedRecord counted = {.place = segment->key, .ordinal = (int64_t) i, .segment_records = segment->records};
         usage_batch_record(batch, i, &counted.record);
-        int64_t at_us = counted.record.started_at_us;
-        done = evidence_excludes(evidence, i, &excluded, err) &&
-               (excluded || at_us < period->start_us || at_us >= period->end_us || visit(context, &counted, err));
+        done = evidence_excludes(evidence, i, &excluded, err) && evidence_receipt(evidence, i, &counted.receipt, err) &&
+               (excluded || !is_wanted(self, &counted) || self->visit(self->context, &counted, err));
     }
     usage_batch_free(&batch);
     return done;
@@ -33,12 +46,13 @@ counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t a
 {
     Evidence evidence = {0};
     bool more = true;
+    const Counting self = {period, after, watermark, visit, context};
     const VerifyPeriod hours = {utc_hour_floor_us(period->start_us), period->end_us};
     bool done = evidence_open(&evidence, db, tenant_id, &hours, watermark, err);
     while (done && more) {
         done = evidence_next(&evidence, &more, err);
         if (done && more && (after == 0 || evidence.segment.receipt > after))
-            done = visit_segment(&evidence, period, visit, context, err);
+            done = visit_segment(&self, &evidence, err);
     }
     evidence_close(&evidence);
     return done;

@@ -76,15 +76,17 @@ add_hit(Explainer *self, const SegmentRow *segment, uint32_t ordinal, const Usag
                  .ordinal = ordinal,
                  .started_at_us = record->started_at_us,
                  .records = segment->records,
-                 .receipt = segment->receipt,
                  .facts = facts_of(record, err)};
     if (hit->facts == NULL)
         return false;
     self->hit_count++;
-    return (segment_source_of(segment->sources, ordinal, &hit->stream_id, &hit->sequence) ||
-            err_set(err, ERR_CORRUPT, "segment %lld does not say where record %u came from",
-                    (long long) segment->key.segment_id, ordinal)) &&
-           record_row_add(self->rows, tenant->account, tenant->name, record, err);
+    SegmentRun run;
+    if (!segment_run_of(segment->sources, ordinal, &run))
+        return segment_sources_damaged(&segment->key, err);
+    hit->stream_id = run.stream_id;
+    hit->sequence = run.sequence;
+    hit->receipt = run.receipt == 0 ? segment->receipt : run.receipt;
+    return record_row_add(self->rows, tenant->account, tenant->name, record, err);
 }
 
 static bool

@@ -20,6 +20,7 @@ typedef struct Derived {
     const RateTenant *tenant;
     RatingRows *rows;
     int64_t start_us;
+    int64_t watermark;
     int64_t hour_us; /* of the segments that are being read */
     bool by_tallies;
     bool by_hours;
@@ -86,9 +87,10 @@ derive_segment(Derived *self, int64_t tenant_id, Evidence *evidence, Err *err)
     for (size_t i = 0; good && i < usage_batch_records(batch); i++) {
         UsageRecord record;
         bool excluded = false;
+        int64_t receipt = 0;
         usage_batch_record(batch, i, &record);
-        good = evidence_excludes(evidence, i, &excluded, err) &&
-               (excluded || derive_record(self, tenant_id, &record, err));
+        good = evidence_excludes(evidence, i, &excluded, err) && evidence_receipt(evidence, i, &receipt, err) &&
+               (excluded || receipt > self->watermark || derive_record(self, tenant_id, &record, err));
     }
     usage_batch_free(&batch);
     return good;
@@ -150,6 +152,7 @@ verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int6
                     .tenant = tenant,
                     .rows = rows,
                     .start_us = period->start_us,
+                    .watermark = watermark,
                     .by_tallies = tally_beyond_rollups(book) != NULL,
                     .by_hours = tally_needs_hours(book),
                     .configs = config_table_new(err)};

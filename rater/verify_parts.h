@@ -18,6 +18,7 @@ typedef struct Evidence {
     VerifyCursor *segments;
     VerifyCursor *exclusions;
     VerifySegment segment; /* the present one */
+    SegmentRuns runs;      /* of the present segment, up to the record that was asked for last */
     VerifyExclusion exclusion;
     bool more_exclusions;
 } Evidence;
@@ -31,6 +32,10 @@ MUST_CHECK bool evidence_next(Evidence *self, bool *more, Err *err);
 /** Is this record of the present segment excluded? Ask in the order of records. `*excluded` then stands in
  *  self->exclusion. */
 MUST_CHECK bool evidence_excludes(Evidence *self, size_t ordinal, bool *excluded, Err *err);
+
+/** The receipt of this record of the present segment; a compacted one holds records of many, above the watermark too. Ask in the order
+ *  of records. ERR_CORRUPT: the segment does not tell. */
+MUST_CHECK bool evidence_receipt(Evidence *self, size_t ordinal, int64_t *receipt, Err *err);
 
 /** Segments and rollups of one tenant. */
 MUST_CHECK bool

@@ -32,7 +32,20 @@ evidence_close(Evidence *self)
 MUST_CHECK bool
 evidence_next(Evidence *self, bool *more, Err *err)
 {
-    return verify_segments_next(self->segments, &self->segment, more, err);
+    if (!verify_segments_next(self->segments, &self->segment, more, err))
+        return false;
+    if (*more)
+        segment_runs_start(&self->runs, self->segment.sources);
+    return true;
+}
+
+MUST_CHECK bool
+evidence_receipt(Evidence *self, size_t ordinal, int64_t *receipt, Err *err)
+{
+    if (!segment_runs_reach(&self->runs, (int64_t) ordinal))
+        return segment_sources_damaged(&self->segment.key, err);
+    *receipt = segment_runs_receipt(&self->runs, self->segment.receipt);
+    return true;
 }
 
 static int
@@ -147,15 +160,14 @@ static bool
 check_exclusion_source(Usage *self, size_t ordinal, Err *err)
 {
     const VerifyExclusion *exclusion = &self->evidence.exclusion;
-    int64_t stream_id = 0;
-    int64_t sequence = 0;
-    if (segment_source_of(self->evidence.segment.sources, (uint32_t) ordinal, &stream_id, &sequence) &&
-        stream_id == exclusion->stream_id && sequence == exclusion->sequence)
+    SegmentRun run = {0};
+    if (segment_run_of(self->evidence.segment.sources, (uint32_t) ordinal, &run) &&
+        run.stream_id == exclusion->stream_id && run.sequence == exclusion->sequence)
         return true;
     char hour[UTC_TEXT_BYTES];
     char expected[80];
     char found[80];
-    snprintf(expected, sizeof expected, "stream %" PRId64 ", sequence %" PRId64, stream_id, sequence);
+    snprintf(expected, sizeof expected, "stream %" PRId64 ", sequence %" PRId64, run.stream_id, run.sequence);
     snprintf(found, sizeof found, "stream %" PRId64 ", sequence %" PRId64, exclusion->stream_id, exclusion->sequence);
     const VerifyFinding finding = {.tenant = self->tenant->name,
                                    .hour = utc_format(exclusion->key.hour_us, hour),
@@ -218,6 +230,21 @@ count_records(Usage *self, const UsageBatch *batch, Err *err)
     return true;
 }
 
+/** The receipt of a segment's commit is the last one of its records. */
+static bool
+check_receipts(Usage *self, Err *err)
+{
+    const VerifySegment *segment = &self->evidence.segment;
+    SegmentRuns runs;
+    int64_t last = 0;
+    segment_runs_start(&runs, segment->sources);
+    while (segment_runs_next(&runs)) {
+        int64_t receipt = segment_runs_receipt(&runs, segment->receipt);
+        last = receipt > last ? receipt : last;
+    }
+    return runs.damaged || note_segment_numbers(self, "last receipt of its records", segment->receipt, last, err);
+}
+
 static bool
 check_segment(Usage *self, Err *err)
 {
@@ -226,6 +253,7 @@ check_segment(Usage *self, Err *err)
     if (!check_digest(self, err) ||
         !note_segment_numbers(self, "records that its sources name", segment->records,
                               segment_sources_records(segment->sources), err) ||
+        !check_receipts(self, err) ||
         (segment->receipt == 0 && !note_segment(self, "commit", "one with a receipt", "none", err)))
         return false;
     Err reason = {0};

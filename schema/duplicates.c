@@ -96,13 +96,16 @@ candidate_by_place(const void *left, const void *right)
     return place_compare(a->segment, a->ordinal, b->segment, b->ordinal);
 }
 
+/** Records of an identity in the order in which they were received. */
 static int
 candidate_by_identity(const void *left, const void *right)
 {
     const DuplicateCandidate *a = left;
     const DuplicateCandidate *b = right;
     int order = memcmp(a->identity, b->identity, sizeof a->identity);
-    return order != 0 ? order : candidate_by_place(a, b);
+    if (order != 0)
+        return order;
+    return a->receipt != b->receipt ? (a->receipt < b->receipt ? -1 : 1) : candidate_by_place(a, b);
 }
 
 static bool
@@ -117,14 +120,19 @@ describe_segment(void *context, const SegmentRow *row, Err *err)
     UsageBatch *batch = usage_batch_unpack(row->payload.data, row->payload.length, err);
     if (batch == NULL)
         return err_prefix(err, "segment %lld: ", (long long) row->key.segment_id);
-    while (self->fetch_at < self->candidate_count && self->candidates[self->fetch_at].segment == segment) {
+    SegmentRuns runs;
+    segment_runs_start(&runs, row->sources);
+    bool good = true;
+    while (good && self->fetch_at < self->candidate_count && self->candidates[self->fetch_at].segment == segment) {
         DuplicateCandidate *candidate = &self->candidates[self->fetch_at++];
         UsageRecord record;
         usage_batch_record(batch, candidate->ordinal, &record);
         duplicates_describe(candidate, &record, &self->hash_key);
+        good = segment_runs_reach(&runs, candidate->ordinal) || segment_sources_damaged(&row->key, err);
+        candidate->receipt = segment_runs_receipt(&runs, row->receipt);
     }
     usage_batch_free(&batch);
-    return true;
+    return good;
 }
 
 /** The keys of the segments that hold candidates (sorted by place), each once. Caller frees. */

@@ -30,8 +30,9 @@ enum {
 /** One of several records of the same identity. */
 typedef struct DuplicateCandidate {
     uint8_t identity[DUPLICATES_HASH_BYTES]; /* keyed hash of request_id and attempt */
-    uint32_t segment;                        /* in the order of receipt */
+    uint32_t segment;                        /* in the order of hour and id */
     uint32_t ordinal;
+    int64_t receipt;                        /* of the record: a compacted segment holds several */
     uint8_t content[DUPLICATES_HASH_BYTES]; /* keyed hash of every fact */
     int64_t started_at_us;
     int64_t duration_us;

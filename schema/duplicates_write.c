@@ -128,9 +128,11 @@ remember_conflict(Writer *self, const UsageRecord *record, Err *err)
 static bool
 take_out(Writer *self, Exclusion *exclusion, const SegmentRow *row, const UsageRecord *record, Err *err)
 {
-    if (!segment_source_of(row->sources, exclusion->ordinal, &exclusion->stream_id, &exclusion->sequence))
-        return err_set(err, ERR_CORRUPT, "segment %" PRId64 " does not tell where its records came from",
-                       row->key.segment_id);
+    SegmentRun run;
+    if (!segment_run_of(row->sources, exclusion->ordinal, &run))
+        return segment_sources_damaged(&row->key, err);
+    exclusion->stream_id = run.stream_id;
+    exclusion->sequence = run.sequence;
     const ConfigKey key = config_key_of(self->tenant_id, record);
     uint32_t config = 0;
     if (!config_table_index(self->configs, &key, &config, err))

@@ -40,12 +40,15 @@ GRANT UPDATE (replayed_at, repeats) ON quarantine TO millibill_compactor;
 GRANT EXECUTE ON FUNCTION partitions_ensure(date), receipt_take(bigint),
       configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) TO millibill_compactor;
 
+GRANT EXECUTE ON FUNCTION segments_replace(bigint, timestamptz, bigint[], bigint[]) TO millibill_compactor;
+
 -- Rater: reads everything, writes billing, invoices by functions only.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
 GRANT INSERT ON price_books, rating_runs, rating_measures TO millibill_rater;
 GRANT INSERT (tenant_id, invoice_id, target) ON invoice_deliveries TO millibill_rater;
 GRANT UPDATE (attempts, tried_at, error, delivered_at) ON invoice_deliveries TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
+GRANT EXECUTE ON FUNCTION segment_runs(bytea) TO millibill_rater;
 GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text) TO millibill_rater;
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.

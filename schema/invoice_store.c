@@ -28,12 +28,14 @@ static const char SQL_FINAL[] = "SELECT number, currency, total, receipt_waterma
                                 " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' "
                                 "ORDER BY revision DESC LIMIT 1";
 static const char SQL_LATE[] =
-    "WITH late AS (SELECT s.hour, s.segment_id, s.records FROM segments s JOIN commits c USING (commit_id)"
-    " WHERE s.tenant_id = $1::bigint AND s.hour >= $2::timestamptz AND s.hour < $3::timestamptz AND c.receipt > "
-    "$4::bigint)"
+    "WITH late AS (SELECT s.hour, s.segment_id, r.first_ordinal, r.records FROM segments s JOIN commits c USING (commit_id)"
+    " CROSS JOIN segment_runs(s.sources) AS r"
+    " WHERE s.tenant_id = $1::bigint AND s.hour >= $2::timestamptz AND s.hour < $3::timestamptz AND c.receipt > $4::bigint"
+    " AND coalesce(r.receipt, c.receipt) > $4::bigint)"
     " SELECT (SELECT coalesce(sum(records), 0) FROM late) -"
     " (SELECT count(*) FROM late JOIN exclusions e ON e.tenant_id = $1::bigint AND e.hour = late.hour"
-    " AND e.segment_id = late.segment_id)";
+    " AND e.segment_id = late.segment_id AND e.ordinal >= late.first_ordinal"
+    " AND e.ordinal < late.first_ordinal + late.records)";
 
 /* Run a statement that gives one number. */
 static bool

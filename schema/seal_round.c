@@ -7,6 +7,7 @@
 
 #include "lib/log.h"
 #include "schema/batch_store.h"
+#include "schema/compact.h"
 #include "schema/heads_file.h"
 #include "schema/heads_follow.h"
 #include "schema/seal_store.h"
@@ -24,6 +25,8 @@ typedef struct Round {
     SealReport *report;
     HeadsTail tail; /* of the heads file before it */
     SealHours hours;
+    bool more_hours; /* there are more than these */
+    CompactReport compacted;
     SealHead head;
     SealRoot roots[SEAL_ROOTS_MAX];
     size_t root_count;
@@ -104,7 +107,7 @@ make_roots(Round *self, Err *err)
 {
     DigestState state;
     const UtcMonth *month = self->scope->month;
-    if (month != NULL && self->hours.count < SEAL_HOURS_MAX &&
+    if (month != NULL && !self->more_hours &&
         !seal_roots_due(self->db, *month, self->scope->tenant, note_root, self, err))
         return false;
     digest_start(&state);
@@ -194,13 +197,27 @@ choice_of(const SealScope *scope)
     return choice;
 }
 
+/** Choose hours, merge their small segments, and read what is to be sealed. */
+static bool
+take_hours(Round *self, Err *err)
+{
+    const SealChoice choice = choice_of(self->scope);
+    bool cut = false;
+    if (self->scope->invoices_only)
+        return true;
+    if (!seal_hours_choose(self->db, &choice, &self->hours, err))
+        return false;
+    self->more_hours = self->hours.count == SEAL_HOURS_MAX;
+    if (!compact_hours(self->db, &self->hours, self->head.receipt_to, &self->compacted, &cut, err))
+        return false;
+    self->more_hours |= cut;
+    return seal_hours_read(self->db, &self->hours, self->head.receipt_to, err);
+}
+
 static bool
 transaction(Round *self, Err *err)
 {
-    const SealChoice choice = choice_of(self->scope);
-    if (!start_head(self, err) ||
-        (!self->scope->invoices_only && (!seal_hours_choose(self->db, &choice, &self->hours, err) ||
-                                         !seal_hours_read(self->db, &self->hours, self->head.receipt_to, err))))
+    if (!start_head(self, err) || !take_hours(self, err))
         return false;
     chain_hours(self);
     /* Roots are over rows that stand in the table: seals first, and they name the head, which is checked at the end. */
@@ -230,12 +247,16 @@ count_up(const Round *self)
     }
     report->roots += self->head.roots;
     report->invoices += self->head.invoices;
+    report->merged += self->compacted.merged;
+    report->made += self->compacted.made;
     if (!has_work(self))
         return;
     report->heads++;
     report->last_head = self->head.number;
-    log_info("event=sealed head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64 " invoices=%" PRId64 " receipt=%" PRId64,
-             self->head.number, self->head.seals, self->head.roots, self->head.invoices, self->head.receipt_to);
+    log_info("event=sealed head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64 " invoices=%" PRId64 " receipt=%" PRId64
+             " merged=%" PRId64 " made=%" PRId64,
+             self->head.number, self->head.seals, self->head.roots, self->head.invoices, self->head.receipt_to,
+             self->compacted.merged, self->compacted.made);
 }
 
 static bool
@@ -255,8 +276,7 @@ round_locked(Round *self, bool *more, Err *err)
     if (!done)
         return false;
     count_up(self);
-    *more = self->hours.count == SEAL_HOURS_MAX || self->root_count == SEAL_ROOTS_MAX ||
-            self->head.invoices == SEAL_INVOICES_MAX;
+    *more = self->more_hours || self->root_count == SEAL_ROOTS_MAX || self->head.invoices == SEAL_INVOICES_MAX;
     return follow(self, err);
 }
 

@@ -1,6 +1,8 @@
 /**
  * seal_round - seal closed hours and final invoices: the only writer of seals, heads and roots
  *
+ * Small segments of an hour are merged before it is sealed (compact.h), in the same transaction.
+ *
  * One sealer at a time: an advisory lock in the database and a lock on the heads file, each waited for no longer than
  * SEAL_LOCK_WAIT_MS. Each transaction seals at most SEAL_HOURS_MAX hours up to the last receipt, takes one
  * head over them, signs it, commits, and then appends it to the heads file; before it does anything it makes sure that the
@@ -48,6 +50,8 @@ typedef struct SealReport {
     int64_t exclusions;
     int64_t roots;
     int64_t invoices;  /* final ones */
+    int64_t merged;    /* small segments that were merged … */
+    int64_t made;      /* … into so many */
     int64_t damaged;   /* hours with a segment that is not what its digest says: not sealed */
     int64_t last_head; /* number; 0: there is none */
 } SealReport;

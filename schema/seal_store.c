@@ -129,14 +129,20 @@ seal_queue_scan(Db *db, Err *err)
 /* ---- hours ---- */
 
 void
-seal_hours_free(SealHours *self)
+seal_hours_cut(SealHours *self, size_t count)
 {
-    for (size_t i = 0; i < self->count; i++) {
+    for (size_t i = count; i < self->count; i++) {
         free(self->all[i].name);
         db_array_free(&self->all[i].segment_ids);
         buffer_free(&self->all[i].segment_digests);
     }
-    self->count = 0;
+    self->count = count;
+}
+
+void
+seal_hours_free(SealHours *self)
+{
+    seal_hours_cut(self, 0);
 }
 
 MUST_CHECK bool

@@ -53,6 +53,8 @@ typedef struct SealHours {
     size_t count;
 } SealHours;
 void seal_hours_free(SealHours *self);
+/** Keep the first `count`: the others wait in the queue. */
+void seal_hours_cut(SealHours *self, size_t count);
 
 /** Choose hours in the order of tenant and hour, the chain's last seal of each tenant in `previous` and `number` of its first. */
 MUST_CHECK bool seal_hours_choose(Db *db, const SealChoice *choice, SealHours *hours, Err *err);

@@ -1,12 +1,12 @@
 #include "schema/segment_store.h"
 
-#include <endian.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "lib/utc.h"
 #include "schema/db_array.h"
 
-enum { RUN_BYTES = 24, FETCH_KEYS_MAX = 512 };
+enum { FETCH_KEYS_MAX = 512 };
 #define INSERT_BYTES_MAX ((size_t) 64 << 20) /* of payload in one statement */
 
 static const char SQL_INSERT[] = "INSERT INTO segments (commit_id, tenant_id, hour, records, digest, payload, sources)"
@@ -15,10 +15,10 @@ static const char SQL_INSERT[] = "INSERT INTO segments (commit_id, tenant_id, ho
                                  " AS u";
 #define COLUMNS                                                                                                     \
     "s.tenant_id, (extract(epoch FROM s.hour) * 1000000)::bigint, s.segment_id, coalesce(c.receipt, 0), s.records," \
-    " s.payload, s.sources"
+    " s.payload, s.sources, s.digest"
 static const char SQL_STREAM[] = "SELECT " COLUMNS " FROM segments s LEFT JOIN commits c USING (commit_id)"
                                  " WHERE s.tenant_id = $1 AND s.hour >= $2::timestamptz AND s.hour < $3::timestamptz"
-                                 " ORDER BY c.receipt, s.hour, s.segment_id";
+                                 " ORDER BY s.hour, s.segment_id";
 static const char SQL_FETCH[] =
     "SELECT " COLUMNS " FROM unnest($2::timestamptz[], $3::bigint[]) WITH ORDINALITY AS u(hour, segment_id, position)"
     " JOIN segments s ON s.tenant_id = $1 AND s.hour = u.hour AND s.segment_id = u.segment_id"
@@ -30,60 +30,6 @@ static const char SQL_SEARCH[] = "SELECT " COLUMNS " FROM segments s LEFT JOIN c
                                  " WHERE ($1::bigint = 0 OR s.tenant_id = $1::bigint) AND s.hour >= $2::timestamptz"
                                  " AND s.hour < $3::timestamptz AND position($4::bytea IN s.payload) > 0"
                                  " ORDER BY s.tenant_id, s.hour, s.segment_id";
-
-/* ---- sources ---- */
-
-static uint64_t
-run_field(const char *run, size_t i)
-{
-    uint64_t value;
-    memcpy(&value, run + 8 * i, sizeof value);
-    return be64toh(value);
-}
-
-MUST_CHECK bool
-segment_sources_append(Buffer *sources, int64_t stream_id, int64_t sequence, int64_t records, Err *err)
-{
-    uint64_t run[3] = {htobe64((uint64_t) stream_id), htobe64((uint64_t) sequence), 0};
-    if (sources->length >= RUN_BYTES) {
-        char *last = sources->data + sources->length - RUN_BYTES;
-        if (memcmp(last, run, 16) == 0) {
-            run[2] = htobe64(run_field(last, 2) + (uint64_t) records);
-            memcpy(last + 16, &run[2], 8);
-            return true;
-        }
-    }
-    run[2] = htobe64((uint64_t) records);
-    return buffer_append(sources, run, sizeof run, err);
-}
-
-MUST_CHECK bool
-segment_source_of(Text sources, uint32_t ordinal, int64_t *stream_id, int64_t *sequence)
-{
-    uint64_t before = 0;
-    for (size_t at = 0; at + RUN_BYTES <= sources.length; at += RUN_BYTES) {
-        const char *run = sources.data + at;
-        before += run_field(run, 2);
-        if (ordinal < before) {
-            *stream_id = (int64_t) run_field(run, 0);
-            *sequence = (int64_t) run_field(run, 1);
-            return true;
-        }
-    }
-    return false;
-}
-
-int64_t
-segment_sources_records(Text sources)
-{
-    int64_t records = 0;
-    for (size_t at = 0; at + RUN_BYTES <= sources.length; at += RUN_BYTES) {
-        int64_t run = (int64_t) run_field(sources.data + at, 2);
-        if (run < 1 || __builtin_add_overflow(records, run, &records))
-            return -1;
-    }
-    return sources.length % RUN_BYTES == 0 ? records : -1;
-}
 
 /* ---- writing ---- */
 
@@ -150,11 +96,18 @@ partitions_ahead(Db *db, Err *err)
 
 /* ---- reading ---- */
 
+bool
+segment_sources_damaged(const SegmentKey *key, Err *err)
+{
+    return err_set(err, ERR_CORRUPT, "segment %" PRId64 " does not tell where its records came from", key->segment_id);
+}
+
 typedef struct Reading {
     SegmentVisit visit;
     void *context;
     Buffer payload;
     Buffer sources;
+    Buffer digest;
 } Reading;
 
 static bool
@@ -163,14 +116,17 @@ read_row(void *context, const DbResult *result, Err *err)
     Reading *reading = context;
     buffer_clear(&reading->payload);
     buffer_clear(&reading->sources);
-    if (!db_bytea(result, 0, 5, &reading->payload, err) || !db_bytea(result, 0, 6, &reading->sources, err))
+    buffer_clear(&reading->digest);
+    if (!db_bytea(result, 0, 5, &reading->payload, err) || !db_bytea(result, 0, 6, &reading->sources, err) ||
+        !db_bytea(result, 0, 7, &reading->digest, err))
         return false;
     const SegmentRow row = {.tenant_id = db_i64(result, 0, 0),
                             .key = {db_i64(result, 0, 1), db_i64(result, 0, 2)},
                             .receipt = db_i64(result, 0, 3),
                             .records = db_i64(result, 0, 4),
                             .payload = buffer_text(&reading->payload),
-                            .sources = buffer_text(&reading->sources)};
+                            .sources = buffer_text(&reading->sources),
+                            .digest = buffer_text(&reading->digest)};
     return reading->visit(reading->context, &row, err);
 }
 
@@ -181,6 +137,7 @@ stream(Db *db, const char *sql, const DbParam *params, int count, SegmentVisit v
     bool good = db_stream(db, sql, params, count, read_row, &reading, err);
     buffer_free(&reading.payload);
     buffer_free(&reading.sources);
+    buffer_free(&reading.digest);
     return good;
 }
 

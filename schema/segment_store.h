@@ -1,8 +1,8 @@
 /**
  * segment_store - the evidence: packed records of one tenant and hour
  *
- * `sources` says which batch each record came from: runs of (stream_id, sequence, records), three big-endian 8-byte
- * numbers each, in record order. Rows are only ever inserted.
+ * `sources` says which batch each record came from, and compacted ones with which receipt (segment_sources.h). Rows are
+ * inserted, and only compaction replaces some (compact.h), before anything is sealed over them.
  */
 #ifndef SCHEMA_SEGMENT_STORE_H
 #define SCHEMA_SEGMENT_STORE_H
@@ -15,13 +15,7 @@
 #include "lib/err.h"
 #include "lib/text.h"
 #include "schema/db.h"
-
-/** Append a run of records of one batch, joined to the run before when it is the same batch. */
-MUST_CHECK bool segment_sources_append(Buffer *sources, int64_t stream_id, int64_t sequence, int64_t records, Err *err);
-/** Which batch brought record `ordinal`. False when the runs do not reach that far. */
-MUST_CHECK bool segment_source_of(Text sources, uint32_t ordinal, int64_t *stream_id, int64_t *sequence);
-/** How many records the runs name; -1 when the bytes are no whole runs of at least one record. */
-int64_t segment_sources_records(Text sources);
+#include "schema/segment_sources.h"
 
 typedef struct SegmentItem {
     int64_t tenant_id;
@@ -47,16 +41,20 @@ typedef struct SegmentKey {
 typedef struct SegmentRow {
     int64_t tenant_id;
     SegmentKey key;
-    int64_t receipt;
+    int64_t receipt; /* of its commit: the last one of its records (segment_runs_receipt) */
     int64_t records;
     Text payload; /* borrowed for the time of the callback */
     Text sources;
+    Text digest; /* of the payload, as stored */
 } SegmentRow;
+
+/** ERR_CORRUPT: its sources do not tell where its records came from. Returns false. */
+bool segment_sources_damaged(const SegmentKey *key, Err *err);
 
 /** Called for each segment; returns false (with err set) to stop. */
 typedef bool (*SegmentVisit)(void *context, const SegmentRow *row, Err *err);
 
-/** A tenant's segments with start_us <= hour < end_us in the order of receipt (then hour, then id). */
+/** A tenant's segments with start_us <= hour < end_us in the order of hour and id. */
 MUST_CHECK bool segment_stream(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, SegmentVisit visit,
                                void *context, Err *err);
 /** Named segments of a tenant, in the order of the keys. */

@@ -43,7 +43,10 @@ static const char SQL_LEDGER[] =
     "WITH brought AS (SELECT stream_id, sequence, sum(records) AS records FROM"
     "  (SELECT " RUN_FIELD("1") " AS stream_id, " RUN_FIELD("9") " AS sequence, " RUN_FIELD(
         "17") " AS records"
-              "   FROM segments s, generate_series(0, octet_length(s.sources) / 24 - 1) AS i) runs GROUP BY 1, 2),"
+              "   FROM segments s, generate_series(0, octet_length(s.sources) / 24 - 1) AS i"
+              "   WHERE substring(s.sources FROM 1 FOR 1) <> '\\x02'"
+              "   UNION ALL SELECT r.stream_id, r.sequence, r.records FROM segments s, segment_runs(s.sources) AS r"
+              "   WHERE substring(s.sources FROM 1 FOR 1) = '\\x02') runs GROUP BY 1, 2),"
               " waiting AS (SELECT q.stream_id, q.sequence, count(*) FILTER (WHERE q.commit_id = l.commit_id) AS first,"
               "  count(*) FILTER (WHERE q.commit_id IS DISTINCT FROM l.commit_id) AS later,"
               "  count(*) FILTER (WHERE q.replayed_at IS NOT NULL) AS replayed"

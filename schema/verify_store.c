@@ -28,8 +28,9 @@ static const VerifyCursorKind SEGMENTS = {
     "DECLARE verify_segments NO SCROLL CURSOR FOR SELECT " US(
         "s.hour") ", s.segment_id, coalesce(c.receipt, 0),"
                   " s.records, s.digest, s.payload, s.sources FROM segments s LEFT JOIN commits c USING (commit_id)"
-                  " WHERE s.tenant_id = $1::bigint AND " PERIOD("s.hour") " AND coalesce(c.receipt, 0) <= $4::bigint"
-                                                                          " ORDER BY s.hour, s.segment_id",
+                  " WHERE s.tenant_id = $1::bigint AND " PERIOD(
+                      "s.hour") " AND (coalesce(c.receipt, 0) <= $4::bigint"
+                                " OR substring(s.sources FROM 1 FOR 1) = '\\x02') ORDER BY s.hour, s.segment_id",
     "FETCH FORWARD 8 FROM verify_segments",
     "CLOSE verify_segments",
 };

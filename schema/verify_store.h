@@ -72,7 +72,8 @@ typedef struct VerifySegment {
     Text payload;
     Text sources;
 } VerifySegment;
-/** A tenant's segments in the order of hour and id. */
+/** A tenant's segments in the order of hour and id, without those of which nothing was received by `watermark`; compacted ones may
+ *  hold records of both kinds (segment_sources.h). */
 MUST_CHECK VerifyCursor *
 verify_segments_open(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, Err *err);
 /** The next row; `*more` false after the last. */

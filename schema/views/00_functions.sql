@@ -194,6 +194,115 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION streams_advance(bigint[], bigint[]) IS 'Move watermarks forward, over batches that stand in the ledger only';
 
+-- Where the records of a segment came from (schema/segment_sources.h), for what the database itself asks. Damaged bytes end the runs.
+CREATE OR REPLACE FUNCTION segment_runs(sources bytea)
+RETURNS TABLE (first_ordinal bigint, stream_id bigint, sequence bigint, receipt bigint, records bigint)
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    beyond constant bigint := 36028797018963968; -- 2^55
+    bytes bytea := sources || ''::bytea; -- out of TOAST once
+    size integer := octet_length(bytes);
+    place integer := 1;
+    value bigint;
+    shift integer;
+    byte integer;
+BEGIN
+    first_ordinal := 0;
+    IF substring(bytes FROM 1 FOR 1) <> '\x02' THEN
+        FOR run IN 0 .. size / 24 - 1 LOOP
+            stream_id := ('x' || encode(substring(bytes FROM 24 * run + 1 FOR 8), 'hex'))::bit(64)::bigint;
+            sequence := ('x' || encode(substring(bytes FROM 24 * run + 9 FOR 8), 'hex'))::bit(64)::bigint;
+            records := ('x' || encode(substring(bytes FROM 24 * run + 17 FOR 8), 'hex'))::bit(64)::bigint;
+            EXIT WHEN records < 1 OR records >= beyond;
+            RETURN NEXT;
+            first_ordinal := first_ordinal + records;
+        END LOOP;
+        RETURN;
+    END IF;
+    stream_id := 0;
+    sequence := 0;
+    receipt := 0;
+    WHILE place < size LOOP
+        FOR field IN 1 .. 4 LOOP
+            value := 0;
+            shift := 0;
+            LOOP
+                IF place >= size OR shift > 56 THEN
+                    RETURN;
+                END IF;
+                byte := get_byte(bytes, place);
+                place := place + 1;
+                value := value | ((byte & 127)::bigint << shift);
+                EXIT WHEN byte < 128;
+                shift := shift + 7;
+            END LOOP;
+            IF field = 4 THEN
+                records := value;
+            ELSE
+                value := (value >> 1) # -(value & 1);
+                CASE field
+                    WHEN 1 THEN stream_id := stream_id + value; value := stream_id;
+                    WHEN 2 THEN sequence := sequence + value; value := sequence;
+                    ELSE receipt := receipt + value; value := receipt;
+                END CASE;
+            END IF;
+            IF value < 0 OR value >= beyond OR (field >= 3 AND value = 0) THEN
+                RETURN;
+            END IF;
+        END LOOP;
+        RETURN NEXT;
+        first_ordinal := first_ordinal + records;
+    END LOOP;
+END $$;
+COMMENT ON FUNCTION segment_runs(bytea) IS 'Which batch brought which records of a segment, from its column sources; receipt is null where it is that of the segment''s commit';
+
+CREATE OR REPLACE FUNCTION segments_replace(of_tenant bigint, of_hour timestamptz, merged bigint[], made bigint[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    gone bigint;
+BEGIN
+    -- Nobody seals, or excludes a record of this tenant, until the transaction ends.
+    PERFORM pg_advisory_xact_lock(hashtextextended('millibill.seal', 0)),
+            pg_advisory_xact_lock(hashtextextended('millibill.duplicates', of_tenant));
+    IF coalesce(cardinality(merged), 0) = 0 OR merged && made OR EXISTS (
+           SELECT FROM unnest(merged || made) AS u(id)
+             LEFT JOIN millibill.segments s ON s.tenant_id = of_tenant AND s.hour = of_hour AND s.segment_id = u.id
+             LEFT JOIN millibill.commits c USING (commit_id)
+            GROUP BY u.id HAVING count(*) <> 1 OR count(c.receipt) <> 1) THEN
+        RAISE EXCEPTION 'segments to be merged, or merged ones, are not there or named twice' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF EXISTS (SELECT FROM millibill.seals s WHERE s.tenant_id = of_tenant AND s.hour = of_hour AND s.segment_ids && (merged || made)) THEN
+        RAISE EXCEPTION 'a segment to be merged is sealed' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF EXISTS (SELECT FROM millibill.exclusions e WHERE e.tenant_id = of_tenant AND e.hour = of_hour AND e.segment_id = ANY (merged))
+       OR EXISTS (SELECT FROM millibill.exclusions e WHERE e.tenant_id = of_tenant AND e.kept_hour = of_hour
+                     AND e.kept_segment_id = ANY (merged)) THEN
+        RAISE EXCEPTION 'an exclusion names a segment to be merged' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF EXISTS (SELECT FROM millibill.segments s JOIN millibill.commits c USING (commit_id)
+                CROSS JOIN LATERAL (SELECT sum(r.records) AS records, max(coalesce(r.receipt, c.receipt)) AS receipt
+                                      FROM millibill.segment_runs(s.sources) AS r) AS runs
+                WHERE s.tenant_id = of_tenant AND s.hour = of_hour AND s.segment_id = ANY (merged || made)
+                  AND (runs.records, runs.receipt) IS DISTINCT FROM (s.records::numeric, c.receipt)) THEN
+        RAISE EXCEPTION 'a segment does not hold what its sources say' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF EXISTS (SELECT FROM millibill.segments s JOIN millibill.commits c USING (commit_id) CROSS JOIN millibill.segment_runs(s.sources) AS r
+                WHERE s.tenant_id = of_tenant AND s.hour = of_hour AND s.segment_id = ANY (merged || made)
+                GROUP BY r.stream_id, r.sequence, coalesce(r.receipt, c.receipt)
+               HAVING sum(CASE WHEN s.segment_id = ANY (made) THEN r.records ELSE -r.records END) <> 0) THEN
+        RAISE EXCEPTION 'merged segments do not hold exactly the records of what they replace' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    PERFORM set_config('millibill.replacing', 'on', true); -- what the policy for DELETE asks for (30_policies.sql)
+    DELETE FROM millibill.segments s WHERE s.tenant_id = of_tenant AND s.hour = of_hour AND s.segment_id = ANY (merged);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    PERFORM set_config('millibill.replacing', 'off', true);
+    IF gone <> cardinality(merged) THEN
+        RAISE EXCEPTION '% segments were replaced, expected %', gone, cardinality(merged) USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN gone;
+END $$;
+COMMENT ON FUNCTION segments_replace(bigint, timestamptz, bigint[], bigint[]) IS 'Delete segments whose records, batch by batch and receipt by receipt, stand in others; none may be sealed or named by an exclusion';
+
 CREATE OR REPLACE FUNCTION quarantine_bytes(id bigint) RETURNS integer
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
     SELECT octet_length(q.payload) FROM millibill.quarantine q WHERE q.quarantine_id = id;

@@ -33,6 +33,9 @@ BEGIN
               FROM pg_class c WHERE c.relnamespace = 'millibill'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
         ), special (table_name, name, definition) AS (VALUES
             ('commits', 'receipt_once', 'FOR UPDATE TO millibill_owner USING (receipt IS NULL) WITH CHECK (true)'),
+            -- inside segments_replace, which looks whether anything is sealed or excluded
+            ('segments', 'compaction_replaces',
+             'FOR DELETE TO millibill_owner USING (current_setting(''millibill.replacing'', true) = ''on'')'),
             ('quarantine', 'compactor_marks', 'FOR UPDATE TO millibill_compactor USING (true)'),
             ('invoices', 'previews_go', 'FOR DELETE TO millibill_owner USING (state = ''preview'')'),
             -- tables that belong to no tenant: what a tenant's own rows name

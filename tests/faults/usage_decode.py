@@ -92,5 +92,20 @@ def records(payload):
 
 def runs(sources):
     """The column `sources`: [(stream_id, sequence, records)]."""
+    return [(stream, sequence, records) for stream, sequence, _, records in received(sources)]
+
+
+def received(sources):
+    """With the receipt of each run, None where it is that of the segment's commit: [(stream_id, sequence, receipt, records)]."""
+    if sources[:1] == b"\x02":
+        numbers, out, before = varints(sources[1:]), [], (0, 0, 0)
+        if len(numbers) % 4:
+            raise ValueError("sources end inside a run")
+        for at in range(0, len(numbers), 4):
+            before = tuple(old + unzigzag(new) for old, new in zip(before, numbers[at:at + 3]))
+            out.append((*before, numbers[at + 3]))
+        return out
+    if len(sources) % 24:
+        raise ValueError("sources end inside a run")
     numbers = [int.from_bytes(sources[at:at + 8], "big") for at in range(0, len(sources), 8)]
-    return list(zip(numbers[::3], numbers[1::3], numbers[2::3]))
+    return [(*numbers[at:at + 2], None, numbers[at + 2]) for at in range(0, len(numbers), 3)]

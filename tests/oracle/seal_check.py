@@ -51,12 +51,31 @@ def tenant_line(name):
     return f"tenant {len(name.encode())} {name}\n"
 
 
+def receipts_of(sources):
+    """Compacted segments (their sources begin with 2): [(receipt, records)] of their runs."""
+    numbers, value, shift = [], 0, 0
+    for byte in sources[1:]:
+        value, shift = value | (byte & 127) << shift, shift + 7
+        if byte < 128:
+            numbers.append(value)
+            value = shift = 0
+    runs, receipt = [], 0
+    for at in range(0, len(numbers), 4):
+        receipt += numbers[at + 2] >> 1 ^ -(numbers[at + 2] & 1)
+        runs.append((receipt, numbers[at + 3]))
+    return runs
+
+
 def segments_of(database):
     """(tenant, hour) -> [(id, receipt, digest of its line, records)]"""
     found = {}
     for tenant, hour, segment, receipt, records, payload, sources in database.rows(
             f"SELECT s.tenant_id, {HOUR.format('s.hour')}, s.segment_id, c.receipt, s.records, encode(s.payload, 'hex'), "
             "encode(s.sources, 'hex') FROM segments s JOIN commits c USING (commit_id) ORDER BY 1, 2, 3"):
+        if sources.startswith("02"):
+            runs = receipts_of(bytes.fromhex(sources))
+            differ(f"segment {segment}: records of its runs", int(records), sum(run[1] for run in runs))
+            differ(f"segment {segment}: last receipt of its runs", int(receipt), max(run[0] for run in runs))
         line = (f"segment {segment} {receipt} {records} {sha(bytes.fromhex(payload)).hex()} "
                 f"{sha(bytes.fromhex(sources)).hex()}\n")
         found.setdefault((tenant, hour), []).append((int(segment), int(receipt), sha(line.encode()), int(records)))

@@ -117,19 +117,18 @@ a_segment_tells_which_batch_brought_each_record(void **state)
     (void) state;
     Err err = {0};
     Buffer sources = {0};
-    int64_t stream = 0;
-    int64_t sequence = 0;
+    SegmentRun run;
     assert_true(segment_sources_append(&sources, 7, 1, 1, &err));
     assert_true(segment_sources_append(&sources, 7, 1, 2, &err)); /* joined to the run before */
     assert_true(segment_sources_append(&sources, 9, 4, 1, &err));
     assert_int_equal(sources.length, 48);
-    assert_true(segment_source_of(buffer_text(&sources), 2, &stream, &sequence));
-    assert_int_equal(stream, 7);
-    assert_int_equal(sequence, 1);
-    assert_true(segment_source_of(buffer_text(&sources), 3, &stream, &sequence));
-    assert_int_equal(stream, 9);
-    assert_int_equal(sequence, 4);
-    assert_false(segment_source_of(buffer_text(&sources), 4, &stream, &sequence));
+    assert_true(segment_run_of(buffer_text(&sources), 2, &run));
+    assert_int_equal(run.stream_id, 7);
+    assert_int_equal(run.sequence, 1);
+    assert_true(segment_run_of(buffer_text(&sources), 3, &run));
+    assert_int_equal(run.stream_id, 9);
+    assert_int_equal(run.sequence, 4);
+    assert_false(segment_run_of(buffer_text(&sources), 4, &run));
     buffer_free(&sources);
 }
 
