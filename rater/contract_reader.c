@@ -6,7 +6,7 @@
 
 #include "lib/decimal.h"
 
-enum { GRACE_HOURS_MAX = 2160, LATE_MONTHS_MAX = 120 };
+enum { GRACE_HOURS_MAX = 2160, LATE_MONTHS_MAX = 120, EXCHANGE_MAX = 512 };
 
 bool
 contract_read_name(const Place *place, char **out, Err *err)
@@ -88,7 +88,7 @@ read_exchange(const Place *list, Contract *self, Err *err)
     size_t count = 0;
     if (!place_exists(list))
         return true;
-    if (!place_sequence(list, CONTRACT_ENTRIES_MAX * 8, "exchange: [{from: 2026-07-01, rate: 0.9215}]", &count, err))
+    if (!place_sequence(list, EXCHANGE_MAX, "exchange: [{from: 2026-07-01, rate: 0.9215}]", &count, err))
         return false;
     self->exchange = calloc(count, sizeof *self->exchange);
     if (self->exchange == NULL)

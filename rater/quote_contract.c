@@ -47,9 +47,18 @@ quote_contract_free(QuoteContract *self)
 }
 
 static bool
+is_of_one_tenant(const Rated *rated)
+{
+    size_t tenants = 0;
+    RatedSlice slice = {0};
+    while (rated_next_tenant(rated, &slice))
+        tenants++;
+    return tenants <= 1;
+}
+
+static bool
 make(const QuoteContract *self, const Rated *rated, const PriceBook *book, Statement *statement, Err *err)
 {
-    RatedSlice first = {0};
     const StatementInput input = {
         .contract = self->contract,
         .book = book,
@@ -62,9 +71,9 @@ make(const QuoteContract *self, const Rated *rated, const PriceBook *book, State
         .adjustments = self->balances.adjustments,
         .adjustment_count = self->balances.adjustment_count,
     };
-    bool one = !rated_next_tenant(rated, &first) || !rated_next_tenant(rated, &first);
     bool done = statement_make(statement, &input, err);
-    return done && (one || err_set(err, ERR_INPUT, "a contract is of one tenant; this usage is of several"));
+    return done && (is_of_one_tenant(rated) ||
+                    err_set(err, ERR_INPUT, "a contract is of one tenant; this usage is of several"));
 }
 
 Json *
