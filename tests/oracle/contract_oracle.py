@@ -173,7 +173,8 @@ class Statement:
                 left -= count
                 x += taken[id(line)]
         basis = self.basis_of(mine)
-        value = self.value_of(x, basis)
+        x = min(x, max(ZERO, basis))
+        value = self.value_of(x, max(ZERO, basis))
         self.item("prepaid", entry["name"], -x, -value, basis=basis, share=share, quantity=units - left, left=left)
         self.spread(-value, mine, [taken.get(id(line), ZERO) for line in mine])
 

@@ -73,6 +73,9 @@ def several(made):
             made.add(f"{allocation}: two skus share an allowance, {count} s each", book, seconds(count))
         book = made.book(f"modes-{allocation}", two[0], free_tiers=[free("time", "100", ["duration"], allocation, modes=["on_demand"])])
         made.add(f"{allocation}: other modes have no part", book, [seconds("80"), seconds("80", mode="provisioned"), seconds("80", tenant="b")], hand=("160 - 100 = 60, and 80 x 0.1", "14.00"))
+    first = meter("first", "invocations", per_unit("5", name="special", functions=["x"]), per_unit("3"))
+    book = made.book("two-meters-tie", first, meter("second", "invocations", per_unit("2")), free_tiers=[free("both", "1", ["first", "second"], "proportional", whole_units="true")])
+    made.add("whole units: a tie between meters goes to the one that stands first", book, calls(10), hand=("half a unit each: first has it: 9 x 3 + 10 x 2", "47.00"))
     book = made.book("two-tiers", *two, free_tiers=[free("a", "10", ["duration"], "dearest_first"), free("b", "20", ["warm"], "proportional")])
     for count in ("5", "10", "15", "20", "25"):
         made.add(f"two free tiers at {count} s", book, seconds(count))
