@@ -1,55 +1,22 @@
 /* Marks of files: what is stored comes back, what cannot be is refused, and what is old is forgotten. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "agent/file_marks.h"
 #include "agent/spool_notes.h"
 #include "lib/log.h"
 #include "lib/utc.h"
+#include "tests/unit/agent/support_spool.h"
 
 #define NOW_US (INT64_C(20000) * UTC_DAY_US)
 
-typedef struct Fixture {
-    char path[64];
-    Spool *spool;
-} Fixture;
+typedef SpoolFixture Fixture;
 
 static int
 set_up(void **state)
 {
-    Fixture *fixture = calloc(1, sizeof(*fixture));
-    Err err = {0};
     log_start("test", LOG_LEVEL_ERROR);
-    snprintf(fixture->path, sizeof(fixture->path), "/tmp/test_file_marks.XXXXXX");
-    assert_non_null(mkdtemp(fixture->path));
-    fixture->spool = spool_open(fixture->path, 16, 1, &err);
-    assert_non_null(fixture->spool);
-    *state = fixture;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    static const char *const NAMES[] = {"data.mdb", "lock.mdb", "owner.lock"};
-    Fixture *fixture = *state;
-    spool_free(&fixture->spool);
-    for (size_t i = 0; i < 3; i++) {
-        char name[96];
-        snprintf(name, sizeof(name), "%s/%s", fixture->path, NAMES[i]);
-        unlink(name);
-    }
-    rmdir(fixture->path);
-    free(fixture);
-    return 0;
+    return support_set_up(state);
 }
 
 static FileMark
@@ -234,10 +201,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_mark_comes_back_as_it_was_after_a_restart, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_mark_that_is_behind_changes_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(marks_are_found_by_pattern, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(old_marks_are_forgotten_and_too_many_as_well, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_mark_comes_back_as_it_was_after_a_restart, set_up, support_tear_down),
+        cmocka_unit_test_setup_teardown(a_mark_that_is_behind_changes_nothing, set_up, support_tear_down),
+        cmocka_unit_test_setup_teardown(marks_are_found_by_pattern, set_up, support_tear_down),
+        cmocka_unit_test_setup_teardown(old_marks_are_forgotten_and_too_many_as_well, set_up, support_tear_down),
         cmocka_unit_test(a_mark_that_cannot_be_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
