@@ -7,7 +7,7 @@
  * excluded, and kept in quarantine with both digests.
  *
  * Evidence is never rewritten: an exclusion row takes the record out, and its share is taken out of the rollups in the same
- * transaction. 24 to 48 bytes of memory for each record of the period, 80 more for each that shares its identity.
+ * transaction. 24 to 48 bytes of memory for each record of the period, 88 more for each that shares its identity.
  */
 #ifndef SCHEMA_DUPLICATES_H
 #define SCHEMA_DUPLICATES_H
