@@ -1,6 +1,6 @@
 """The rater beside an oracle that shares no code with it: vectors kept in tests/data/rating, and random bills from a printed seed.
 
-MILLIBILL_RATING_SETS (default 1500) usage sets; MILLIBILL_RATING_SEED gives other ones. 10,000 take about two minutes alone.
+MILLIBILL_RATING_SETS (default 1500) usage sets; MILLIBILL_RATING_SEED gives other ones. 10,000 take about three minutes.
 """
 import importlib
 import json
