@@ -130,7 +130,8 @@ free_tier_share(const mpq_t allowance, Allocation allocation, bool whole_units, 
     mpq_t rest;
     mpq_init(rest);
     mpq_set(rest, allowance);
-    qsort_r(claims, count, sizeof(*claims), compare_claims, &allocation);
+    if (count > 0)
+        qsort_r(claims, count, sizeof(*claims), compare_claims, &allocation);
     bool done = true;
     for (size_t start = 0, end = 0; done && start < count; start = end) {
         while (end < count && compare_turn(allocation, &claims[start], &claims[end]) == 0)

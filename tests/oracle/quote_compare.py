@@ -51,7 +51,7 @@ class Quotes:
                 head, status = line.split(END)
                 return int(status), "".join(text) + head
             text.append(line)
-        status = self.process.wait()
+        status = self.close()
         self.start()
         return status or -1, "".join(text) + f"\nquote_many ended with {status}\n"
 
