@@ -148,7 +148,7 @@ formula_add_usage(Json *entry, const PriceBook *book, const Meter *meter, const 
 {
     Formula formula = {{0}, false};
     UsageSum sum = 0;
-    Recipe recipe;
+    Recipe recipe = {0, 0, 0};
     meter_quantity(book, meter, row, month_start_us, quantity);
     bool has_recipe = recipe_of(book, meter, row, &recipe);
     bool counted = tally_beyond_rollups(book) == NULL ? column_sum(book, meter, row, month_start_us, &sum)
