@@ -7,6 +7,7 @@
 #include "lib/options.h"
 #include "rater/commands.h"
 #include "rater/contract.h"
+#include "rater/contract_set.h"
 
 typedef struct ContractOptions {
     const char *month;
@@ -157,6 +158,9 @@ int
 contract_command(int argc, char **argv)
 {
     static const Command COMMANDS[] = {
+        {"set", "give a contract to a tenant", contract_set_command},
+        {"show", "the contract that holds for a tenant", contract_show_command},
+        {"history", "every contract that a tenant was given", contract_history_command},
         {"validate", "check contracts", validate_command},
         {"period", "the billing period of a month under a contract", period_command},
         {NULL, NULL, NULL},

@@ -95,6 +95,11 @@ print_warnings(const RateReport *report)
                     outcome->tenant, outcome->late_records, outcome->late_records == 1 ? "" : "s", outcome->number,
                     outcome->late_records == 1 ? "is" : "are");
     }
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        if (report->outcomes[i].alert != NULL)
+            fprintf(stderr, "millibill rate: warning: tenant '%s' has reached %s %% of its spending limit\n",
+                    report->outcomes[i].tenant, report->outcomes[i].alert);
+    }
     if (report->copies > 0)
         fprintf(stderr, "millibill rate: %" PRId64 " duplicate%s found and excluded\n", report->copies,
                 report->copies == 1 ? "" : "s");

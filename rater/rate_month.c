@@ -11,6 +11,7 @@
 #include "rater/deliver.h"
 #include "rater/document.h"
 #include "rater/rate.h"
+#include "rater/rate_contracts.h"
 #include "rater/rate_duplicates.h"
 #include "rater/rate_evidence.h"
 #include "rater/rate_measures.h"
@@ -26,6 +27,8 @@ typedef struct Month {
     const RateRequest *request;
     RateReport *report;
     RateTenants tenants;
+    bool *seen; /* of each tenant: it has usage */
+    RateContracts contracts;
     RatingRows *rows;
     int64_t start_us;
     int64_t end_us;
@@ -49,6 +52,7 @@ rate_report_free(RateReport *report)
         free(outcome->number);
         free(outcome->currency);
         free(outcome->total);
+        free(outcome->alert);
         json_object_put(outcome->document);
     }
     for (size_t i = 0; i < report->skip_count; i++) {
@@ -184,16 +188,65 @@ store_document(Month *self, int64_t tenant_id, Json *document, Err *err)
 }
 
 static bool
-outcome_total(Month *self, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
+outcome_total(RateOutcome *outcome, const char *currency, const mpq_t total, int scale, RoundingMode rounding, Err *err)
 {
-    const PriceBook *book = self->request->book;
+    outcome->total = decimal_format(total, scale, rounding, err);
+    outcome->currency = strdup(currency);
+    return outcome->total != NULL && (outcome->currency != NULL || no_memory(err));
+}
+
+static bool
+outcome_of_lines(const PriceBook *book, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
+{
     mpq_t total;
     mpq_init(total);
     rated_total(rated, slice, total);
-    outcome->total = decimal_format(total, book->rounding_scale, book->rounding, err);
+    bool done = outcome_total(outcome, book->currency, total, book->rounding_scale, book->rounding, err);
     mpq_clear(total);
-    outcome->currency = strdup(book->currency);
-    return outcome->total != NULL && (outcome->currency != NULL || no_memory(err));
+    return done;
+}
+
+static bool
+outcome_of_statement(const RateContract *contract, RateOutcome *outcome, const Statement *statement, Err *err)
+{
+    size_t reached = statement->alerts_reached;
+    if (reached > 0)
+        outcome->alert = decimal_format_exact(contract->contract->alerts[reached - 1], err);
+    return (reached == 0 || outcome->alert != NULL) &&
+           outcome_total(outcome, statement->payable_currency, statement->payable_total, statement->payable_scale,
+                         ROUND_HALF_UP, err);
+}
+
+static StatementInput
+statement_input(const Month *self, const Rated *rated, const RatedSlice *slice)
+{
+    return (StatementInput){.book = self->request->book,
+                            .rated = rated,
+                            .slice = *slice,
+                            .period_start_us = self->start_us,
+                            .period_end_us = self->end_us};
+}
+
+/* The document of one tenant, and what the report says of it. NULL: an error. */
+static Json *
+make_document(Month *self, const RateTenant *tenant, const InvoiceHead *head, const Rated *rated,
+              const RatedSlice *slice, RateOutcome *outcome, Err *err)
+{
+    const RateRequest *request = self->request;
+    const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
+    if (contract == NULL)
+        return outcome_of_lines(request->book, outcome, rated, slice, err)
+                   ? document_invoice(head, rated, slice, request->book, request->free_tier, NULL, err)
+                   : NULL;
+    RateTerms terms;
+    StatementInput input = statement_input(self, rated, slice);
+    if (!rate_terms_make(&terms, self->db, contract, INT64_MAX, &input, err))
+        return NULL;
+    Json *document = outcome_of_statement(contract, outcome, &terms.statement, err)
+                         ? document_invoice(head, rated, slice, request->book, request->free_tier, &terms.document, err)
+                         : NULL;
+    rate_terms_free(&terms);
+    return document;
 }
 
 static bool
@@ -207,7 +260,8 @@ write_invoice(Month *self, const RateTenant *tenant, const Rated *rated, const R
         return false;
     outcome->is_final = request->final && !request->dry_run;
     SealRoot root;
-    if (outcome->is_final && (!rate_root(self->db, tenant->tenant_id, tenant->name, request->month, &root, err) ||
+    const bool used = slice->function < slice->function_end;
+    if (outcome->is_final && (!rate_root(self->db, tenant->tenant_id, tenant->name, request->month, used, &root, err) ||
                               !take_number(self, &outcome->number, err)))
         return false;
     const InvoiceHead head = {outcome->number,
@@ -216,11 +270,10 @@ write_invoice(Month *self, const RateTenant *tenant, const Rated *rated, const R
                               self->start_us,
                               self->end_us,
                               self->watermark,
-                              outcome->is_final ? &root : NULL};
-    Json *document = document_invoice(&head, rated, slice, request->book, request->free_tier, NULL, err);
+                              outcome->is_final && root.revision > 0 ? &root : NULL};
+    Json *document = make_document(self, tenant, &head, rated, slice, outcome, err);
     bool done =
-        document != NULL && outcome_total(self, outcome, rated, slice, err) &&
-        (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
+        document != NULL && (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
         (!outcome->is_final || deliver_queue(self->db, request->config, tenant->tenant_id, outcome->number, err));
     if (request->documents)
         outcome->document = document;
@@ -310,6 +363,32 @@ may_settle(Month *self, const Rated *rated, Err *reason, Err *err)
     return true;
 }
 
+/* Can every tenant with a contract be billed under it? False with `reason` set otherwise. */
+static bool
+contracts_allow(Month *self, const Rated *rated, Err *reason, Err *err)
+{
+    const RateRequest *request = self->request;
+    RatedSlice slice = {0};
+    while (rated_next_tenant(rated, &slice)) {
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
+        const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&self->contracts, tenant->tenant_id);
+        if (contract == NULL)
+            continue;
+        if (!rate_contract_allows(contract, request->month, request->book, request->final && !request->dry_run,
+                                  utc_now_us(), reason))
+            return false;
+        StatementInput input = statement_input(self, rated, &slice);
+        RateTerms terms;
+        if (!rate_terms_make(&terms, self->db, contract, INT64_MAX, &input, reason)) {
+            if (reason->code != ERR_INPUT)
+                err_set(err, reason->code, "%s", reason->message);
+            return false;
+        }
+        rate_terms_free(&terms);
+    }
+    return true;
+}
+
 /* Each tenant of an account that was asked for. */
 static bool
 settle_tenants(Month *self, const Rated *rated, bool finals_only, Err *err)
@@ -337,16 +416,55 @@ settle_account(Month *self, const RatingRow *rows, size_t count, Err *err)
     if (rated == NULL)
         return reason.code == ERR_INPUT ? skip_add(self, rows[0].account, &reason, err)
                                         : err_set(err, reason.code, "%s", reason.message);
-    bool whole = may_settle(self, rated, &reason, err);
+    for (size_t i = 0; i < count; i++) {
+        const RateTenant *tenant = i > 0 && strcmp(rows[i].tenant, rows[i - 1].tenant) == 0
+                                       ? NULL
+                                       : rate_tenants_find(&self->tenants, rows[i].tenant);
+        if (tenant != NULL)
+            self->seen[tenant - self->tenants.all] = true;
+    }
+    bool whole = may_settle(self, rated, &reason, err) && contracts_allow(self, rated, &reason, err);
     bool done = !err_is_set(err) && settle_tenants(self, rated, !whole, err) &&
                 (whole || skip_add(self, rows[0].account, &reason, err));
     rated_free(&rated);
     return done;
 }
 
+/* A contract may bill a tenant that has used nothing. */
+static bool
+settle_unused(Month *self, const RateTenant *tenant, const RateContract *contract, Err *err)
+{
+    const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
+    const RateRequest *request = self->request;
+    const RatedSlice nothing = {0};
+    Err reason = {0};
+    if (!rate_contract_allows(contract, request->month, request->book, request->final && !request->dry_run,
+                              utc_now_us(), &reason))
+        return skip_add(self, tenant->account, &reason, err);
+    Rated *rated = rate(NULL, 0, request->book, &options, err);
+    bool done = rated != NULL && settle_tenant(self, tenant, rated, &nothing, false, err);
+    rated_free(&rated);
+    return done;
+}
+
+static bool
+settle_all_unused(Month *self, Err *err)
+{
+    for (size_t i = 0; i < self->tenants.count; i++) {
+        const RateTenant *tenant = &self->tenants.all[i];
+        const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
+        bool asked = self->request->tenant == NULL || strcmp(self->request->tenant, tenant->name) == 0;
+        if (asked && !self->seen[i] && contract != NULL && contract->contract != NULL &&
+            contract_bills_without_usage(contract->contract) && !settle_unused(self, tenant, contract, err))
+            return false;
+    }
+    return true;
+}
+
 static bool
 settle_all(Month *self, Err *err)
 {
+    memset(self->seen, 0, self->tenants.count * sizeof *self->seen);
     const RatingRow *rows = rating_rows_all(self->rows);
     size_t count = rating_rows_count(self->rows);
     for (size_t start = 0, end = 0; start < count; start = end) {
@@ -355,6 +473,8 @@ settle_all(Month *self, Err *err)
         if (!settle_account(self, rows + start, end - start, err))
             return false;
     }
+    if (!settle_all_unused(self, err))
+        return false;
     if (self->run_id != 0 && !rating_runs_tidy(self->db, self->run_id, err))
         return false;
     return true;
@@ -367,9 +487,11 @@ rate_once(Month *self, Err *err)
 {
     rate_report_free(self->report);
     rating_rows_clear(self->rows);
+    rate_contracts_free(&self->contracts);
     self->run_id = 0;
     bool done = db_begin(self->db, true, err) && (self->request->dry_run || rating_run_lock(self->db, err)) &&
-                receipt_watermark(self->db, &self->watermark, err) && read_rows(self, err) && settle_all(self, err) &&
+                receipt_watermark(self->db, &self->watermark, err) && read_rows(self, err) &&
+                rate_contracts_read(&self->contracts, self->db, self->request->month, err) && settle_all(self, err) &&
                 db_commit(self->db, err);
     db_rollback(self->db);
     self->report->receipt_watermark = self->watermark;
@@ -400,11 +522,14 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, err);
     done = done && rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err);
     self.rows = done ? rating_rows_new(err) : NULL;
-    done = done && self.rows != NULL;
+    self.seen = calloc(self.tenants.count + 1, sizeof *self.seen);
+    done = done && self.rows != NULL && (self.seen != NULL || no_memory(err));
     for (int attempt = 1; done && !seal_and_rate(&self, compactor, err); attempt++)
         done = rate_recover(db, attempt, err) && (db_is_connected(compactor) || db_reconnect(compactor, err));
     if (done && request->final && !request->dry_run)
         rate_seal_invoices(compactor, request->config);
+    rate_contracts_free(&self.contracts);
+    free(self.seen);
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);
     return done;

@@ -38,7 +38,8 @@ typedef struct RateOutcome {
     char *account;
     char *number; /* NULL for a preview */
     char *currency;
-    char *total; /* as printed */
+    char *total; /* as printed: what is owed */
+    char *alert; /* percentage of its spending limit that it has reached; NULL: none */
     bool is_final;
     bool was_final;       /* it existed already and is unchanged */
     int64_t late_records; /* received after the final invoice's watermark */

@@ -45,14 +45,14 @@ rate_seal_invoices(Db *compactor, const Config *config)
 }
 
 MUST_CHECK bool
-rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, SealRoot *root, Err *err)
+rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, bool used, SealRoot *root, Err *err)
 {
     bool waiting = true;
     bool grew = true;
     if (!seal_root_find(db, tenant_id, month, 0, root, err) || !seal_month_waits(db, tenant_id, month, &waiting, err) ||
         !seal_month_grew(db, tenant_id, month, root->receipt_to, &grew, err))
         return false;
-    if (root->revision > 0 && !waiting && !grew)
+    if ((root->revision > 0 || !used) && !waiting && !grew)
         return true;
     err_set(err, ERR_BUSY, "tenant '%s' has usage of the month that is not sealed", tenant);
     return err_hint(err, "more is arriving, or a segment is damaged: see millibill verify; then try again");

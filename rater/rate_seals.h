@@ -23,6 +23,7 @@ void rate_seal_invoices(Db *compactor, const Config *config);
 
 /** The root of a tenant's month, in the snapshot of the rating run. ERR_BUSY when it does not cover everything: more came in
  *  since; seal and rate again. */
-MUST_CHECK bool rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, SealRoot *root, Err *err);
+MUST_CHECK bool
+rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, bool used, SealRoot *root, Err *err);
 
 #endif

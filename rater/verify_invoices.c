@@ -7,6 +7,7 @@
 #include "lib/decimal.h"
 #include "rater/document.h"
 #include "rater/rate.h"
+#include "rater/rate_contracts.h"
 #include "rater/verify_parts.h"
 #include "schema/seal_store.h"
 
@@ -155,6 +156,41 @@ check_free_tiers(Invoices *self, Json *document, Err *err)
     snprintf(expected, sizeof expected, "%zu", (size_t) json_object_array_length(tiers.lines));
     snprintf(found, sizeof found, "%zu", tiers.at);
     return strcmp(expected, found) == 0 || note(self, "number of free tiers in the table", expected, found, err);
+}
+
+static bool
+compare_item(void *context, const char *const *values, Err *err)
+{
+    Lines *items = context;
+    char prefix[64];
+    Json *item =
+        items->at < json_object_array_length(items->lines) ? json_object_array_get_idx(items->lines, items->at) : NULL;
+    items->at++;
+    if (item == NULL)
+        return true; /* the number of items tells */
+    snprintf(prefix, sizeof prefix, "item %zu in the table, ", items->at);
+    for (int i = 0; i < VERIFY_ITEM_MEMBER_COUNT; i++)
+        if (!compare_member(items->invoices, item, prefix, VERIFY_ITEM_MEMBERS[i], i >= VERIFY_ITEM_NUMBERS, values[i],
+                            err))
+            return false;
+    return true;
+}
+
+/** The statement of an invoice under a contract; what balances are summed from. */
+static bool
+check_items(Invoices *self, Json *document, Err *err)
+{
+    char expected[24];
+    char found[24];
+    Lines items = {self, json_member(document, "statement"), 0};
+    bool is_list = items.lines != NULL && json_object_is_type(items.lines, json_type_array);
+    if (!is_list)
+        return !self->invoice.has_contract || note(self, "statement of the document", "a list", "none", err);
+    if (!verify_items(self->db, self->invoice.tenant_id, self->invoice.invoice_id, compare_item, &items, err))
+        return false;
+    snprintf(expected, sizeof expected, "%zu", (size_t) json_object_array_length(items.lines));
+    snprintf(found, sizeof found, "%zu", items.at);
+    return strcmp(expected, found) == 0 || note(self, "number of items in the table", expected, found, err);
 }
 
 /** The table's number of invocations is the sum over the document's functions. */
@@ -342,32 +378,65 @@ find_root(Invoices *self, Json *stored, SealRoot *root, Err *err)
                           revision > 0 && revision < INT32_MAX ? revision : 0, root, err);
 }
 
+/** The document of a head and slice under the contract of the invoice. NULL without an error: it cannot be made, `reason` says
+ *  why. */
+static Json *
+derive_under_contract(Invoices *self, const InvoiceHead *head, const RatedSlice *slice, Err *reason, Err *err)
+{
+    const VerifyInvoice *invoice = &self->invoice;
+    RateContracts contracts;
+    RateTerms terms;
+    Json *derived = NULL;
+    StatementInput input = {.book = self->book,
+                            .rated = self->rated,
+                            .slice = *slice,
+                            .period_start_us = invoice->period_start_us,
+                            .period_end_us = invoice->period_end_us};
+    bool done = rate_contracts_of_invoice(&contracts, self->db, invoice->tenant_id, invoice->invoice_id, err);
+    if (done && (contracts.count == 0 || contracts.all[0].contract == NULL)) {
+        err_set(reason, ERR_CORRUPT, "%s",
+                contracts.count == 0 ? "its contract is gone" : contracts.all[0].reason.message);
+    } else if (done && rate_terms_make(&terms, self->db, &contracts.all[0], invoice->invoice_id, &input, reason)) {
+        derived = document_invoice(head, self->rated, slice, self->book, invoice->free_tier, &terms.document, err);
+        rate_terms_free(&terms);
+    } else if (done && reason->code != ERR_INPUT) {
+        err_set(err, reason->code, "%s", reason->message);
+    }
+    rate_contracts_free(&contracts);
+    return derived;
+}
+
 static bool
 check_rating(Invoices *self, Json *stored, Err *err)
 {
     static const char what[] = "rated again from segments";
     const VerifyInvoice *invoice = &self->invoice;
     RatedSlice slice;
+    Err reason = {0};
+    bool sealed = invoice->document_version > 1;
     if (!invoice->has_run)
         return true; /* the check of references says so */
     if (!rate_account(self, err))
         return false;
     if (self->rated == NULL)
         return note(self, what, "the same document", self->reason.message, err);
-    if (!find_slice(self->rated, invoice->tenant, &slice))
-        return note(self, what, "the same document", "no usage of this tenant", err);
+    if (!find_slice(self->rated, invoice->tenant, &slice)) {
+        if (!invoice->has_contract)
+            return note(self, what, "the same document", "no usage of this tenant", err);
+        slice = (RatedSlice){0}; /* a contract bills without usage too; then there may be nothing that is sealed */
+        sealed = sealed && json_member(stored, "evidence") != NULL;
+    }
     SealRoot root;
-    if (invoice->document_version > 1 && !find_root(self, stored, &root, err))
+    if (sealed && !find_root(self, stored, &root, err))
         return false;
-    const InvoiceHead head = {invoice->number,
-                              invoice->tenant,
-                              invoice->account,
-                              invoice->period_start_us,
-                              invoice->period_end_us,
-                              invoice->receipt_watermark,
-                              invoice->document_version > 1 ? &root : NULL};
-    Json *derived = document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, NULL, err);
-    bool done = derived != NULL && compare_derived(self, derived, stored, err);
+    const InvoiceHead head = {invoice->number,          invoice->tenant,        invoice->account,
+                              invoice->period_start_us, invoice->period_end_us, invoice->receipt_watermark,
+                              sealed ? &root : NULL};
+    Json *derived = invoice->has_contract
+                        ? derive_under_contract(self, &head, &slice, &reason, err)
+                        : document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, NULL, err);
+    bool done = derived != NULL ? compare_derived(self, derived, stored, err)
+                                : !err_is_set(err) && note(self, what, "the same document", reason.message, err);
     json_object_put(derived);
     return done;
 }
@@ -384,8 +453,8 @@ check_invoice(Invoices *self, Err *err)
         return reason.code == ERR_NOMEM ? err_set(err, reason.code, "%s", reason.message)
                                         : note(self, "document", "JSON", reason.message, err);
     bool done = check_row(self, document, err) && check_lines(self, document, err) &&
-                check_free_tiers(self, document, err) && check_invocations(self, document, err) &&
-                check_rating(self, document, err);
+                check_free_tiers(self, document, err) && check_items(self, document, err) &&
+                check_invocations(self, document, err) && check_rating(self, document, err);
     json_object_put(document);
     return done;
 }

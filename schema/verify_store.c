@@ -213,7 +213,7 @@ static const VerifyCursorKind INVOICES = {
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
                         " i.invocations, encode(i.document_sha256, 'hex'), i.document, r.free_tier, encode(i.price_book_sha256, 'hex'),"
-                        " b.source, r.document_version FROM invoices i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN accounts a USING (account_id)"
+                        " b.source, r.document_version, i.contract_revision FROM invoices i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN accounts a USING (account_id)"
                         " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
                         " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
                             "i.period_start") " ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
@@ -258,6 +258,7 @@ verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *er
                            .has_run = !db_is_null(page, at, 15),
                            .free_tier = strcmp(db_value(page, at, 15), "t") == 0,
                            .document_version = db_i64(page, at, 18),
+                           .has_contract = !db_is_null(page, at, 19),
                            .book_sha256 = db_value(page, at, 16)};
     if (!db_is_null(page, at, 17))
         row->book = db_slice(page, at, 17);
@@ -311,4 +312,14 @@ MUST_CHECK bool
 verify_free_tiers(Db *db, int64_t tenant_id, int64_t invoice_id, VerifyLineVisit visit, void *context, Err *err)
 {
     return visit_members(db, SQL_FREE_TIERS, VERIFY_FREE_TIER_MEMBER_COUNT, tenant_id, invoice_id, visit, context, err);
+}
+
+const char *const VERIFY_ITEM_MEMBERS[VERIFY_ITEM_MEMBER_COUNT] = {"kind", "description", "amount", "amount_exact"};
+static const char SQL_ITEMS[] = "SELECT kind, description, amount, amount_exact FROM invoice_items"
+                                " WHERE tenant_id = $1::bigint AND invoice_id = $2::bigint ORDER BY item";
+
+MUST_CHECK bool
+verify_items(Db *db, int64_t tenant_id, int64_t invoice_id, VerifyLineVisit visit, void *context, Err *err)
+{
+    return visit_members(db, SQL_ITEMS, VERIFY_ITEM_MEMBER_COUNT, tenant_id, invoice_id, visit, context, err);
 }

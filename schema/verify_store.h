@@ -135,6 +135,7 @@ typedef struct VerifyInvoice {
     Text document;
     bool free_tier;
     int64_t document_version; /* 2: the document names its seals */
+    bool has_contract;
     const char *book_sha256;  /* hex, as the invoice names it */
     Text book;                /* source of the price book; data NULL when it is not there */
 } VerifyInvoice;
@@ -149,6 +150,12 @@ extern const char *const VERIFY_LINE_MEMBERS[VERIFY_LINE_MEMBER_COUNT];
 typedef bool (*VerifyLineVisit)(void *context, const char *const *values, Err *err);
 MUST_CHECK bool
 verify_lines(Db *db, int64_t tenant_id, int64_t invoice_id, VerifyLineVisit visit, void *context, Err *err);
+
+/** One item of an invoice's statement. */
+enum { VERIFY_ITEM_MEMBER_COUNT = 4, VERIFY_ITEM_NUMBERS = 2 };
+extern const char *const VERIFY_ITEM_MEMBERS[VERIFY_ITEM_MEMBER_COUNT];
+MUST_CHECK bool
+verify_items(Db *db, int64_t tenant_id, int64_t invoice_id, VerifyLineVisit visit, void *context, Err *err);
 
 /** What an invoice took from one free tier. */
 enum { VERIFY_FREE_TIER_MEMBER_COUNT = 5, VERIFY_FREE_TIER_NUMBERS = 2 };

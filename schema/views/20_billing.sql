@@ -15,6 +15,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_te
 DECLARE
     v_document jsonb := p_document::jsonb;
     v_head jsonb := v_document -> 'invoice';
+    v_contract jsonb := v_document -> 'contract';
     v_run millibill.rating_runs;
     v_id bigint;
 BEGIN
@@ -26,6 +27,12 @@ BEGIN
        OR decode(v_document -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
        OR NOT EXISTS (SELECT FROM millibill.tenants WHERE tenant_id = p_tenant_id AND name = v_head ->> 'tenant') THEN
         RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', p_tenant_id, p_run_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF v_contract IS NOT NULL AND NOT EXISTS (SELECT FROM millibill.tenant_contracts c
+            WHERE c.tenant_id = p_tenant_id AND c.revision = (v_contract ->> 'revision')::integer
+              AND c.contract_sha256 = decode(v_contract ->> 'sha256', 'hex')) THEN
+        RAISE EXCEPTION 'tenant % has no such contract: %', p_tenant_id, v_contract
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF v_run.kind = 'final' AND v_run.period_end > now() THEN
@@ -42,12 +49,15 @@ BEGIN
     DELETE FROM millibill.invoices
      WHERE tenant_id = p_tenant_id AND period_start = v_run.period_start AND state = 'preview';
     INSERT INTO millibill.invoices (tenant_id, state, number, run_id, period_start, period_end, receipt_watermark, currency,
-                                    subtotal, total, invocations, price_book_sha256, document, document_sha256)
+                                    subtotal, total, invocations, price_book_sha256, document, document_sha256,
+                                    contract_sha256, contract_revision, payable_currency, payable_total)
         VALUES (p_tenant_id, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_start, v_run.period_end,
                 v_run.receipt_watermark, v_document ->> 'currency', (v_document ->> 'subtotal')::numeric,
                 (v_document ->> 'total')::numeric,
                 (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(v_document -> 'functions') f),
-                v_run.price_book_sha256, p_document, sha256(convert_to(p_document, 'UTF8')))
+                v_run.price_book_sha256, p_document, sha256(convert_to(p_document, 'UTF8')),
+                decode(v_contract ->> 'sha256', 'hex'), (v_contract ->> 'revision')::integer,
+                v_document -> 'payable' ->> 'currency', (v_document -> 'payable' ->> 'total')::numeric)
         RETURNING invoice_id INTO v_id;
     INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
                                          quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact)
@@ -60,6 +70,12 @@ BEGIN
         SELECT p_tenant_id, v_id, d ->> 'name', d ->> 'unit', (d ->> 'allowance')::numeric, (d ->> 'used')::numeric,
                (d ->> 'account_used')::numeric
           FROM jsonb_array_elements(v_document -> 'free_tiers') AS t(d);
+    INSERT INTO millibill.invoice_items (tenant_id, invoice_id, item, kind, name, description, basis, rate, share, quantity, unit,
+                                         "left", amount, amount_exact)
+        SELECT p_tenant_id, v_id, (d ->> 'item')::integer, d ->> 'kind', d ->> 'name', d ->> 'description',
+               (d ->> 'basis')::numeric, (d ->> 'rate')::numeric, (d ->> 'share')::numeric, (d ->> 'quantity')::numeric,
+               d ->> 'unit', (d ->> 'left')::numeric, (d ->> 'amount')::numeric, (d ->> 'amount_exact')::numeric
+          FROM jsonb_array_elements(v_document -> 'statement') AS s(d);
     RETURN v_id;
 END $$;
 COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write an invoice from its canonical JSON and remove the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final';

@@ -18,7 +18,8 @@ DO $$
 DECLARE
     services constant text := 'millibill_owner, millibill_collector, millibill_compactor, millibill_rater, millibill_reader';
     evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books',
-                                      'invoices', 'invoice_lines', 'invoice_free_tiers', 'seals', 'seal_heads', 'seal_roots',
+                                      'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items',
+                                      'contracts', 'tenant_contracts', 'seals', 'seal_heads', 'seal_roots',
                                       'seal_invoices'];
     found record;
 BEGIN
@@ -44,6 +45,8 @@ BEGIN
              'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.run_id = rating_runs.run_id))'),
             ('rating_measures', 'tenant_reads',
              'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.run_id = rating_measures.run_id))'),
+            ('contracts', 'tenant_reads',
+             'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM tenant_contracts c WHERE c.contract_sha256 = contracts.sha256))'),
             ('price_books', 'tenant_reads',
              'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.price_book_sha256 = price_books.sha256))')
         ), wanted AS (

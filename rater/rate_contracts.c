@@ -1,0 +1,131 @@
+#include "rater/rate_contracts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+#include "schema/contract_store.h"
+
+static bool
+take(void *context, const ContractRow *row, Err *err)
+{
+    RateContracts *self = context;
+    char file[96];
+    if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+        return false;
+    RateContract *taken = &self->all[self->count++];
+    *taken = (RateContract){.tenant_id = row->tenant_id, .revision = row->revision};
+    snprintf(taken->from, sizeof taken->from, "%s", row->from);
+    snprintf(file, sizeof file, "contract of '%.40s', revision %lld", row->tenant, (long long) row->revision);
+    taken->contract = contract_parse(row->source, file, &taken->reason);
+    char hex[DIGEST_HEX_BYTES];
+    if (taken->contract != NULL && strcmp(digest_hex(&taken->contract->digest, hex), row->sha256) != 0) {
+        contract_free(&taken->contract);
+        err_set(&taken->reason, ERR_CORRUPT, "%s: has SHA-256 %s, expected %s", file, hex, row->sha256);
+    }
+    return taken->reason.code != ERR_NOMEM || err_set(err, ERR_NOMEM, "no memory for contracts");
+}
+
+bool
+rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err)
+{
+    *self = (RateContracts){0};
+    return contract_store_in_force(db, NULL, month, take, self, err);
+}
+
+bool
+rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err)
+{
+    *self = (RateContracts){0};
+    return contract_store_of_invoice(db, tenant_id, invoice_id, take, self, err);
+}
+
+void
+rate_contracts_free(RateContracts *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        contract_free(&self->all[i].contract);
+    free(self->all);
+    *self = (RateContracts){0};
+}
+
+static int
+compare_tenant(const void *left, const void *right)
+{
+    int64_t a = ((const RateContract *) left)->tenant_id;
+    int64_t b = ((const RateContract *) right)->tenant_id;
+    return (a > b) - (a < b);
+}
+
+const RateContract *
+rate_contracts_find(const RateContracts *self, int64_t tenant_id)
+{
+    const RateContract key = {.tenant_id = tenant_id};
+    return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare_tenant);
+}
+
+/* Seals and rollups go by UTC months and hours. */
+static bool
+is_utc_month(const Contract *contract, UtcMonth month)
+{
+    return contract_period_start_us(contract, month) == utc_month_start_us(month) &&
+           contract_period_start_us(contract, utc_month_next(month)) == utc_month_end_us(month);
+}
+
+bool
+rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *book, bool final, int64_t now_us,
+                     Err *reason)
+{
+    char until[UTC_TEXT_BYTES];
+    const Contract *contract = self->contract;
+    if (contract == NULL)
+        return err_set(reason, ERR_INPUT, "%s", self->reason.message);
+    if (!is_utc_month(contract, month)) {
+        err_set(reason, ERR_INPUT, "contract '%s': billing periods other than UTC months are not supported yet",
+                contract->name);
+        return err_hint(reason, "set a contract with billing_day: 1 and time_zone: UTC");
+    }
+    if (contract->price_book != NULL && strcmp(contract->price_book, book->name) != 0) {
+        err_set(reason, ERR_INPUT, "contract '%s' names the price book %s, and this run goes by %s", contract->name,
+                contract->price_book, book->name);
+        return err_hint(reason, "rate its tenant with --price-book %s", contract->price_book);
+    }
+    int64_t end_us = utc_month_end_us(month) + contract->grace_hours * UTC_HOUR_US;
+    if (!final || end_us <= now_us)
+        return true;
+    err_set(reason, ERR_CONFLICT, "contract '%s' leaves time for late usage until %s", contract->name,
+            utc_format(end_us, until));
+    return err_hint(reason, "--preview shows what there is so far");
+}
+
+bool
+rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t invoice_id, StatementInput *input,
+                Err *err)
+{
+    Buffer used = {0};
+    *self = (RateTerms){
+        .document = {.contract = contract->contract, .revision = contract->revision, .from = contract->from}};
+    bool done = contract_store_used(db, contract->tenant_id, invoice_id, &used, err) &&
+                statement_balances_read(&self->balances, buffer_text(&used), err);
+    buffer_free(&used);
+    if (!done) {
+        statement_balances_free(&self->balances);
+        return false;
+    }
+    input->contract = contract->contract;
+    input->used = self->balances.used;
+    input->used_count = self->balances.used_count;
+    self->document.statement = &self->statement;
+    if (statement_make(&self->statement, input, err))
+        return true;
+    rate_terms_free(self);
+    return false;
+}
+
+void
+rate_terms_free(RateTerms *self)
+{
+    statement_free(&self->statement);
+    statement_balances_free(&self->balances);
+}

@@ -1,0 +1,51 @@
+/**
+ * rate_contracts - the contracts that a rating run or a verification goes by, and their statements with balances
+ */
+#ifndef RATER_RATE_CONTRACTS_H
+#define RATER_RATE_CONTRACTS_H
+
+#include "rater/document.h"
+#include "rater/statement_balances.h"
+#include "schema/db.h"
+
+/** A tenant's contract. */
+typedef struct RateContract {
+    int64_t tenant_id;
+    int64_t revision;
+    char from[8];
+    Contract *contract; /* NULL: cannot be read; `reason` says why */
+    Err reason;
+} RateContract;
+
+typedef struct RateContracts {
+    RateContract *all; /* by tenant_id */
+    size_t count, capacity;
+} RateContracts;
+
+/** Those that hold for a month. Freed with rate_contracts_free() in any case. */
+MUST_CHECK bool rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err);
+/** The one that an invoice was made under; none: count stays 0. */
+MUST_CHECK bool rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err);
+void rate_contracts_free(RateContracts *self);
+/** NULL: the tenant has none. */
+const RateContract *rate_contracts_find(const RateContracts *self, int64_t tenant_id);
+
+/** May the month be billed under it now, with this book? False with `reason` for people: another book is named, its period is no
+ *  UTC month, or a final invoice is within the grace period. */
+MUST_CHECK bool rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *book, bool final,
+                                     int64_t now_us, Err *reason);
+
+/** A statement with what it borrows from. */
+typedef struct RateTerms {
+    StatementBalances balances;
+    Statement statement;
+    DocumentTerms document;
+} RateTerms;
+
+/** Make a tenant's statement after its final invoices before `invoice_id` (INT64_MAX: all). Freed with rate_terms_free() when
+ *  true; false: nothing is left. Errors as of statement_make(). */
+MUST_CHECK bool rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t invoice_id,
+                                StatementInput *input, Err *err);
+void rate_terms_free(RateTerms *self);
+
+#endif

@@ -1,0 +1,145 @@
+#include "schema/contract_store.h"
+
+#include <stdio.h>
+
+#include "schema/invoice_store.h"
+
+#define ROW                                                                                                            \
+    "SELECT tc.tenant_id, t.name, tc.revision, to_char(tc.from_month, 'YYYY-MM'), encode(tc.contract_sha256, 'hex'), " \
+    "c.name, c.version, to_char(tc.set_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), tc.set_by, c.source"  \
+    " FROM tenant_contracts tc JOIN tenants t USING (tenant_id) JOIN contracts c ON c.sha256 = tc.contract_sha256"
+
+static const char SQL_FINAL[] =
+    "SELECT number, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM invoices WHERE tenant_id = $1::bigint AND "
+    "state = 'final' AND period_end > $2::timestamptz ORDER BY period_start DESC LIMIT 1";
+static const char SQL_PUT[] =
+    "INSERT INTO contracts (sha256, name, version, source) VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING";
+static const char SQL_SET[] =
+    "INSERT INTO tenant_contracts (tenant_id, revision, from_month, contract_sha256, set_by)"
+    " SELECT $1::bigint, coalesce(max(revision), 0) + 1, $2::date, $3, $4 FROM tenant_contracts WHERE tenant_id = $1::bigint"
+    " RETURNING revision";
+static const char SQL_IN_FORCE[] =
+    "SELECT * FROM (SELECT DISTINCT ON (1) * FROM (" ROW
+    " WHERE tc.from_month <= $1::date AND ($2::text IS NULL OR t.name = $2)) r (tenant_id, tenant, revision, from_month, "
+    "sha256, name, version, set_at, set_by, source) ORDER BY 1, from_month DESC, revision DESC) found ORDER BY tenant_id";
+static const char SQL_HISTORY[] = ROW " WHERE t.name = $1 ORDER BY tc.revision";
+static const char SQL_OF_INVOICE[] =
+    ROW " JOIN invoices i ON i.tenant_id = tc.tenant_id AND i.contract_revision = tc.revision"
+        " WHERE i.tenant_id = $1::bigint AND i.invoice_id = $2::bigint";
+static const char SQL_USED[] =
+    "SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT i.kind, i.name, sum(i.amount)::text AS amount,"
+    " coalesce(sum(i.quantity), 0)::text AS quantity, coalesce(sum(i.basis), 0)::text AS basis, count(*) AS items"
+    " FROM invoice_items i JOIN invoices v USING (tenant_id, invoice_id)"
+    " WHERE i.tenant_id = $1::bigint AND v.state = 'final' AND v.invoice_id < $2::bigint AND i.name IS NOT NULL AND"
+    " i.kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"
+    " GROUP BY i.kind, i.name ORDER BY i.kind, i.name) u";
+
+static bool
+refuse_final(Db *db, const ContractGiven *given, const char *month_start, Err *err)
+{
+    DbParam params[2] = {db_null(), db_string(month_start)};
+    db_set_i64(&params[0], given->tenant_id);
+    DbResult *result = db_query(db, SQL_FINAL, params, 2, err);
+    if (result == NULL)
+        return false;
+    bool none = db_rows(result) == 0;
+    if (!none) {
+        err_set(err, ERR_CONFLICT, "invoice %s of the period from %s is final already", db_value(result, 0, 0),
+                db_value(result, 0, 1));
+        err_hint(err, "a contract holds from a month that has no final invoice yet; give a later --from");
+    }
+    db_result_free(&result);
+    return none;
+}
+
+static bool
+insert(Db *db, const ContractGiven *given, const char *month_start, int64_t *revision, Err *err)
+{
+    const DbParam contract[] = {db_bytes(given->sha256.bytes, DIGEST_BYTES), db_string(given->name),
+                                db_string(given->version), db_slice_param(given->source)};
+    DbParam params[4] = {db_null(), db_string(month_start), db_bytes(given->sha256.bytes, DIGEST_BYTES),
+                         db_string(given->by)};
+    db_set_i64(&params[0], given->tenant_id);
+    if (!db_run(db, SQL_PUT, contract, 4, NULL, err))
+        return false;
+    DbResult *result = db_query(db, SQL_SET, params, 4, err);
+    if (result != NULL)
+        *revision = db_i64(result, 0, 0);
+    bool done = result != NULL;
+    db_result_free(&result);
+    return done;
+}
+
+bool
+contract_store_set(Db *db, const ContractGiven *given, int64_t *revision, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    utc_format(utc_month_start_us(given->from), start);
+    bool done = db_begin(db, false, err) && rating_run_lock(db, err) && refuse_final(db, given, start, err) &&
+                insert(db, given, start, revision, err) && db_commit(db, err);
+    db_rollback(db);
+    return done;
+}
+
+static bool
+visit_rows(Db *db, const char *sql, const DbParam *params, int count, ContractVisit visit, void *context, Err *err)
+{
+    DbResult *result = db_query(db, sql, params, count, err);
+    if (result == NULL)
+        return err_prefix(err, "reading contracts: ");
+    bool good = true;
+    for (int i = 0; good && i < db_rows(result); i++) {
+        const ContractRow row = {.tenant_id = db_i64(result, i, 0),
+                                 .tenant = db_value(result, i, 1),
+                                 .revision = db_i64(result, i, 2),
+                                 .from = db_value(result, i, 3),
+                                 .sha256 = db_value(result, i, 4),
+                                 .name = db_value(result, i, 5),
+                                 .version = db_value(result, i, 6),
+                                 .set_at = db_value(result, i, 7),
+                                 .set_by = db_value(result, i, 8),
+                                 .source = db_slice(result, i, 9)};
+        good = visit(context, &row, err);
+    }
+    db_result_free(&result);
+    return good;
+}
+
+bool
+contract_store_in_force(Db *db, const char *tenant, UtcMonth month, ContractVisit visit, void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format_day(utc_month_start_us(month), start)), db_string(tenant)};
+    return visit_rows(db, SQL_IN_FORCE, params, 2, visit, context, err);
+}
+
+bool
+contract_store_history(Db *db, const char *tenant, ContractVisit visit, void *context, Err *err)
+{
+    const DbParam params[] = {db_string(tenant)};
+    return visit_rows(db, SQL_HISTORY, params, 1, visit, context, err);
+}
+
+bool
+contract_store_of_invoice(Db *db, int64_t tenant_id, int64_t invoice_id, ContractVisit visit, void *context, Err *err)
+{
+    DbParam params[2];
+    db_set_i64(&params[0], tenant_id);
+    db_set_i64(&params[1], invoice_id);
+    return visit_rows(db, SQL_OF_INVOICE, params, 2, visit, context, err);
+}
+
+bool
+contract_store_used(Db *db, int64_t tenant_id, int64_t invoice_id, Buffer *out, Err *err)
+{
+    DbParam params[2];
+    db_set_i64(&params[0], tenant_id);
+    db_set_i64(&params[1], invoice_id);
+    DbResult *result = db_query(db, SQL_USED, params, 2, err);
+    if (result == NULL)
+        return err_prefix(err, "reading what earlier invoices used: ");
+    Text text = db_slice(result, 0, 0);
+    bool done = buffer_append(out, text.data, text.length, err);
+    db_result_free(&result);
+    return done;
+}
