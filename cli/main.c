@@ -38,7 +38,7 @@ static const Entry ENTRIES[] = {
     {"Billing", "invoice", "list, show or render invoices (text, json, csv, html)", "millibill-report", NULL},
     {"Billing", "verify", "prove streams, evidence, rollups, seals and every final invoice", "millibill-rater", NULL},
     {"Billing", "explain", "a line down to its invocations; what became of a record", "millibill-rater", NULL},
-    {"Billing", "contract", "check contracts and show their billing periods", "millibill-rater", NULL},
+    {"Billing", "contract", "contracts of tenants: discounts, commitments, credits, tax", "millibill-rater", NULL},
     {"Billing", "reconcile", "compare a customer's own log with the bill, row by row", "millibill-rater", NULL},
     {"Billing", "deliver", "hand final invoices to a command or webhook", "millibill-rater", NULL},
     {"Billing", "seal", "seal closed hours, or a month, now", "millibill-collector", NULL},

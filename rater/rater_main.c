@@ -10,7 +10,7 @@ static const Command COMMANDS[] = {
     {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
     {"explain", "what a line is made of, what became of a record", explain_command},
     {"reconcile", "a customer's own log against the bill", reconcile_command},
-    {"contract", "check contracts and show their billing periods", contract_command},
+    {"contract", "contracts of tenants", contract_command},
     {"deliver", "hand final invoices to the configured command and webhook", deliver_command},
     {NULL, NULL, NULL},
 };

@@ -156,6 +156,76 @@ take_head(Document *self, Err *err)
     return true;
 }
 
+/* "Name, 1 Main St, DE123": one line of a buyer or seller; "" when there is none. */
+static bool
+take_party(Json *contract, const char *key, char **out, Err *err)
+{
+    Buffer text = {0};
+    Json *party = json_member(contract, key);
+    const char *part = "";
+    bool done = party == NULL || (take(party, "name", true, &part, err) && buffer_append_text(&text, part, err));
+    Json *address = party == NULL ? NULL : json_member(party, "address");
+    size_t lines = json_object_is_type(address, json_type_array) ? json_object_array_length(address) : 0;
+    for (size_t i = 0; done && i < lines; i++)
+        done = buffer_printf(&text, err, ", %s", json_object_get_string(json_object_array_get_idx(address, i)));
+    done = done && (party == NULL || take(party, "tax_id", false, &part, err));
+    if (done && party != NULL && part[0] != '\0')
+        done = buffer_printf(&text, err, ", %s", part);
+    *out = done ? text_duplicate(buffer_text(&text)) : NULL;
+    buffer_free(&text);
+    return done && (*out != NULL || err_set(err, ERR_NOMEM, "no memory for an invoice"));
+}
+
+static bool
+take_payable(Document *self, Err *err)
+{
+    Json *payable = json_member(self->json, "payable");
+    if (payable == NULL || json_member(payable, "rate") == NULL)
+        return true;
+    return take(payable, "currency", true, &self->payable_currency, err) &&
+           take(payable, "total", true, &self->payable_total, err) &&
+           take(payable, "rate", true, &self->payable_rate, err);
+}
+
+static bool
+take_item(Json *item, DocumentItem *out, Err *err)
+{
+    return take(item, "kind", true, &out->kind, err) && take(item, "name", false, &out->name, err) &&
+           take(item, "description", true, &out->description, err) && take(item, "amount", true, &out->amount, err) &&
+           take(item, "amount_exact", true, &out->amount_exact, err);
+}
+
+/* The first item is the sum of the lines, which the subtotal is too. */
+static bool
+take_items(Document *self, Err *err)
+{
+    Json *array;
+    size_t length = 0;
+    if (!array_length(self->json, "statement", &array, &length, err))
+        return false;
+    self->items = calloc(length + 1, sizeof(*self->items));
+    if (self->items == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an invoice");
+    for (; self->item_count + 1 < length; self->item_count++)
+        if (!take_item(json_object_array_get_idx(array, self->item_count + 1), &self->items[self->item_count], err))
+            return err_prefix(err, "item %zu: ", self->item_count + 2);
+    return true;
+}
+
+static bool
+take_contract(Document *self, Err *err)
+{
+    Json *contract = json_member(self->json, "contract");
+    self->contract_name = self->contract_version = self->contract_sha256 = self->purchase_order = "";
+    self->payable_currency = self->payable_total = self->payable_rate = "";
+    return take_party(contract, "seller", &self->seller, err) && take_party(contract, "buyer", &self->buyer, err) &&
+           (contract == NULL || (take(contract, "name", true, &self->contract_name, err) &&
+                                 take(contract, "version", true, &self->contract_version, err) &&
+                                 take(contract, "sha256", true, &self->contract_sha256, err) &&
+                                 take(contract, "purchase_order", false, &self->purchase_order, err) &&
+                                 take_items(self, err) && take_payable(self, err)));
+}
+
 static bool
 document_read(Document *self, Text text, Err *err)
 {
@@ -166,7 +236,7 @@ document_read(Document *self, Text text, Err *err)
     digest_hex(&digest, self->sha256);
     self->json = json_parse(text, err);
     if (self->json == NULL || !take_head(self, err) || !take_evidence(self, err) || !take_lines(self, err) ||
-        !take_functions(self, err))
+        !take_functions(self, err) || !take_contract(self, err))
         return err_prefix(err, "invoice document: ");
     return true;
 }
@@ -190,6 +260,9 @@ document_free(Document **self)
     free((*self)->source);
     free((*self)->lines);
     free((*self)->functions);
+    free((*self)->items);
+    free((*self)->seller);
+    free((*self)->buyer);
     json_object_put((*self)->json);
     free(*self);
     *self = NULL;

@@ -44,6 +44,15 @@ typedef struct DocumentFunction {
     const char *amount_exact;
 } DocumentFunction;
 
+/** An item of the statement of an invoice under a contract, from the subtotal to the total. */
+typedef struct DocumentItem {
+    const char *kind;
+    const char *name;
+    const char *description;
+    const char *amount;
+    const char *amount_exact;
+} DocumentItem;
+
 typedef struct Document {
     char *source; /* the canonical JSON as stored; its digest is `sha256` */
     Json *json;
@@ -73,6 +82,17 @@ typedef struct Document {
     size_t function_count;
     const char *subtotal;
     const char *total;
+    DocumentItem *items; /* what follows the subtotal; none without a contract, and the rest is "" then */
+    size_t item_count;
+    const char *contract_name;
+    const char *contract_version;
+    const char *contract_sha256;
+    const char *purchase_order;
+    char *seller; /* "Name, address, tax id": "" when not said */
+    char *buyer;
+    const char *payable_currency; /* "" when it is the currency of the lines */
+    const char *payable_total;
+    const char *payable_rate;
 } Document;
 
 /** Read a canonical document. Caller frees with document_free(). NULL: ERR_INPUT names the member that is missing or
@@ -90,7 +110,8 @@ typedef bool (*DocumentRender)(const Document *const *documents, size_t count, c
 MUST_CHECK bool render_text(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
 /** The canonical document, byte for byte (so that its SHA-256 can be checked); several become an array. */
 MUST_CHECK bool render_json(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
-/** RFC 4180, one row for each line, header first. A text that a spreadsheet would take for a formula gets a leading '. */
+/** RFC 4180, one row for each line, header first; items of a statement follow, with their kind in the
+ *  place of the sku. A text that a spreadsheet would take for a formula gets a leading '. */
 MUST_CHECK bool render_csv(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
 /** One self-contained page by an XSLT stylesheet over the XML that render_html.c describes. */
 MUST_CHECK bool render_html(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);

@@ -10,11 +10,10 @@ static const char HEADER[] =
     "price_book_version,price_book_sha256,document_sha256\r\n";
 
 static bool
-append_line(Buffer *out, const Document *document, size_t index, Err *err)
+append_line(Buffer *out, const Document *document, size_t number, const DocumentLine *line, Err *err)
 {
-    const DocumentLine *line = &document->lines[index];
-    char number[24];
-    snprintf(number, sizeof(number), "%zu", index + 1);
+    char digits[24];
+    snprintf(digits, sizeof(digits), "%zu", number);
     const char *const cells[] = {document->number,
                                  document->state,
                                  document->tenant,
@@ -22,7 +21,7 @@ append_line(Buffer *out, const Document *document, size_t index, Err *err)
                                  document->period_start,
                                  document->period_end,
                                  document->currency,
-                                 number,
+                                 digits,
                                  line->region,
                                  line->architecture,
                                  line->mode,
@@ -47,6 +46,37 @@ append_line(Buffer *out, const Document *document, size_t index, Err *err)
     return true;
 }
 
+/* What a contract adds and takes stands in the same columns. */
+static bool
+append_item(Buffer *out, const Document *document, size_t number, const DocumentItem *item, Err *err)
+{
+    const DocumentLine line = {.region = "",
+                               .architecture = "",
+                               .mode = "",
+                               .sku = item->kind,
+                               .tier = "",
+                               .description = item->description,
+                               .quantity = "",
+                               .free_quantity = "",
+                               .billed_quantity = "",
+                               .unit = "",
+                               .unit_price = "",
+                               .amount = item->amount,
+                               .amount_exact = item->amount_exact};
+    return append_line(out, document, number, &line, err);
+}
+
+static bool
+append_document(Buffer *out, const Document *document, Err *err)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < document->line_count; i++)
+        done = append_line(out, document, i + 1, &document->lines[i], err);
+    for (size_t i = 0; done && i < document->item_count; i++)
+        done = append_item(out, document, document->line_count + i + 1, &document->items[i], err);
+    return done;
+}
+
 bool
 render_csv(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
 {
@@ -54,8 +84,7 @@ render_csv(const Document *const *documents, size_t count, const char *style, Bu
     if (!buffer_append_text(out, HEADER, err))
         return false;
     for (size_t i = 0; i < count; i++)
-        for (size_t l = 0; l < documents[i]->line_count; l++)
-            if (!append_line(out, documents[i], l, err))
-                return false;
+        if (!append_document(out, documents[i], err))
+            return false;
     return true;
 }

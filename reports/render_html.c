@@ -5,9 +5,11 @@
  *     <invoice number="" state="preview|final" tenant="" account="" period_start="" period_end="" month="" currency=""
  *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
  *              sha256="" subtotal="" total="" evidence_root="" evidence_head="" evidence_seals="" evidence_public_key=""
- *              evidence_signature="">
+ *              evidence_signature="" contract="" contract_version="" contract_sha256="" purchase_order="" seller="" buyer=""
+ *              payable_currency="" payable_total="" payable_rate="">
  *       <line region="" architecture="" mode="" sku="" tier="" description="" unit="" quantity="" free_quantity=""
  *             billed_quantity="" unit_price="" amount="" amount_exact=""/> …
+ *       <item kind="" name="" description="" amount=""/> …  (under a contract: from the subtotal to the total)
  *       <function name="" region="" architecture="" memory_mb="" mode="" invocations="" errors="" timeouts=""
  *                 gb_seconds="" amount=""/> …
  *     </invoice> …
@@ -125,13 +127,40 @@ set_head(xmlNode *node, const Document *document, Err *err)
 }
 
 static bool
+set_contract(xmlNode *node, const Document *document, Err *err)
+{
+    const char *const total = document->payable_total;
+    return set_attribute(node, "contract", document->contract_name, err) &&
+           set_attribute(node, "contract_version", document->contract_version, err) &&
+           set_attribute(node, "contract_sha256", document->contract_sha256, err) &&
+           set_attribute(node, "purchase_order", document->purchase_order, err) &&
+           set_attribute(node, "seller", document->seller, err) && set_attribute(node, "buyer", document->buyer, err) &&
+           set_attribute(node, "payable_currency", document->payable_currency, err) &&
+           set_attribute(node, "payable_rate", document->payable_rate, err) &&
+           (total[0] == '\0' ? set_attribute(node, "payable_total", "", err)
+                             : set_figure(node, "payable_total", figure_grouped(total, err), err));
+}
+
+static bool
+add_item(xmlNode *parent, const DocumentItem *item, Err *err)
+{
+    xmlNode *node = add_node(parent, "item", err);
+    return node != NULL && set_attribute(node, "kind", item->kind, err) &&
+           set_attribute(node, "name", item->name, err) && set_attribute(node, "description", item->description, err) &&
+           set_figure(node, "amount", figure_grouped(item->amount, err), err);
+}
+
+static bool
 add_invoice(xmlNode *parent, const Document *document, Err *err)
 {
     xmlNode *node = add_node(parent, "invoice", err);
-    if (node == NULL || !set_head(node, document, err))
+    if (node == NULL || !set_head(node, document, err) || !set_contract(node, document, err))
         return false;
     for (size_t i = 0; i < document->line_count; i++)
         if (!add_line(node, &document->lines[i], err))
+            return false;
+    for (size_t i = 0; i < document->item_count; i++)
+        if (!add_item(node, &document->items[i], err))
             return false;
     for (size_t i = 0; i < document->function_count; i++)
         if (!add_function(node, &document->functions[i], err))

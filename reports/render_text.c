@@ -68,6 +68,21 @@ add_lines(Table *table, const Document *document, Err *err)
     return true;
 }
 
+/* From the subtotal to the total, and what is to be paid where that is in another currency. */
+static bool
+add_statement(Table *table, const Document *document, Err *err)
+{
+    char payable[WHERE_BYTES];
+    bool done = add_sum(table, "Subtotal", document->subtotal, err);
+    for (size_t i = 0; done && i < document->item_count; i++)
+        done = add_sum(table, document->items[i].description, document->items[i].amount, err);
+    done = done && add_sum(table, "Total", document->total, err);
+    if (!done || document->payable_currency[0] == '\0')
+        return done;
+    snprintf(payable, sizeof(payable), "To be paid in %s, at %s", document->payable_currency, document->payable_rate);
+    return add_sum(table, payable, document->payable_total, err);
+}
+
 static bool
 print_lines(const Document *document, Buffer *out, Err *err)
 {
@@ -76,8 +91,8 @@ print_lines(const Document *document, Buffer *out, Err *err)
                                    {"Unit price", TABLE_RIGHT}, {document->currency, TABLE_RIGHT}};
     Table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]), err);
     bool done = table != NULL && add_lines(table, document, err) && table_rule(table, err) &&
-                add_sum(table, "Subtotal", document->subtotal, err) && add_sum(table, "Total", document->total, err) &&
-                table_print(table, TABLE_WIDTH, out, err) && buffer_append(out, "\n", 1, err);
+                add_statement(table, document, err) && table_print(table, TABLE_WIDTH, out, err) &&
+                buffer_append(out, "\n", 1, err);
     table_free(&table);
     return done;
 }
@@ -121,6 +136,12 @@ print_field(Buffer *out, const char *label, const char *first, const char *secon
 }
 
 static bool
+print_given(Buffer *out, const char *label, const char *value, Err *err)
+{
+    return value[0] == '\0' || print_field(out, label, value, NULL, err);
+}
+
+static bool
 print_head(const Document *document, Buffer *out, Err *err)
 {
     char account[WHERE_BYTES];
@@ -130,7 +151,9 @@ print_head(const Document *document, Buffer *out, Err *err)
     return buffer_append_text(out, document->is_final ? "Invoice " : "Preview of an invoice", err) &&
            text_append_harmless(out, document->number, err) && buffer_append_text(out, "\n\n", err) &&
            print_field(out, "Tenant", document->tenant, document->account[0] != '\0' ? account : NULL, err) &&
-           print_field(out, "Period", document->period_start, period, err) && buffer_append(out, "\n", 1, err);
+           print_field(out, "Period", document->period_start, period, err) &&
+           print_given(out, "Seller", document->seller, err) && print_given(out, "Buyer", document->buyer, err) &&
+           print_given(out, "Your order", document->purchase_order, err) && buffer_append(out, "\n", 1, err);
 }
 
 static bool
@@ -146,6 +169,17 @@ print_evidence(const Document *document, Buffer *out, Err *err)
 }
 
 static bool
+print_contract(const Document *document, Buffer *out, Err *err)
+{
+    char version[WHERE_BYTES];
+    if (document->contract_name[0] == '\0')
+        return true;
+    snprintf(version, sizeof(version), " %s", document->contract_version);
+    return print_field(out, "Contract", document->contract_name, version, err) &&
+           print_field(out, "", "SHA-256 ", document->contract_sha256, err);
+}
+
+static bool
 print_foot(const Document *document, Buffer *out, Err *err)
 {
     char version[WHERE_BYTES];
@@ -154,7 +188,7 @@ print_foot(const Document *document, Buffer *out, Err *err)
     snprintf(watermark, sizeof(watermark), "usage received up to receipt %s",
              document->receipt_watermark[0] != '\0' ? document->receipt_watermark : "unknown");
     return print_field(out, "Price book", document->book_name, version, err) &&
-           print_field(out, "", "SHA-256 ", document->book_sha256, err) &&
+           print_field(out, "", "SHA-256 ", document->book_sha256, err) && print_contract(document, out, err) &&
            print_field(out, "Rounding", document->rounding, NULL, err) &&
            print_field(out, "Free tier", document->free_tier, NULL, err) &&
            print_field(out, "Watermark", watermark, NULL, err) && print_evidence(document, out, err) &&

@@ -108,12 +108,18 @@
           </small>
           <xsl:value-of select="@tenant"/>
         </h1>
-        <div class="due"><span>Total</span><b><xsl:value-of select="@total"/>&#160;<xsl:value-of select="@currency"/></b></div>
+        <div class="due"><span>Total</span><b><xsl:choose>
+          <xsl:when test="@payable_currency != ''"><xsl:value-of select="@payable_total"/>&#160;<xsl:value-of select="@payable_currency"/></xsl:when>
+          <xsl:otherwise><xsl:value-of select="@total"/>&#160;<xsl:value-of select="@currency"/></xsl:otherwise>
+        </xsl:choose></b></div>
       </header>
       <dl class="facts">
         <div><dt>Period (UTC, end excluded)</dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/> to
           <xsl:value-of select="substring(@period_end, 1, 10)"/></dd></div>
         <div><dt>Account</dt><dd><xsl:value-of select="@account"/></dd></div>
+        <xsl:if test="@seller != ''"><div><dt>Seller</dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:if>
+        <xsl:if test="@buyer != ''"><div><dt>Buyer</dt><dd><xsl:value-of select="@buyer"/></dd></div></xsl:if>
+        <xsl:if test="@purchase_order != ''"><div><dt>Your order</dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>
         <div><dt>Free tier</dt><dd><xsl:value-of select="@free_tier"/></dd></div>
       </dl>
 
@@ -126,7 +132,12 @@
         <tbody><xsl:apply-templates select="line"/></tbody>
         <tfoot>
           <tr><td colspan="6">Subtotal</td><td class="n"><xsl:value-of select="@subtotal"/></td></tr>
+          <xsl:apply-templates select="item"/>
           <tr class="total"><td colspan="6">Total</td><td class="n"><xsl:value-of select="@total"/></td></tr>
+          <xsl:if test="@payable_currency != ''">
+            <tr><td colspan="6">To be paid in <xsl:value-of select="@payable_currency"/>, at <xsl:value-of select="@payable_rate"/></td>
+              <td class="n"><xsl:value-of select="@payable_total"/></td></tr>
+          </xsl:if>
         </tfoot>
       </table></div>
 
@@ -147,6 +158,11 @@
           <dt>Price book</dt>
           <dd><xsl:value-of select="@price_book"/><xsl:text> </xsl:text><xsl:value-of select="@price_book_version"/><br/>
             <code><xsl:value-of select="@price_book_sha256"/></code></dd>
+          <xsl:if test="@contract != ''">
+            <dt>Contract</dt>
+            <dd><xsl:value-of select="@contract"/><xsl:text> </xsl:text><xsl:value-of select="@contract_version"/><br/>
+              <code><xsl:value-of select="@contract_sha256"/></code></dd>
+          </xsl:if>
           <dt>Rounding</dt><dd><xsl:value-of select="@rounding"/></dd>
           <dt>Usage counted</dt><dd>all that was received up to receipt <xsl:value-of select="@receipt_watermark"/></dd>
           <xsl:if test="@evidence_root != ''">
@@ -180,6 +196,10 @@
       <td class="n"><xsl:value-of select="@unit_price"/></td>
       <td class="n"><xsl:value-of select="@amount"/></td>
     </tr>
+  </xsl:template>
+
+  <xsl:template match="item">
+    <tr><td colspan="6"><xsl:value-of select="@description"/></td><td class="n"><xsl:value-of select="@amount"/></td></tr>
   </xsl:template>
 
   <xsl:template match="function">

@@ -1,4 +1,6 @@
 """Contracts in the database: given, dated and kept; on invoices, in balances, and derived again by verify."""
+import csv
+import io
 import json
 import unittest
 from fractions import Fraction
@@ -62,6 +64,16 @@ class Contracts(unittest.TestCase):
         self.assertEqual((document["payable"]["currency"], document["payable"]["total"]), ("EUR", "1.18"))
         self.assertEqual(document["contract"]["purchase_order"], "PO-7")
         self.assertEqual(document["spending_limit"]["reached"], ["50"])
+
+    def test_every_form_of_an_invoice_shows_the_statement(self):
+        number = self.finals["acme", "2026-08"]["invoice"]["number"]
+        for form in ("text", "html"):
+            page = self.stack.run("invoice", "render", number, "--tenant", "acme", "--format", form).stdout
+            for shown in ("partner: 10 % of 9.00", "-0.90", "-7.00", "vat: Germany, 19 % of 1.10", "1.31", "1.18", "EUR", "Acme, 1 Main St", "PO-7"):
+                self.assertIn(shown, page)
+        rows = list(csv.DictReader(io.StringIO(self.stack.run("invoice", "render", number, "--tenant", "acme", "--format", "csv").stdout)))
+        self.assertEqual(sum(Fraction(row["amount"]) for row in rows), Fraction("1.31"))
+        self.assertEqual([row["sku"] for row in rows[-4:]], ["discount", "minimum", "credit", "tax"])
 
     def test_balances_go_on_from_one_month_to_the_next(self):
         document = self.finals["acme", "2026-09"]
