@@ -24,9 +24,10 @@ static const char SQL_TIDY[] = "DELETE FROM rating_runs r WHERE kind = 'preview'
 static const char SQL_NUMBER[] = "SELECT invoice_number_take($1)";
 static const char SQL_WRITE[] = "SELECT invoice_write($1::bigint, $2::bigint, $3)";
 
-static const char SQL_FINAL[] = "SELECT number, coalesce(payable_currency, currency), coalesce(payable_total, total), receipt_watermark, document FROM invoices"
-                                " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' "
-                                "ORDER BY revision DESC LIMIT 1";
+static const char SQL_FINAL[] =
+    "SELECT number, coalesce(payable_currency, currency), coalesce(payable_total, total), receipt_watermark, document FROM invoices"
+    " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' "
+    "ORDER BY revision DESC LIMIT 1";
 static const char SQL_LATE[] =
     "WITH late AS (SELECT s.hour, s.segment_id, r.first_ordinal, r.records FROM segments s JOIN commits c USING (commit_id)"
     " CROSS JOIN segment_runs(s.sources) AS r"

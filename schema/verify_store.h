@@ -136,8 +136,8 @@ typedef struct VerifyInvoice {
     bool free_tier;
     int64_t document_version; /* 2: the document names its seals */
     bool has_contract;
-    const char *book_sha256;  /* hex, as the invoice names it */
-    Text book;                /* source of the price book; data NULL when it is not there */
+    const char *book_sha256; /* hex, as the invoice names it */
+    Text book;               /* source of the price book; data NULL when it is not there */
 } VerifyInvoice;
 /** Final invoices whose period starts within `period`, by run, account and tenant. */
 MUST_CHECK VerifyCursor *verify_invoices_open(Db *db, const char *tenant, const VerifyPeriod *period, Err *err);

@@ -75,6 +75,11 @@ class Contracts(unittest.TestCase):
         self.assertEqual(sum(Fraction(row["amount"]) for row in rows), Fraction("1.31"))
         self.assertEqual([row["sku"] for row in rows[-4:]], ["discount", "minimum", "credit", "tax"])
 
+    def test_a_line_of_an_invoice_under_a_contract_is_explained(self):
+        document = self.finals["acme", "2026-08"]
+        line = 1 + [line["sku"] for line in document["lines"]].index("duration")
+        self.assertIn("540,000", self.stack.run("explain", document["invoice"]["number"], str(line)).stdout.replace("540000", "540,000"))
+
     def test_balances_go_on_from_one_month_to_the_next(self):
         document = self.finals["acme", "2026-09"]
         self.assertEqual(self.amounts(document), [("usage", "9.00"), ("discount", "-0.90"), ("minimum", "0.00"), ("tax", "1.54")])
