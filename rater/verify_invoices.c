@@ -1,250 +1,16 @@
-/* Final invoices: document, lines, and the whole rated again from the evidence. See verify.h. */
+/* Final invoices: document, tables, and the whole rated again from the evidence. See verify.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/decimal.h"
 #include "rater/document.h"
-#include "rater/rate.h"
 #include "rater/rate_contracts.h"
-#include "rater/verify_parts.h"
+#include "rater/verify_invoice_parts.h"
 #include "schema/seal_store.h"
 
-/* ---- invoices ---- */
-
-typedef struct Invoices {
-    Db *db;
-    const RateTenants *tenants;
-    VerifyReport *report;
-    VerifyInvoice invoice; /* the present one */
-    /* the account rated last: its invoices follow one another */
-    int64_t run_id;
-    char *account;
-    PriceBook *book; /* NULL: cannot be read */
-    RatingRows *rows;
-    Rated *rated; /* NULL: cannot be rated; `reason` says why */
-    Err reason;
-} Invoices;
-
-static bool
-note(Invoices *self, const char *what, const char *expected, const char *found, Err *err)
-{
-    char subject[96];
-    char month[UTC_TEXT_BYTES];
-    const VerifyInvoice *invoice = &self->invoice;
-    snprintf(subject, sizeof subject, "invoice %s of %s", invoice->number,
-             utc_month_format(utc_month_of(invoice->period_start_us), month));
-    const VerifyFinding finding = {
-        .tenant = invoice->tenant, .subject = subject, .what = what, .expected = expected, .found = found};
-    return verify_note(self->report, VERIFY_INVOICES, &finding, err);
-}
-
-static bool
-same_number(Text a, Text b)
-{
-    Err ignored = {0};
-    mpq_t left;
-    mpq_t right;
-    mpq_inits(left, right, NULL);
-    bool same = decimal_parse(a, left, &ignored) && decimal_parse(b, right, &ignored) && mpq_equal(left, right) != 0;
-    mpq_clears(left, right, NULL);
-    return same;
-}
-
-/** Note where a member of an object differs from a value. Numbers are compared by value. */
-static bool
-compare_member(Invoices *self, Json *object, const char *prefix, const char *member, bool number, const char *value,
-               Err *err)
-{
-    char what[128];
-    Text text = {0};
-    Json *json = object == NULL ? NULL : json_member(object, member);
-    bool given = json != NULL && (number ? json_number_text(json, &text) : json_text(json, &text));
-    if (given && (text_is(text, value) || (number && same_number(text, text_of(value)))))
-        return true;
-    char *expected = text_duplicate(given ? text : text_of("nothing"));
-    if (expected == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a difference");
-    snprintf(what, sizeof what, "%s%s", prefix, member);
-    bool done = note(self, what, expected, value, err);
-    free(expected);
-    return done;
-}
-
-/* ---- the document and its tables ---- */
-
-static bool
-check_sha256(Invoices *self, Err *err)
-{
-    char hex[DIGEST_HEX_BYTES];
-    Digest digest = digest_of(self->invoice.document.data, self->invoice.document.length);
-    return strcmp(digest_hex(&digest, hex), self->invoice.sha256) == 0 ||
-           note(self, "SHA-256 of the document", self->invoice.sha256, hex, err);
-}
-
-typedef struct Lines {
-    Invoices *invoices;
-    Json *lines; /* of the document */
-    size_t at;
-} Lines;
-
-static bool
-compare_line(void *context, const char *const *values, Err *err)
-{
-    Lines *lines = context;
-    char prefix[64];
-    Json *line =
-        lines->at < json_object_array_length(lines->lines) ? json_object_array_get_idx(lines->lines, lines->at) : NULL;
-    lines->at++;
-    if (line == NULL)
-        return true; /* the number of lines tells */
-    snprintf(prefix, sizeof prefix, "line %zu in the table, %s ", lines->at, values[3]);
-    for (int i = 0; i < VERIFY_LINE_MEMBER_COUNT; i++)
-        if (!compare_member(lines->invoices, line, prefix, VERIFY_LINE_MEMBERS[i], i >= VERIFY_LINE_NUMBERS, values[i],
-                            err))
-            return false;
-    return true;
-}
-
-static bool
-check_lines(Invoices *self, Json *document, Err *err)
-{
-    char expected[24];
-    char found[24];
-    Lines lines = {self, json_member(document, "lines"), 0};
-    if (lines.lines == NULL || !json_object_is_type(lines.lines, json_type_array))
-        return note(self, "lines of the document", "a list", "none", err);
-    if (!verify_lines(self->db, self->invoice.tenant_id, self->invoice.invoice_id, compare_line, &lines, err))
-        return false;
-    snprintf(expected, sizeof expected, "%zu", (size_t) json_object_array_length(lines.lines));
-    snprintf(found, sizeof found, "%zu", lines.at);
-    return strcmp(expected, found) == 0 || note(self, "number of lines in the table", expected, found, err);
-}
-
-static bool
-compare_free_tier(void *context, const char *const *values, Err *err)
-{
-    Lines *tiers = context;
-    char prefix[USAGE_NAME_BYTES_MAX];
-    Json *found = NULL;
-    tiers->at++;
-    for (size_t i = 0; i < json_object_array_length(tiers->lines) && found == NULL; i++) {
-        Text name;
-        Json *tier = json_object_array_get_idx(tiers->lines, i);
-        if (json_text(json_member(tier, "name"), &name) && text_is(name, values[0]))
-            found = tier;
-    }
-    snprintf(prefix, sizeof prefix, "free tier %s in the table, ", values[0]);
-    for (int i = 0; i < VERIFY_FREE_TIER_MEMBER_COUNT; i++)
-        if (!compare_member(tiers->invoices, found, prefix, VERIFY_FREE_TIER_MEMBERS[i], i >= VERIFY_FREE_TIER_NUMBERS,
-                            values[i], err))
-            return false;
-    return true;
-}
-
-static bool
-check_free_tiers(Invoices *self, Json *document, Err *err)
-{
-    char expected[24];
-    char found[24];
-    Lines tiers = {self, json_member(document, "free_tiers"), 0};
-    if (tiers.lines == NULL || !json_object_is_type(tiers.lines, json_type_array))
-        return note(self, "free tiers of the document", "a list", "none", err);
-    if (!verify_free_tiers(self->db, self->invoice.tenant_id, self->invoice.invoice_id, compare_free_tier, &tiers, err))
-        return false;
-    snprintf(expected, sizeof expected, "%zu", (size_t) json_object_array_length(tiers.lines));
-    snprintf(found, sizeof found, "%zu", tiers.at);
-    return strcmp(expected, found) == 0 || note(self, "number of free tiers in the table", expected, found, err);
-}
-
-static bool
-compare_item(void *context, const char *const *values, Err *err)
-{
-    Lines *items = context;
-    char prefix[64];
-    Json *item =
-        items->at < json_object_array_length(items->lines) ? json_object_array_get_idx(items->lines, items->at) : NULL;
-    items->at++;
-    if (item == NULL)
-        return true; /* the number of items tells */
-    snprintf(prefix, sizeof prefix, "item %zu in the table, ", items->at);
-    for (int i = 0; i < VERIFY_ITEM_MEMBER_COUNT; i++)
-        if (!compare_member(items->invoices, item, prefix, VERIFY_ITEM_MEMBERS[i], i >= VERIFY_ITEM_NUMBERS, values[i],
-                            err))
-            return false;
-    return true;
-}
-
-/** The statement of an invoice under a contract; what balances are summed from. */
-static bool
-check_items(Invoices *self, Json *document, Err *err)
-{
-    char expected[24];
-    char found[24];
-    Lines items = {self, json_member(document, "statement"), 0};
-    bool is_list = items.lines != NULL && json_object_is_type(items.lines, json_type_array);
-    if (!is_list)
-        return !self->invoice.has_contract || note(self, "statement of the document", "a list", "none", err);
-    if (!verify_items(self->db, self->invoice.tenant_id, self->invoice.invoice_id, compare_item, &items, err))
-        return false;
-    snprintf(expected, sizeof expected, "%zu", (size_t) json_object_array_length(items.lines));
-    snprintf(found, sizeof found, "%zu", items.at);
-    return strcmp(expected, found) == 0 || note(self, "number of items in the table", expected, found, err);
-}
-
-/** The table's number of invocations is the sum over the document's functions. */
-static bool
-check_invocations(Invoices *self, Json *document, Err *err)
-{
-    Err ignored = {0};
-    Json *functions = json_member(document, "functions");
-    bool is_list = functions != NULL && json_object_is_type(functions, json_type_array);
-    mpq_t sum;
-    mpq_t one;
-    mpq_inits(sum, one, NULL);
-    for (size_t i = 0; is_list && i < json_object_array_length(functions); i++) {
-        Text digits;
-        if (json_number_text(json_member(json_object_array_get_idx(functions, i), "invocations"), &digits) &&
-            decimal_parse(digits, one, &ignored))
-            mpq_add(sum, sum, one);
-    }
-    char *expected = decimal_format_exact(sum, err);
-    mpq_clears(sum, one, NULL);
-    bool done =
-        expected != NULL && (same_number(text_of(expected), text_of(self->invoice.invocations)) ||
-                             note(self, "table invoices, invocations", expected, self->invoice.invocations, err));
-    free(expected);
-    return done;
-}
-
-static bool
-check_row(Invoices *self, Json *document, Err *err)
-{
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
-    char watermark[24];
-    const VerifyInvoice *invoice = &self->invoice;
-    static const char prefix[] = "table invoices, ";
-    Json *head = json_member(document, "invoice");
-    snprintf(watermark, sizeof watermark, "%" PRId64, invoice->receipt_watermark);
-    return compare_member(self, head, prefix, "number", false, invoice->number, err) &&
-           compare_member(self, head, prefix, "tenant", false, invoice->tenant, err) &&
-           compare_member(self, head, prefix, "period_start", false, utc_format(invoice->period_start_us, start),
-                          err) &&
-           compare_member(self, head, prefix, "period_end", false, utc_format(invoice->period_end_us, end), err) &&
-           compare_member(self, head, prefix, "receipt_watermark", true, watermark, err) &&
-           compare_member(self, json_member(document, "price_book"), prefix, "sha256", false, invoice->book_sha256,
-                          err) &&
-           compare_member(self, document, prefix, "currency", false, invoice->currency, err) &&
-           compare_member(self, document, prefix, "subtotal", true, invoice->subtotal, err) &&
-           compare_member(self, document, prefix, "total", true, invoice->total, err);
-}
-
-/* ---- rating again ---- */
-
 static void
-forget_account(Invoices *self)
+forget_account(InvoiceCheck *self)
 {
     rated_free(&self->rated);
     price_book_free(&self->book);
@@ -255,7 +21,7 @@ forget_account(Invoices *self)
 }
 
 static bool
-read_book(Invoices *self)
+read_book(InvoiceCheck *self)
 {
     char hex[DIGEST_HEX_BYTES];
     if (self->invoice.book.data == NULL)
@@ -271,7 +37,7 @@ read_book(Invoices *self)
 
 /** Usage of every tenant of the account from its segments, and its price. */
 static bool
-derive_account(Invoices *self)
+derive_account(InvoiceCheck *self)
 {
     const VerifyInvoice *invoice = &self->invoice;
     const VerifyPeriod period = {invoice->period_start_us, invoice->period_end_us};
@@ -290,7 +56,7 @@ derive_account(Invoices *self)
 /** Rate the account of the present invoice, unless the one before was of the same. What cannot be rated because of what
  *  the tables say is a difference; all else is an error. */
 static bool
-rate_account(Invoices *self, Err *err)
+rate_account(InvoiceCheck *self, Err *err)
 {
     const VerifyInvoice *invoice = &self->invoice;
     if (self->account != NULL && self->run_id == invoice->run_id && strcmp(self->account, invoice->account) == 0)
@@ -321,7 +87,7 @@ find_slice(const Rated *rated, const char *tenant, RatedSlice *slice)
 /** Note each member that a document and its derivation say differently: plain values here, objects and lists inside.
  *  `*noted` counts. */
 static bool
-compare_json(Invoices *self, const char *path, Json *derived, Json *stored, int *noted, Err *err)
+compare_json(InvoiceCheck *self, const char *path, Json *derived, Json *stored, int *noted, Err *err)
 {
     enum { PATH_BYTES = 128 };
     char inner[PATH_BYTES];
@@ -347,12 +113,12 @@ compare_json(Invoices *self, const char *path, Json *derived, Json *stored, int 
         return true;
     }
     (*noted)++;
-    return note(self, path, json_object_to_json_string_ext(derived, JSON_C_TO_STRING_PLAIN),
-                json_object_to_json_string_ext(stored, JSON_C_TO_STRING_PLAIN), err);
+    return invoice_note(self, path, json_object_to_json_string_ext(derived, JSON_C_TO_STRING_PLAIN),
+                        json_object_to_json_string_ext(stored, JSON_C_TO_STRING_PLAIN), err);
 }
 
 static bool
-compare_derived(Invoices *self, Json *derived, Json *stored, Err *err)
+compare_derived(InvoiceCheck *self, Json *derived, Json *stored, Err *err)
 {
     int noted = 0;
     char *canonical = json_canonical(derived, err);
@@ -362,8 +128,8 @@ compare_derived(Invoices *self, Json *derived, Json *stored, Err *err)
     if (!text_is(self->invoice.document, canonical)) {
         done = compare_json(self, "document rated again from segments: ", derived, stored, &noted, err);
         if (done && noted == 0)
-            done =
-                note(self, "document rated again from segments", "the same bytes", "the same values, other bytes", err);
+            done = invoice_note(self, "document rated again from segments", "the same bytes",
+                                "the same values, other bytes", err);
     }
     free(canonical);
     return done;
@@ -371,7 +137,7 @@ compare_derived(Invoices *self, Json *derived, Json *stored, Err *err)
 
 /** The root that the document names, as the table has it; all zero, and so different, when it is not there. */
 static bool
-find_root(Invoices *self, Json *stored, SealRoot *root, Err *err)
+find_root(InvoiceCheck *self, Json *stored, SealRoot *root, Err *err)
 {
     int64_t revision = json_object_get_int64(json_member(json_member(stored, "evidence"), "revision"));
     return seal_root_find(self->db, self->invoice.tenant_id, utc_month_of(self->invoice.period_start_us),
@@ -381,7 +147,7 @@ find_root(Invoices *self, Json *stored, SealRoot *root, Err *err)
 /** The document of a head and slice under the contract of the invoice. NULL without an error: it cannot be made, `reason` says
  *  why. */
 static Json *
-derive_under_contract(Invoices *self, const InvoiceHead *head, const RatedSlice *slice, Err *reason, Err *err)
+derive_under_contract(InvoiceCheck *self, const InvoiceHead *head, const RatedSlice *slice, Err *reason, Err *err)
 {
     const VerifyInvoice *invoice = &self->invoice;
     RateContracts contracts;
@@ -407,7 +173,7 @@ derive_under_contract(Invoices *self, const InvoiceHead *head, const RatedSlice 
 }
 
 static bool
-check_rating(Invoices *self, Json *stored, Err *err)
+check_rating(InvoiceCheck *self, Json *stored, Err *err)
 {
     static const char what[] = "rated again from segments";
     const VerifyInvoice *invoice = &self->invoice;
@@ -419,10 +185,10 @@ check_rating(Invoices *self, Json *stored, Err *err)
     if (!rate_account(self, err))
         return false;
     if (self->rated == NULL)
-        return note(self, what, "the same document", self->reason.message, err);
+        return invoice_note(self, what, "the same document", self->reason.message, err);
     if (!find_slice(self->rated, invoice->tenant, &slice)) {
         if (!invoice->has_contract)
-            return note(self, what, "the same document", "no usage of this tenant", err);
+            return invoice_note(self, what, "the same document", "no usage of this tenant", err);
         slice = (RatedSlice){0}; /* a contract bills without usage too; then there may be nothing that is sealed */
         sealed = sealed && json_member(stored, "evidence") != NULL;
     }
@@ -435,26 +201,25 @@ check_rating(Invoices *self, Json *stored, Err *err)
     Json *derived = invoice->has_contract
                         ? derive_under_contract(self, &head, &slice, &reason, err)
                         : document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, NULL, err);
-    bool done = derived != NULL ? compare_derived(self, derived, stored, err)
-                                : !err_is_set(err) && note(self, what, "the same document", reason.message, err);
+    bool done = derived != NULL
+                    ? compare_derived(self, derived, stored, err)
+                    : !err_is_set(err) && invoice_note(self, what, "the same document", reason.message, err);
     json_object_put(derived);
     return done;
 }
 
 static bool
-check_invoice(Invoices *self, Err *err)
+check_invoice(InvoiceCheck *self, Err *err)
 {
     Err reason = {0};
     self->report->checks[VERIFY_INVOICES].checked++;
-    if (!check_sha256(self, err))
+    if (!invoice_check_digest(self, err))
         return false;
     Json *document = json_parse(self->invoice.document, &reason);
     if (document == NULL)
         return reason.code == ERR_NOMEM ? err_set(err, reason.code, "%s", reason.message)
-                                        : note(self, "document", "JSON", reason.message, err);
-    bool done = check_row(self, document, err) && check_lines(self, document, err) &&
-                check_free_tiers(self, document, err) && check_items(self, document, err) &&
-                check_invocations(self, document, err) && check_rating(self, document, err);
+                                        : invoice_note(self, "document", "JSON", reason.message, err);
+    bool done = invoice_check_tables(self, document, err) && check_rating(self, document, err);
     json_object_put(document);
     return done;
 }
@@ -463,7 +228,7 @@ MUST_CHECK bool
 verify_invoices(Db *db, const char *tenant, const RateTenants *tenants, const VerifyPeriod *period,
                 VerifyReport *report, Err *err)
 {
-    Invoices self = {.db = db, .tenants = tenants, .report = report, .rows = rating_rows_new(err)};
+    InvoiceCheck self = {.db = db, .tenants = tenants, .report = report, .rows = rating_rows_new(err)};
     VerifyCursor *cursor = self.rows == NULL ? NULL : verify_invoices_open(db, tenant, period, err);
     bool more = true;
     bool done = cursor != NULL;

@@ -1,0 +1,68 @@
+#include "rater/rate_report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool
+rate_report_no_memory(Err *err)
+{
+    return err_set(err, ERR_NOMEM, "no memory for the report of a rating run");
+}
+
+void
+rate_report_free(RateReport *report)
+{
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        RateOutcome *outcome = &report->outcomes[i];
+        free(outcome->tenant);
+        free(outcome->account);
+        free(outcome->number);
+        free(outcome->currency);
+        free(outcome->total);
+        free(outcome->alert);
+        json_object_put(outcome->document);
+    }
+    for (size_t i = 0; i < report->skip_count; i++) {
+        free(report->skips[i].account);
+        free(report->skips[i].message);
+        free(report->skips[i].hint);
+    }
+    free(report->outcomes);
+    free(report->skips);
+    report->outcomes = NULL;
+    report->skips = NULL;
+    report->outcome_count = report->skip_count = 0;
+    report->receipt_watermark = 0;
+}
+
+RateOutcome *
+rate_outcome_add(RateMonth *self, const char *account, const char *tenant, Err *err)
+{
+    RateReport *report = self->report;
+    RateOutcome *grown = reallocarray(report->outcomes, report->outcome_count + 1, sizeof(*grown));
+    if (grown == NULL) {
+        rate_report_no_memory(err);
+        return NULL;
+    }
+    report->outcomes = grown;
+    RateOutcome *outcome = &grown[report->outcome_count++];
+    *outcome = (RateOutcome){.tenant = strdup(tenant), .account = strdup(account)};
+    if (outcome->tenant == NULL || outcome->account == NULL) {
+        rate_report_no_memory(err);
+        return NULL;
+    }
+    return outcome;
+}
+
+bool
+rate_skip_add(RateMonth *self, const char *account, const Err *reason, Err *err)
+{
+    RateReport *report = self->report;
+    RateSkip *grown = reallocarray(report->skips, report->skip_count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return rate_report_no_memory(err);
+    report->skips = grown;
+    RateSkip *skip = &grown[report->skip_count++];
+    *skip = (RateSkip){strdup(account), strdup(reason->message), strdup(reason->hint)};
+    return (skip->account != NULL && skip->message != NULL && skip->hint != NULL) || rate_report_no_memory(err);
+}

@@ -1,0 +1,16 @@
+/**
+ * rate_report - what a rating run has to say, as it grows
+ */
+#ifndef RATER_RATE_REPORT_H
+#define RATER_RATE_REPORT_H
+
+#include "rater/rate_month_parts.h"
+
+/** A new outcome, owned by the report. NULL: ERR_NOMEM. */
+MUST_CHECK RateOutcome *rate_outcome_add(RateMonth *self, const char *account, const char *tenant, Err *err);
+/** An account that is not billed, with the reason. ERR_NOMEM. */
+MUST_CHECK bool rate_skip_add(RateMonth *self, const char *account, const Err *reason, Err *err);
+/** ERR_NOMEM. Returns false. */
+bool rate_report_no_memory(Err *err);
+
+#endif

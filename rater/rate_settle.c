@@ -1,0 +1,134 @@
+#include "rater/rate_settle.h"
+
+#include <string.h>
+
+#include "rater/rate_report.h"
+#include "rater/rate_write.h"
+#include "schema/invoice_store.h"
+
+/* How many tenants of an account have usage, and how many of them have their final invoice already. */
+static bool
+count_finals(RateMonth *self, const Rated *rated, size_t *tenants, size_t *finals, Err *err)
+{
+    RatedSlice slice = {0};
+    *tenants = *finals = 0;
+    while (rated_next_tenant(rated, &slice)) {
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
+        FinalInvoice found = {0};
+        if (tenant != NULL && !invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, NULL, err))
+            return false;
+        ++*tenants;
+        *finals += found.exists ? 1 : 0;
+    }
+    return true;
+}
+
+/* An account's tenants share one free tier and one ladder of tiers: they become final together or not at all. False with
+ * `reason` set when what was asked for would settle a part of them. */
+static bool
+may_settle(RateMonth *self, const Rated *rated, Err *reason, Err *err)
+{
+    size_t tenants = 0;
+    size_t finals = 0;
+    if (self->request->dry_run)
+        return true;
+    if (!count_finals(self, rated, &tenants, &finals, err))
+        return false;
+    if (finals > 0 && finals < tenants) {
+        err_set(reason, ERR_CONFLICT,
+                "its month is final for %zu of its %zu tenants, and their shares of the free tier and "
+                "the tiers are settled; usage of the others arrived later",
+                finals, tenants);
+        return err_hint(reason, "it waits for an adjustment; the final invoices stay as they are");
+    }
+    if (self->request->final && self->request->tenant != NULL && tenants > 1 && finals == 0) {
+        err_set(reason, ERR_CONFLICT, "tenant '%s' shares its free tier and tiers with %zu others that have usage",
+                self->request->tenant, tenants - 1);
+        return err_hint(reason, "make the whole account final: leave out --tenant");
+    }
+    return true;
+}
+
+/* Can every tenant with a contract be billed under it? False with `reason` set otherwise. */
+static bool
+contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
+{
+    const RateRequest *request = self->request;
+    RatedSlice slice = {0};
+    while (rated_next_tenant(rated, &slice)) {
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
+        const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&self->contracts, tenant->tenant_id);
+        if (contract == NULL)
+            continue;
+        if (!rate_contract_allows(contract, request->month, request->book, request->final && !request->dry_run,
+                                  utc_now_us(), reason))
+            return false;
+        StatementInput input = rate_statement_input(self, rated, &slice);
+        RateTerms terms;
+        if (!rate_terms_make(&terms, self->db, contract, INT64_MAX, &input, reason)) {
+            if (reason->code != ERR_INPUT)
+                err_set(err, reason->code, "%s", reason->message);
+            return false;
+        }
+        rate_terms_free(&terms);
+    }
+    return true;
+}
+
+/* Each tenant of an account that was asked for. */
+static bool
+settle_tenants(RateMonth *self, const Rated *rated, bool finals_only, Err *err)
+{
+    bool done = true;
+    RatedSlice slice = {0};
+    while (done && rated_next_tenant(rated, &slice)) {
+        const char *name = rated->functions[slice.function].tenant;
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
+        if (tenant == NULL)
+            done = err_set(err, ERR_BUSY, "tenant '%s' appeared while rating", name);
+        else if (self->request->tenant == NULL || strcmp(self->request->tenant, name) == 0)
+            done = rate_write_tenant(self, tenant, rated, &slice, finals_only, err);
+    }
+    return done;
+}
+
+/* One account: rate it, then settle each tenant that was asked for. */
+bool
+rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *err)
+{
+    const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
+    Err reason = {0};
+    Rated *rated = rate(rows, count, self->request->book, &options, &reason);
+    if (rated == NULL)
+        return reason.code == ERR_INPUT ? rate_skip_add(self, rows[0].account, &reason, err)
+                                        : err_set(err, reason.code, "%s", reason.message);
+    for (size_t i = 0; i < count; i++) {
+        const RateTenant *tenant = i > 0 && strcmp(rows[i].tenant, rows[i - 1].tenant) == 0
+                                       ? NULL
+                                       : rate_tenants_find(&self->tenants, rows[i].tenant);
+        if (tenant != NULL)
+            self->seen[tenant - self->tenants.all] = true;
+    }
+    bool whole = may_settle(self, rated, &reason, err) && contracts_allow(self, rated, &reason, err);
+    bool done = !err_is_set(err) && settle_tenants(self, rated, !whole, err) &&
+                (whole || rate_skip_add(self, rows[0].account, &reason, err));
+    rated_free(&rated);
+    return done;
+}
+
+/* A contract may bill a tenant that has used nothing. */
+bool
+rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, Err *err)
+{
+    const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
+    const RateRequest *request = self->request;
+    const RatedSlice nothing = {0};
+    Err reason = {0};
+    if (!rate_contract_allows(contract, request->month, request->book, request->final && !request->dry_run,
+                              utc_now_us(), &reason))
+        return rate_skip_add(self, tenant->account, &reason, err);
+    Rated *rated = rate(NULL, 0, request->book, &options, err);
+    bool done = rated != NULL && rate_write_tenant(self, tenant, rated, &nothing, false, err);
+    rated_free(&rated);
+    return done;
+}

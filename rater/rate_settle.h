@@ -1,0 +1,16 @@
+/**
+ * rate_settle - one account of a rating run: rated as a whole, and every tenant of it settled or none
+ */
+#ifndef RATER_RATE_SETTLE_H
+#define RATER_RATE_SETTLE_H
+
+#include "rater/rate_month_parts.h"
+
+/** Rate the rows of one account (at least one) and settle its tenants that were asked for. An account that cannot be billed is
+ *  a skip in the report, no error. Errors as of rate_write_tenant(). */
+MUST_CHECK bool rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *err);
+
+/** Settle a tenant without usage whose contract may bill something all the same. */
+MUST_CHECK bool rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, Err *err);
+
+#endif

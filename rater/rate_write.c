@@ -1,0 +1,190 @@
+#include "rater/rate_write.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/decimal.h"
+#include "rater/deliver.h"
+#include "rater/document.h"
+#include "rater/rate_measures.h"
+#include "rater/rate_report.h"
+#include "rater/rate_seals.h"
+#include "schema/invoice_store.h"
+#include "schema/price_store.h"
+
+static bool
+record_run(RateMonth *self, Err *err)
+{
+    const PriceBook *book = self->request->book;
+    const RatingRun run = {
+        .final = self->request->final,
+        .period_start_us = self->start_us,
+        .period_end_us = self->end_us,
+        .receipt_watermark = self->watermark,
+        .price_book = book->digest,
+        .default_region = book->default_region,
+        .free_tier = self->request->free_tier,
+        .document_version = self->request->final ? 2 : 1,
+    };
+    Text source = {book->source, book->source_length};
+    return price_store_put(self->db, &book->digest, book->name, book->version, source, err) &&
+           rate_measures_record(self->db, &run, book, &self->run_id, err);
+}
+
+static bool
+take_number(RateMonth *self, char **number, Err *err)
+{
+    char series[32];
+    char text[64];
+    int64_t next = 0;
+    snprintf(series, sizeof(series), "MB-%04d", self->request->month.year);
+    if (!invoice_number_take(self->db, series, &next, err))
+        return false;
+    snprintf(text, sizeof(text), "%s-%06" PRId64, series, next);
+    *number = strdup(text);
+    return *number != NULL || rate_report_no_memory(err);
+}
+
+static bool
+store_document(RateMonth *self, int64_t tenant_id, Json *document, Err *err)
+{
+    char *canonical = json_canonical(document, err);
+    bool done = canonical != NULL && invoice_write(self->db, tenant_id, self->run_id, canonical, err);
+    free(canonical);
+    return done;
+}
+
+static bool
+outcome_total(RateOutcome *outcome, const char *currency, const mpq_t total, int scale, RoundingMode rounding, Err *err)
+{
+    outcome->total = decimal_format(total, scale, rounding, err);
+    outcome->currency = strdup(currency);
+    return outcome->total != NULL && (outcome->currency != NULL || rate_report_no_memory(err));
+}
+
+static bool
+outcome_of_lines(const PriceBook *book, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    mpq_t total;
+    mpq_init(total);
+    rated_total(rated, slice, total);
+    bool done = outcome_total(outcome, book->currency, total, book->rounding_scale, book->rounding, err);
+    mpq_clear(total);
+    return done;
+}
+
+static bool
+outcome_of_statement(const RateContract *contract, RateOutcome *outcome, const Statement *statement, Err *err)
+{
+    size_t reached = statement->alerts_reached;
+    if (reached > 0)
+        outcome->alert = decimal_format_exact(contract->contract->alerts[reached - 1], err);
+    return (reached == 0 || outcome->alert != NULL) &&
+           outcome_total(outcome, statement->payable_currency, statement->payable_total, statement->payable_scale,
+                         ROUND_HALF_UP, err);
+}
+
+StatementInput
+rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice)
+{
+    return (StatementInput){.book = self->request->book,
+                            .rated = rated,
+                            .slice = *slice,
+                            .period_start_us = self->start_us,
+                            .period_end_us = self->end_us};
+}
+
+/* The document of one tenant, and what the report says of it. NULL: an error. */
+static Json *
+make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head, const Rated *rated,
+              const RatedSlice *slice, RateOutcome *outcome, Err *err)
+{
+    const RateRequest *request = self->request;
+    const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
+    if (contract == NULL)
+        return outcome_of_lines(request->book, outcome, rated, slice, err)
+                   ? document_invoice(head, rated, slice, request->book, request->free_tier, NULL, err)
+                   : NULL;
+    RateTerms terms;
+    StatementInput input = rate_statement_input(self, rated, slice);
+    if (!rate_terms_make(&terms, self->db, contract, INT64_MAX, &input, err))
+        return NULL;
+    Json *document = outcome_of_statement(contract, outcome, &terms.statement, err)
+                         ? document_invoice(head, rated, slice, request->book, request->free_tier, &terms.document, err)
+                         : NULL;
+    rate_terms_free(&terms);
+    return document;
+}
+
+static bool
+write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    const RateRequest *request = self->request;
+    RateOutcome *outcome = rate_outcome_add(self, tenant->account, tenant->name, err);
+    if (outcome == NULL)
+        return false;
+    if (!request->dry_run && self->run_id == 0 && !record_run(self, err))
+        return false;
+    outcome->is_final = request->final && !request->dry_run;
+    SealRoot root;
+    const bool used = slice->function < slice->function_end;
+    if (outcome->is_final && (!rate_root(self->db, tenant->tenant_id, tenant->name, request->month, used, &root, err) ||
+                              !take_number(self, &outcome->number, err)))
+        return false;
+    const InvoiceHead head = {outcome->number,
+                              tenant->name,
+                              tenant->account,
+                              self->start_us,
+                              self->end_us,
+                              self->watermark,
+                              outcome->is_final && root.revision > 0 ? &root : NULL};
+    Json *document = make_document(self, tenant, &head, rated, slice, outcome, err);
+    bool done =
+        document != NULL && (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
+        (!outcome->is_final || deliver_queue(self->db, request->config, tenant->tenant_id, outcome->number, err));
+    if (request->documents)
+        outcome->document = document;
+    else
+        json_object_put(document);
+    return done;
+}
+
+static bool
+keep_final(RateMonth *self, const RateTenant *tenant, const FinalInvoice *found, const Buffer *text, Err *err)
+{
+    RateOutcome *outcome = rate_outcome_add(self, tenant->account, tenant->name, err);
+    if (outcome == NULL)
+        return false;
+    outcome->number = strdup(found->number);
+    outcome->currency = strdup(found->currency);
+    outcome->total = strdup(found->total);
+    outcome->is_final = true;
+    outcome->was_final = true;
+    if (outcome->number == NULL || outcome->currency == NULL || outcome->total == NULL)
+        return rate_report_no_memory(err);
+    if (self->request->documents) {
+        outcome->document = json_parse(buffer_text(text), err);
+        if (outcome->document == NULL)
+            return err_prefix(err, "invoice %s: ", found->number);
+    }
+    return invoice_late_records(self->db, tenant->tenant_id, self->start_us, self->end_us, found->receipt_watermark,
+                                &outcome->late_records, err);
+}
+
+bool
+rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice,
+                  bool finals_only, Err *err)
+{
+    FinalInvoice found = {0};
+    Buffer document = {0};
+    bool done = self->request->dry_run ||
+                invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
+    if (done && found.exists)
+        done = keep_final(self, tenant, &found, &document, err);
+    else if (done && !finals_only)
+        done = write_invoice(self, tenant, rated, slice, err);
+    buffer_free(&document);
+    return done;
+}

@@ -1,0 +1,19 @@
+/**
+ * rate_write - one tenant of a rating run: its document, stored, or the final invoice that it has already
+ */
+#ifndef RATER_RATE_WRITE_H
+#define RATER_RATE_WRITE_H
+
+#include "rater/rate.h"
+#include "rater/rate_month_parts.h"
+#include "rater/statement.h"
+
+/** Keep the final invoice that exists, or write the tenant's slice (unless `finals_only`); the report says which. Inside the
+ *  run's transaction. ERR_BUSY (rate again), ERR_DATABASE, ERR_NOMEM. */
+MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
+                                  const RatedSlice *slice, bool finals_only, Err *err);
+
+/** What a statement of a tenant's slice is made from, but for its contract and balances. */
+StatementInput rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice);
+
+#endif
