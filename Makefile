@@ -223,6 +223,7 @@ check-bare: $(call INSTALLED,bare)
 
 # Benchmarks: each prints a ratio against something that runs in the same minute.
 BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
+$(OUT)/bench/concurrency: $(call objects,reports/concurrency.c reports/sweep.c reports/sweep_store.c)
 $(OUT)/bench/%: $(OUT)/obj/bench/%.o $(SCHEMA_O) $(PROTO_O) $(LIB_O)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"

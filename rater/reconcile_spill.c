@@ -1,14 +1,11 @@
 #include "rater/reconcile_spill.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/digest.h"
+#include "lib/scratch_file.h"
 
 /* Of an id that stands for content: "d-" or "f-" and 32 hex digits. */
 enum { CONTENT_PREFIX_BYTES = 34, ENTRY_TEXTS = 4 };
@@ -81,46 +78,13 @@ spill_free(Spill **self)
     free(spill);
 }
 
-/** A file whose name is gone at once. */
-static int
-open_named(const char *folder)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof(path), "%s/millibill-XXXXXX", folder) >= (int) sizeof(path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int file = mkostemp(path, O_CLOEXEC);
-    if (file >= 0)
-        unlink(path);
-    return file;
-}
-
-static bool
-partition_open(Partition *self, Err *err)
-{
-    const char *folder = getenv("TMPDIR");
-    folder = folder == NULL || folder[0] == '\0' ? "/tmp" : folder;
-    self->file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (self->file < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) /* a file system that has no files without a name */
-        self->file = open_named(folder);
-    return self->file >= 0 || err_set(err, ERR_IO, "cannot make a file in '%s': %s", folder, strerror(errno)) ||
-           err_hint(err, "TMPDIR names the folder for what does not fit in memory");
-}
-
 static bool
 partition_flush(Partition *self, Err *err)
 {
-    if (self->file < 0 && !partition_open(self, err))
+    if (self->file < 0)
+        self->file = scratch_file_open(err);
+    if (self->file < 0 || !scratch_file_write(self->file, self->buffer.data, self->buffer.length, self->bytes, err))
         return false;
-    for (size_t written = 0; written < self->buffer.length;) {
-        ssize_t step = write(self->file, self->buffer.data + written, self->buffer.length - written);
-        if (step < 0 && errno == EINTR)
-            continue;
-        if (step <= 0)
-            return err_set(err, ERR_IO, "cannot write what is to be compared: %s", strerror(errno));
-        written += (size_t) step;
-    }
     self->bytes += self->buffer.length;
     buffer_clear(&self->buffer);
     return true;
@@ -159,15 +123,8 @@ read_file(const Partition *partition, Buffer *out, Err *err)
     char *room = buffer_reserve(out, partition->bytes, err);
     if (room == NULL)
         return false;
-    for (uint64_t done = 0; done < partition->bytes;) {
-        ssize_t step = pread(partition->file, room + done, partition->bytes - done, (off_t) done);
-        if (step < 0 && errno == EINTR)
-            continue;
-        if (step <= 0)
-            return err_set(err, ERR_IO, "cannot read what is to be compared: %s",
-                           step == 0 ? "it was cut" : strerror(errno));
-        done += (uint64_t) step;
-    }
+    if (!scratch_file_read(partition->file, room, partition->bytes, 0, err))
+        return false;
     out->length += partition->bytes;
     return true;
 }
