@@ -4,12 +4,26 @@
 
 #include "cli/cluster.h"
 #include "cli/commands.h"
+#include "cli/orphans.h"
 #include "cli/process.h"
 #include "cli/stack_command.h"
 #include "cli/supervisor.h"
 #include "lib/json.h"
 
 enum { PART_PATIENCE_MS = 20000 };
+
+/* What is frozen would hold the database's memory, and the folder, for as long as it is. */
+static void
+orphans_stop(const Config *config)
+{
+    char cluster[PATH_MAX];
+    if (snprintf(cluster, sizeof(cluster), "%s/pg", config->data) >= (int) sizeof(cluster))
+        return; /* no server can have run there */
+    int ended = orphans_end(cluster);
+    if (ended > 0)
+        fprintf(stderr, "PostgreSQL had left %d process%s behind; %s ended.\n", ended, ended == 1 ? "" : "es",
+                ended == 1 ? "it was" : "they were");
+}
 
 /* A part whose supervisor was killed: agent and collector first, the database by cluster_clear. */
 static bool
@@ -40,6 +54,8 @@ stack_stop(const Config *config, bool *was_running, Err *err)
                 part_stop_alone(config, PART_COLLECTOR, &found, err) &&
                 part_stop_alone(config, PART_POSTGRES, &found, err) && cluster_clear(config, err);
     char path[PATH_MAX];
+    if (done)
+        orphans_stop(config);
     if (done && part_pid_file(config, PART_COUNT, path, NULL))
         (void) unlink(path);
     if (was_running != NULL)

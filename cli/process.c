@@ -137,7 +137,7 @@ process_open(const Process *self)
     return fd;
 }
 
-static bool
+bool
 process_wait(int fd, int64_t patience_ms)
 {
     struct pollfd waited = {.fd = fd, .events = POLLIN};

@@ -38,4 +38,7 @@ MUST_CHECK bool process_load(const char *path, Process *out);
  *  again. A process that is gone already is success. ERR_BUSY when it will not go, ERR_DENIED. */
 MUST_CHECK bool process_stop(const Process *self, int signal_number, int last_signal, int64_t patience_ms, Err *err);
 
+/** Wait until the process of a pidfd is gone, for `patience_ms` (0 or less: only look). Is it? */
+bool process_wait(int fd, int64_t patience_ms);
+
 #endif

@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/process.h"
 #include "cli/stack_command.h"
-#include "cli/supervisor.h"
+#include "cli/stack_parts.h"
 #include "lib/json.h"
 #include "lib/utc.h"
 

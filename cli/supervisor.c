@@ -15,6 +15,7 @@
 #include "cli/cluster.h"
 #include "cli/fd_store.h"
 #include "cli/launch.h"
+#include "cli/orphans.h"
 #include "cli/share_copy.h"
 #include "lib/log.h"
 #include "lib/share.h"
@@ -54,41 +55,6 @@ typedef struct Supervisor {
     bool stopping;
     int exit_status;
 } Supervisor;
-
-static const char *const NAMES[PART_COUNT + 1] = {"postgres", "collector", "agent", "supervisor"};
-
-const char *
-part_name(StackPart part)
-{
-    return NAMES[part];
-}
-
-static bool
-part_path(const Config *config, const char *folder, StackPart part, const char *suffix, char out[PATH_MAX], Err *err)
-{
-    if (snprintf(out, PATH_MAX, "%s/%s/%s%s", config->data, folder, NAMES[part], suffix) >= PATH_MAX)
-        return err_set(err, ERR_RANGE, "path '%s/%s/%s%s' is too long", config->data, folder, NAMES[part], suffix);
-    return true;
-}
-
-bool
-part_pid_file(const Config *config, StackPart part, char out[PATH_MAX], Err *err)
-{
-    return part_path(config, "pids", part, ".pid", out, err);
-}
-
-bool
-part_log(const Config *config, StackPart part, char out[PATH_MAX], Err *err)
-{
-    return part_path(config, "log", part, ".log", out, err);
-}
-
-bool
-part_find(const Config *config, StackPart part, Process *out)
-{
-    char path[PATH_MAX];
-    return part_pid_file(config, part, path, NULL) && process_load(path, out) && process_is_alive(out);
-}
 
 static void
 part_pid_save(const Supervisor *self, StackPart part, pid_t pid)
@@ -132,6 +98,15 @@ part_launch(Supervisor *self, const Part *part, bool is_agent, const char *log, 
     return launch_with(&part->program, part->argv, &self->user, log, part->stop_signal, &gifts, err);
 }
 
+/* A backend that outlived its server (frozen, or busy) holds the shared memory that the next one waits for. */
+static void
+orphans_clear(const Supervisor *self)
+{
+    int ended = orphans_end(self->cluster.data);
+    if (ended > 0)
+        log_warn("event=orphans_ended part=postgres count=%d", ended);
+}
+
 static void
 part_start(Supervisor *self, StackPart name)
 {
@@ -139,6 +114,8 @@ part_start(Supervisor *self, StackPart name)
     char log[PATH_MAX];
     Err err = {0};
     part->next_start_us = 0;
+    if (name == PART_POSTGRES)
+        orphans_clear(self);
     part->started_us = utc_monotonic_us();
     part->starts++;
     pid_t pid = -1;
@@ -151,7 +128,7 @@ part_start(Supervisor *self, StackPart name)
     }
     part->pid = pid;
     part_pid_save(self, name, pid);
-    log_info("event=started part=%s pid=%d starts=%" PRId64, NAMES[name], (int) pid, part->starts);
+    log_info("event=started part=%s pid=%d starts=%" PRId64, part_name(name), (int) pid, part->starts);
 }
 
 static void
@@ -161,11 +138,11 @@ part_ended(Supervisor *self, StackPart name, int status)
     part->pid = 0;
     part_pid_forget(self, name);
     if (self->stopping) {
-        log_info("event=stopped part=%s status=%d", NAMES[name], status);
+        log_info("event=stopped part=%s status=%d", part_name(name), status);
         return;
     }
     part_plan(part);
-    log_warn("event=ended part=%s %s=%d restart_in_ms=%" PRId64, NAMES[name],
+    log_warn("event=ended part=%s %s=%d restart_in_ms=%" PRId64, part_name(name),
              WIFSIGNALED(status) ? "signal" : "exit_status",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), part->pause_ms);
     if (name == PART_POSTGRES && self->go_fd >= 0 && part->starts >= STARTS_BEFORE_GO) {

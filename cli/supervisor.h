@@ -14,23 +14,11 @@
 
 #include "cli/process.h"
 #include "cli/service_user.h"
+#include "cli/stack_parts.h"
 #include "lib/config.h"
 #include "lib/err.h"
 
-/** In the order of starting; stopping goes backwards. */
-typedef enum StackPart { PART_POSTGRES, PART_COLLECTOR, PART_AGENT, PART_COUNT } StackPart;
-
 enum { SUPERVISOR_STOP_PATIENCE_MS = 150000 };
-
-/** "postgres", "collector", "agent". */
-const char *part_name(StackPart part);
-
-/** The pid file of a part, or of the supervisor itself (part = PART_COUNT). ERR_RANGE. */
-MUST_CHECK bool part_pid_file(const Config *config, StackPart part, char out[PATH_MAX], Err *err);
-/** What the pid file says when that process lives. */
-MUST_CHECK bool part_find(const Config *config, StackPart part, Process *out);
-/** The log file of a part or of the supervisor. */
-MUST_CHECK bool part_log(const Config *config, StackPart part, char out[PATH_MAX], Err *err);
 
 /** Start the supervisor and PostgreSQL. `*go_fd` takes one byte when the rest may start. */
 MUST_CHECK bool

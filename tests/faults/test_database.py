@@ -71,6 +71,44 @@ class Deaths(unittest.TestCase):
             os.kill(supervisor, signal.SIGCONT)
         self.scene.check(self)
 
+    def test_a_frozen_backend_outlives_its_killed_server(self):
+        """Matrix 11: SIGKILL to the server while a backend is stopped (SIGSTOP) and holds its shared memory: the supervisor ends it."""
+        emitter = self.scene.keep_emitting("acme", 100)
+        frozen = self.freeze_backend()
+        pid = self.stack.kill("postgres")
+        self.stack.wait_running("postgres", other_than=pid)
+        self.stack.wait_database()
+        self.assertIn("event=orphans_ended part=postgres count=", self.stack.log("supervisor"))
+        self.assertFalse(runs(frozen))
+        self.scene.check(self)
+        self.assertIsNone(emitter.failure)
+
+    def test_up_and_down_end_a_frozen_backend_that_was_left_alone(self):
+        """Matrix 11: everything is killed, a stopped backend is all that is left: `millibill up` starts; `millibill down` leaves nothing."""
+        self.scene.emit("bolt", 200)
+        frozen = self.freeze_backend()
+        self.stack.kill_all()
+        self.assertTrue(runs(frozen))
+        self.stack.up()
+        self.assertFalse(runs(frozen))
+        frozen = self.freeze_backend()
+        self.stack.kill_all()
+        self.stack.down()
+        self.assertFalse(runs(frozen))
+        self.stack.up()
+        self.scene.check(self)
+
+    def freeze_backend(self):
+        return wait_until(lambda: self.try_kill_backend(signal.SIGSTOP), "the collector has a backend", 60)
+
+
+def runs(pid):
+    """Is there such a process (a zombie is none)?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
 
 @unittest.skipUnless(os.geteuid() == 0, "mounting a small file system needs root")
 class DiskFull(unittest.TestCase):
