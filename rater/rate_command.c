@@ -14,6 +14,7 @@
 #include "rater/document.h"
 #include "rater/rate_month.h"
 #include "rater/stack.h"
+#include "rater/what_if.h"
 
 static const char PROGRAM[] = "millibill rate";
 
@@ -24,6 +25,8 @@ typedef struct RateCommand {
     const char *data;
     bool preview;
     bool final;
+    const char *contract_file;
+    bool what_if;
     bool no_free_tier;
     bool dry_run;
     bool json;
@@ -36,6 +39,12 @@ check_options(RateCommand *self, int64_t now_us, Err *err)
     char over[UTC_TEXT_BYTES];
     if (self->preview && self->final)
         return err_set(err, ERR_USAGE, "--preview and --final exclude each other");
+    if (self->what_if && (self->preview || self->final))
+        return err_set(err, ERR_USAGE, "--what-if makes no invoice; leave out --%s", self->final ? "final" : "preview");
+    if (self->contract_file != NULL && !self->what_if) {
+        err_set(err, ERR_USAGE, "--contract goes with --what-if");
+        return err_hint(err, "millibill contract set gives a tenant a contract");
+    }
     if (self->month_text == NULL) {
         err_set(err, ERR_USAGE, "which month? Give --month YYYY-MM");
         return err_hint(err, "see: millibill rate --help");
@@ -203,7 +212,12 @@ run(RateCommand *self, bool *skipped, Err *err)
     RateReport report = {0};
     if (!check_options(self, utc_now_us(), err))
         return false;
-    PriceBook *book = price_book_find(self->book_name, err);
+    if (self->what_if) {
+        const WhatIfOptions options = {self->month, self->tenant,        self->book_name, self->contract_file,
+                                       self->data,  !self->no_free_tier, self->json};
+        return what_if_run(&options, err);
+    }
+    PriceBook *book = price_book_find(self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name, err);
     Config config;
     bool found = book != NULL && config_load(self->data, &config, err);
     Db *db = found ? rater_connect_as("millibill_rater", &config, PROGRAM, err) : NULL;
@@ -235,12 +249,16 @@ run(RateCommand *self, bool *skipped, Err *err)
 int
 rate_command(int argc, char **argv)
 {
-    RateCommand self = {.book_name = RATER_DEFAULT_BOOK};
+    RateCommand self = {0};
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to rate (UTC)"},
         {"tenant", 't', OPTION_TEXT, &self.tenant, "T", "write the invoice of this tenant only"},
         {"preview", 0, OPTION_FLAG, &self.preview, NULL, "month to date; replaced by the next preview (the default)"},
         {"final", 0, OPTION_FLAG, &self.final, NULL, "numbered, for a month that is over; never changed again"},
+        {"what-if", 0, OPTION_FLAG, &self.what_if, NULL,
+         "who would pay how much more or less by --price-book or --contract; writes nothing"},
+        {"contract", 'c', OPTION_TEXT, &self.contract_file, "FILE",
+         "with --what-if: under this contract, everybody or --tenant"},
         {"price-book", 'b', OPTION_TEXT, &self.book_name, "FILE|NAME", "price book; default " RATER_DEFAULT_BOOK},
         {"no-free-tier", 0, OPTION_FLAG, &self.no_free_tier, NULL, "leave the free tier out"},
         {"dry-run", 'n', OPTION_FLAG, &self.dry_run, NULL, "show what would be billed, write no invoice"},

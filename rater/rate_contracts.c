@@ -18,12 +18,13 @@ take(void *context, const ContractRow *row, Err *err)
     *taken = (RateContract){.tenant_id = row->tenant_id, .revision = row->revision};
     snprintf(taken->from, sizeof taken->from, "%s", row->from);
     snprintf(file, sizeof file, "contract of '%.40s', revision %lld", row->tenant, (long long) row->revision);
-    taken->contract = contract_parse(row->source, file, &taken->reason);
+    taken->own = contract_parse(row->source, file, &taken->reason);
     char hex[DIGEST_HEX_BYTES];
-    if (taken->contract != NULL && strcmp(digest_hex(&taken->contract->digest, hex), row->sha256) != 0) {
-        contract_free(&taken->contract);
+    if (taken->own != NULL && strcmp(digest_hex(&taken->own->digest, hex), row->sha256) != 0) {
+        contract_free(&taken->own);
         err_set(&taken->reason, ERR_CORRUPT, "%s: has SHA-256 %s, expected %s", file, hex, row->sha256);
     }
+    taken->contract = taken->own;
     return taken->reason.code != ERR_NOMEM || err_set(err, ERR_NOMEM, "no memory for contracts");
 }
 
@@ -45,7 +46,7 @@ void
 rate_contracts_free(RateContracts *self)
 {
     for (size_t i = 0; i < self->count; i++)
-        contract_free(&self->all[i].contract);
+        contract_free(&self->all[i].own);
     free(self->all);
     *self = (RateContracts){0};
 }
@@ -63,6 +64,37 @@ rate_contracts_find(const RateContracts *self, int64_t tenant_id)
 {
     const RateContract key = {.tenant_id = tenant_id};
     return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare_tenant);
+}
+
+static bool
+assume_for(RateContracts *self, size_t known, int64_t tenant_id, const Contract *contract, Err *err)
+{
+    const RateContract key = {.tenant_id = tenant_id};
+    RateContract *found = known == 0 ? NULL : bsearch(&key, self->all, known, sizeof key, compare_tenant);
+    if (found == NULL) {
+        if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+            return false;
+        found = &self->all[self->count++];
+        *found = key;
+    }
+    contract_free(&found->own);
+    err_clear(&found->reason);
+    found->contract = contract;
+    return true;
+}
+
+bool
+rate_contracts_assume(RateContracts *self, const RateTenants *tenants, const char *tenant, const Contract *contract,
+                      Err *err)
+{
+    const size_t known = self->count;
+    for (size_t i = 0; i < tenants->count; i++) {
+        if ((tenant == NULL || strcmp(tenant, tenants->all[i].name) == 0) &&
+            !assume_for(self, known, tenants->all[i].tenant_id, contract, err))
+            return false;
+    }
+    qsort(self->all, self->count, sizeof *self->all, compare_tenant);
+    return true;
 }
 
 /* Seals and rollups go by UTC months and hours. */
@@ -86,7 +118,7 @@ rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *
                 contract->name);
         return err_hint(reason, "set a contract with billing_day: 1 and time_zone: UTC");
     }
-    if (contract->price_book != NULL && strcmp(contract->price_book, book->name) != 0) {
+    if (book != NULL && contract->price_book != NULL && strcmp(contract->price_book, book->name) != 0) {
         err_set(reason, ERR_INPUT, "contract '%s' names the price book %s, and this run goes by %s", contract->name,
                 contract->price_book, book->name);
         return err_hint(reason, "rate its tenant with --price-book %s", contract->price_book);

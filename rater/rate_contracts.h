@@ -5,6 +5,7 @@
 #define RATER_RATE_CONTRACTS_H
 
 #include "rater/document.h"
+#include "rater/rate_tenants.h"
 #include "rater/statement_balances.h"
 #include "schema/db.h"
 
@@ -13,7 +14,8 @@ typedef struct RateContract {
     int64_t tenant_id;
     int64_t revision;
     char from[8];
-    Contract *contract; /* NULL: cannot be read; `reason` says why */
+    const Contract *contract; /* NULL: cannot be read; `reason` says why */
+    Contract *own;            /* the same, or NULL when it was assumed */
     Err reason;
 } RateContract;
 
@@ -26,11 +28,14 @@ typedef struct RateContracts {
 MUST_CHECK bool rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err);
 /** The one that an invoice was made under; none: count stays 0. */
 MUST_CHECK bool rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err);
+/** Go by this contract (borrowed) instead of what `tenant` has, or, when NULL, each of `tenants`. ERR_NOMEM. */
+MUST_CHECK bool rate_contracts_assume(RateContracts *self, const RateTenants *tenants, const char *tenant,
+                                      const Contract *contract, Err *err);
 void rate_contracts_free(RateContracts *self);
 /** NULL: the tenant has none. */
 const RateContract *rate_contracts_find(const RateContracts *self, int64_t tenant_id);
 
-/** May the month be billed under it now, with this book? False with `reason` for people: another book is named, its period is no
+/** May the month be billed under it now, with this book (NULL: with any)? False with `reason` for people: another book is named, its period is no
  *  UTC month, or a final invoice is within the grace period. */
 MUST_CHECK bool rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *book, bool final,
                                      int64_t now_us, Err *reason);

@@ -44,7 +44,7 @@ take_row(void *context, const RollupRow *from, Err *err)
 static bool
 read_rows(RateMonth *self, Err *err)
 {
-    if (tally_beyond_rollups(self->request->book) != NULL)
+    if (self->request->as_of_receipt != 0 || tally_beyond_rollups(self->request->book) != NULL)
         return rate_rows_from_evidence(self->db, &self->tenants, &(VerifyPeriod){self->start_us, self->end_us},
                                        self->watermark, self->request->book, self->rows, err);
     if (self->request->tenant == NULL)
@@ -92,17 +92,35 @@ settle_all(RateMonth *self, Err *err)
 /* ---- one try ---- */
 
 static bool
+read_watermark(RateMonth *self, Err *err)
+{
+    self->watermark = self->request->as_of_receipt;
+    return self->watermark != 0 || receipt_watermark(self->db, &self->watermark, err);
+}
+
+static bool
+read_contracts(RateMonth *self, Err *err)
+{
+    const RateRequest *request = self->request;
+    return rate_contracts_read(&self->contracts, self->db, request->month, err) &&
+           (request->contract == NULL ||
+            rate_contracts_assume(&self->contracts, &self->tenants, request->tenant, request->contract, err));
+}
+
+static bool
 rate_once(RateMonth *self, Err *err)
 {
     rate_report_free(self->report);
     rating_rows_clear(self->rows);
     rate_contracts_free(&self->contracts);
     self->run_id = 0;
-    bool done = db_begin(self->db, true, err) && (self->request->dry_run || rating_run_lock(self->db, err)) &&
-                receipt_watermark(self->db, &self->watermark, err) && read_rows(self, err) &&
-                rate_contracts_read(&self->contracts, self->db, self->request->month, err) && settle_all(self, err) &&
-                db_commit(self->db, err);
-    db_rollback(self->db);
+    const RateRequest *request = self->request;
+    bool done = (request->inside || db_begin(self->db, true, err)) &&
+                (request->dry_run || rating_run_lock(self->db, err)) && read_watermark(self, err) &&
+                read_rows(self, err) && read_contracts(self, err) && settle_all(self, err) &&
+                (request->inside || db_commit(self->db, err));
+    if (!request->inside)
+        db_rollback(self->db);
     self->report->receipt_watermark = self->watermark;
     return done;
 }
@@ -129,12 +147,14 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     };
     *report = (RateReport){0};
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, err);
-    done = done && rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err);
+    done = done && (compactor == NULL ||
+                    rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err));
     self.rows = done ? rating_rows_new(err) : NULL;
     self.seen = calloc(self.tenants.count + 1, sizeof *self.seen);
     done = done && self.rows != NULL && (self.seen != NULL || rate_report_no_memory(err));
     for (int attempt = 1; done && !seal_and_rate(&self, compactor, err); attempt++)
-        done = rate_recover(db, attempt, err) && (db_is_connected(compactor) || db_reconnect(compactor, err));
+        done = !request->inside && rate_recover(db, attempt, err) &&
+               (compactor == NULL || db_is_connected(compactor) || db_reconnect(compactor, err));
     if (done && request->final && !request->dry_run)
         rate_seal_invoices(compactor, request->config);
     rate_contracts_free(&self.contracts);

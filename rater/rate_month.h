@@ -18,6 +18,7 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/utc.h"
+#include "rater/contract.h"
 #include "rater/price_book.h"
 #include "schema/db.h"
 
@@ -30,6 +31,12 @@ typedef struct RateRequest {
     bool documents; /* keep the documents for the report */
     const PriceBook *book;
     const Config *config; /* where the sealing key and the heads file are */
+
+    /* Of a dry run that asks what would be: */
+    bool inside;           /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
+    int64_t as_of_receipt; /* what had been received up to it, read from the evidence; 0: all there is */
+    bool any_book;         /* `book` also where a contract names another */
+    const Contract *contract; /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */
 } RateRequest;
 
 /** What became of one tenant (owned by the report). */
@@ -63,7 +70,8 @@ typedef struct RateReport {
     int64_t conflicts;
 } RateReport;
 
-/** Rate. `db` is the rater's connection, `compactor` that of the role that may exclude duplicates. `report` is filled on success and freed with rate_report_free() in any case. ERR_NOT_FOUND (the tenant),
+/** Rate. `db` is the rater's connection, `compactor` that of the role that may exclude duplicates (NULL, for dry runs only: none are
+ *  looked for). `report` is filled on success and freed with rate_report_free() in any case. ERR_NOT_FOUND (the tenant),
  *  ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
 MUST_CHECK bool rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report, Err *err);
 void rate_report_free(RateReport *report);

@@ -60,12 +60,12 @@ contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
         const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&self->contracts, tenant->tenant_id);
         if (contract == NULL)
             continue;
-        if (!rate_contract_allows(contract, request->month, request->book, request->final && !request->dry_run,
-                                  utc_now_us(), reason))
+        if (!rate_contract_allows(contract, request->month, request->any_book ? NULL : request->book,
+                                  request->final && !request->dry_run, utc_now_us(), reason))
             return false;
         StatementInput input = rate_statement_input(self, rated, &slice);
         RateTerms terms;
-        if (!rate_terms_make(&terms, self->db, contract, INT64_MAX, &input, reason)) {
+        if (!rate_make_terms(self, contract, &input, &terms, reason)) {
             if (reason->code != ERR_INPUT)
                 err_set(err, reason->code, "%s", reason->message);
             return false;
@@ -124,8 +124,8 @@ rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};
-    if (!rate_contract_allows(contract, request->month, request->book, request->final && !request->dry_run,
-                              utc_now_us(), &reason))
+    if (!rate_contract_allows(contract, request->month, request->any_book ? NULL : request->book,
+                              request->final && !request->dry_run, utc_now_us(), &reason))
         return rate_skip_add(self, tenant->account, &reason, err);
     Rated *rated = rate(NULL, 0, request->book, &options, err);
     bool done = rated != NULL && rate_write_tenant(self, tenant, rated, &nothing, false, err);

@@ -96,6 +96,15 @@ rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice
                             .period_end_us = self->end_us};
 }
 
+/* In a dry run, credits and the like as they were before the invoice that the period may have already. */
+bool
+rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *input, RateTerms *terms, Err *err)
+{
+    int64_t before = INT64_MAX;
+    return (!self->request->dry_run || invoice_final_id(self->db, contract->tenant_id, self->start_us, &before, err)) &&
+           rate_terms_make(terms, self->db, contract, before, input, err);
+}
+
 /* The document of one tenant, and what the report says of it. NULL: an error. */
 static Json *
 make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head, const Rated *rated,
@@ -109,7 +118,7 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
                    : NULL;
     RateTerms terms;
     StatementInput input = rate_statement_input(self, rated, slice);
-    if (!rate_terms_make(&terms, self->db, contract, INT64_MAX, &input, err))
+    if (!rate_make_terms(self, contract, &input, &terms, err))
         return NULL;
     Json *document = outcome_of_statement(contract, outcome, &terms.statement, err)
                          ? document_invoice(head, rated, slice, request->book, request->free_tier, &terms.document, err)

@@ -16,4 +16,8 @@ MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, con
 /** What a statement of a tenant's slice is made from, but for its contract and balances. */
 StatementInput rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice);
 
+/** Make a tenant's statement. Freed with rate_terms_free() when true. Errors as of rate_terms_make(). */
+MUST_CHECK bool
+rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *input, RateTerms *terms, Err *err);
+
 #endif

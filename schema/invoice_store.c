@@ -28,6 +28,9 @@ static const char SQL_FINAL[] =
     "SELECT number, coalesce(payable_currency, currency), coalesce(payable_total, total), receipt_watermark, document FROM invoices"
     " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' "
     "ORDER BY revision DESC LIMIT 1";
+static const char SQL_FINAL_ID[] =
+    "SELECT coalesce(min(invoice_id), $3::bigint) FROM invoices"
+    " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final'";
 static const char SQL_LATE[] =
     "WITH late AS (SELECT s.hour, s.segment_id, r.first_ordinal, r.records FROM segments s JOIN commits c USING (commit_id)"
     " CROSS JOIN segment_runs(s.sources) AS r"
@@ -160,6 +163,16 @@ invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvo
     }
     db_result_free(&result);
     return done;
+}
+
+bool
+invoice_final_id(Db *db, int64_t tenant_id, int64_t period_start_us, int64_t *invoice_id, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    DbParam params[3] = {db_null(), db_string(utc_format(period_start_us, start)), db_null()};
+    db_set_i64(&params[0], tenant_id);
+    db_set_i64(&params[2], *invoice_id);
+    return query_i64(db, SQL_FINAL_ID, params, 3, invoice_id, err) || err_prefix(err, "looking for a final invoice: ");
 }
 
 bool

@@ -77,6 +77,9 @@ typedef struct FinalInvoice {
 MUST_CHECK bool
 invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvoice *found, Buffer *document, Err *err);
 
+/** The id of the first final invoice of a tenant's period; `*invoice_id` stays as it is when there is none. */
+MUST_CHECK bool invoice_final_id(Db *db, int64_t tenant_id, int64_t period_start_us, int64_t *invoice_id, Err *err);
+
 /** Records of a period that were received after a watermark and are no copies of earlier ones. */
 MUST_CHECK bool invoice_late_records(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t watermark,
                                      int64_t *records, Err *err);

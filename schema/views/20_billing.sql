@@ -84,7 +84,8 @@ CREATE OR REPLACE VIEW invoices_overview AS
 SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, i.currency, i.subtotal, i.total,
        i.invocations, b.name AS price_book, b.version AS price_book_version,
        encode(i.price_book_sha256, 'hex') AS price_book_sha256, r.free_tier, i.receipt_watermark, i.issued_at,
-       encode(i.document_sha256, 'hex') AS document_sha256
+       encode(i.document_sha256, 'hex') AS document_sha256,
+       coalesce(i.payable_total, i.total) AS payable, coalesce(i.payable_currency, i.currency) AS payable_currency
   FROM invoices i
   JOIN tenants t USING (tenant_id)
   JOIN accounts a USING (account_id)
@@ -95,7 +96,8 @@ COMMENT ON COLUMN invoices_overview.number IS 'Null for a preview';
 COMMENT ON COLUMN invoices_overview.state IS 'preview or final; a final invoice never changes';
 COMMENT ON COLUMN invoices_overview.period_start IS 'First instant of the period, UTC; period_end is the first after it';
 COMMENT ON COLUMN invoices_overview.subtotal IS 'Sum of the rounded lines, in currency';
-COMMENT ON COLUMN invoices_overview.total IS 'What is owed, in currency';
+COMMENT ON COLUMN invoices_overview.total IS 'What is owed, in currency; under a contract with discounts, credits and tax';
+COMMENT ON COLUMN invoices_overview.payable IS 'What is to be paid, in payable_currency: the total, exchanged where a contract says so';
 COMMENT ON COLUMN invoices_overview.free_tier IS 'Was the free tier taken off?';
 COMMENT ON COLUMN invoices_overview.receipt_watermark IS 'Usage was looked at up to this receipt (commits.receipt)';
 COMMENT ON COLUMN invoices_overview.document_sha256 IS 'SHA-256 of the canonical JSON';
@@ -156,7 +158,7 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.arch
  CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
   JOIN tenants t ON t.tenant_id = i.tenant_id
   JOIN accounts a USING (account_id);
-COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. Flat fees and surcharges stand on the invoice only';
+COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items';
 COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
 COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
 COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when it may still change';

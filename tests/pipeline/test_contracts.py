@@ -75,6 +75,12 @@ class Contracts(unittest.TestCase):
         self.assertEqual(sum(Fraction(row["amount"]) for row in rows), Fraction("1.31"))
         self.assertEqual([row["sku"] for row in rows[-4:]], ["discount", "minimum", "credit", "tax"])
 
+    def test_the_overview_has_what_is_to_be_paid_and_in_which_currency(self):
+        rows = {row[0]: row[1:] for row in self.stack.query("SELECT tenant, total, currency, payable, payable_currency FROM invoices_overview "
+                                                            "WHERE state = 'final' AND period_start = '2026-08-01Z'")}
+        self.assertEqual(rows["acme"], ["1.31", "USD", "1.18", "EUR"])
+        self.assertEqual(rows["plain"], ["9.00", "USD", "9.00", "USD"])
+
     def test_a_line_of_an_invoice_under_a_contract_is_explained(self):
         document = self.finals["acme", "2026-08"]
         line = 1 + [line["sku"] for line in document["lines"]].index("duration")

@@ -1,0 +1,90 @@
+/* rate --what-if: who would pay how much more or less */
+#include <stdio.h>
+
+#include "rater/commands.h"
+#include "rater/document.h"
+#include "rater/stack.h"
+#include "rater/what_if.h"
+
+static const char PROGRAM[] = "millibill rate";
+
+static bool
+add_contract(Json *object, const Contract *contract, Err *err)
+{
+    char hex[DIGEST_HEX_BYTES];
+    if (contract == NULL)
+        return json_add(object, "contract", NULL, err);
+    Json *entry = json_new_object(err);
+    return entry != NULL && json_add(object, "contract", entry, err) &&
+           json_add_text(entry, "name", contract->name, err) &&
+           json_add_text(entry, "version", contract->version, err) &&
+           json_add_text(entry, "sha256", digest_hex(&contract->digest, hex), err);
+}
+
+static bool
+print_json(const WhatIf *request, const BillChanges *changes, int64_t watermark, Err *err)
+{
+    char month[UTC_TEXT_BYTES];
+    Json *object = json_new_object(err);
+    Json *book = document_price_book(request->book, err);
+    bool done = object != NULL && book != NULL &&
+                json_add_text(object, "month", utc_month_format(request->month, month), err) &&
+                json_add_int(object, "receipt_watermark", watermark, err) &&
+                json_add(object, "price_book", json_object_get(book), err) &&
+                add_contract(object, request->contract, err) &&
+                json_add_bool(object, "free_tier", request->free_tier, err) &&
+                bill_changes_json(changes, object, "billed", "what_if", err) && json_print(object, stdout, err);
+    json_object_put(book);
+    json_object_put(object);
+    return done;
+}
+
+static bool
+print_text(const WhatIf *request, const BillChanges *changes, Err *err)
+{
+    char month[UTC_TEXT_BYTES];
+    utc_month_format(request->month, month);
+    if (changes->count == 0) {
+        printf("no usage in %s: nothing to compare\n", month);
+        return true;
+    }
+    printf("%s by %s %s", month, request->book->name, request->book->version);
+    if (request->contract != NULL)
+        printf(" under contract %s %s", request->contract->name, request->contract->version);
+    printf("%s. Nothing is written.\n\n", request->free_tier ? "" : " without the free tier");
+    return bill_changes_print(changes, stdout, "Billed", "What if", false, err) &&
+           (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
+}
+
+static bool
+ask(Db *db, const WhatIf *request, bool json, Err *err)
+{
+    BillChanges changes = {0};
+    int64_t watermark = 0;
+    bool done = what_if(db, request, &changes, &watermark, err) &&
+                (json ? print_json(request, &changes, watermark, err) : print_text(request, &changes, err));
+    bill_changes_free(&changes);
+    return done;
+}
+
+bool
+what_if_run(const WhatIfOptions *options, Err *err)
+{
+    Config config;
+    Contract *contract = options->contract_file == NULL ? NULL : contract_open(options->contract_file, err);
+    const char *name = options->book_name;
+    if (name == NULL)
+        name = contract != NULL && contract->price_book != NULL ? contract->price_book : RATER_DEFAULT_BOOK;
+    PriceBook *book = err_is_set(err) ? NULL : price_book_find(name, err);
+    PriceBook *in_force = book == NULL ? NULL : price_book_find(RATER_DEFAULT_BOOK, err);
+    Db *db = in_force == NULL || !(contract == NULL || contract_fits(contract, book, err))
+                 ? NULL
+                 : rater_connect(options->data, &config, PROGRAM, err);
+    const WhatIf request = {options->month, options->tenant, book, in_force, contract, options->free_tier};
+    bool done = db != NULL && ask(db, &request, options->json, err);
+    db_free(&db);
+    price_book_free(&in_force);
+    price_book_free(&book);
+    contract_free(&contract);
+    return done;
+}

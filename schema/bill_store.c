@@ -1,0 +1,47 @@
+#include "schema/bill_store.h"
+
+static const char SQL_BILLS[] =
+    "SELECT t.name, a.name, coalesce(i.number, ''), coalesce(i.payable_currency, i.currency),"
+    " coalesce(i.payable_total, i.total), i.receipt_watermark, b.name || ' ' || b.version,"
+    " bool_or(EXISTS (SELECT FROM segments s JOIN commits c USING (commit_id) WHERE s.tenant_id = i.tenant_id"
+    " AND s.hour >= i.period_start AND s.hour < i.period_end AND c.receipt > i.receipt_watermark))"
+    " OVER (PARTITION BY t.account_id)"
+    " FROM (SELECT DISTINCT ON (tenant_id) * FROM invoices WHERE period_start >= $1::timestamptz"
+    " AND period_start < $2::timestamptz AND state = $4 ORDER BY tenant_id, revision DESC, invoice_id DESC) i"
+    " JOIN tenants t USING (tenant_id) JOIN accounts a USING (account_id)"
+    " JOIN price_books b ON b.sha256 = i.price_book_sha256"
+    " WHERE $3::text IS NULL OR t.account_id = (SELECT account_id FROM tenants WHERE name = $3)"
+    " ORDER BY t.name COLLATE \"C\"";
+
+typedef struct Visit {
+    BillVisit visit;
+    void *context;
+} Visit;
+
+static bool
+visit_row(void *context, const DbResult *row, Err *err)
+{
+    const Visit *visit = context;
+    const BillRow bill = {
+        .tenant = db_value(row, 0, 0),
+        .account = db_value(row, 0, 1),
+        .number = db_value(row, 0, 2),
+        .currency = db_value(row, 0, 3),
+        .total = db_value(row, 0, 4),
+        .receipt_watermark = db_i64(row, 0, 5),
+        .price_book = db_value(row, 0, 6),
+        .late = db_value(row, 0, 7)[0] == 't',
+    };
+    return visit->visit(visit->context, &bill, err);
+}
+
+bool
+bill_visit(Db *db, UtcMonth month, const char *tenant, const char *state, BillVisit visit, void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format(utc_month_start_us(month), start)),
+                              db_string(utc_format(utc_month_end_us(month), end)), db_string(tenant), db_string(state)};
+    Visit self = {visit, context};
+    return db_stream(db, SQL_BILLS, params, 4, visit_row, &self, err) || err_prefix(err, "reading the bills: ");
+}
