@@ -13,17 +13,19 @@ import unittest
 from pathlib import Path
 
 from harness import BUILD
+from reach import for_everybody
 
 LIBRARY = BUILD / "tests" / "libfailpoint.so"
 
 
 def _preloaded(rules):
+    library = for_everybody(LIBRARY)  # root's stack runs as the service user
     if BUILD.name != "asan":
-        return str(LIBRARY)
+        return library
     if "malloc" in rules:
         raise unittest.SkipTest("a sanitizer has an allocator of its own")
     asked = subprocess.run(["gcc", "-print-file-name=libasan.so"], check=True, capture_output=True, text=True)
-    return os.path.realpath(asked.stdout.strip()) + ":" + str(LIBRARY)
+    return os.path.realpath(asked.stdout.strip()) + ":" + library
 
 
 class Failpoint:

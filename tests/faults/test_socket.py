@@ -16,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "pipeline"))
 from harness import BUILD, MILLIBILL, Stack, environment, wait_until  # noqa: E402
+from reach import for_everybody  # noqa: E402
 
 SECONDS = float(os.environ.get("MILLIBILL_SOCKET_SECONDS", "8"))
 ACK = b'{"millibill":{"ack":true}}\n'
@@ -176,6 +177,9 @@ class SocketCase(unittest.TestCase):
             self.assertEqual(result.returncode, status, result.stderr)
         return result
 
+    def millibill_as(self, uid, *arguments, **options):
+        return self.as_user(uid, for_everybody(MILLIBILL), *arguments, **options)
+
 
 class Resending(SocketCase):
     def kill_for(self, seconds, done):
@@ -312,16 +316,16 @@ class WhoBelongs(SocketCase):
     def test_a_bound_user_speaks_for_its_tenant_on_any_socket(self):
         """Threat model: another local process forges."""
         forged = line("globex", self.function) + line("shop", self.function) + line(None, self.function)
-        self.as_user(1001, MILLIBILL, "emit", "--socket", self.path, input=forged)
+        self.millibill_as(1001, "emit", "--socket", self.path, input=forged)
         self.wait_invocations(2, "shop")
         self.assertEqual(self.invocations("globex"), 0)
         self.assertEqual(self.forged(), [["shop", self.path]])
 
     def test_a_bound_user_imports_its_own_tenant_only(self):
         forged = line("shop", self.function, "import-1") + line("globex", self.function, "import-2")
-        result = self.as_user(1001, MILLIBILL, "import", "--data", str(self.stack.data), "-", input=forged, status=1)
+        result = self.millibill_as(1001, "import", "--data", str(self.stack.data), "-", input=forged, status=1)
         self.assertIn(b"user 1001 may speak for tenant 'shop' only, not for 'globex'", result.stderr)
-        self.as_user(1001, MILLIBILL, "import", "--data", str(self.stack.data), "-",
+        self.millibill_as(1001, "import", "--data", str(self.stack.data), "-",
                      input=line("shop", self.function, "import-1"))
         self.wait_invocations(1, "shop")
         self.assertEqual(self.invocations("globex"), 0)
@@ -332,11 +336,11 @@ class WhoBelongs(SocketCase):
         self.addCleanup(self.set_agent,
                         f"allow_users: []\nbindings:\n  - {{socket: {self.door}, tenant: acme}}\n"
                         "  - {user: 1001, tenant: shop}\n")
-        result = self.as_user(1001, MILLIBILL, "emit", "--socket", self.path, input=line("acme", self.function), status=1)
+        result = self.millibill_as(1001, "emit", "--socket", self.path, input=line("acme", self.function), status=1)
         self.assertIn(b"not among allow_users", result.stderr)
-        result = self.as_user(1001, MILLIBILL, "import", "--data", str(self.stack.data), "-",
+        result = self.millibill_as(1001, "import", "--data", str(self.stack.data), "-",
                               input=line("acme", self.function, "r"), status=1)
-        self.as_user(1002, MILLIBILL, "emit", "--socket", self.path, input=line("acme", self.function))
+        self.millibill_as(1002, "emit", "--socket", self.path, input=line("acme", self.function))
         self.wait_invocations(1)
         self.assertIn("peer_refused", self.stack.log("agent"))
 

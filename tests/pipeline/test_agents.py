@@ -11,6 +11,7 @@ from pathlib import Path
 
 from collectors import configure, free_port, quoted, setting
 from harness import BUILD, Stack, environment, wait_until
+from reach import for_everybody
 
 
 class Host:
@@ -178,7 +179,7 @@ class Agents(unittest.TestCase):
                 path.chmod(0o777)
             other = pwd.getpwnam("daemon")
             os.chown(key, other.pw_uid, other.pw_gid)
-            result = subprocess.run([str(BUILD / "bin/millibill-agent"), "run", "--data", str(host.data)], user=user.pw_uid, group=user.pw_gid,
+            result = subprocess.run([for_everybody(BUILD / "bin/millibill-agent"), "run", "--data", str(host.data)], user=user.pw_uid, group=user.pw_gid,
                                     capture_output=True, text=True, env=environment(), timeout=60, check=False)
             self.assertEqual(result.returncode, 1)
             self.assertIn("belongs to user id", result.stderr)
