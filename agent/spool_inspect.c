@@ -29,7 +29,8 @@ typedef struct Probe {
     uint64_t file_pages;
     uint64_t pages; /* that tables claim and that are free, together with the two meta pages */
     size_t page_bytes;
-    uintptr_t map; /* where page 0 is, once known */
+    uintptr_t map;    /* where page 0 is, once known */
+    const char *leaf; /* the last one that was looked at */
     State state;
     bool has_state;
     int out; /* pipe for the reason */
@@ -81,6 +82,11 @@ open_environment(Probe *self)
         !check(self, mdb_env_info(self->env, &info), "its head") ||
         !check(self, mdb_env_stat(self->env, &stat), "its head"))
         return false;
+    int fd;
+    if (!check(self, mdb_env_get_fd(self->env, &fd), "its head"))
+        return false;
+    if (!spool_heads_follow(fd, stat.ms_psize))
+        return damaged(self, "its two heads do not follow each other");
     self->page_bytes = stat.ms_psize;
     self->last_page = info.me_last_pgno;
     if (lstat(name, &file) != 0 || stat.ms_psize != (unsigned) sysconf(_SC_PAGESIZE))
@@ -119,6 +125,24 @@ check_pages(Probe *self, const void *inside, size_t count)
     return true;
 }
 
+static const char *
+page_of(const Probe *self, const void *inside)
+{
+    return (const char *) inside - (uintptr_t) inside % self->page_bytes;
+}
+
+/* The page of an entry's key: in use, and fit to be changed. */
+static bool
+check_leaf(Probe *self, const void *inside)
+{
+    const char *page = page_of(self, inside);
+    if (page == self->leaf)
+        return true;
+    self->leaf = page;
+    return check_pages(self, inside, 1) &&
+           (spool_leaf_is_sound(page, self->page_bytes) || damaged(self, "a page of entries is not laid out as one"));
+}
+
 /* One entry of a table of ours: key and value lie in pages that are in use. */
 static bool
 check_entry(Probe *self, const MDB_val *key, const MDB_val *value, uint64_t *overflow_pages)
@@ -126,7 +150,7 @@ check_entry(Probe *self, const MDB_val *key, const MDB_val *value, uint64_t *ove
     size_t longest = SPOOL_VALUE_BYTES_MAX > self->last_page * 8 ? SPOOL_VALUE_BYTES_MAX : self->last_page * 8;
     if (value->mv_size > longest + 2 * self->page_bytes || key->mv_size > 511)
         return damaged(self, "an entry is longer than any can be");
-    if (!check_pages(self, key->mv_data, 1))
+    if (!check_leaf(self, key->mv_data))
         return false;
     const char *start = value->mv_data;
     uintptr_t key_page = (uintptr_t) key->mv_data / self->page_bytes;
@@ -140,6 +164,8 @@ check_entry(Probe *self, const MDB_val *key, const MDB_val *value, uint64_t *ove
     *overflow_pages += pages;
     if (!check_pages(self, start, pages))
         return false;
+    if (!spool_overflow_is_sound(page_of(self, start), pages))
+        return damaged(self, "a large value does not have the pages that it says");
     for (size_t at = 0; at < value->mv_size; at += self->page_bytes)
         end = start[at]; /* a page that the disk cannot give ends this process, and not the agent again and again */
     return true;
@@ -352,7 +378,9 @@ walk_tables(Probe *self)
     while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
         char name[32];
         MDB_dbi table;
-        if (key.mv_size >= sizeof(name) || !check_pages(self, key.mv_data, 1))
+        if (!check_leaf(self, key.mv_data))
+            return false;
+        if (key.mv_size >= sizeof(name))
             return damaged(self, "a table's name is damaged");
         memcpy(name, key.mv_data, key.mv_size);
         name[key.mv_size] = '\0';

@@ -429,8 +429,20 @@ static void
 matrix_29_a_changed_byte_in_the_head_is_survived_and_reported(void **state)
 {
     Original *self = *state;
-    for (size_t page = 0; page < 2; page++)
+    for (size_t page = 0; page < 2; page++) {
         try_each(self, change_a_head, page * 4096, page * 4096 + 160, 1);
+        try_each(self, change_a_bit, page * 4096, page * 4096 + 160, 1);
+    }
+    assert_int_equal(self->failures, 0);
+}
+
+/* What a page says of itself is not read until it is changed. */
+static void
+matrix_29_a_changed_byte_at_the_start_of_any_page_is_survived_and_reported(void **state)
+{
+    Original *self = *state;
+    for (size_t page = 2 * 4096; page < self->file.length; page += 4096)
+        try_each(self, change_a_bit, page, page + 24, 1);
     assert_int_equal(self->failures, 0);
 }
 
@@ -467,6 +479,7 @@ main(void)
         DAMAGE_TEST(matrix_28_a_file_cut_anywhere_opens_and_reports_what_is_gone),
         DAMAGE_TEST(matrix_29_a_changed_byte_anywhere_is_survived_and_reported),
         DAMAGE_TEST(matrix_29_a_changed_byte_in_the_head_is_survived_and_reported),
+        DAMAGE_TEST(matrix_29_a_changed_byte_at_the_start_of_any_page_is_survived_and_reported),
         DAMAGE_TEST(matrix_29_a_missing_file_is_reported),
         DAMAGE_TEST(matrix_29_garbage_is_survived_and_reported),
     };
