@@ -114,13 +114,6 @@ MUST_CHECK bool spool_put_batch(Spool *self, uint64_t key, Text value, uint64_t 
 /** Open the environment below self->path, its tables and its state, making what is missing. */
 MUST_CHECK bool spool_load(Spool *self, int64_t max_mb, int64_t now_us, Err *err);
 
-/** Do the two heads of an environment belong to one transaction and the one before? A changed number would lead back behind the
- *  last transaction, without a sign of it. */
-MUST_CHECK bool spool_heads_follow(int fd, size_t page_bytes);
-/** Is a page that holds entries, or the first one of `pages` that hold a value, what it has to be for changing it? */
-MUST_CHECK bool spool_leaf_is_sound(const char *page, size_t page_bytes);
-MUST_CHECK bool spool_overflow_is_sound(const char *page, size_t pages);
-
 /** Exit status of the child that looks for damage. */
 enum {
     SPOOL_PROBE_SOUND = 0,

@@ -1,8 +1,8 @@
 /* What stands at the start of LMDB's pages (0.9, format 1): reading does not look at all of it, but the next change does. */
+#include "agent/spool_inspect_internal.h"
+
 #include <string.h>
 #include <unistd.h>
-
-#include "agent/spool_internal.h"
 
 enum { LEAF_FLAGS = 2, OVERFLOW_FLAGS = 4, HEAD_TXN_AT = 144, HEADS = 2 };
 
