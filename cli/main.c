@@ -34,7 +34,7 @@ static const Entry ENTRIES[] = {
     {"Metering", "quarantine", "what could not be billed: list, show, replay", "millibill-collector", NULL},
     {"Billing", "quote", "price given usage, without a database", "millibill-rater", NULL},
     {"Billing", "rate", "make a month's invoices, as preview or final", "millibill-rater", NULL},
-    {"Billing", "price-book", "list, show, validate or compare price books", "millibill-rater", NULL},
+    {"Billing", "price-book", "list, show, validate, compare or add price books", "millibill-rater", NULL},
     {"Billing", "invoice", "list, show or render invoices (text, json, csv, html)", "millibill-report", NULL},
     {"Billing", "verify", "prove streams, evidence, rollups, seals and every final invoice", "millibill-rater", NULL},
     {"Billing", "explain", "a line down to its invocations; what became of a record", "millibill-rater", NULL},

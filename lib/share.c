@@ -78,11 +78,17 @@ list_names(const char *folder, Err *err)
 }
 
 bool
+share_is_path(const char *name)
+{
+    size_t length = strlen(name);
+    return strchr(name, '/') != NULL || (length > 5 && strcmp(name + length - 5, ".yaml") == 0);
+}
+
+bool
 share_resolve(const char *folder, const char *name, char out[PATH_MAX], Err *err)
 {
     size_t length = strlen(name);
-    bool is_path = strchr(name, '/') != NULL || (length > 5 && strcmp(name + length - 5, ".yaml") == 0);
-    if (is_path) {
+    if (share_is_path(name)) {
         if (snprintf(out, PATH_MAX, "%s", name) >= PATH_MAX)
             return err_set(err, ERR_RANGE, "path %s is too long", name);
         if (access(out, R_OK) != 0)

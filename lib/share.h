@@ -16,7 +16,10 @@
  *  names what was looked for. */
 MUST_CHECK bool share_path(const char *folder, const char *name, char out[PATH_MAX], Err *err);
 
-/** A file that a person names: a path when it has a '/' or ends with ".yaml", else `folder`/NAME.yaml; ERR_NOT_FOUND
+/** Is it a path, not a name: has it a '/', or ends it with ".yaml"? */
+bool share_is_path(const char *name);
+
+/** A file that a person names: a path as it is, else `folder`/NAME.yaml; ERR_NOT_FOUND
  *  lists the names that are shipped. */
 MUST_CHECK bool share_resolve(const char *folder, const char *name, char out[PATH_MAX], Err *err);
 

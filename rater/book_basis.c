@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/utc.h"
+#include "lib/instant.h"
 #include "rater/book_prices.h"
 
 enum {
@@ -114,15 +114,9 @@ book_read_date(const Place *place, int64_t *time_us, Err *err)
     *time_us = INT64_MIN;
     if (!place_exists(place))
         return true;
-    char time[UTC_TEXT_BYTES + 16] = "";
     Text text = yaml_text(place->node);
     Err ignored = {0};
-    if (text.length <= UTC_TEXT_BYTES) {
-        memcpy(time, text.data, text.length);
-        if (text.length == 10)
-            memcpy(time + 10, "T00:00:00Z", sizeof("T00:00:00Z"));
-    }
-    if (!utc_parse(text_of(time), time_us, &ignored))
+    if (!instant_parse(text, time_us, &ignored))
         return place_fail(place, err, "'%.*s' is not a date; write it as 2025-08-01", TEXT_ARG(text));
     return true;
 }

@@ -1,11 +1,10 @@
 #include "rater/contract_set.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
+#include "lib/author.h"
 #include "lib/config.h"
 #include "lib/json.h"
 #include "lib/options.h"
@@ -58,17 +57,6 @@ parse(const char *command, const char *arguments, const char *summary, size_t co
 
 /* ---- set ---- */
 
-/* "user@host": who says so. */
-static void
-write_author(char *out, size_t room)
-{
-    char host[256] = "";
-    const struct passwd *user = getpwuid(geteuid());
-    if (gethostname(host, sizeof host - 1) != 0)
-        host[0] = '\0';
-    snprintf(out, room, "%.64s@%.250s", user == NULL ? "unknown" : user->pw_name, host);
-}
-
 /** What rating would refuse later is refused here: a book that does not fit, a period that is no UTC month. */
 static bool
 check_contract(const SetOptions *options, const Contract *contract, Err *err)
@@ -93,8 +81,8 @@ check_contract(const SetOptions *options, const Contract *contract, Err *err)
 static bool
 give(const SetOptions *options, const Contract *contract, UtcMonth from, int64_t *revision, Err *err)
 {
-    char author[320];
-    write_author(author, sizeof author);
+    char author[AUTHOR_BYTES];
+    author_write(author);
     ContractGiven given = {.from = from,
                            .sha256 = contract->digest,
                            .name = contract->name,

@@ -1,4 +1,4 @@
-/* price-book - list, show, validate and compare price books */
+/* price-book - list, show, validate, compare and add price books */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "rater/commands.h"
 #include "rater/document.h"
 #include "rater/price_book.h"
+#include "rater/price_book_stored.h"
 
 /* show prints the book as it is: the file explains itself, sources included. */
 static bool
@@ -156,20 +157,32 @@ list_books(bool json, Err *err)
 static int
 list_command(int argc, char **argv)
 {
-    BookOptions options = {0};
-    OptionsResult result = parse("millibill price-book list", "", "List the price books that ship with millibill.", 0,
-                                 0, &options, argc, argv, NULL);
+    bool json = false;
+    const char *data = NULL;
+    const Option table[] = {
+        {"json", 0, OPTION_FLAG, &json, NULL, "print JSON"},
+        {"data", 'd', OPTION_TEXT, &data, "DIR", "those that this stack has stored, and when they are in force"},
+        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+    };
+    const CommandLine line = {.command = "millibill price-book list",
+                              .arguments = "",
+                              .summary =
+                                  "List the price books that ship with millibill, or with --data the stored ones.",
+                              .options = table};
+    OptionsResult result = options_parse(&line, argc, argv, NULL);
     if (result != OPTIONS_RUN)
         return options_exit_status(result);
     Err err = {0};
-    return list_books(options.json, &err) ? EXIT_SUCCESS : err_report(&err, "millibill price-book list");
+    bool done = data == NULL ? list_books(json, &err) : price_book_list_stored(data, json, &err);
+    return done ? EXIT_SUCCESS : err_report(&err, "millibill price-book list");
 }
 
 int
 price_book_command(int argc, char **argv)
 {
     static const Command COMMANDS[] = {
-        {"list", "the price books that ship with millibill", list_command},
+        {"list", "the price books that ship with millibill, or those that are stored", list_command},
+        {"add", "store a price book and put it in force", price_book_add_command},
         {"show", "print a price book", show_command},
         {"validate", "check price books", validate_command},
         {"diff", "what differs between two price books", price_book_diff_command},

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/instant.h"
 #include "lib/json.h"
 #include "lib/options.h"
 #include "lib/utc.h"
@@ -119,13 +120,10 @@ quote_all(const QuoteOptions *options, const RatingRows *rows, Err *err)
 static bool
 read_instant(const char *option, const char *text, int64_t *out, Err *err)
 {
-    char time[UTC_TEXT_BYTES + 16] = "";
     Err ignored = {0};
     if (text == NULL)
         return true;
-    if (strlen(text) <= UTC_TEXT_BYTES)
-        snprintf(time, sizeof(time), "%s%s", text, strlen(text) == 10 ? "T00:00:00Z" : "");
-    return utc_parse(text_of(time), out, &ignored) ||
+    return instant_parse(text_of(text), out, &ignored) ||
            err_set(err, ERR_USAGE, "--%s: '%s' is not a date; write it as 2026-10-16", option, text);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/json.h"
 #include "lib/options.h"
 #include "lib/utc.h"
+#include "rater/book_calendar.h"
 #include "rater/commands.h"
 #include "rater/deliver.h"
 #include "rater/document.h"
@@ -205,6 +206,30 @@ deliver(Db *db, const Config *config, Err *err)
     return true;
 }
 
+/* The book that is in force in every hour of the month. */
+static const PriceBook *
+find_book(const RateCommand *self, BookCalendar *calendar, Err *err)
+{
+    char from[UTC_TEXT_BYTES];
+    BookParts parts = {0};
+    const PriceBook *book = NULL;
+    const char *name = self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name;
+    if (!book_calendar_parts(calendar, name, utc_month_start_us(self->month), utc_month_end_us(self->month), &parts,
+                             err)) {
+        book_parts_free(&parts);
+        return NULL;
+    }
+    if (parts.count == 1) {
+        book = parts.all[0].book;
+    } else {
+        err_set(err, ERR_CONFLICT, "price book %s changes inside %s: version %s is in force from %s on", name,
+                self->month_text, parts.all[1].book->version, utc_format(parts.all[1].start_us, from));
+        err_hint(err, "a month that spans two books cannot be rated yet; put the new version in force with a month");
+    }
+    book_parts_free(&parts);
+    return book;
+}
+
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
 static bool
 run(RateCommand *self, bool *skipped, Err *err)
@@ -217,11 +242,11 @@ run(RateCommand *self, bool *skipped, Err *err)
                                        self->data,  !self->no_free_tier, self->json};
         return what_if_run(&options, err);
     }
-    PriceBook *book = price_book_find(self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name, err);
     Config config;
-    bool found = book != NULL && config_load(self->data, &config, err);
-    Db *db = found ? rater_connect_as("millibill_rater", &config, PROGRAM, err) : NULL;
-    Db *compactor = db == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, err);
+    Db *db = rater_connect(self->data, &config, PROGRAM, err);
+    BookCalendar *calendar = db == NULL ? NULL : book_calendar_new(db, err);
+    const PriceBook *book = calendar == NULL ? NULL : find_book(self, calendar, err);
+    Db *compactor = book == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, err);
     const RateRequest request = {
         .month = self->month,
         .tenant = self->tenant,
@@ -241,8 +266,8 @@ run(RateCommand *self, bool *skipped, Err *err)
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
     db_free(&compactor);
+    book_calendar_free(&calendar);
     db_free(&db);
-    price_book_free(&book);
     return done;
 }
 

@@ -17,7 +17,7 @@ COMMENT ON FUNCTION current_tenant() IS 'tenant_id of a tenant''s login (role mi
 DO $$
 DECLARE
     services constant text := 'millibill_owner, millibill_collector, millibill_compactor, millibill_rater, millibill_reader';
-    evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books',
+    evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books', 'price_book_calendar',
                                       'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items',
                                       'contracts', 'tenant_contracts', 'seals', 'seal_heads', 'seal_roots',
                                       'seal_invoices'];

@@ -1,0 +1,47 @@
+/**
+ * book_calendar - which version of a price book is in force in which hours
+ *
+ * A name stands for the book that ships under it, and from the hour on that `price-book add` said for the stored one; a path
+ * stands for its file, at all times. A book that was read stays read: books are borrowed from the calendar.
+ */
+#ifndef RATER_BOOK_CALENDAR_H
+#define RATER_BOOK_CALENDAR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "rater/price_book.h"
+#include "schema/db.h"
+
+/** A book, and the part [start, end) of a period for which it is in force. */
+typedef struct BookPart {
+    const PriceBook *book;
+    int64_t start_us;
+    int64_t end_us;
+} BookPart;
+
+/** The parts of a period, in order; at least one. */
+typedef struct BookParts {
+    BookPart *all;
+    size_t count;
+    size_t capacity;
+} BookParts;
+
+typedef struct BookCalendar BookCalendar;
+
+/** An empty calendar that reads from `db` (borrowed). Caller frees. NULL: ERR_NOMEM. */
+MUST_CHECK BookCalendar *book_calendar_new(Db *db, Err *err);
+void book_calendar_free(BookCalendar **self);
+
+/** What `name_or_path` stands for in [start, end), hours. `out` is empty, and freed with book_parts_free() in any case. ERR_NOT_FOUND: no
+ *  such book, or none before the first stored one; ERR_CORRUPT: a stored book is not what was stored; ERR_CONFLICT: two books of
+ *  the period have other currencies or ways of rounding, which one bill cannot have. */
+MUST_CHECK bool book_calendar_parts(BookCalendar *self, const char *name_or_path, int64_t start_us, int64_t end_us,
+                                    BookParts *out, Err *err);
+void book_parts_free(BookParts *self);
+
+/** May one bill have lines of both: have they one currency and one way of rounding? */
+bool books_share_a_bill(const PriceBook *left, const PriceBook *right);
+
+#endif
