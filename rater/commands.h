@@ -13,6 +13,7 @@ int explain_command(int argc, char **argv);
 int reconcile_command(int argc, char **argv);
 int contract_command(int argc, char **argv);
 int deliver_command(int argc, char **argv);
+int invoice_command(int argc, char **argv);
 
 #define RATER_DEFAULT_BOOK "aws-lambda"
 

@@ -6,7 +6,8 @@
 #include "rater/rate_write.h"
 #include "schema/invoice_store.h"
 
-/* How many tenants of an account have usage, and how many of them have their final invoice already. */
+/* How many tenants of an account have usage, and how many of them have or had their final invoice already: one that is void is
+ * made again. */
 static bool
 count_finals(RateMonth *self, const Rated *rated, size_t *tenants, size_t *finals, Err *err)
 {
@@ -18,7 +19,7 @@ count_finals(RateMonth *self, const Rated *rated, size_t *tenants, size_t *final
         if (tenant != NULL && !invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, NULL, err))
             return false;
         ++*tenants;
-        *finals += found.exists ? 1 : 0;
+        *finals += found.exists || found.was_void ? 1 : 0;
     }
     return true;
 }

@@ -192,7 +192,7 @@ rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
                 invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
     if (done && found.exists)
         done = keep_final(self, tenant, &found, &document, err);
-    else if (done && !finals_only)
+    else if (done && (!finals_only || found.was_void))
         done = write_invoice(self, tenant, rated, slice, err);
     buffer_free(&document);
     return done;

@@ -8,7 +8,7 @@
 #include "rater/rate_month_parts.h"
 #include "rater/statement.h"
 
-/** Keep the final invoice that exists, or write the tenant's slice (unless `finals_only`); the report says which. Inside the
+/** Keep the final invoice that exists, or write the tenant's slice (with `finals_only` only where it takes the place of one that is void); the report says which. Inside the
  *  run's transaction. ERR_BUSY (rate again), ERR_DATABASE, ERR_NOMEM. */
 MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
                                   const RatedSlice *slice, bool finals_only, Err *err);

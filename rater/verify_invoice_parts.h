@@ -28,5 +28,9 @@ MUST_CHECK bool invoice_note(InvoiceCheck *self, const char *what, const char *e
 /** The digest of the present invoice's document, and what its tables say beside it. */
 MUST_CHECK bool invoice_check_digest(InvoiceCheck *self, Err *err);
 MUST_CHECK bool invoice_check_tables(InvoiceCheck *self, Json *document, Err *err);
+/** Note where a derived document differs from the stored one of the present invoice, byte for byte. */
+MUST_CHECK bool invoice_compare(InvoiceCheck *self, Json *derived, Json *stored, Err *err);
+/** A void: made again from the document that it takes back. */
+MUST_CHECK bool invoice_check_void(InvoiceCheck *self, Json *stored, Err *err);
 
 #endif

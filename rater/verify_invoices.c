@@ -117,8 +117,8 @@ compare_json(InvoiceCheck *self, const char *path, Json *derived, Json *stored, 
                         json_object_to_json_string_ext(stored, JSON_C_TO_STRING_PLAIN), err);
 }
 
-static bool
-compare_derived(InvoiceCheck *self, Json *derived, Json *stored, Err *err)
+bool
+invoice_compare(InvoiceCheck *self, Json *derived, Json *stored, Err *err)
 {
     int noted = 0;
     char *canonical = json_canonical(derived, err);
@@ -202,7 +202,7 @@ check_rating(InvoiceCheck *self, Json *stored, Err *err)
                         ? derive_under_contract(self, &head, &slice, &reason, err)
                         : document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, NULL, err);
     bool done = derived != NULL
-                    ? compare_derived(self, derived, stored, err)
+                    ? invoice_compare(self, derived, stored, err)
                     : !err_is_set(err) && invoice_note(self, what, "the same document", reason.message, err);
     json_object_put(derived);
     return done;
@@ -219,7 +219,9 @@ check_invoice(InvoiceCheck *self, Err *err)
     if (document == NULL)
         return reason.code == ERR_NOMEM ? err_set(err, reason.code, "%s", reason.message)
                                         : invoice_note(self, "document", "JSON", reason.message, err);
-    bool done = invoice_check_tables(self, document, err) && check_rating(self, document, err);
+    bool is_void = strcmp(self->invoice.kind, "void") == 0;
+    bool done = invoice_check_tables(self, document, err) &&
+                (is_void ? invoice_check_void(self, document, err) : check_rating(self, document, err));
     json_object_put(document);
     return done;
 }

@@ -126,6 +126,25 @@ take_evidence(Document *self, Err *err)
 }
 
 static bool
+take_kind(Document *self, Json *head, Err *err)
+{
+    static const char *const kinds[][2] = {{"invoice", "Invoice"}, {"credit_note", "Credit note"}, {"void", "Void"}};
+    Json *other = json_member(head, "refers_to");
+    self->refers_to = "";
+    if (!take(head, "kind", false, &self->kind, err) || !take(head, "reason", false, &self->reason, err) ||
+        (other != NULL && !take(other, "number", true, &self->refers_to, err)))
+        return false;
+    if (self->kind[0] == '\0')
+        self->kind = kinds[0][0];
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        self->kind_title = kinds[i][1];
+        if (strcmp(self->kind, kinds[i][0]) == 0)
+            return true;
+    }
+    return err_set(err, ERR_INPUT, "'kind' should be invoice, credit_note or void");
+}
+
+static bool
 take_head(Document *self, Err *err)
 {
     Json *head = json_member(self->json, "invoice");
@@ -133,8 +152,9 @@ take_head(Document *self, Err *err)
     Json *free_tier = json_member(self->json, "free_tier");
     if (!json_object_is_type(head, json_type_object) || !json_object_is_type(book, json_type_object))
         return err_set(err, ERR_INPUT, "'invoice' or 'price_book' is missing");
-    if (!take(head, "number", false, &self->number, err) || !take(head, "state", true, &self->state, err) ||
-        !take(head, "tenant", true, &self->tenant, err) || !take(head, "account", false, &self->account, err) ||
+    if (!take_kind(self, head, err) || !take(head, "number", false, &self->number, err) ||
+        !take(head, "state", true, &self->state, err) || !take(head, "tenant", true, &self->tenant, err) ||
+        !take(head, "account", false, &self->account, err) ||
         !take(head, "period_start", true, &self->period_start, err) ||
         !take(head, "period_end", true, &self->period_end, err) ||
         !take(head, "receipt_watermark", false, &self->receipt_watermark, err) ||

@@ -59,6 +59,10 @@ typedef struct Document {
     char sha256[DIGEST_HEX_BYTES];
     const char *number; /* "" for a preview */
     const char *state;
+    const char *kind;       /* "invoice", "credit_note", "void" */
+    const char *kind_title; /* "Invoice" */
+    const char *refers_to;  /* number of the document that a credit note or void is about, else "" */
+    const char *reason;     /* of a void, else "" */
     const char *tenant;
     const char *account;
     const char *period_start;

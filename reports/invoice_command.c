@@ -1,5 +1,6 @@
 /* invoice - show and render invoices; invoice_list.c lists them */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/options.h"
+#include "lib/share.h"
 #include "reports/commands.h"
 #include "reports/document.h"
 #include "reports/stack.h"
@@ -278,6 +280,31 @@ render_command(int argc, char **argv)
     return run_render(&options, &err) ? EXIT_SUCCESS : err_report(&err, line.command);
 }
 
+/* ---- void ---- */
+
+/* What changes the bill is the rater's: it takes our place. */
+static int
+void_command(int argc, char **argv)
+{
+    char path[PATH_MAX];
+    char invoice[] = "invoice";
+    char word[] = "void";
+    Err err = {0};
+    char **arguments = calloc((size_t) argc + 3, sizeof *arguments);
+    if (arguments == NULL)
+        err_set(&err, ERR_NOMEM, "no memory for %d arguments", argc);
+    else if (share_program("millibill-rater", path, &err)) {
+        arguments[0] = path;
+        arguments[1] = invoice;
+        arguments[2] = word;
+        memcpy(arguments + 3, argv + 1, (size_t) (argc - 1) * sizeof *arguments);
+        (void) execv(path, arguments);
+        err_set(&err, ERR_NOT_FOUND, "cannot run '%s': %s", path, strerror(errno));
+    }
+    free(arguments);
+    return err_report(&err, "millibill invoice void");
+}
+
 int
 invoice_command(int argc, char **argv)
 {
@@ -285,7 +312,8 @@ invoice_command(int argc, char **argv)
         {"list", "list invoices and previews", invoice_list_command},
         {"show", "show one of them", show_command},
         {"render", "render them as text, json, csv or html", render_command},
+        {"void", "take a final invoice back", void_command},
         {NULL, NULL, NULL},
     };
-    return command_dispatch("millibill invoice", "Invoices: list, show, render", commands, argc, argv);
+    return command_dispatch("millibill invoice", "Invoices: list, show, render, void", commands, argc, argv);
 }

@@ -48,7 +48,9 @@ list_json(List *list, const DocumentRow *row, Err *err)
            json_add_text(entry, "subtotal", row->subtotal, err) && json_add_text(entry, "total", row->total, err) &&
            json_add_text(entry, "invocations", row->invocations, err) &&
            json_add_text(entry, "issued_at", utc_format(row->issued_at_us, issued), err) &&
-           json_add_text(entry, "sha256", row->sha256, err);
+           json_add_text(entry, "sha256", row->sha256, err) && json_add_text(entry, "kind", row->kind, err) &&
+           json_add_text(entry, "refers_to", row->refers_to[0] == '\0' ? NULL : row->refers_to, err) &&
+           json_add_text(entry, "void_by", row->void_by[0] == '\0' ? NULL : row->void_by, err);
 }
 
 static bool
@@ -60,7 +62,9 @@ list_table(List *list, const DocumentRow *row, Err *err)
     utc_month_format(utc_month_of(row->period_start_us), month);
     char *invocations = figure_grouped(row->invocations, err);
     char *total = figure_grouped(row->total, err);
-    const char *cells[] = {id, row->number, row->tenant, month, row->state, invocations, total, row->currency};
+    const char *kind = strcmp(row->kind, "credit_note") == 0 ? "credit note" : row->kind;
+    const char *state = row->void_by[0] != '\0' ? "void" : row->state;
+    const char *cells[] = {id, row->number, row->tenant, month, kind, state, invocations, total, row->currency};
     bool done = invocations != NULL && total != NULL && table_row(list->table, cells, err);
     free(invocations);
     free(total);
@@ -93,9 +97,10 @@ list_print(const List *list, Err *err)
 static bool
 run_list(const ListOptions *options, Err *err)
 {
-    static const TableColumn columns[] = {{"Id", TABLE_RIGHT},    {"Number", TABLE_LEFT}, {"Tenant", TABLE_FLEXIBLE},
-                                          {"Month", TABLE_LEFT},  {"State", TABLE_LEFT},  {"Invocations", TABLE_RIGHT},
-                                          {"Total", TABLE_RIGHT}, {"", TABLE_LEFT}};
+    static const TableColumn columns[] = {
+        {"Id", TABLE_RIGHT},          {"Number", TABLE_LEFT}, {"Tenant", TABLE_FLEXIBLE},
+        {"Month", TABLE_LEFT},        {"Kind", TABLE_LEFT},   {"State", TABLE_LEFT},
+        {"Invocations", TABLE_RIGHT}, {"Total", TABLE_RIGHT}, {"", TABLE_LEFT}};
     UtcMonth month;
     DocumentFilter filter = {.tenant = options->tenant, .state = options->state};
     List list = {0};

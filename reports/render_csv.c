@@ -7,7 +7,7 @@
 static const char HEADER[] =
     "invoice_number,state,tenant,account,period_start,period_end,currency,line,region,architecture,mode,sku,tier,"
     "description,quantity,free_quantity,billed_quantity,unit,unit_price,amount,amount_exact,price_book,"
-    "price_book_version,price_book_sha256,document_sha256\r\n";
+    "price_book_version,price_book_sha256,document_sha256,kind,refers_to\r\n";
 
 static bool
 append_line(Buffer *out, const Document *document, size_t number, const DocumentLine *line, Err *err)
@@ -38,7 +38,9 @@ append_line(Buffer *out, const Document *document, size_t number, const Document
                                  document->book_name,
                                  document->book_version,
                                  document->book_sha256,
-                                 document->sha256};
+                                 document->sha256,
+                                 document->kind,
+                                 document->refers_to};
     size_t count = sizeof(cells) / sizeof(cells[0]);
     for (size_t i = 0; i < count; i++)
         if (!csv_append_cell(out, cells[i], i + 1 == count, err))

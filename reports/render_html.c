@@ -2,7 +2,7 @@
  * The stylesheet's input, for those who write their own:
  *
  *   <invoices>
- *     <invoice number="" state="preview|final" tenant="" account="" period_start="" period_end="" month="" currency=""
+ *     <invoice number="" state="preview|final" kind="" kind_title="" refers_to="" reason="" tenant="" account="" period_start="" period_end="" month="" currency=""
  *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
  *              sha256="" subtotal="" total="" evidence_root="" evidence_head="" evidence_seals="" evidence_public_key=""
  *              evidence_signature="" contract="" contract_version="" contract_sha256="" purchase_order="" seller="" buyer=""
@@ -105,6 +105,10 @@ set_head(xmlNode *node, const Document *document, Err *err)
     char month[8];
     snprintf(month, sizeof(month), "%.7s", document->period_start);
     return set_attribute(node, "number", document->number, err) && set_attribute(node, "state", document->state, err) &&
+           set_attribute(node, "kind", document->kind, err) &&
+           set_attribute(node, "kind_title", document->kind_title, err) &&
+           set_attribute(node, "refers_to", document->refers_to, err) &&
+           set_attribute(node, "reason", document->reason, err) &&
            set_attribute(node, "tenant", document->tenant, err) &&
            set_attribute(node, "account", document->account, err) &&
            set_attribute(node, "period_start", document->period_start, err) &&

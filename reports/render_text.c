@@ -142,14 +142,22 @@ print_given(Buffer *out, const char *label, const char *value, Err *err)
 }
 
 static bool
+print_title(const Document *document, Buffer *out, Err *err)
+{
+    return (document->is_final ? buffer_printf(out, err, "%s ", document->kind_title)
+                               : buffer_append_text(out, "Preview of an invoice", err)) &&
+           text_append_harmless(out, document->number, err) && buffer_append_text(out, "\n\n", err);
+}
+
+static bool
 print_head(const Document *document, Buffer *out, Err *err)
 {
     char account[WHERE_BYTES];
     char period[WHERE_BYTES];
     snprintf(account, sizeof(account), " (account %s)", document->account);
     snprintf(period, sizeof(period), " to %s, the end not included", document->period_end);
-    return buffer_append_text(out, document->is_final ? "Invoice " : "Preview of an invoice", err) &&
-           text_append_harmless(out, document->number, err) && buffer_append_text(out, "\n\n", err) &&
+    return print_title(document, out, err) && print_given(out, "Refers to", document->refers_to, err) &&
+           print_given(out, "Reason", document->reason, err) &&
            print_field(out, "Tenant", document->tenant, document->account[0] != '\0' ? account : NULL, err) &&
            print_field(out, "Period", document->period_start, period, err) &&
            print_given(out, "Seller", document->seller, err) && print_given(out, "Buyer", document->buyer, err) &&

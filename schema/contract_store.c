@@ -11,7 +11,9 @@
 
 static const char SQL_FINAL[] =
     "SELECT number, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM invoices WHERE tenant_id = $1::bigint AND "
-    "state = 'final' AND period_end > $2::timestamptz ORDER BY period_start DESC LIMIT 1";
+    "state = 'final' AND kind = 'invoice' AND period_end > $2::timestamptz AND NOT EXISTS (SELECT FROM invoices v WHERE"
+    " v.tenant_id = invoices.tenant_id AND v.refers_to = invoices.invoice_id AND v.kind = 'void')"
+    " ORDER BY period_start DESC LIMIT 1";
 static const char SQL_PUT[] =
     "INSERT INTO contracts (sha256, name, version, source) VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING";
 static const char SQL_SET[] =
@@ -28,8 +30,10 @@ static const char SQL_OF_INVOICE[] =
         " WHERE i.tenant_id = $1::bigint AND i.invoice_id = $2::bigint";
 static const char SQL_USED[] =
     "SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT i.kind, i.name, sum(i.amount)::text AS amount,"
-    " coalesce(sum(i.quantity), 0)::text AS quantity, coalesce(sum(i.basis), 0)::text AS basis, count(*) AS items"
+    " coalesce(sum(i.quantity), 0)::text AS quantity, coalesce(sum(i.basis), 0)::text AS basis,"
+    " sum((v.kind = 'invoice')::integer - (v.kind = 'void' AND o.kind = 'invoice')::integer) AS items"
     " FROM invoice_items i JOIN invoices v USING (tenant_id, invoice_id)"
+    " LEFT JOIN invoices o ON o.tenant_id = v.tenant_id AND o.invoice_id = v.refers_to"
     " WHERE i.tenant_id = $1::bigint AND v.state = 'final' AND v.invoice_id < $2::bigint AND i.name IS NOT NULL AND"
     " i.kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"
     " GROUP BY i.kind, i.name ORDER BY i.kind, i.name) u";

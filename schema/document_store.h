@@ -20,7 +20,7 @@ typedef struct DocumentFilter {
     const UtcMonth *month; /* periods that start in it */
     const char *state;     /* "preview" or "final" */
     const char *number;    /* an invoice's number, or its id in digits */
-    bool standing;         /* leave out a preview where the same tenant and period have a final one */
+    bool standing;         /* leave out voids, what they took back, and a preview where there is a final invoice */
     bool newest;           /* only the last one issued */
 } DocumentFilter;
 
@@ -40,8 +40,11 @@ typedef struct DocumentRow {
     const char *total;
     const char *invocations;
     int64_t issued_at_us;
-    const char *sha256; /* of the document, lower-case hex */
-    Text document;      /* the canonical JSON */
+    const char *sha256;    /* of the document, lower-case hex */
+    Text document;         /* the canonical JSON */
+    const char *kind;      /* "invoice", "credit_note", "void" */
+    const char *refers_to; /* number of the document that it is about; "": an invoice */
+    const char *void_by;   /* number of its void; "": in force */
 } DocumentRow;
 
 /** Called for each row; returns false (with err set) to stop. */

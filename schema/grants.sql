@@ -67,7 +67,7 @@ GRANT SELECT (account_id, name) ON accounts TO millibill_tenant;
 GRANT SELECT ON configs, rollups, invoice_lines, invoice_items, contracts, tenant_contracts TO millibill_tenant;
 GRANT SELECT (tenant_id, invoice_id, state, number, revision, run_id, period_start, period_end, receipt_watermark, currency,
               subtotal, total, invocations, price_book_sha256, document, document_sha256, issued_at,
-              contract_sha256, contract_revision, payable_currency, payable_total) ON invoices TO millibill_tenant;
+              contract_sha256, contract_revision, payable_currency, payable_total, kind, refers_to) ON invoices TO millibill_tenant;
 GRANT SELECT (tenant_id, invoice_id, name, unit, allowance, used) ON invoice_free_tiers TO millibill_tenant;
 GRANT SELECT (run_id, default_region, free_tier) ON rating_runs TO millibill_tenant;
 GRANT SELECT ON rating_measures TO millibill_tenant;

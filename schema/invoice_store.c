@@ -1,6 +1,7 @@
 #include "schema/invoice_store.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/utc.h"
 #include "schema/db_array.h"
@@ -25,12 +26,14 @@ static const char SQL_NUMBER[] = "SELECT invoice_number_take($1)";
 static const char SQL_WRITE[] = "SELECT invoice_write($1::bigint, $2::bigint, $3)";
 
 static const char SQL_FINAL[] =
-    "SELECT number, coalesce(payable_currency, currency), coalesce(payable_total, total), receipt_watermark, document FROM invoices"
-    " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' "
-    "ORDER BY revision DESC LIMIT 1";
+    "SELECT number, coalesce(payable_currency, currency), coalesce(payable_total, total), receipt_watermark, document,"
+    " EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')"
+    " FROM invoices i WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' AND kind = 'invoice'"
+    " ORDER BY revision DESC LIMIT 1";
 static const char SQL_FINAL_ID[] =
-    "SELECT coalesce(min(invoice_id), $3::bigint) FROM invoices"
-    " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final'";
+    "SELECT coalesce(min(invoice_id), $3::bigint) FROM invoices i"
+    " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' AND kind = 'invoice' AND NOT EXISTS"
+    " (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')";
 static const char SQL_LATE[] =
     "WITH late AS (SELECT s.hour, s.segment_id, r.first_ordinal, r.records FROM segments s JOIN commits c USING (commit_id)"
     " CROSS JOIN segment_runs(s.sources) AS r"
@@ -152,7 +155,8 @@ invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvo
     if (result == NULL)
         return err_prefix(err, "looking for a final invoice: ");
     bool done = true;
-    if (db_rows(result) == 1) {
+    found->was_void = db_rows(result) == 1 && strcmp(db_value(result, 0, 5), "t") == 0;
+    if (db_rows(result) == 1 && !found->was_void) {
         Text text = db_slice(result, 0, 4);
         found->exists = true;
         snprintf(found->number, sizeof(found->number), "%s", db_value(result, 0, 0));

@@ -67,13 +67,14 @@ MUST_CHECK bool invoice_write(Db *db, int64_t tenant_id, int64_t run_id, const c
 /** What there is for a tenant and period that is final already. */
 typedef struct FinalInvoice {
     bool exists;
+    bool was_void; /* there was one, it is void, and none has followed it */
     char number[64];
     char currency[4];
     char total[128];
     int64_t receipt_watermark;
 } FinalInvoice;
 
-/** Look for the final invoice of a tenant's period; append its document to `document` unless that is NULL. */
+/** Look for the final invoice of a tenant's period that is in force; append its document to `document` unless that is NULL. */
 MUST_CHECK bool
 invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvoice *found, Buffer *document, Err *err);
 

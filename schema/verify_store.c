@@ -213,7 +213,7 @@ static const VerifyCursorKind INVOICES = {
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
                         " i.invocations, encode(i.document_sha256, 'hex'), i.document, r.free_tier, encode(i.price_book_sha256, 'hex'),"
-                        " b.source, r.document_version, i.contract_revision FROM invoices i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN accounts a USING (account_id)"
+                        " b.source, r.document_version, i.contract_revision, i.kind, i.refers_to FROM invoices i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN accounts a USING (account_id)"
                         " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
                         " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
                             "i.period_start") " ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
@@ -259,6 +259,8 @@ verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *er
                            .free_tier = strcmp(db_value(page, at, 15), "t") == 0,
                            .document_version = db_i64(page, at, 18),
                            .has_contract = !db_is_null(page, at, 19),
+                           .kind = db_value(page, at, 20),
+                           .refers_to = db_i64(page, at, 21),
                            .book_sha256 = db_value(page, at, 16)};
     if (!db_is_null(page, at, 17))
         row->book = db_slice(page, at, 17);

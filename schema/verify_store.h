@@ -136,6 +136,8 @@ typedef struct VerifyInvoice {
     bool free_tier;
     int64_t document_version; /* 2: the document names its seals */
     bool has_contract;
+    const char *kind;        /* "invoice", "credit_note", "void" */
+    int64_t refers_to;       /* 0: an invoice */
     const char *book_sha256; /* hex, as the invoice names it */
     Text book;               /* source of the price book; data NULL when it is not there */
 } VerifyInvoice;

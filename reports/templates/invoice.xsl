@@ -84,7 +84,7 @@
 
   <xsl:template match="invoice" mode="title">
     <xsl:choose>
-      <xsl:when test="@state = 'final'">Invoice <xsl:value-of select="@number"/></xsl:when>
+      <xsl:when test="@state = 'final'"><xsl:value-of select="@kind_title"/><xsl:text> </xsl:text><xsl:value-of select="@number"/></xsl:when>
       <xsl:otherwise>Preview</xsl:otherwise>
     </xsl:choose>
     <xsl:text>, </xsl:text>
@@ -102,7 +102,7 @@
         <h1>
           <small>
             <xsl:choose>
-              <xsl:when test="@state = 'final'">Invoice <xsl:value-of select="@number"/></xsl:when>
+              <xsl:when test="@state = 'final'"><xsl:value-of select="@kind_title"/><xsl:text> </xsl:text><xsl:value-of select="@number"/></xsl:when>
               <xsl:otherwise>Preview of an invoice</xsl:otherwise>
             </xsl:choose>
           </small>
@@ -117,6 +117,8 @@
         <div><dt>Period (UTC, end excluded)</dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/> to
           <xsl:value-of select="substring(@period_end, 1, 10)"/></dd></div>
         <div><dt>Account</dt><dd><xsl:value-of select="@account"/></dd></div>
+        <xsl:if test="@refers_to != ''"><div><dt>Refers to</dt><dd><xsl:value-of select="@refers_to"/></dd></div></xsl:if>
+        <xsl:if test="@reason != ''"><div><dt>Reason</dt><dd><xsl:value-of select="@reason"/></dd></div></xsl:if>
         <xsl:if test="@seller != ''"><div><dt>Seller</dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:if>
         <xsl:if test="@buyer != ''"><div><dt>Buyer</dt><dd><xsl:value-of select="@buyer"/></dd></div></xsl:if>
         <xsl:if test="@purchase_order != ''"><div><dt>Your order</dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>

@@ -16,7 +16,10 @@ DECLARE
     v_document jsonb := p_document::jsonb;
     v_head jsonb := v_document -> 'invoice';
     v_contract jsonb := v_document -> 'contract';
+    v_kind text := coalesce(v_head ->> 'kind', 'invoice');
     v_run millibill.rating_runs;
+    v_other millibill.invoices;
+    v_revision integer := 0;
     v_id bigint;
 BEGIN
     SELECT * INTO STRICT v_run FROM millibill.rating_runs WHERE run_id = p_run_id;
@@ -46,12 +49,34 @@ BEGIN
         RAISE EXCEPTION 'number % was not taken from its series', v_head ->> 'number'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    DELETE FROM millibill.invoices
-     WHERE tenant_id = p_tenant_id AND period_start = v_run.period_start AND state = 'preview';
-    INSERT INTO millibill.invoices (tenant_id, state, number, run_id, period_start, period_end, receipt_watermark, currency,
+    IF v_kind = 'invoice' THEN
+        -- The revision that follows those that are void. Where one is in force this is its revision too, and the index refuses.
+        SELECT count(*) INTO v_revision FROM millibill.invoices i
+         WHERE i.tenant_id = p_tenant_id AND i.period_start = v_run.period_start AND i.kind = 'invoice' AND i.state = 'final'
+           AND v_run.kind = 'final' AND EXISTS (SELECT FROM millibill.invoices v
+               WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void');
+        DELETE FROM millibill.invoices
+         WHERE tenant_id = p_tenant_id AND period_start = v_run.period_start AND state = 'preview';
+    ELSE
+        SELECT * INTO v_other FROM millibill.invoices WHERE tenant_id = p_tenant_id AND state = 'final' AND period_start = v_run.period_start
+           AND number = v_head -> 'refers_to' ->> 'number'
+           AND document_sha256 = decode(v_head -> 'refers_to' ->> 'sha256', 'hex') AND kind IN ('invoice', CASE v_kind WHEN 'void' THEN 'credit_note' END);
+        IF v_other.invoice_id IS NULL OR EXISTS (SELECT FROM millibill.invoices
+                WHERE tenant_id = p_tenant_id AND refers_to = v_other.invoice_id AND kind = 'void') THEN
+            RAISE EXCEPTION 'there is no document in force that this % could refer to: %', v_kind, v_head -> 'refers_to'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF v_kind = 'void' AND ((v_document ->> 'total')::numeric, v_document ->> 'currency', v_document -> 'contract')
+           IS DISTINCT FROM (-v_other.total, v_other.currency, v_other.document::jsonb -> 'contract') THEN
+            RAISE EXCEPTION 'the document does not take back % as a whole', v_other.number
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        v_revision := v_other.revision;
+    END IF;
+    INSERT INTO millibill.invoices (tenant_id, kind, refers_to, revision, state, number, run_id, period_start, period_end, receipt_watermark, currency,
                                     subtotal, total, invocations, price_book_sha256, document, document_sha256,
                                     contract_sha256, contract_revision, payable_currency, payable_total)
-        VALUES (p_tenant_id, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_start, v_run.period_end,
+        VALUES (p_tenant_id, v_kind, v_other.invoice_id, v_revision, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_start, v_run.period_end,
                 v_run.receipt_watermark, v_document ->> 'currency', (v_document ->> 'subtotal')::numeric,
                 (v_document ->> 'total')::numeric,
                 (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(v_document -> 'functions') f),
@@ -78,20 +103,26 @@ BEGIN
           FROM jsonb_array_elements(v_document -> 'statement') AS s(d);
     RETURN v_id;
 END $$;
-COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write an invoice from its canonical JSON and remove the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final';
+COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write a document from its canonical JSON; an invoice removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void';
 
 CREATE OR REPLACE VIEW invoices_overview AS
 SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, i.currency, i.subtotal, i.total,
        i.invocations, b.name AS price_book, b.version AS price_book_version,
        encode(i.price_book_sha256, 'hex') AS price_book_sha256, r.free_tier, i.receipt_watermark, i.issued_at,
        encode(i.document_sha256, 'hex') AS document_sha256,
-       coalesce(i.payable_total, i.total) AS payable, coalesce(i.payable_currency, i.currency) AS payable_currency
+       coalesce(i.payable_total, i.total) AS payable, coalesce(i.payable_currency, i.currency) AS payable_currency,
+       i.kind, o.number AS refers_to, v.number AS void_by
   FROM invoices i
-  JOIN tenants t USING (tenant_id)
-  JOIN accounts a USING (account_id)
-  JOIN rating_runs r USING (run_id)
+  LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to
+  LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'
+  JOIN tenants t ON t.tenant_id = i.tenant_id
+  JOIN accounts a ON a.account_id = t.account_id
+  JOIN rating_runs r ON r.run_id = i.run_id
   JOIN price_books b ON b.sha256 = i.price_book_sha256;
-COMMENT ON VIEW invoices_overview IS 'One row for each invoice, previews included';
+COMMENT ON VIEW invoices_overview IS 'One row for each document: invoices, previews included, credit notes and voids';
+COMMENT ON COLUMN invoices_overview.kind IS 'invoice; credit_note: less is owed than an invoice said; void: a whole document is taken back';
+COMMENT ON COLUMN invoices_overview.refers_to IS 'Number of the document that a credit note or void is about';
+COMMENT ON COLUMN invoices_overview.void_by IS 'Number of the void that takes this document back; null: it is in force';
 COMMENT ON COLUMN invoices_overview.number IS 'Null for a preview';
 COMMENT ON COLUMN invoices_overview.state IS 'preview or final; a final invoice never changes';
 COMMENT ON COLUMN invoices_overview.period_start IS 'First instant of the period, UTC; period_end is the first after it';
@@ -105,12 +136,13 @@ COMMENT ON COLUMN invoices_overview.document_sha256 IS 'SHA-256 of the canonical
 CREATE OR REPLACE VIEW invoice_lines_view AS
 SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, l.line, l.region, l.architecture,
        l.mode, l.sku, l.tier, l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, i.currency,
-       l.amount, l.amount_exact
+       l.amount, l.amount_exact, i.kind
   FROM invoice_lines l
   JOIN invoices i USING (tenant_id, invoice_id)
   JOIN tenants t USING (tenant_id)
   JOIN accounts a USING (account_id);
-COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each invoice, previews included';
+COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each document: previews, credit notes and voids (whose amounts are negative) included';
+COMMENT ON COLUMN invoice_lines_view.kind IS 'invoice, credit_note or void';
 COMMENT ON COLUMN invoice_lines_view.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
 COMMENT ON COLUMN invoice_lines_view.tier IS 'From 1; tiers are counted over the account and region';
 COMMENT ON COLUMN invoice_lines_view.quantity IS 'Used, in units: free_quantity + billed_quantity';
@@ -118,11 +150,12 @@ COMMENT ON COLUMN invoice_lines_view.unit_price IS 'For one unit, in currency';
 COMMENT ON COLUMN invoice_lines_view.amount IS 'In currency, rounded as the price book says';
 COMMENT ON COLUMN invoice_lines_view.amount_exact IS 'billed_quantity times unit_price, unrounded';
 
--- The invoice that counts for a tenant and month: the final one, else the preview.
+-- The invoice that counts for a tenant and month: the final one that is not void, else the preview.
 CREATE OR REPLACE VIEW invoices_in_force AS
 SELECT DISTINCT ON (i.tenant_id, i.period_start) i.tenant_id, i.invoice_id, i.number, i.state, i.run_id, i.period_start,
        i.period_end, i.currency, i.total
   FROM invoices i
+ WHERE i.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')
  ORDER BY i.tenant_id, i.period_start, (i.state = 'final') DESC, i.revision DESC;
 COMMENT ON VIEW invoices_in_force IS 'For each tenant and period the final invoice, or the preview while there is none';
 
