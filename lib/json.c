@@ -132,6 +132,24 @@ json_append(Json *array, Json *value, Err *err)
     return err_set(err, ERR_NOMEM, "no memory for JSON");
 }
 
+bool
+json_adopt(Json *object, const char *key, Json *value, bool made, Err *err)
+{
+    if (made)
+        return json_add(object, key, value, err);
+    json_object_put(value);
+    return false;
+}
+
+bool
+json_adopt_item(Json *array, Json *value, bool made, Err *err)
+{
+    if (made)
+        return json_append(array, value, err);
+    json_object_put(value);
+    return false;
+}
+
 char *
 json_canonical(Json *value, Err *err)
 {

@@ -46,6 +46,9 @@ bool json_add_int(Json *object, const char *key, int64_t value, Err *err);
 bool json_add_bool(Json *object, const char *key, bool value, Err *err);
 bool json_add(Json *object, const char *key, Json *value, Err *err);
 bool json_append(Json *array, Json *value, Err *err);
+/** The same for a value that was made by several steps: `made` tells whether all of them went well, else it is released. */
+bool json_adopt(Json *object, const char *key, Json *value, bool made, Err *err);
+bool json_adopt_item(Json *array, Json *value, bool made, Err *err);
 
 /** One line, no blanks, insertion order: the canonical form when the members were added in canonical order. Caller
  *  frees with free(). */

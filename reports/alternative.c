@@ -25,7 +25,8 @@ static void
 item_init(CostItem *item)
 {
     memset(item, 0, sizeof(*item));
-    mpq_inits(item->quantity, item->unit_price, item->each_hours, item->hours, item->places, item->memory_gb, NULL);
+    mpq_inits(item->quantity, item->unit_price, item->each_hours, item->hours, item->slots, item->places,
+              item->memory_gb, NULL);
 }
 
 static void
@@ -33,7 +34,8 @@ item_clear(CostItem *item)
 {
     free(item->what);
     free(item->unit);
-    mpq_clears(item->quantity, item->unit_price, item->each_hours, item->hours, item->places, item->memory_gb, NULL);
+    mpq_clears(item->quantity, item->unit_price, item->each_hours, item->hours, item->slots, item->places,
+               item->memory_gb, NULL);
 }
 
 static void
@@ -112,6 +114,7 @@ read_capacity(const YamlNode *node, const mpq_t count, CostItem *item, Err *err)
     mpq_init(number);
     mpq_set_ui(number, 1, 1);
     bool done = read_positive(node, "concurrency", number, err);
+    mpq_mul(item->slots, count, number);
     mpq_mul(item->places, item->hours, number);
     mpq_set_ui(number, 0, 1);
     done = done && read_positive(node, "vcpu", number, err);

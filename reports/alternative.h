@@ -34,7 +34,8 @@ typedef struct CostItem {
     /* instances only */
     mpq_t each_hours; /* hours that one of them runs in the month */
     mpq_t hours;      /* instance-hours: count x hours */
-    mpq_t places;     /* executions at a time on all of them, times their hours */
+    mpq_t slots;      /* executions at a time on all of them */
+    mpq_t places;     /* the same times their hours */
     mpq_t memory_gb;  /* of all of them; 0 when the file does not say */
 } CostItem;
 

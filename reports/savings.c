@@ -1,4 +1,4 @@
-#include "reports/savings.h"
+#include "reports/savings_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,8 +7,6 @@
 #include "reports/figures.h"
 #include "reports/savings_break_even.h"
 #include "reports/savings_verdict.h"
-
-enum { SECONDS_OF_AN_HOUR = 3600 };
 
 /* ---- amounts ---- */
 
@@ -24,8 +22,8 @@ amount_clear(Amount *amount)
     mpq_clears(amount->printed, amount->exact, NULL);
 }
 
-static void
-amount_add(Amount *sum, const Amount *amount)
+void
+savings_amount_add(Amount *sum, const Amount *amount)
 {
     mpq_add(sum->printed, sum->printed, amount->printed);
     mpq_add(sum->exact, sum->exact, amount->exact);
@@ -48,8 +46,8 @@ item_make(SavingsItem *out, const CostItem *item, const SavingsReport *report)
     decimal_round(out->amount.printed, report->currency_scale, ROUND_HALF_UP);
 }
 
-static bool
-items_make(const CostItems *from, const SavingsReport *report, SavingsItem **items, size_t *count, Err *err)
+bool
+savings_items_make(const CostItems *from, const SavingsReport *report, SavingsItem **items, size_t *count, Err *err)
 {
     *items = calloc(from->count + 1, sizeof(**items));
     if (*items == NULL)
@@ -68,155 +66,6 @@ items_free(SavingsItem *items, size_t count)
         amount_clear(&items[i].amount);
     }
     free(items);
-}
-
-/* ---- the serverless side ---- */
-
-static bool
-take_currency(SavingsReport *report, Text currency, const char *who, Err *err)
-{
-    if (currency.length != 3)
-        return err_set(err, ERR_INPUT, "%s: the currency should be an ISO 4217 code", who);
-    if (report->currency[0] == '\0') {
-        memcpy(report->currency, currency.data, 3);
-        report->currency_scale = currency_scale(report->currency);
-    }
-    if (!text_is(currency, report->currency)) {
-        err_set(err, ERR_INPUT, "%s is in %.*s, the comparison in %s", who, TEXT_ARG(currency), report->currency);
-        return err_hint(err, "give an alternative in the price book's currency");
-    }
-    return true;
-}
-
-/* Do both say the same of `key` (or one of them nothing)? */
-static bool
-same_member(Json *a, Json *b, const char *key)
-{
-    Text left;
-    Text right;
-    return !json_text(json_member(a, key), &left) || !json_text(json_member(b, key), &right) || text_equal(left, right);
-}
-
-static bool
-take_line(SavingsReport *report, Json *line, Err *err)
-{
-    Json *first = json_object_array_get_idx(report->lines, 0);
-    report->several_tenants = report->several_tenants || !same_member(first, line, "tenant");
-    report->several_places =
-        report->several_places || !same_member(first, line, "region") || !same_member(first, line, "architecture");
-    mpq_t amount;
-    mpq_init(amount);
-    bool done =
-        figure_read(line, "amount_exact", amount, err) && json_append(report->lines, json_object_get(line), err);
-    if (done)
-        mpq_add(report->lines_total.exact, report->lines_total.exact, amount);
-    mpq_clear(amount);
-    return done;
-}
-
-/* Lines, and what contract and tax made of their sum. */
-static bool
-take_document(SavingsReport *report, Json *document, Err *err)
-{
-    Text currency;
-    Json *lines = json_member(document, "lines");
-    if (!json_text(json_member(document, "currency"), &currency) || !json_object_is_type(lines, json_type_array))
-        return err_set(err, ERR_INPUT, "the rater's answer has no 'currency' or no 'lines'");
-    if (!take_currency(report, currency, "the price book", err))
-        return false;
-    for (size_t i = 0; i < json_object_array_length(lines); i++)
-        if (!take_line(report, json_object_array_get_idx(lines, i), err))
-            return err_prefix(err, "line %zu of the rater's answer: ", i + 1);
-    mpq_t total;
-    mpq_t subtotal;
-    mpq_inits(total, subtotal, NULL);
-    bool done = figure_read(document, "total", total, err) && figure_read(document, "subtotal", subtotal, err);
-    mpq_add(report->lines_total.printed, report->lines_total.printed, total);
-    mpq_sub(total, total, subtotal);
-    mpq_add(report->lines_total.exact, report->lines_total.exact, total);
-    mpq_clears(total, subtotal, NULL);
-    report->has_free_tier = report->has_free_tier || json_object_get_boolean(json_member(document, "free_tier"));
-    Json *free_tiers = json_member(document, "free_tiers");
-    size_t count = json_object_is_type(free_tiers, json_type_array) ? json_object_array_length(free_tiers) : 0;
-    for (size_t i = 0; done && i < count; i++)
-        done = json_append(report->free_tiers, json_object_get(json_object_array_get_idx(free_tiers, i)), err);
-    return done;
-}
-
-static bool
-take_documents(SavingsReport *report, const SavingsInput *input, Err *err)
-{
-    report->lines = json_object_new_array();
-    report->free_tiers = json_object_new_array();
-    if (report->lines == NULL || report->free_tiers == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a savings report");
-    for (size_t i = 0; i < input->document_count; i++)
-        if (!take_document(report, input->documents[i], err))
-            return false;
-    return true;
-}
-
-static void
-take_usage(SavingsReport *report, const SavingsInput *input)
-{
-    mpq_t busy_s;
-    mpq_init(busy_s);
-    for (size_t i = 0; i < input->usage->count; i++) {
-        mpq_add(report->invocations, report->invocations, input->usage->functions[i].invocations);
-        mpq_add(busy_s, busy_s, input->usage->functions[i].busy_s);
-    }
-    report->has_usage = input->usage->count > 0;
-    report->concurrency_peak = input->usage->peak;
-    int64_t period_us = utc_month_end_us(input->month) - utc_month_start_us(input->month);
-    decimal_set_i64(report->concurrency_mean, period_us / UTC_SECOND_US);
-    mpq_div(report->concurrency_mean, busy_s, report->concurrency_mean);
-    mpq_set_ui(report->busy_hours, SECONDS_OF_AN_HOUR, 1);
-    mpq_div(report->busy_hours, busy_s, report->busy_hours);
-    mpq_clear(busy_s);
-}
-
-static bool
-same_items(const CostItems *a, const CostItems *b)
-{
-    if (a->count != b->count)
-        return false;
-    for (size_t i = 0; i < a->count; i++) {
-        const CostItem *left = &a->items[i];
-        const CostItem *right = &b->items[i];
-        if (left->kind != right->kind || left->per_invocations != right->per_invocations ||
-            strcmp(left->what, right->what) != 0 || strcmp(left->unit, right->unit) != 0 ||
-            !mpq_equal(left->quantity, right->quantity) || !mpq_equal(left->unit_price, right->unit_price))
-            return false;
-    }
-    return true;
-}
-
-/* The serverless side is one: the alternatives that describe it have to describe the same. */
-static bool
-take_extras(SavingsReport *report, const SavingsInput *input, Err *err)
-{
-    static const CostItems NONE = {NULL, 0};
-    const Alternative *said = NULL;
-    for (size_t i = 0; i < input->alternative_count; i++) {
-        const Alternative *alternative = input->alternatives[i];
-        if (!take_currency(report, text_of(alternative->currency), alternative->name, err))
-            return false;
-        if (!alternative->has_extras)
-            continue;
-        if (said != NULL && !same_items(&said->extras, &alternative->extras)) {
-            err_set(err, ERR_INPUT, "alternatives '%s' and '%s' have different 'serverless' sections", said->name,
-                    alternative->name);
-            return err_hint(err, "compare with one of them at a time, or give both the same section");
-        }
-        said = alternative;
-    }
-    const CostItems *extras = said == NULL ? &NONE : &said->extras;
-    if (!items_make(extras, report, &report->extras, &report->extra_count, err))
-        return false;
-    amount_add(&report->total, &report->lines_total);
-    for (size_t i = 0; i < report->extra_count; i++)
-        amount_add(&report->total, &report->extras[i].amount);
-    return true;
 }
 
 /* ---- one comparison ---- */
@@ -244,13 +93,13 @@ make_readings(SavingsComparison *self, const SavingsReport *report)
 {
     for (size_t kind = 0; kind < SAVINGS_READINGS; kind++) {
         SavingsReading *reading = &self->readings[kind];
-        amount_add(&reading->serverless, &report->lines_total);
+        savings_amount_add(&reading->serverless, &report->lines_total);
         for (size_t i = 0; i < report->extra_count; i++)
             if (report->extras[i].item->kind <= kind || report->extras[i].item->kind == COST_AROUND)
-                amount_add(&reading->serverless, &report->extras[i].amount);
+                savings_amount_add(&reading->serverless, &report->extras[i].amount);
         for (size_t i = 0; i < self->item_count; i++)
             if (self->items[i].item->kind <= kind)
-                amount_add(&reading->alternative, &self->items[i].amount);
+                savings_amount_add(&reading->alternative, &self->items[i].amount);
         reading_finish(reading);
     }
 }
@@ -349,7 +198,7 @@ comparison_init(SavingsComparison *self, const Alternative *alternative)
         mpq_inits(self->readings[i].saving, self->readings[i].saving_percent, NULL);
     }
     mpq_inits(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even,
-              self->horizon_serverless, self->horizon_alternative, NULL);
+              self->horizon_serverless, self->horizon_alternative, self->slots, self->memory_gb, NULL);
 }
 
 static bool
@@ -362,11 +211,12 @@ make_comparisons(SavingsReport *report, const SavingsInput *input, Err *err)
         SavingsComparison *self = &report->comparisons[i];
         comparison_init(self, input->alternatives[i]);
         report->comparison_count++;
-        if (!items_make(&input->alternatives[i]->items, report, &self->items, &self->item_count, err))
+        if (!savings_items_make(&input->alternatives[i]->items, report, &self->items, &self->item_count, err))
             return false;
         make_readings(self, report);
         make_utilization(self, report);
-        if (!make_horizon(self, report, err) || !savings_break_even(report, self, err))
+        if (!make_horizon(self, report, err) || !savings_break_even(report, self, err) ||
+            !savings_small_hours(self, report, err))
             return false;
     }
     return true;
@@ -384,9 +234,9 @@ savings_make(const SavingsInput *input, Err *err)
     amount_init(&self->lines_total);
     amount_init(&self->total);
     mpq_inits(self->invocations, self->busy_hours, self->concurrency_mean, NULL);
-    take_usage(self, input);
-    if (!take_documents(self, input, err) || !take_extras(self, input, err) || !make_comparisons(self, input, err) ||
-        !savings_verdicts(self, input, err))
+    savings_take_usage(self, input);
+    if (!savings_take_documents(self, input, err) || !savings_take_extras(self, input, err) ||
+        !make_comparisons(self, input, err) || !savings_verdicts(self, input, err))
         savings_free(&self);
     return self;
 }
@@ -401,7 +251,8 @@ comparison_clear(SavingsComparison *self)
         mpq_clears(self->readings[i].saving, self->readings[i].saving_percent, NULL);
     }
     mpq_clears(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even,
-               self->horizon_serverless, self->horizon_alternative, NULL);
+               self->horizon_serverless, self->horizon_alternative, self->slots, self->memory_gb, NULL);
+    free(self->small_hours);
 }
 
 void

@@ -11,6 +11,7 @@
  *   horizon      the same over the alternative's months: totals of amounts each rounded once, after they are multiplied
  *   break-even   requests a second, over the alternative's hours, at which both cost the same: what grows with requests
  *                is scaled at this mix and at the lines' unit prices; the free tier counts as far as it goes
+ *   too small    an hour in which more ran at a time than the instances take, or used more memory than they have
  *   readings     the comparison with instances alone, with all infrastructure, and with people's work
  */
 #ifndef REPORTS_SAVINGS_H
@@ -75,6 +76,13 @@ typedef struct SavingsComparison {
     mpq_t horizon_alternative;
     mpq_t break_even;
     bool has_break_even;
+    /* against the hours of report->timeline */
+    mpq_t slots;         /* executions that all instances take at a time */
+    mpq_t memory_gb;     /* of all of them; meaningless unless has_memory */
+    bool has_memory;     /* each says its own */
+    size_t *small_hours; /* positions of the hours in which they would have been too small */
+    size_t small_hour_count;
+    bool has_small_hours; /* there are instances and a timeline */
 } SavingsComparison;
 
 typedef struct SavingsVerdict {
@@ -101,7 +109,7 @@ typedef struct SavingsReport {
     mpq_t busy_hours;
     bool has_usage;
     mpq_t concurrency_mean;
-    int64_t concurrency_peak; /* -1: unknown */
+    const ConcurrencyReport *timeline; /* borrowed from the usage; NULL: only sums are known */
     SavingsComparison *comparisons;
     size_t comparison_count;
     SavingsVerdict *verdicts;

@@ -3,14 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/decimal.h"
 #include "lib/options.h"
 #include "lib/share.h"
 #include "reports/commands.h"
 #include "reports/rater_call.h"
 #include "reports/savings.h"
+#include "reports/savings_evidence.h"
+#include "reports/savings_file.h"
 #include "reports/stack.h"
-#include "schema/rollup_store.h"
 
 static const char FOLDER[] = "reports/alternatives";
 static const char DEFAULT_ALTERNATIVE[] = "t3-small";
@@ -139,8 +139,8 @@ from_file(SavingsOptions *options, Material *material, Err *err)
     Buffer rows = {0};
     bool standard_input = strcmp(options->usage, "-") == 0;
     bool done = file_read(options->usage, SAVINGS_USAGE_BYTES_MAX, &text, err) &&
-                savings_usage_read(buffer_text(&text), standard_input ? "standard input" : options->usage, month,
-                                   &material->usage, &rows, err);
+                savings_file_read(buffer_text(&text), standard_input ? "standard input" : options->usage, month,
+                                  &material->usage, &rows, err);
     if (done)
         tell_left_out(&material->usage);
     if (done && material->usage.from_records)
@@ -156,54 +156,14 @@ from_file(SavingsOptions *options, Material *material, Err *err)
     return done;
 }
 
-/* 128-bit sums, scaled from microseconds to seconds when `is_time`. */
-static void
-add_total(mpq_t sum, RollupTotal total, bool is_time, const mpq_t factor)
-{
-    mpq_t value;
-    mpq_t scale;
-    mpq_inits(value, scale, NULL);
-    decimal_set_u128(mpq_numref(value), total);
-    mpq_set_ui(scale, is_time ? 1000000 : 1, 1);
-    mpq_div(value, value, scale);
-    mpq_mul(value, value, factor);
-    mpq_add(sum, sum, value);
-    mpq_clears(value, scale, NULL);
-}
-
-static bool
-add_rollup(void *context, const RollupRow *row, Err *err)
-{
-    SavingsUsage *usage = context;
-    UsageFunction *function = savings_usage_function(usage, row->function, err);
-    if (function == NULL)
-        return false;
-    mpq_t factor;
-    mpq_t longest;
-    mpq_inits(factor, longest, NULL);
-    mpq_set_ui(factor, 1, 1);
-    add_total(function->invocations, row->invocations, false, factor);
-    add_total(function->busy_s, row->duration_us, true, factor);
-    mpq_set_si(factor, row->memory_mb, 1024);
-    mpq_canonicalize(factor);
-    add_total(function->memory_gb_s, row->duration_us, true, factor);
-    mpq_set_si(longest, row->max_duration_us, 1000000);
-    mpq_canonicalize(longest);
-    if (mpq_cmp(longest, function->longest_s) > 0)
-        mpq_set(function->longest_s, longest);
-    mpq_clears(factor, longest, NULL);
-    usage->rows++;
-    return true;
-}
-
+/* The rater first: it finds duplicates before it rates, and what it excludes is then known here. */
 static bool
 from_stack(const SavingsOptions *options, Material *material, Err *err)
 {
-    material->usage.peak = -1;
-    Db *db = stack_connect(options->data, err);
+    Db *db = stack_connect_evidence(options->data, err);
     bool done = db != NULL && stack_tenant_check(db, options->tenant, err) &&
-                rollup_stream(db, options->tenant, utc_month_start_us(options->month), utc_month_end_us(options->month),
-                              add_rollup, &material->usage, err);
+                ask_rater(options, false, NULL, (Text){NULL, 0}, material, err) &&
+                savings_evidence_read(db, options->tenant, options->month, &material->usage, err);
     db_free(&db);
     if (done && material->usage.rows == 0) {
         char month[UTC_TEXT_BYTES];
@@ -211,7 +171,7 @@ from_stack(const SavingsOptions *options, Material *material, Err *err)
                 options->tenant != NULL ? " for tenant " : "", options->tenant != NULL ? options->tenant : "");
         return err_hint(err, "choose another month with --month YYYY-MM, or give --usage FILE");
     }
-    return done && ask_rater(options, false, NULL, (Text){NULL, 0}, material, err);
+    return done;
 }
 
 static bool

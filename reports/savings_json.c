@@ -3,29 +3,11 @@
 #include "lib/decimal.h"
 #include "reports/figures.h"
 #include "reports/savings.h"
+#include "reports/timeline.h"
 
 enum { PERCENT_SCALE = 1, UTILIZATION_SCALE = 2, HOURS_SCALE = 2, RATE_SCALE = 6 };
 
 static const char *const READING_NAMES[SAVINGS_READINGS] = {"instances", "infrastructure", "with_operations"};
-
-/* Give `value` to `object` when it was made well, else release it. */
-static bool
-adopt(Json *object, const char *key, Json *value, bool made, Err *err)
-{
-    if (made)
-        return json_add(object, key, value, err);
-    json_object_put(value);
-    return false;
-}
-
-static bool
-adopt_item(Json *array, Json *value, bool made, Err *err)
-{
-    if (made)
-        return json_append(array, value, err);
-    json_object_put(value);
-    return false;
-}
 
 static bool
 add_amount(Json *object, const char *key, const char *exact_key, const Amount *amount, int scale, Err *err)
@@ -52,9 +34,9 @@ add_items(Json *object, const char *key, const SavingsItem *items, size_t count,
                     json_add_text(entry, "unit", items[i].item->unit, err) &&
                     figure_add_exact(entry, "unit_price", items[i].item->unit_price, err) &&
                     add_amount(entry, "amount", "amount_exact", &items[i].amount, scale, err);
-        done = adopt_item(array, entry, made, err);
+        done = json_adopt_item(array, entry, made, err);
     }
-    return adopt(object, key, array, done, err);
+    return json_adopt(object, key, array, done, err);
 }
 
 static bool
@@ -78,9 +60,9 @@ add_readings(Json *object, const SavingsComparison *comparison, int scale, Err *
                     figure_add(entry, "serverless", reading->serverless.printed, scale, err) &&
                     figure_add(entry, "alternative", reading->alternative.printed, scale, err) &&
                     add_saving(entry, reading, scale, err);
-        done = adopt_item(array, entry, made, err);
+        done = json_adopt_item(array, entry, made, err);
     }
-    return adopt(object, "readings", array, done, err);
+    return json_adopt(object, "readings", array, done, err);
 }
 
 /* The same over the alternative's months. */
@@ -96,11 +78,28 @@ add_horizon(Json *object, const SavingsComparison *comparison, int scale, Err *e
                 figure_add(entry, "alternative", comparison->horizon_alternative, scale, err) &&
                 figure_add(entry, "saving", saving, scale, err);
     mpq_clear(saving);
-    return adopt(object, "horizon", entry, made, err);
+    return json_adopt(object, "horizon", entry, made, err);
+}
+
+/* Hours in which the instances would have been too small; null when it is not known what ran at a time. */
+static bool
+add_small_hours(Json *object, const SavingsReport *self, const SavingsComparison *comparison, Err *err)
+{
+    if (!comparison->has_small_hours)
+        return json_add_text(object, "hours_too_small", NULL, err);
+    Json *array = json_new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < comparison->small_hour_count; i++) {
+        char time[UTC_TEXT_BYTES];
+        utc_format(self->timeline->start_us + (int64_t) comparison->small_hours[i] * UTC_HOUR_US, time);
+        Json *hour = json_object_new_string(time);
+        done = json_adopt_item(array, hour, hour != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
+    }
+    return json_adopt(object, "hours_too_small", array, done, err);
 }
 
 static bool
-add_comparison(Json *array, const SavingsComparison *comparison, int scale, Err *err)
+add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *comparison, int scale, Err *err)
 {
     const SavingsReading *reading = savings_reading(comparison);
     bool busy = comparison->has_utilization;
@@ -115,8 +114,9 @@ add_comparison(Json *array, const SavingsComparison *comparison, int scale, Err 
         add_optional(entry, "idle_amount", busy, comparison->idle_amount, scale, err) &&
         add_optional(entry, "break_even_requests_per_second", comparison->has_break_even, comparison->break_even,
                      RATE_SCALE, err) &&
-        add_readings(entry, comparison, scale, err) && add_horizon(entry, comparison, scale, err);
-    return adopt_item(array, entry, made, err);
+        add_readings(entry, comparison, scale, err) && add_horizon(entry, comparison, scale, err) &&
+        add_small_hours(entry, self, comparison, err);
+    return json_adopt_item(array, entry, made, err);
 }
 
 static bool
@@ -126,7 +126,7 @@ add_serverless(Json *object, const SavingsReport *self, Err *err)
     bool made = entry != NULL && json_add(entry, "lines", json_object_get(self->lines), err) &&
                 add_items(entry, "extras", self->extras, self->extra_count, self->currency_scale, err) &&
                 add_amount(entry, "total", "total_exact", &self->total, self->currency_scale, err);
-    return adopt(object, "serverless", entry, made, err);
+    return json_adopt(object, "serverless", entry, made, err);
 }
 
 static bool
@@ -135,19 +135,21 @@ add_alternatives(Json *object, const SavingsReport *self, Err *err)
     Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < self->comparison_count; i++)
-        done = add_comparison(array, &self->comparisons[i], self->currency_scale, err);
-    return adopt(object, "alternatives", array, done, err);
+        done = add_comparison(array, self, &self->comparisons[i], self->currency_scale, err);
+    return json_adopt(object, "alternatives", array, done, err);
 }
 
 static bool
 add_concurrency(Json *object, const SavingsReport *self, Err *err)
 {
     Json *entry = json_new_object(err);
+    const ConcurrencyReport *timeline = self->timeline;
     bool made = entry != NULL &&
-                (self->concurrency_peak < 0 ? json_add_text(entry, "peak", NULL, err)
-                                            : json_add_int(entry, "peak", self->concurrency_peak, err)) &&
-                add_optional(entry, "mean", self->has_usage, self->concurrency_mean, RATE_SCALE, err);
-    return adopt(object, "concurrency", entry, made, err);
+                (timeline == NULL ? json_add_text(entry, "peak", NULL, err)
+                                  : json_add_int(entry, "peak", timeline->peak.value, err)) &&
+                add_optional(entry, "mean", self->has_usage, self->concurrency_mean, RATE_SCALE, err) &&
+                (timeline == NULL || timeline_json(timeline, entry, err));
+    return json_adopt(object, "concurrency", entry, made, err);
 }
 
 static bool
@@ -157,9 +159,9 @@ add_reasons(Json *object, const SavingsVerdict *verdict, Err *err)
     bool done = array != NULL;
     for (size_t i = 0; done && i < verdict->reason_count; i++) {
         Json *text = json_object_new_string(verdict->reasons[i]);
-        done = adopt_item(array, text, text != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
+        done = json_adopt_item(array, text, text != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
     }
-    return adopt(object, "reasons", array, done, err);
+    return json_adopt(object, "reasons", array, done, err);
 }
 
 static bool
@@ -172,9 +174,9 @@ add_verdicts(Json *object, const SavingsReport *self, Err *err)
         bool made = entry != NULL && json_add_text(entry, "function", self->verdicts[i].function, err) &&
                     json_add_text(entry, "verdict", savings_side_name(self->verdicts[i].side), err) &&
                     add_reasons(entry, &self->verdicts[i], err);
-        done = adopt_item(array, entry, made, err);
+        done = json_adopt_item(array, entry, made, err);
     }
-    return adopt(object, "verdicts", array, done, err);
+    return json_adopt(object, "verdicts", array, done, err);
 }
 
 Json *

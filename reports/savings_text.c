@@ -5,7 +5,9 @@
 #include "lib/harmless.h"
 #include "reports/figures.h"
 #include "reports/savings.h"
+#include "reports/sentence.h"
 #include "reports/table.h"
+#include "reports/timeline.h"
 
 /* One side of the side-by-side table: what, and its amount as text. */
 typedef struct Column {
@@ -143,33 +145,6 @@ print_sides(const SavingsReport *self, const SavingsComparison *comparison, Buff
     return done;
 }
 
-enum { FIGURES_MAX = 4 };
-#define FIGURES(...) ((char *[FIGURES_MAX + 1]){__VA_ARGS__, NULL})
-
-/* A sentence whose figures are made first: each `%s` takes the next. Takes the figures; one that could not be made
- * (NULL) ends them, and `err` says why. */
-static bool
-sentence(Buffer *out, Err *err, const char *format, char *figures[FIGURES_MAX + 1])
-{
-    Buffer text = {0};
-    bool done = true;
-    size_t used = 0;
-    for (const char *at = format; done && *at != '\0'; at++) {
-        bool is_figure = at[0] == '%' && at[1] == 's';
-        done = !is_figure || figures[used] != NULL;
-        if (done && is_figure)
-            done = buffer_append_text(&text, figures[used++], err);
-        else if (done)
-            done = buffer_append(&text, at, 1, err);
-        at += is_figure ? 1 : 0;
-    }
-    done = done && buffer_append(out, text.data, text.length, err);
-    buffer_free(&text);
-    for (size_t i = 0; i < FIGURES_MAX; i++)
-        free(figures[i]);
-    return done || err_set(err, ERR_NOMEM, "no memory for a report");
-}
-
 static bool
 print_saving(const SavingsReport *self, const SavingsReading *reading, const char *label, Buffer *out, Err *err)
 {
@@ -252,6 +227,24 @@ print_utilization(const SavingsReport *self, const SavingsComparison *comparison
 }
 
 static bool
+print_small_hours(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    char first[UTC_TEXT_BYTES];
+    if (!comparison->has_small_hours)
+        return true;
+    if (comparison->small_hour_count == 0)
+        return buffer_append_text(out, "  Too small           never\n", err);
+    utc_format(self->timeline->start_us + (int64_t) comparison->small_hours[0] * UTC_HOUR_US, first);
+    return buffer_printf(out, err,
+                         "  Too small           in %zu of %zu hours, first at %s: ", comparison->small_hour_count,
+                         self->timeline->hour_count, first) &&
+           sentence(out, err, "the instances take %s at a time", FIGURES(figure_people(comparison->slots, 0, err))) &&
+           (!comparison->has_memory ||
+            sentence(out, err, " and have %s GB", FIGURES(figure_people(comparison->memory_gb, 1, err)))) &&
+           buffer_append_text(out, "\n", err);
+}
+
+static bool
 print_break_even(const SavingsComparison *comparison, Buffer *out, Err *err)
 {
     if (!comparison->has_break_even)
@@ -266,8 +259,8 @@ print_comparison(const SavingsReport *self, const SavingsComparison *comparison,
     bool requests = mpq_sgn(self->invocations) > 0;
     return print_sides(self, comparison, out, err) && buffer_append(out, "\n", 1, err) &&
            print_readings(self, comparison, out, err) && print_horizon(self, comparison, out, err) &&
-           print_utilization(self, comparison, out, err) && (!requests || print_break_even(comparison, out, err)) &&
-           buffer_append(out, "\n", 1, err);
+           print_utilization(self, comparison, out, err) && print_small_hours(self, comparison, out, err) &&
+           (!requests || print_break_even(comparison, out, err)) && buffer_append(out, "\n", 1, err);
 }
 
 static bool
@@ -295,8 +288,8 @@ print_concurrency(const SavingsReport *self, Buffer *out, Err *err)
     if (!sentence(out, err, "  Executions at a time: %s on average",
                   FIGURES(figure_people(self->concurrency_mean, 3, err))))
         return false;
-    if (self->concurrency_peak >= 0)
-        return buffer_printf(out, err, ", %" PRId64 " at most\n\n", self->concurrency_peak);
+    if (self->timeline != NULL)
+        return timeline_text(self->timeline, out, err);
     return buffer_append_text(out, " (the peak needs usage records)\n\n", err);
 }
 

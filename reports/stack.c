@@ -3,17 +3,29 @@
 #include "lib/config.h"
 #include "schema/tenant_store.h"
 
-Db *
-stack_connect(const char *data_option, Err *err)
+static Db *
+connect_as(const char *role, const char *data_option, Err *err)
 {
     Config config;
     char conninfo[CONFIG_TEXT_BYTES];
-    if (!config_load(data_option, &config, err) || !config_conninfo(&config, "millibill_reader", conninfo, err))
+    if (!config_load(data_option, &config, err) || !config_conninfo(&config, role, conninfo, err))
         return NULL;
     Db *db = db_connect(conninfo, "millibill-report", err);
     if (db == NULL)
         err_hint(err, "is the stack of %s up? Start it with: millibill up --data %s", config.data, config.data);
     return db;
+}
+
+Db *
+stack_connect(const char *data_option, Err *err)
+{
+    return connect_as("millibill_reader", data_option, err);
+}
+
+Db *
+stack_connect_evidence(const char *data_option, Err *err)
+{
+    return connect_as("millibill_rater", data_option, err);
 }
 
 bool

@@ -12,6 +12,9 @@
  *  start it. */
 MUST_CHECK Db *stack_connect(const char *data_option, Err *err);
 
+/** The same as the rater, who alone reads evidence: for reports that need single invocations. */
+MUST_CHECK Db *stack_connect_evidence(const char *data_option, Err *err);
+
 /** Parse --month; NULL gives the current UTC month. ERR_USAGE. */
 MUST_CHECK bool stack_month(const char *option, UtcMonth *month, Err *err);
 

@@ -10,7 +10,7 @@ enum {
     RADIX_PASSES = 3,
     RADIX = 1 << RADIX_BITS
 };
-#define STORE_BYTES ((size_t) 160 << 20)
+#define STORE_BYTES ((size_t) 224 << 20)
 #define NARROWER_BYTES ((size_t) 16 << 20) /* of each level below: at most four, a slice of 2^32 us divided by 256 */
 #define PIECE_ENTRIES_MAX ((size_t) 2 << 20)
 #define LENGTH_LONG (UINT32_C(1) << 31) /* the rest is a length in 64 us, and its end stands alone */

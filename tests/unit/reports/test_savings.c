@@ -15,6 +15,7 @@
 #include "lib/text.h"
 #include "reports/alternative.h"
 #include "reports/savings.h"
+#include "reports/savings_file.h"
 
 static const UtcMonth NOVEMBER = {2026, 11}; /* 30 days */
 
@@ -159,7 +160,7 @@ check_example(Json *scenario, const Expected *expected)
     snprintf(row, sizeof(row), "[{\"function\":\"f\",\"memory_mb\":%s,\"invocations\":%s,\"duration_ms\":\"%s\"}]",
              field(scenario, "usage.memory_mb"), field(scenario, "usage.invocations"),
              field(scenario, "usage.duration_ms"));
-    assert_true(savings_usage_read(text_of(row), "usage", NULL, &usage, &quote_rows, &err));
+    assert_true(savings_file_read(text_of(row), "usage", NULL, &usage, &quote_rows, &err));
     Json *document =
         answer("f", field(scenario, "usage.invocations"), field(scenario, "requests"),
                field(scenario, "requests_exact"), field(scenario, "gb_seconds"), field(scenario, "compute"),
@@ -210,7 +211,7 @@ every_worked_example_gives_its_corrected_figures(void **state)
 static Json *
 report_without_usage(const char *name)
 {
-    SavingsUsage none = {.peak = -1};
+    SavingsUsage none = {0};
     Json *document = parse("{\"currency\":\"USD\",\"lines\":[],\"functions\":[],\"subtotal\":\"0\",\"total\":\"0\"}");
     Alternative *alternative = shipped(name);
     Json *report = report_json(document, &none, (const Alternative *const *) &alternative, 1);
@@ -255,9 +256,9 @@ a_constant_load_is_cheaper_on_an_instance_until_people_are_counted(void **state)
     Err err = {0};
     SavingsUsage usage;
     Buffer quote_rows = {0};
-    assert_true(savings_usage_read(text_of("{\"function\":\"f\",\"memory_mb\":128,\"invocations\":259200000,"
-                                           "\"duration_ms\":100}\n"),
-                                   "usage", NULL, &usage, &quote_rows, &err));
+    assert_true(savings_file_read(text_of("{\"function\":\"f\",\"memory_mb\":128,\"invocations\":259200000,"
+                                          "\"duration_ms\":100}\n"),
+                                  "usage", NULL, &usage, &quote_rows, &err));
     Json *document = answer("f", "259200000", "51.84", "51.84", "3240000", "54.00", "54.000108", "105.84");
     Alternative *both[2] = {shipped("constant"), shipped("t3-medium-reserved")};
     Json *report = report_json(document, &usage, (const Alternative *const *) both, 2);
@@ -280,9 +281,9 @@ static void
 what_is_free_stays_free_in_the_break_even(void **state)
 {
     (void) state;
-    SavingsUsage usage = {.peak = -1};
+    SavingsUsage usage = {0};
     Err err = {0};
-    UsageFunction *function = savings_usage_function(&usage, text_of("f"), &err);
+    UsageFunction *function = savings_usage_function(&usage, text_of("default"), text_of("f"), &err);
     assert_non_null(function);
     mpq_set_ui(function->invocations, 2000000, 1);
     /* two million requests, one million of them free: 10.00 buys 50 million more */
@@ -305,9 +306,9 @@ static void
 what_is_left_of_the_free_tier_moves_the_break_even(void **state)
 {
     (void) state;
-    SavingsUsage usage = {.peak = -1};
+    SavingsUsage usage = {0};
     Err err = {0};
-    UsageFunction *function = savings_usage_function(&usage, text_of("f"), &err);
+    UsageFunction *function = savings_usage_function(&usage, text_of("default"), text_of("f"), &err);
     assert_non_null(function);
     mpq_set_ui(function->invocations, 400000, 1);
     /* 400,000 requests, all free, 600,000 free ones left: 10.00 buys 50 million above the million */
@@ -339,8 +340,8 @@ records_tell_the_peak_and_become_quote_rows(void **state)
         "{\"function\":\"f\",\"started_at\":\"2026-11-01T00:00:00.9Z\",\"duration_ms\":200,\"memory_mb\":512}\n"
         "\n"
         "{\"function\":\"g\",\"started_at\":\"2026-11-01T00:00:01.1Z\",\"duration_us\":1500000,\"memory_mb\":512}\n";
-    assert_true(savings_usage_read(text_of(records), "records", NULL, &usage, &rows, &err));
-    assert_int_equal(usage.peak, 2); /* the third starts at the instant the second ends */
+    assert_true(savings_file_read(text_of(records), "records", NULL, &usage, &rows, &err));
+    assert_int_equal(usage.timeline.peak.value, 2); /* the third starts at the instant the second ends */
     assert_int_equal(usage.count, 2);
     assert_non_null(strstr(rows.data, "\"invocations\":1,\"duration_ms\":\"1000.5\"}"));
     assert_non_null(strstr(rows.data, "\"duration_ms\":\"1500\"}"));
@@ -370,21 +371,23 @@ records_count_once_and_only_in_their_month(void **state)
     SavingsUsage usage;
     Buffer rows = {0};
     Buffer both = {0};
-    assert_true(savings_usage_read(text_of(records), "u", NULL, &usage, &rows, &err));
+    assert_true(savings_file_read(text_of(records), "u", NULL, &usage, &rows, &err));
     assert_int_equal(usage.rows, 5);
     assert_int_equal(usage.copies, 1);
     assert_int_equal(usage.month.month, 11);
-    assert_int_equal(mpq_cmp_ui(usage.functions[0].invocations, 5, 1), 0);
-    assert_int_equal(usage.peak, 3);
+    assert_int_equal(usage.count, 3); /* of t, u and the default tenant */
+    for (size_t i = 0; i < usage.count; i++)
+        assert_int_equal(mpq_cmp_ui(usage.functions[i].invocations, i == 1 ? 1 : 2, 1), 0);
+    assert_int_equal(usage.timeline.peak.value, 3);
     savings_usage_clear(&usage);
     buffer_clear(&rows);
     assert_true(buffer_append_text(&both, records, &err) && buffer_append_text(&both, december, &err));
-    assert_true(savings_usage_read(buffer_text(&both), "u", &NOVEMBER, &usage, &rows, &err));
+    assert_true(savings_file_read(buffer_text(&both), "u", &NOVEMBER, &usage, &rows, &err));
     assert_int_equal(usage.rows, 5);
     assert_int_equal(usage.outside, 1);
     savings_usage_clear(&usage);
     buffer_clear(&rows);
-    assert_false(savings_usage_read(buffer_text(&both), "u", NULL, &usage, &rows, &err));
+    assert_false(savings_file_read(buffer_text(&both), "u", NULL, &usage, &rows, &err));
     assert_non_null(strstr(err.message, "u:7: the records lie in more than one month: 2026-11 and 2026-12"));
     assert_non_null(strstr(err.hint, "--month"));
     savings_usage_clear(&usage);
@@ -402,7 +405,7 @@ the_horizon_of_one_month_is_the_month(void **state)
     static const char *const expected[][3] = {{"0.00", "2.00", "2.00"}, {"0.08", "20.08", "20.00"}};
     for (size_t i = 0; i < 2; i++) {
         Err err = {0};
-        SavingsUsage usage = {.peak = -1};
+        SavingsUsage usage = {0};
         Json *document = answer("f", "20000", "0.00", "0.004", "240", "0.00", "0.004", "0.00");
         Alternative *alternative = alternative_parse(text_of(files[i]), "a.yaml", &err);
         if (alternative == NULL)
@@ -426,8 +429,8 @@ a_run_above_15_minutes_belongs_on_an_instance(void **state)
     SavingsUsage usage;
     Buffer rows = {0};
     assert_true(
-        savings_usage_read(text_of("[{\"function\":\"f\",\"memory_mb\":128,\"invocations\":1,\"duration_ms\":900001}]"),
-                           "u", NULL, &usage, &rows, &err));
+        savings_file_read(text_of("[{\"function\":\"f\",\"memory_mb\":128,\"invocations\":1,\"duration_ms\":900001}]"),
+                          "u", NULL, &usage, &rows, &err));
     Json *document = answer("f", "1", "0.00", "0.0000002", "112.500125", "0.00", "0.0018750058", "0.00");
     Alternative *alternative = shipped("t3-nano");
     Json *report = report_json(document, &usage, (const Alternative *const *) &alternative, 1);
@@ -446,7 +449,7 @@ a_load_that_does_not_fit_the_memory_is_told(void **state)
     SavingsUsage usage;
     Buffer rows = {0};
     /* one of 1 GB around the clock: 2,592,000 seconds in November; a t3.nano has half a GB */
-    assert_true(savings_usage_read(
+    assert_true(savings_file_read(
         text_of("[{\"function\":\"f\",\"memory_mb\":1024,\"invocations\":2592000,\"duration_ms\":1000}]"), "u", NULL,
         &usage, &rows, &err));
     Json *document = answer("f", "2592000", "0.52", "0.5184", "2592000", "43.20", "43.2000864", "43.72");
@@ -481,7 +484,7 @@ a_usage_file_with_a_mistake_is_refused_with_its_line(void **state)
         Err err = {0};
         SavingsUsage usage;
         Buffer rows = {0};
-        assert_false(savings_usage_read(text_of(wrong[i][0]), "u", NULL, &usage, &rows, &err));
+        assert_false(savings_file_read(text_of(wrong[i][0]), "u", NULL, &usage, &rows, &err));
         if (strstr(err.message, wrong[i][1]) == NULL)
             fail_msg("'%s' should hold '%s'", err.message, wrong[i][1]);
         savings_usage_clear(&usage);
@@ -521,7 +524,7 @@ alternatives_that_disagree_about_the_serverless_side_are_refused(void **state)
 {
     (void) state;
     Err err = {0};
-    SavingsUsage none = {.peak = -1};
+    SavingsUsage none = {0};
     Json *document = parse("{\"currency\":\"USD\",\"lines\":[],\"functions\":[],\"subtotal\":\"0\",\"total\":\"0\"}");
     Alternative *both[2] = {shipped("api"), shipped("avatars")};
     SavingsInput input = {NOVEMBER, &document, 1, &none, (const Alternative *const *) both, 2};
@@ -538,7 +541,7 @@ an_alternative_in_another_currency_is_refused(void **state)
 {
     (void) state;
     Err err = {0};
-    SavingsUsage none = {.peak = -1};
+    SavingsUsage none = {0};
     Json *document = parse("{\"currency\":\"USD\",\"lines\":[],\"functions\":[],\"subtotal\":\"0\",\"total\":\"0\"}");
     Alternative *alternative =
         alternative_parse(TEXT_LITERAL("name: e\ncurrency: EUR\ninstances: {hourly: 1}\n"), "e.yaml", &err);
