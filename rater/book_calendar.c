@@ -70,13 +70,6 @@ book_parts_free(BookParts *self)
     *self = (BookParts){0};
 }
 
-bool
-books_share_a_bill(const PriceBook *left, const PriceBook *right)
-{
-    return strcmp(left->currency, right->currency) == 0 && left->rounding == right->rounding &&
-           left->rounding_scale == right->rounding_scale && left->rounding_place == right->rounding_place;
-}
-
 /* ---- reading ---- */
 
 static bool

@@ -11,15 +11,8 @@
 #include <stdint.h>
 
 #include "lib/err.h"
-#include "rater/price_book.h"
+#include "rater/rate_parts.h"
 #include "schema/db.h"
-
-/** A book, and the part [start, end) of a period for which it is in force. */
-typedef struct BookPart {
-    const PriceBook *book;
-    int64_t start_us;
-    int64_t end_us;
-} BookPart;
 
 /** The parts of a period, in order; at least one. */
 typedef struct BookParts {
@@ -40,8 +33,5 @@ void book_calendar_free(BookCalendar **self);
 MUST_CHECK bool book_calendar_parts(BookCalendar *self, const char *name_or_path, int64_t start_us, int64_t end_us,
                                     BookParts *out, Err *err);
 void book_parts_free(BookParts *self);
-
-/** May one bill have lines of both: have they one currency and one way of rounding? */
-bool books_share_a_bill(const PriceBook *left, const PriceBook *right);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/utc.h"
+#include "rater/rate_parts.h"
 #include "rater/statement_document.h"
 
 /* Add `text` and free it; NULL means that it could not be made (err is set). */
@@ -78,9 +79,10 @@ line_extras(Json *object, const RatedLine *line, Err *err)
 }
 
 static bool
-line_fields(Json *object, const RatedLine *line, const PriceBook *book, Err *err)
+line_fields(Json *object, const Rated *rated, const RatedLine *line, const PriceBook *book, Err *err)
 {
-    return json_add_text(object, "account", line->account, err) && json_add_text(object, "tenant", line->tenant, err) &&
+    return (rated->part_count < 2 || json_add_int(object, "book", (int64_t) line->part + 1, err)) &&
+           json_add_text(object, "account", line->account, err) && json_add_text(object, "tenant", line->tenant, err) &&
            json_add_text(object, "region", line->region, err) &&
            json_add_text(object, "architecture", usage_architecture_name(line->architecture), err) &&
            json_add_text(object, "mode", usage_mode_name(line->mode), err) &&
@@ -138,7 +140,8 @@ add_lines(Json *document, const Rated *rated, const RatedSlice *slice, const Pri
         return false;
     for (size_t i = slice->line; i < slice->line_end; i++) {
         Json *object = json_new_object(err);
-        if (object == NULL || !json_append(array, object, err) || !line_fields(object, &rated->lines[i], book, err))
+        if (object == NULL || !json_append(array, object, err) ||
+            !line_fields(object, rated, &rated->lines[i], book, err))
             return false;
     }
     return true;
@@ -184,6 +187,25 @@ add_totals(Json *document, const Rated *rated, const RatedSlice *slice, const Pr
     return done;
 }
 
+/* Which book was in force for which part of the period: what `book` on a line counts through. */
+static bool
+add_price_books(Json *document, const Rated *rated, Err *err)
+{
+    char time[UTC_TEXT_BYTES];
+    if (rated->part_count < 2)
+        return true;
+    Json *array = json_new_array(err);
+    bool done = array != NULL && json_add(document, "price_books", array, err);
+    for (size_t i = 0; done && i < rated->part_count; i++) {
+        const BookPart *part = &rated->parts[i];
+        Json *object = document_price_book(part->book, err);
+        done = object != NULL && json_append(array, object, err) &&
+               json_add_text(object, "from", utc_format(part->start_us, time), err) &&
+               json_add_text(object, "until", utc_format(part->end_us, time), err);
+    }
+    return done;
+}
+
 static bool
 add_body(Json *document, const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier,
          const DocumentTerms *terms, Err *err)
@@ -191,7 +213,7 @@ add_body(Json *document, const Rated *rated, const RatedSlice *slice, const Pric
     Json *price_book = NULL;
     return json_add_text(document, "currency", book->currency, err) &&
            (price_book = document_price_book(book, err)) != NULL && json_add(document, "price_book", price_book, err) &&
-           json_add_bool(document, "free_tier", free_tier, err) &&
+           add_price_books(document, rated, err) && json_add_bool(document, "free_tier", free_tier, err) &&
            add_owned(document, "rounding", document_rounding(book, err), err) &&
            add_lines(document, rated, slice, book, err) && add_functions(document, rated, slice, err) &&
            add_free_tiers(document, rated, slice, err) &&

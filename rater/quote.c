@@ -11,6 +11,7 @@
 #include "rater/document.h"
 #include "rater/quote_compare.h"
 #include "rater/quote_contract.h"
+#include "rater/quote_parts.h"
 #include "rater/quote_table.h"
 #include "rater/quote_usage.h"
 
@@ -18,6 +19,7 @@ static const char DEFAULT_REGION[] = "us-east-1";
 
 typedef struct QuoteOptions {
     OptionList books;
+    OptionList changes;
     const char *usage;
     const char *month_text;
     const char *contract;
@@ -34,13 +36,13 @@ typedef struct QuoteOptions {
 
 /* What the books make of the usage; owned. */
 typedef struct Quotes {
-    PriceBook *books[OPTION_LIST_MAX];
+    QuoteParts books[OPTION_LIST_MAX]; /* each with what changes inside the period */
     Rated *rated[OPTION_LIST_MAX];
     size_t count;
 } Quotes;
 
 static bool
-rate_with_book(const QuoteOptions *options, const RatingRows *rows, const char *name, Quotes *quotes, Err *err)
+rate_with_book(const QuoteOptions *options, RatingRows *rows, const char *name, Quotes *quotes, Err *err)
 {
     RateOptions how = {.month_start_us = utc_month_start_us(options->month),
                        .free_tier = !options->no_free_tier,
@@ -52,10 +54,12 @@ rate_with_book(const QuoteOptions *options, const RatingRows *rows, const char *
         how.period_end_us = options->terms.period_end_us;
     }
     size_t i = quotes->count++;
-    quotes->books[i] = price_book_find(name, err);
-    if (quotes->books[i] == NULL)
+    QuoteParts *parts = &quotes->books[i];
+    if (!quote_parts_open(parts, name, &options->changes, how.month_start_us,
+                          how.period_end_us != 0 ? how.period_end_us : utc_month_end_us(options->month), err))
         return false;
-    quotes->rated[i] = rate(rating_rows_all(rows), rating_rows_count(rows), quotes->books[i], &how, err);
+    quote_parts_place(parts, rows);
+    quotes->rated[i] = rate_parts(rating_rows_all(rows), rating_rows_count(rows), parts->all, parts->count, &how, err);
     return quotes->rated[i] != NULL ||
            err_prefix(err, "%s: ", strcmp(options->usage, "-") == 0 ? "standard input" : options->usage);
 }
@@ -68,9 +72,10 @@ print_json(const QuoteOptions *options, const Quotes *quotes, Err *err)
     bool done = answers != NULL;
     for (size_t i = 0; done && i < quotes->count; i++) {
         const bool free_tier = !options->no_free_tier;
-        Json *answer = options->contract == NULL
-                           ? document_quote(quotes->rated[i], quotes->books[i], free_tier, err)
-                           : quote_contract_answer(&options->terms, quotes->rated[i], quotes->books[i], free_tier, err);
+        Json *answer =
+            options->contract == NULL
+                ? document_quote(quotes->rated[i], quotes->books[i].books[0], free_tier, err)
+                : quote_contract_answer(&options->terms, quotes->rated[i], quotes->books[i].books[0], free_tier, err);
         done = answer != NULL && json_append(answers, answer, err);
     }
     done = done && json_print(quotes->count == 1 ? json_object_array_get_idx(answers, 0) : answers, stdout, err);
@@ -84,11 +89,12 @@ print_tables(const QuoteOptions *options, const Quotes *quotes, Err *err)
 {
     QuoteSide sides[OPTION_LIST_MAX];
     for (size_t i = 0; i < quotes->count; i++) {
-        sides[i] = (QuoteSide){quotes->books[i], quotes->rated[i]};
-        if (!quote_table_print(stdout, quotes->rated[i], quotes->books[i], options->month, !options->no_free_tier, err))
+        sides[i] = (QuoteSide){quotes->books[i].books[0], quotes->rated[i]};
+        if (!quote_table_print(stdout, quotes->rated[i], quotes->books[i].books[0], options->month,
+                               !options->no_free_tier, err))
             return false;
         if (options->contract != NULL &&
-            !quote_contract_print(&options->terms, stdout, quotes->rated[i], quotes->books[i], err))
+            !quote_contract_print(&options->terms, stdout, quotes->rated[i], quotes->books[i].books[0], err))
             return false;
         if (quotes->count > 1)
             putchar('\n');
@@ -97,7 +103,7 @@ print_tables(const QuoteOptions *options, const Quotes *quotes, Err *err)
 }
 
 static bool
-quote_all(const QuoteOptions *options, const RatingRows *rows, Err *err)
+quote_all(const QuoteOptions *options, RatingRows *rows, Err *err)
 {
     const bool named = options->contract != NULL && options->terms.contract->price_book != NULL;
     const char *const default_book = named ? options->terms.contract->price_book : RATER_DEFAULT_BOOK;
@@ -111,7 +117,7 @@ quote_all(const QuoteOptions *options, const RatingRows *rows, Err *err)
         done = options->json ? print_json(options, &quotes, err) : print_tables(options, &quotes, err);
     for (size_t i = 0; i < quotes.count; i++) {
         rated_free(&quotes.rated[i]);
-        price_book_free(&quotes.books[i]);
+        quote_parts_free(&quotes.books[i]);
     }
     return done;
 }
@@ -141,6 +147,8 @@ run(QuoteOptions *options, Err *err)
     if (!read_instant("service-from", options->service_from, &options->service_start_us, err) ||
         !read_instant("service-until", options->service_until, &options->service_end_us, err))
         return false;
+    if (options->changes.count > 0 && options->books.count > 1)
+        return err_set(err, ERR_USAGE, "--change belongs to one price book; give --price-book once");
     if (options->balances != NULL && options->contract == NULL)
         return err_set(err, ERR_USAGE, "--balances belongs to a contract; give --contract FILE too");
     RatingRows *rows = rating_rows_new(err);
@@ -162,6 +170,8 @@ quote_command(int argc, char **argv)
          "usage rows: a JSON array or one object a line; - reads standard input"},
         {"price-book", 'b', OPTION_LIST, &options.books, "FILE|NAME",
          "price book, several to compare; default " RATER_DEFAULT_BOOK},
+        {"change", 0, OPTION_LIST, &options.changes, "TIME=FILE|NAME",
+         "from this hour on another book is in force; rows say with started_at which they go by"},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month whose rules hold; default this month (UTC)"},
         {"contract", 'c', OPTION_TEXT, &options.contract, "FILE", "contract: discounts, commitments, credits, tax"},
         {"balances", 0, OPTION_TEXT, &options.balances, "FILE", "what earlier invoices used (JSON), with --contract"},

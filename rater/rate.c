@@ -6,6 +6,7 @@
 
 #include "lib/decimal.h"
 #include "rater/meter.h"
+#include "rater/rate_carry.h"
 #include "rater/rate_cells.h"
 #include "rater/rate_counters.h"
 #include "rater/rate_free.h"
@@ -241,7 +242,7 @@ make_free_tiers(const Cells *cells, Rated *rated, Err *err)
             taken->tier = &book->free_tiers[i];
             taken->unit = book->meters[__builtin_ctzll(taken->tier->meters)].unit; /* it covers at least one */
             mpq_inits(taken->allowance, taken->used, taken->account_used, NULL);
-            rate_free_allowance(cells, taken->tier, taken->allowance);
+            rate_free_allowance(cells, taken->account, taken->tier, taken->allowance);
             sum_free(cells, taken->tier, start, end, taken->used);
             if (start == account_start)
                 sum_free(cells, taken->tier, start, cells_account_end(cells, start), taken->account_used);
@@ -261,7 +262,8 @@ rate(const RatingRow *rows, size_t count, const PriceBook *book, const RateOptio
         err_set(err, ERR_NOMEM, "no memory to rate");
     bool done = rated != NULL && cells_fill(&cells, rows, count, err) && price_accounts(&cells, err) &&
                 make_lines(&cells, rated, err) && rate_round(rated, book, err) && make_functions(&cells, rated, err) &&
-                make_free_tiers(&cells, rated, err);
+                make_free_tiers(&cells, rated, err) &&
+                (options->carry == NULL || rate_carry_take(options->carry, &cells, err));
     cells_free(&cells);
     if (!done)
         rated_free(&rated);

@@ -19,6 +19,9 @@
 #include "rater/price_book.h"
 #include "rater/usage.h"
 
+/** What earlier parts of the period used: see rate_carry.h. */
+typedef struct RateCarry RateCarry;
+
 typedef struct RateOptions {
     int64_t month_start_us; /* start of the period: decides which dated rules of the book hold */
     bool free_tier;
@@ -27,6 +30,10 @@ typedef struct RateOptions {
     int64_t period_end_us;    /* 0: the end of the UTC month that holds the start */
     int64_t service_start_us; /* when the account's service began; 0: before the period */
     int64_t service_end_us;   /* first instant without service; 0: after the period */
+    /* Where the book is in force for a part of the period only: see rate_parts.h, which sets these. */
+    int64_t part_start_us;
+    int64_t part_end_us; /* 0: the whole period */
+    RateCarry *carry;    /* read, and added to; NULL: none */
 } RateOptions;
 
 /** One tier of an item (tenant, region, architecture, mode, sku, price). quantity = free + billed, and the sum of `quantity`
@@ -40,7 +47,8 @@ typedef struct RatedLine {
     UsageMode mode;
     const Meter *meter;
     const Price *price;
-    int tier; /* 1.. */
+    int tier;    /* 1.. */
+    size_t part; /* place of its book among several: see rate_parts.h */
     mpq_t quantity;
     mpq_t free_quantity;
     mpq_t billed_quantity;
@@ -85,6 +93,8 @@ typedef struct Rated {
     size_t function_count;
     RatedFreeTier *free_tiers; /* by account, tenant, free tier of the book; none when switched off */
     size_t free_tier_count;
+    const struct BookPart *parts; /* several books were in force; NULL: one. Borrowed */
+    size_t part_count;
 } Rated;
 
 /** Rate. Caller frees with rated_free(). NULL: ERR_INPUT (usage that the book has no price for: names row, tenant, function

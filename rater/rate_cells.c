@@ -281,12 +281,18 @@ pieces(int64_t start_us, int64_t end_us, int64_t step_us)
     return (end_us - start_us + step_us - 1) / step_us;
 }
 
+static int64_t
+period_end_us(const Cells *self)
+{
+    return self->options.period_end_us != 0 ? self->options.period_end_us
+                                            : utc_month_end_us(utc_month_of(self->options.month_start_us));
+}
+
 void
 cells_period_part(const Cells *self, PartialMonth rule, mpq_t out)
 {
     int64_t start = self->options.month_start_us;
-    int64_t end =
-        self->options.period_end_us != 0 ? self->options.period_end_us : utc_month_end_us(utc_month_of(start));
+    int64_t end = period_end_us(self);
     int64_t from = self->options.service_start_us > start ? self->options.service_start_us : start;
     int64_t until =
         self->options.service_end_us != 0 && self->options.service_end_us < end ? self->options.service_end_us : end;
@@ -300,6 +306,55 @@ cells_period_part(const Cells *self, PartialMonth rule, mpq_t out)
     mpq_canonicalize(out);
 }
 
+void
+cells_book_part(const Cells *self, mpq_t out)
+{
+    const RateOptions *options = &self->options;
+    mpq_set_ui(out, 1, 1);
+    if (options->part_end_us == 0)
+        return;
+    mpz_set_si(mpq_numref(out), options->part_end_us - options->part_start_us);
+    mpz_set_si(mpq_denref(out), period_end_us(self) - options->month_start_us);
+    mpq_canonicalize(out);
+}
+
+/* Blocks of days or hours that the service touches, each as far as the book is in force in it, over all blocks. */
+void
+cells_fee_part(const Cells *self, PartialMonth rule, mpq_t out)
+{
+    const RateOptions *options = &self->options;
+    const int64_t start = options->month_start_us;
+    const int64_t end = period_end_us(self);
+    const int64_t step = rule == PARTIAL_BY_DAY ? UTC_DAY_US : UTC_HOUR_US;
+    const int64_t until = options->service_end_us != 0 && options->service_end_us < end ? options->service_end_us : end;
+    if (options->part_end_us == 0 || rule == PARTIAL_FULL) {
+        cells_period_part(self, rule, out);
+        mpq_t book_part;
+        mpq_init(book_part);
+        cells_book_part(self, book_part);
+        mpq_mul(out, out, book_part);
+        mpq_clear(book_part);
+        return;
+    }
+    mpq_t block_part;
+    mpq_init(block_part);
+    mpq_set_ui(out, 0, 1);
+    for (int64_t block = start; block < until; block += step) {
+        int64_t block_end = block + step < end ? block + step : end;
+        int64_t from = block > options->part_start_us ? block : options->part_start_us;
+        int64_t to = block_end < options->part_end_us ? block_end : options->part_end_us;
+        if (block_end <= options->service_start_us || from >= to)
+            continue;
+        mpz_set_si(mpq_numref(block_part), to - from);
+        mpz_set_si(mpq_denref(block_part), block_end - block);
+        mpq_canonicalize(block_part);
+        mpq_add(out, out, block_part);
+    }
+    mpq_set_si(block_part, pieces(start, end, step), 1);
+    mpq_div(out, out, block_part);
+    mpq_clear(block_part);
+}
+
 static void
 counter_clear(Counter *counter)
 {
@@ -309,7 +364,8 @@ counter_clear(Counter *counter)
         mpq_clear(counter->fees[t]);
     free(counter->in_tiers);
     free(counter->fees);
-    mpq_clears(counter->total, counter->events, counter->included, counter->free_share, NULL);
+    mpq_clears(counter->before, counter->before_included, counter->before_events, counter->total, counter->events,
+               counter->included, counter->free_share, NULL);
 }
 
 void

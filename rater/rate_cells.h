@@ -31,12 +31,16 @@ typedef struct Counter {
     const Group *last;
     size_t cells;
     size_t tenants;
-    mpq_t total;      /* quantity less what the free tiers took */
-    mpq_t events;     /* invocations */
-    mpq_t included;   /* of the total: free by the price itself */
-    mpq_t free_share; /* percentage: the part of quantity and events that is free */
-    mpq_t *in_tiers;  /* price->tier_count: quantity that each holds */
-    mpq_t *fees;      /* price->tier_count; NULL: none */
+    bool entered;          /* earlier parts of the period charged what is due at zero */
+    mpq_t before;          /* what earlier parts of the period had on it */
+    mpq_t before_included; /* of it: freed by percentages */
+    mpq_t before_events;   /* events of earlier parts that were free */
+    mpq_t total;           /* quantity less what the free tiers took */
+    mpq_t events;          /* invocations */
+    mpq_t included;        /* of the total: free by the price itself */
+    mpq_t free_share;      /* percentage: the part of quantity and events that is free */
+    mpq_t *in_tiers;       /* price->tier_count: quantity that each holds */
+    mpq_t *fees;           /* price->tier_count; NULL: none */
 } Counter;
 
 /** What one group uses of one meter at one price. */
@@ -84,5 +88,9 @@ size_t cells_tenant_end(const Cells *self, size_t start);
 
 /** The part of the period in which the account's service was, by a rule of the book; 1 for a whole one. */
 void cells_period_part(const Cells *self, PartialMonth rule, mpq_t out);
+/** The same of a flat fee, within the time for which the book is in force. */
+void cells_fee_part(const Cells *self, PartialMonth rule, mpq_t out);
+/** The part of the period for which the book is in force, 1 where it is in force for all of it. */
+void cells_book_part(const Cells *self, mpq_t out);
 
 #endif

@@ -6,6 +6,8 @@
 #include "lib/array.h"
 #include "lib/decimal.h"
 #include "rater/price.h"
+#include "rater/rate_carry.h"
+#include "rater/rate_models.h"
 
 /* The meter that is being priced for the groups [start, end) of an account. */
 typedef struct Pass {
@@ -41,7 +43,8 @@ static bool
 counter_allocate(Counter *counter, Err *err)
 {
     const Price *price = counter->price;
-    mpq_inits(counter->total, counter->events, counter->included, counter->free_share, NULL);
+    mpq_inits(counter->before, counter->before_included, counter->before_events, counter->total, counter->events,
+              counter->included, counter->free_share, NULL);
     counter->in_tiers = calloc(price->tier_count, sizeof(mpq_t));
     for (size_t t = 0; counter->in_tiers != NULL && t < price->tier_count; t++)
         mpq_init(counter->in_tiers[t]);
@@ -70,7 +73,10 @@ counter_of(Pass *self, const Group *group, const Cell *cell, Err *err)
         return NULL;
     Counter *counter = &cells->counters[cells->counter_count++];
     *counter = (Counter){.price = cell->price, .first = group, .last = group};
-    return counter_allocate(counter, err) ? counter : NULL;
+    if (!counter_allocate(counter, err))
+        return NULL;
+    rate_carry_counter(cells->options.carry, cells->book->meters[self->meter].sku, counter);
+    return counter;
 }
 
 /* The next used cell of the pass's meter, at or behind `*at` in the group. */
@@ -125,7 +131,7 @@ share_flat(const Pass *self, const Counter *counter, Cell *cell)
     mpq_t tenants;
     mpq_init(tenants);
     mpq_set_ui(tenants, counter->tenants, 1);
-    cells_period_part(self->cells, cell->price->partial_month, cell->quantity);
+    cells_fee_part(self->cells, cell->price->partial_month, cell->quantity);
     mpq_div(cell->quantity, cell->quantity, tenants);
     mpq_clear(tenants);
 }
@@ -157,97 +163,6 @@ count_cell(Pass *self, const Group *group, Cell *cell, Err *err)
         mpq_clear(events);
     }
     return true;
-}
-
-static void
-settle_tiers(Counter *counter)
-{
-    const Price *price = counter->price;
-    price_split(price, counter->total, counter->in_tiers);
-    for (size_t t = 0; counter->fees != NULL && t < price->tier_count; t++) {
-        bool reached = mpq_sgn(counter->in_tiers[t]) > 0;
-        if (reached || (t == 0 && price->fee_at_zero))
-            mpq_set(counter->fees[t], price->tiers[t].fee);
-    }
-}
-
-static void
-settle_volume(Counter *counter)
-{
-    const Price *price = counter->price;
-    size_t t = price_tier_of(price, counter->total);
-    mpq_set(counter->in_tiers[t], counter->total);
-    if (mpq_sgn(counter->total) > 0 || price->fee_at_zero)
-        mpq_set(counter->fees[t], price->tiers[t].fee);
-}
-
-/* What is missing to the last whole package is paid as a fee. */
-static void
-settle_package(Counter *counter)
-{
-    const Price *price = counter->price;
-    mpq_ptr rest = counter->in_tiers[0];
-    mpq_t whole;
-    mpq_init(whole);
-    bool covered = mpq_cmp(counter->total, price->free_units) <= 0;
-    mpq_set(counter->included, covered ? counter->total : price->free_units);
-    mpq_sub(rest, counter->total, counter->included);
-    mpq_div(whole, rest, price->package_size);
-    mpz_cdiv_q(mpq_numref(whole), mpq_numref(whole), mpq_denref(whole));
-    mpz_set_ui(mpq_denref(whole), 1);
-    mpq_mul(whole, whole, price->package_size);
-    mpq_sub(whole, whole, rest);
-    mpq_mul(counter->fees[0], whole, price->tiers[0].unit_price);
-    mpq_clear(whole);
-}
-
-/* The part that a limit frees of a whole; of nothing, all. */
-static void
-limit_free_share(const Limit *limit, const mpq_t whole, mpq_t share)
-{
-    if (!limit->given || mpq_sgn(whole) == 0)
-        return;
-    mpq_t part;
-    mpq_init(part);
-    mpq_div(part, limit->value, whole);
-    if (mpq_cmp(part, share) < 0)
-        mpq_set(share, part);
-    mpq_clear(part);
-}
-
-static void
-settle_percentage(Counter *counter)
-{
-    const Price *price = counter->price;
-    if (price->free_events.given || price->free_amount.given) {
-        mpq_set_ui(counter->free_share, 1, 1);
-        limit_free_share(&price->free_events, counter->events, counter->free_share);
-        limit_free_share(&price->free_amount, counter->total, counter->free_share);
-    }
-    mpq_mul(counter->included, counter->total, counter->free_share);
-    mpq_sub(counter->in_tiers[0], counter->total, counter->included);
-}
-
-static void
-settle_counter(Counter *counter)
-{
-    switch (counter->price->model) {
-    case PRICE_VOLUME:
-        settle_volume(counter);
-        break;
-    case PRICE_PACKAGE:
-        settle_package(counter);
-        break;
-    case PRICE_PERCENTAGE:
-        settle_percentage(counter);
-        break;
-    case PRICE_PER_UNIT:
-    case PRICE_GRADUATED:
-    case PRICE_FLAT:
-    case PRICE_MODEL_COUNT:
-        settle_tiers(counter);
-        break;
-    }
 }
 
 /* ---- what a cell has of it ---- */
@@ -309,7 +224,7 @@ counters_has_tier(const Cells *cells, const Cell *cell, size_t tier)
 {
     const Counter *counter = &cells->counters[cell->counter];
     if (cell->price->model == PRICE_VOLUME)
-        return tier == price_tier_of(cell->price, counter->total);
+        return tier == counter_volume_tier(counter);
     return tier == 0 || (mpq_sgn(counter->in_tiers[tier]) > 0 && mpq_sgn(cell->billed) > 0);
 }
 
@@ -325,18 +240,31 @@ is_billed(const Counter *counter, const Cell *cell)
     return events || cell->price->fee_at_zero || mpq_sgn(cell->billed) > 0;
 }
 
+/* A least or most of the whole period, for the time in which the book is in force. */
 static void
-apply_limits(const Counter *counter, Cell *cell)
+limit_of(const Cells *cells, const Limit *limit, mpq_t out)
+{
+    cells_book_part(cells, out);
+    mpq_mul(out, out, limit->value);
+}
+
+static void
+apply_limits(const Cells *cells, const Counter *counter, Cell *cell)
 {
     const Price *price = cell->price;
-    if (price->minimum.given && is_billed(counter, cell) && mpq_cmp(cell->amount_exact, price->minimum.value) < 0) {
-        mpq_sub(cell->minimum_adds, price->minimum.value, cell->amount_exact);
-        mpq_set(cell->amount_exact, price->minimum.value);
+    mpq_t limit;
+    mpq_init(limit);
+    limit_of(cells, &price->minimum, limit);
+    if (price->minimum.given && is_billed(counter, cell) && mpq_cmp(cell->amount_exact, limit) < 0) {
+        mpq_sub(cell->minimum_adds, limit, cell->amount_exact);
+        mpq_set(cell->amount_exact, limit);
     }
-    if (price->maximum.given && mpq_cmp(cell->amount_exact, price->maximum.value) > 0) {
-        mpq_div(cell->maximum_part, price->maximum.value, cell->amount_exact);
-        mpq_set(cell->amount_exact, price->maximum.value);
+    limit_of(cells, &price->maximum, limit);
+    if (price->maximum.given && mpq_cmp(cell->amount_exact, limit) > 0) {
+        mpq_div(cell->maximum_part, limit, cell->amount_exact);
+        mpq_set(cell->amount_exact, limit);
     }
+    mpq_clear(limit);
 }
 
 static void
@@ -356,7 +284,8 @@ price_cell(const Pass *self, Cell *cell)
         mpq_add(cell->amount_exact, cell->amount_exact, fee);
     }
     mpq_clears(quantity, fee, NULL);
-    apply_limits(counter, cell);
+    if (cell->price->minimum.given || cell->price->maximum.given)
+        apply_limits(self->cells, counter, cell);
 }
 
 static bool
@@ -372,8 +301,10 @@ price_meter(Pass *self, Err *err)
                 return false;
         }
     }
-    for (size_t i = self->first_counter; i < cells->counter_count; i++)
-        settle_counter(&cells->counters[i]);
+    for (size_t i = self->first_counter; i < cells->counter_count; i++) {
+        if (!counter_settle(&cells->counters[i], err))
+            return false;
+    }
     for (size_t g = self->start; g < self->end; g++) {
         for (size_t i = cells->groups[g].first_cell; (cell = next_cell(self, &cells->groups[g], &i)) != NULL; i++)
             price_cell(self, cell);

@@ -6,6 +6,7 @@
 #include "lib/utc.h"
 #include "rater/free_tier.h"
 #include "rater/meter.h"
+#include "rater/rate_carry.h"
 
 /* Claims of an account; `quantities` and `shares` are owned where claims are made hour by hour. */
 typedef struct Claims {
@@ -22,12 +23,17 @@ rate_free_covers(const FreeTier *tier, const Group *group, const Cell *cell)
 }
 
 void
-rate_free_allowance(const Cells *cells, const FreeTier *tier, mpq_t out)
+rate_free_allowance(const Cells *cells, const char *account, const FreeTier *tier, mpq_t out)
 {
     mpq_t part;
     mpq_init(part);
     cells_period_part(cells, tier->partial_month, part);
     mpq_mul(out, tier->quantity, part);
+    mpq_set_ui(part, 0, 1);
+    rate_carry_taken(cells->options.carry, account, tier->name, part);
+    mpq_sub(out, out, part);
+    if (mpq_sgn(out) < 0)
+        mpq_set_ui(out, 0, 1);
     if (tier->whole_units) {
         mpz_fdiv_q(mpq_numref(out), mpq_numref(out), mpq_denref(out));
         mpz_set_ui(mpq_denref(out), 1);
@@ -174,7 +180,7 @@ rate_free_apply(Cells *cells, const FreeTier *tier, size_t start, size_t end, Er
 {
     mpq_t allowance;
     mpq_init(allowance);
-    rate_free_allowance(cells, tier, allowance);
+    rate_free_allowance(cells, cells->groups[start].row->account, tier, allowance);
     Claims claims = {0};
     bool done = true;
     if (tier->allocation == ALLOCATE_USAGE_ORDER) {

@@ -9,8 +9,9 @@
 /** Does this free tier cover the cell of a group? */
 bool rate_free_covers(const FreeTier *tier, const Group *group, const Cell *cell);
 
-/** What an account may take from a free tier in the period of the options: less in a partial month. */
-void rate_free_allowance(const Cells *cells, const FreeTier *tier, mpq_t out);
+/** What an account may take from a free tier in the period of the options: less in a partial month, and less what earlier parts of
+ *  the period took. */
+void rate_free_allowance(const Cells *cells, const char *account, const FreeTier *tier, mpq_t out);
 
 /** Share one free tier among the groups [start, end) of an account: sets `free` of its cells. ERR_NOMEM. */
 MUST_CHECK bool rate_free_apply(Cells *cells, const FreeTier *tier, size_t start, size_t end, Err *err);

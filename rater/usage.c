@@ -170,6 +170,17 @@ rating_rows_set_account(RatingRows *self, const char *account, Err *err)
     return true;
 }
 
+void
+rating_rows_place(RatingRows *self, const int64_t *changes_us, size_t count)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        RatingRow *row = &self->rows[i];
+        row->part = 0;
+        while (row->part < count && changes_us[row->part] <= row->hour_us)
+            row->part++;
+    }
+}
+
 int64_t
 usage_round_up_ms(int64_t duration_us, int64_t granularity_ms)
 {

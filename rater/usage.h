@@ -50,6 +50,7 @@ typedef struct RatingRow {
     UsageSum with_init_100ms;
     UsageSum cpu_us;
     UsageSum streamed_bytes; /* above 6 MB of each streamed response */
+    size_t part;             /* which of several books was in force: see rate_parts.h; 0 with one */
     int64_t hour_us;         /* when the usage was, for free tiers in usage order; 0: not known, before all */
     /* Where hourly sums do not do for a book. The first of them that is set is what counts; both unset: the sums above. */
     const UsageSum *tallies; /* of one book, book->tally_count: see tally.h; borrowed */
@@ -86,6 +87,9 @@ const RatingRow *rating_rows_all(const RatingRows *self);
 
 /** Put every row under one account. */
 MUST_CHECK bool rating_rows_set_account(RatingRows *self, const char *account, Err *err);
+
+/** Set `part` of every row to the number of `changes_us` (ascending) that are not after its hour. */
+void rating_rows_place(RatingRows *self, const int64_t *changes_us, size_t count);
 
 /** Round a duration of one invocation up to whole milliseconds of a granularity. */
 int64_t usage_round_up_ms(int64_t duration_us, int64_t granularity_ms);

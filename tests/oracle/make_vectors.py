@@ -11,11 +11,11 @@ import sys
 from exact import F, read_json, text_of
 from quote_compare import ROOT, rate_case
 
-NAMES = ("models", "counters", "free_tiers", "rounding", "measures", "periods", "contracts")
-LINE_TEXTS = ("tenant", "region", "architecture", "mode", "sku", "price")
+NAMES = ("models", "counters", "free_tiers", "rounding", "measures", "periods", "contracts", "changes")
+LINE_TEXTS = ("book", "tenant", "region", "architecture", "mode", "sku", "price")
 LINE_NUMBERS = ("quantity", "free_quantity", "billed_quantity", "unit_price", "fee", "adjustment", "amount_exact", "amount")
 ITEM_NUMBERS = ("basis", "rate", "share", "quantity", "left", "amount_exact", "amount")
-DEFAULTS = {"tenant": "default", "region": "us-east-1", "architecture": "x86_64", "mode": "on_demand", "price": None, "tier": "1"}
+DEFAULTS = {"book": None, "tenant": "default", "region": "us-east-1", "architecture": "x86_64", "mode": "on_demand", "price": None, "tier": "1"}
 
 
 def number(value):
@@ -85,6 +85,8 @@ def load(path):
         whole = {**case, "book": data["books"].get(case["book"], case["book"])}
         if "contract" in case:
             whole["contract"] = data["contracts"][case["contract"]]
+        if "changes" in case:
+            whole["changes"] = [[at, data["books"][book]] for at, book in case["changes"]]
         yield whole
 
 

@@ -8,6 +8,7 @@ from book_oracle import options_of, rate
 from book_usage import NoPrice
 from contract_oracle import statement
 from exact import F, printed, read_json, read_yaml, text_of
+from parts_oracle import rate_parts
 from period_oracle import microseconds, period_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,6 +65,8 @@ class Quotes:
             arguments += ["--contract", self.file("contract.yaml", dump_yaml(case["contract"]))]
         if "balances" in case:
             arguments += ["--balances", self.file("balances.json", json.dumps(case["balances"]))]
+        for i, (at, book) in enumerate(case.get("changes", [])):
+            arguments += ["--change", f"{at}={self.file(f'change{i}.yaml', dump_yaml(book))}"]
         for option in ("month", "service_from", "service_until"):
             if option in case:
                 arguments += ["--" + option.replace("_", "-"), case[option]]
@@ -99,7 +102,8 @@ def rate_case(case):
     if contract is not None:
         period = period_of(case["month"], int(contract.get("billing_day", "1")), contract.get("time_zone", "UTC"))
         options.start_us, options.end_us = (microseconds(instant) for instant in period)
-    rated = rate(book, read_json(json.dumps(case["usage"])), options)
+    rows = read_json(json.dumps(case["usage"]))
+    rated = rate_parts(book, case["changes"], rows, options) if case.get("changes") else rate(book, rows, options)
     return rated, None if contract is None else statement(contract, rated, case["month"], book["currency"], case.get("balances"))
 
 
@@ -124,7 +128,7 @@ def money_text(where, text, digits):
 
 
 def line_name(line):
-    return tuple(str(line.get(key)) for key in ("account", "tenant", "region", "architecture", "mode", "sku", "price", "tier"))
+    return tuple(str(line.get(key)) for key in ("account", "tenant", "book", "region", "architecture", "mode", "sku", "price", "tier"))
 
 
 def line_differences(rated, answer):

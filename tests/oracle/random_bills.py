@@ -15,7 +15,7 @@ import time
 
 from exact import F, text_of
 from quote_compare import Quotes, case_differences, dump_yaml
-from random_books import TENANTS, random_case
+from random_books import TENANTS, changing_case, random_case
 from random_contracts import random_bill
 
 SHOWN = 5
@@ -127,7 +127,15 @@ def monotone(quotes, chance):
     return case, found
 
 
-PARTS = {"books": (books, 0.5), "contracts": (contracts, 0.3), "monotone": (monotone, 0.2)}
+def changes(quotes, chance):
+    """A book that changes inside the period."""
+    case = changing_case(chance)
+    status, text = quotes.quote(case)
+    found = case_differences(case, status, text)
+    return case, found or (list(printed_adds_up(text)) if status == 0 else [])
+
+
+PARTS = {"books": (books, 0.4), "contracts": (contracts, 0.3), "changes": (changes, 0.2), "monotone": (monotone, 0.1)}
 
 
 def show(part, number, case, found):

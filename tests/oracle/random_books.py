@@ -1,5 +1,6 @@
 """Random price books and usage from a seed: every model, filter, counter and rounding, with numbers that sit on the edges."""
 import calendar
+import copy
 
 UNITS = {"invocations": "request", "gb_seconds": "GB-second", "ghz_seconds": "GHz-second", "seconds": "second", "cpu_ms": "ms",
          "ephemeral_gb_seconds": "GB-second", "streamed_gb": "GB", "response_gb": "GB", "capacity_gb_seconds": "GB-second",
@@ -218,6 +219,49 @@ class BookMaker:
                 rule["since"] = self.random.choice(["2024-02-01", "2024-02-01T00:00:00.000001Z", "2024-02-29", "2030-01-01", "2020-01-01"])
             rules.append(rule)
         return rules
+
+
+def changed_book(random, book):
+    """A later version: other prices for most meters, other allowances, now and then a meter or a free tier more or less."""
+    maker = BookMaker(random)
+    other = copy.deepcopy(book)
+    other["version"] = str(int(book["version"]) + 1)
+    for meter in other["meters"]:
+        if random.random() < 0.6:
+            meter["prices"] = maker.prices(meter["measure"])
+    if random.random() < 0.3:
+        other["meters"].append(maker.meter(20 + len(other["meters"]), random.choice(METERED), []))
+    if random.random() < 0.3:
+        other["meters"] = random.sample(other["meters"], len(other["meters"]))
+    other["meters"].sort(key=lambda meter: meter["measure"] == "amount")
+    limited = {meter["sku"] for meter in other["meters"] if any("event_minimum" in price or "event_maximum" in price for price in meter["prices"])}
+    tiers = [tier for tier in other.pop("free_tiers", []) if not limited & set(tier["skus"]) and random.random() < 0.9]
+    for tier in tiers:
+        if random.random() < 0.5:
+            tier["quantity"] = str(random.choice([1, 7, 10, 100, 1000, random.randint(1, 5000)]))
+        if random.random() < 0.3:
+            tier["allocation"] = random.choice(["dearest_first", "proportional", "usage_order"])
+    if any(meter["measure"] == "ghz_seconds" for meter in other["meters"]):
+        other.setdefault("clock", [{"mhz": "800"}])
+    if random.random() < 0.3:
+        other["duration"] = {"granularity_ms": random.choice(["1", "100"])}
+    return {**other, **({"free_tiers": tiers} if tiers else {})}
+
+
+def changing_case(random):
+    """A case whose book changes once or twice inside the period; most rows have a time."""
+    case = random_case(random)
+    case.pop("books", None)
+    days = calendar.monthrange(int(case["month"][:4]), int(case["month"][5:]))[1]
+    hours = sorted(random.sample(range(1, days * 24), random.choice([1, 1, 2])))
+    book, case["changes"] = case["book"], []
+    for hour in hours:
+        book = changed_book(random, book)
+        case["changes"].append([f"{case['month']}-{1 + hour // 24:02}T{hour % 24:02}:00:00Z", book])
+    for row in case["usage"]:
+        if "started_at" not in row and random.random() < 0.8:
+            row["started_at"] = f"{case['month']}-{random.randint(1, days):02}T{random.randint(0, 23):02}:30:00Z"
+    return case
 
 
 MONTHS = ["2024-02", "2023-02", "2100-02", "2026-12", "2026-01", "2024-03", "2026-10", "2000-02"]

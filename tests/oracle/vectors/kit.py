@@ -34,6 +34,8 @@ class Vectors:
         whole["book"] = self.books.get(case["book"], case["book"])
         if "contract" in case:
             whole["contract"] = self.contracts[case["contract"]]
+        if "changes" in case:
+            whole["changes"] = [[at, copy.deepcopy(self.books[book])] for at, book in case["changes"]]
         return whole
 
 
