@@ -290,6 +290,46 @@ class Resending(SocketCase):
         self.wait_invocations(count, seconds=300)
 
 
+class FullAndWaiting(SocketCase):
+    EMITTERS, LINES = 40, 24000  # many times what 16 MB of spool hold: it fills up and drains again and again
+
+    def setUp(self):
+        super().setUp()
+        self.set_agent("spool_max_mb: 16\n")
+        self.addCleanup(self.set_agent, "spool_max_mb: 1024\n")
+        self.failures = []
+        self.emitters = [Emitter(self.path, self.function, f"{n}" + "y" * 100, patience_s=240) for n in range(self.EMITTERS)]
+        self.threads = [threading.Thread(target=self.work, args=(emitter,)) for emitter in self.emitters]
+
+    def work(self, emitter):
+        try:
+            emitter.run(self.LINES, 600)
+        except BaseException as problem:  # noqa: BLE001 - shown by the test
+            self.failures.append(problem)
+
+    def test_an_agent_that_starts_with_a_full_spool_and_a_crowd_at_its_door_drains_it(self):
+        """Matrix 26: whoever waits for room does not keep the spool from being emptied."""
+        collector = self.stack.pid("collector")
+        full = self.stack.log("agent").count("event=spool_full")
+        os.kill(collector, signal.SIGSTOP)
+        try:
+            for thread in self.threads:
+                thread.start()
+            wait_until(lambda: self.stack.log("agent").count("event=spool_full") > full, "the spool is full", 120)
+            full = self.stack.log("agent").count("event=spool_full")
+            self.restart_agent(signal.SIGKILL)
+            wait_until(lambda: self.stack.log("agent").count("event=spool_full") > full, "it is full at once, with all of them waiting", 120)
+        finally:
+            os.kill(collector, signal.SIGCONT)
+        for thread in self.threads:
+            thread.join()
+        self.assertEqual(self.failures, [])
+        self.settle()
+        # A spool without room remembers no identities: what was sent again is found before it is billed.
+        self.stack.run("rate", "--month", Lines.at[:7], "--tenant", "acme", "--preview")
+        self.assertEqual(self.invocations(), self.EMITTERS * self.LINES)
+
+
 class WhoBelongs(SocketCase):
     @classmethod
     def setUpClass(cls):
