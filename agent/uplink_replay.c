@@ -50,39 +50,44 @@ note_gap(Uplink *self, uint64_t from, uint64_t to, Err *err)
     return false;
 }
 
-/* Is this another database than before? */
+/* A database, by what it says of itself: nothing, or that it is the first, the same or another one than was met last. */
+typedef enum Meeting { MET_UNNAMED, MET_FIRST, MET_SAME, MET_ANOTHER } Meeting;
+
 static bool
-is_another(Uplink *self, const ProtobufCBinaryData *incarnation, bool *another, Err *err)
+recognise(Uplink *self, Text incarnation, Meeting *meeting, Err *err)
 {
     Buffer before = {0};
     bool known;
-    Text now = {(const char *) incarnation->data, incarnation->len};
-    *another = false;
-    if (now.length == 0 || now.length > SPOOL_NOTE_KEY_BYTES_MAX)
+    *meeting = MET_UNNAMED;
+    if (incarnation.length == 0 || incarnation.length > SPOOL_NOTE_KEY_BYTES_MAX)
         return true;
     bool done = spool_note_get(self->spool, SPOOL_LINK, INCARNATION, &before, &known, err);
-    *another = done && known && !text_equal(buffer_text(&before), now);
+    if (done && !known)
+        *meeting = MET_FIRST;
+    else if (done)
+        *meeting = text_equal(buffer_text(&before), incarnation) ? MET_SAME : MET_ANOTHER;
     buffer_free(&before);
     return done;
+}
+
+static Text
+incarnation_of(const Millibill__Welcome *welcome)
+{
+    return (Text){(const char *) welcome->incarnation.data, welcome->incarnation.len};
 }
 
 /* Stage which database was met. What it makes necessary is staged in the same transaction: after a crash between the two,
  * nobody would know any more that something is to be sent again. */
 static bool
-remember(Uplink *self, const ProtobufCBinaryData *incarnation, Err *err)
+remember(Uplink *self, Text incarnation, Err *err)
 {
-    Buffer before = {0};
-    bool known;
-    Text now = {(const char *) incarnation->data, incarnation->len};
-    if (now.length == 0 || now.length > SPOOL_NOTE_KEY_BYTES_MAX)
+    Meeting meeting;
+    if (!recognise(self, incarnation, &meeting, err))
+        return false;
+    if (meeting == MET_UNNAMED || meeting == MET_SAME)
         return true;
-    bool done = spool_note_get(self->spool, SPOOL_LINK, INCARNATION, &before, &known, err);
-    bool same = known && text_equal(buffer_text(&before), now);
-    buffer_free(&before);
-    if (!done || same)
-        return done;
     Err full = {0}; /* a note that finds no room is written at a later Welcome */
-    if (!spool_note_set(self->spool, SPOOL_LINK, INCARNATION, now, &full) && full.code != ERR_FULL) {
+    if (!spool_note_set(self->spool, SPOOL_LINK, INCARNATION, incarnation, &full) && full.code != ERR_FULL) {
         *err = full;
         return false;
     }
@@ -102,7 +107,7 @@ replay(Uplink *self, const Millibill__Welcome *welcome, uint64_t wanted, bool al
         self->replay_until = acknowledged;
     if (!spool_rewind(self->spool, all ? 0 : wanted, &reached, err) ||
         (reached > wanted && !note_gap(self, wanted - base, reached - 1 - base, err)) ||
-        !remember(self, &welcome->incarnation, err))
+        !remember(self, incarnation_of(welcome), err))
         return false;
     log_error("event=database_restored collector=%s from=%" PRIu64 " to=%" PRIu64 " batches=%" PRIu64,
               uplink_collector(self), wanted - base, acknowledged - base, acknowledged + 1 - reached);
@@ -116,18 +121,19 @@ replay(Uplink *self, const Millibill__Welcome *welcome, uint64_t wanted, bool al
 bool
 uplink_agree(Uplink *self, const Millibill__Welcome *welcome, int64_t now_us, bool *agreed, Err *err)
 {
-    bool another;
+    Meeting meeting;
     uint64_t base = spool_base(self->spool);
     *agreed = false;
     if (welcome->committed_sequence > spool_last(self->spool) - base)
         return uplink_renew(self, "the collector knows later batches: the spool was restored from a copy", now_us, err);
-    if (!is_another(self, &welcome->incarnation, &another, err))
+    if (!recognise(self, incarnation_of(welcome), &meeting, err))
         return false;
     uint64_t wanted = base + welcome->committed_sequence + 1;
     bool is_behind = wanted < self->greeted_first;
-    bool all = welcome->committed_sequence == 0 && spool_oldest(self->spool) <= base && (another || is_behind);
+    bool all =
+        welcome->committed_sequence == 0 && spool_oldest(self->spool) <= base && (meeting == MET_ANOTHER || is_behind);
     *agreed = !is_behind && !all;
     if (!*agreed)
         return replay(self, welcome, wanted, all, now_us, agreed, err);
-    return remember(self, &welcome->incarnation, err) && spool_commit(self->spool, false, err);
+    return remember(self, incarnation_of(welcome), err) && spool_commit(self->spool, false, err);
 }

@@ -82,3 +82,36 @@ calls_remove_directory(const char *path)
     snprintf(command, sizeof(command), "rm -rf '%s'", path);
     assert_int_equal(system(command), 0);
 }
+
+/* False: there was no N-th call any more. */
+static bool
+fail_one(const CallsSeries *series, int n)
+{
+    char path[64];
+    char rule[64];
+    int length = snprintf(rule, sizeof(rule), "%s:%d:%s", series->point, n, series->how);
+    if (series->pairs)
+        snprintf(rule + length, sizeof(rule) - (size_t) length, ",%s:%d:%s", series->point, n + 1, series->how);
+    calls_make_directory(path);
+    if (series->prepare != NULL)
+        series->prepare(path);
+    int result = calls_run_failing(series->child, path, rule);
+    if (result != CALLS_DONE && result != CALLS_REFUSED)
+        fail_msg("%s: exit status %d", rule, result);
+    bool failed = calls_failed(path) > 0;
+    if (!failed)
+        assert_int_equal(result, CALLS_DONE);
+    if (series->look != NULL)
+        series->look(path, rule, failed);
+    calls_remove_directory(path);
+    return failed;
+}
+
+void
+calls_fail_each(const CallsSeries *series)
+{
+    int n = 1;
+    while (fail_one(series, n))
+        assert_in_range(++n, 1, CALLS_MAX);
+    assert_true(n > series->least);
+}

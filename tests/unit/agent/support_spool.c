@@ -23,10 +23,10 @@ support_set_up(void **state)
     return 0;
 }
 
-void
-support_empty(const SpoolFixture *fixture)
+static void
+remove_files(const char *path)
 {
-    DIR *directory = opendir(fixture->path);
+    DIR *directory = opendir(path);
     assert_non_null(directory);
     struct dirent *entry;
     while ((entry = readdir(directory)) != NULL)
@@ -34,13 +34,25 @@ support_empty(const SpoolFixture *fixture)
     closedir(directory);
 }
 
+void
+support_empty(const SpoolFixture *fixture)
+{
+    remove_files(fixture->path);
+}
+
+void
+support_remove(const char *path)
+{
+    remove_files(path);
+    assert_int_equal(rmdir(path), 0);
+}
+
 int
 support_tear_down(void **state)
 {
     SpoolFixture *fixture = *state;
     spool_free(&fixture->spool);
-    support_empty(fixture);
-    rmdir(fixture->path);
+    support_remove(fixture->path);
     free(fixture);
     return 0;
 }

@@ -27,6 +27,8 @@ int support_tear_down(void **state);
 void support_reopen(SpoolFixture *fixture, int64_t now_us);
 /* Remove what is in the directory of the closed spool. */
 void support_empty(const SpoolFixture *fixture);
+/* Remove a directory that holds files only. */
+void support_remove(const char *path);
 /* How long its file is. */
 uint64_t support_file_bytes(const SpoolFixture *fixture);
 /* Transactions that were committed so far. */

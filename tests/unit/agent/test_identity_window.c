@@ -1,11 +1,4 @@
 /* identity_window: a record that is sent again is recognised, across crashes, within bounds; other facts are passed on */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +8,7 @@
 #include "agent/spool_notes.h"
 #include "lib/digest.h"
 #include "lib/utc.h"
+#include "tests/unit/agent/support_spool.h"
 
 enum { SPOOL_MB = 64, HOURS = 24, MANY = 1000000 };
 #define START_US INT64_C(1700000000000000)
@@ -63,18 +57,12 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    static const char *const NAMES[] = {"data.mdb", "lock.mdb", "owner.lock"};
     Fixture *fixture = *state;
     identity_window_free(&fixture->window);
     spool_free(&fixture->spool);
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
-        char name[96];
-        snprintf(name, sizeof(name), "%s/%s", fixture->path, NAMES[i]);
-        unlink(name);
-    }
-    int rc = rmdir(fixture->path);
+    support_remove(fixture->path);
     free(fixture);
-    return rc;
+    return 0;
 }
 
 static UsageRecord

@@ -1,11 +1,4 @@
 /* source_socket: acknowledged is what the spool has committed, neither less nor earlier; what is sent again is known again */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,6 +8,7 @@
 #include "agent/source_socket.h"
 #include "agent/spool_notes.h"
 #include "lib/utc.h"
+#include "tests/unit/agent/support_spool.h"
 
 enum { RECORDS_MAX = 10, NEVER_US = 1000000000, SPOOL_MB = 16, TURNS = 20 };
 
@@ -74,7 +68,6 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-    static const char *const NAMES[] = {"data.mdb", "lock.mdb", "owner.lock"};
     Fixture *fixture = *state;
     close(fixture->peer);
     source_socket_free(&fixture->source);
@@ -83,14 +76,9 @@ tear_down(void **state)
     spool_free(&fixture->spool);
     loop_free(&fixture->loop);
     bindings_free(&fixture->bindings);
-    for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
-        char name[96];
-        snprintf(name, sizeof(name), "%s/%s", fixture->path, NAMES[i]);
-        unlink(name);
-    }
-    int rc = rmdir(fixture->path);
+    support_remove(fixture->path);
     free(fixture);
-    return rc;
+    return 0;
 }
 
 static void

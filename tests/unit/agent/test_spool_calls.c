@@ -77,8 +77,9 @@ child(const char *path)
 
 /* What the child was told is durable is there, whole, whatever happened behind it. */
 static void
-check_kept(const char *path, const char *rule)
+check_kept(const char *path, const char *rule, bool failed)
 {
+    (void) failed;
     char name[PATH_MAX];
     char room[LARGE_BYTES];
     uint64_t durable = 0;
@@ -110,24 +111,8 @@ check_kept(const char *path, const char *rule)
 static void
 fail_each(const char *point, const char *how, int least)
 {
-    long failed = 1;
-    int n = 0;
-    while (failed > 0) {
-        char path[64];
-        char rule[64];
-        assert_in_range(++n, 1, CALLS_MAX);
-        calls_make_directory(path);
-        snprintf(rule, sizeof(rule), "%s:%d:%s", point, n, how);
-        int result = calls_run_failing("work", path, rule);
-        if (result != CALLS_DONE && result != CALLS_REFUSED)
-            fail_msg("%s: exit status %d", rule, result);
-        failed = calls_failed(path);
-        if (failed == 0)
-            assert_int_equal(result, CALLS_DONE);
-        check_kept(path, rule);
-        calls_remove_directory(path);
-    }
-    assert_true(n > least); /* else nothing was tried */
+    const CallsSeries series = {.child = "work", .point = point, .how = how, .least = least, .look = check_kept};
+    calls_fail_each(&series);
 }
 
 static void
@@ -184,7 +169,7 @@ matrix_26_a_limit_on_the_file_leaves_no_partial_batch(void **state)
             fail_msg("%s: status %d", rule, status);
         if (limit <= 32 << 10)
             assert_int_equal(WEXITSTATUS(status), CALLS_REFUSED);
-        check_kept(path, rule);
+        check_kept(path, rule, true);
         calls_remove_directory(path);
     }
 }
@@ -246,32 +231,31 @@ count_salvaged(const char *path, const char *rule)
     return whole;
 }
 
+static int missed; /* runs in which a batch did not come through */
+
+static void
+check_salvaged(const char *path, const char *rule, bool failed)
+{
+    int whole = count_salvaged(path, rule);
+    assert_in_range(whole, failed ? SALVAGED - 3 : SALVAGED, SALVAGED); /* a page holds some small ones */
+    missed += whole < SALVAGED;
+}
+
 /* The N-th pread fails, and the one after it, which asks for a page alone. */
 static void
 matrix_29_what_the_disk_cannot_give_is_reported_and_the_rest_is_salvaged(void **state)
 {
+    const CallsSeries series = {.child = "salvage",
+                                .point = "pread",
+                                .how = "EIO",
+                                .least = SALVAGED, /* each batch is read once at least */
+                                .pairs = true,
+                                .prepare = make_headless,
+                                .look = check_salvaged};
     (void) state;
-    long failed = 1;
-    int n = 0;
-    int missed = 0;
-    while (failed > 0) {
-        char path[64];
-        char rule[64];
-        assert_in_range(++n, 1, CALLS_MAX);
-        calls_make_directory(path);
-        make_headless(path);
-        snprintf(rule, sizeof(rule), "pread:%d:EIO,pread:%d:EIO", n, n + 1);
-        int result = calls_run_failing("salvage", path, rule);
-        if (result != CALLS_DONE && result != CALLS_REFUSED)
-            fail_msg("%s: exit status %d", rule, result);
-        failed = calls_failed(path);
-        int whole = count_salvaged(path, rule);
-        assert_in_range(whole, failed > 0 ? SALVAGED - 3 : SALVAGED, SALVAGED); /* a page holds some small ones */
-        missed += whole < SALVAGED;
-        calls_remove_directory(path);
-    }
-    assert_true(n > SALVAGED); /* each batch is read once at least */
-    assert_true(missed > 0);   /* else no batch was hit */
+    missed = 0;
+    calls_fail_each(&series);
+    assert_true(missed > 0); /* else no batch was hit */
 }
 
 int

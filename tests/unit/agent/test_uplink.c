@@ -278,6 +278,14 @@ expect_hello(Scene *self, int index)
     millibill__frame__free_unpacked(frame, NULL);
 }
 
+/* The greeting with the first collector: it has committed up to `committed`, and takes `window` batches at a time. */
+static void
+agree(Scene *self, uint64_t committed, uint32_t window)
+{
+    expect_hello(self, 0);
+    welcome(self, 0, committed, window);
+}
+
 static void
 expect_batch(Scene *self, int index, uint64_t sequence, const char *label)
 {
@@ -312,8 +320,7 @@ deliver(Scene *self, uint64_t count)
 {
     spool_batches(self, 1, count);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     for (uint64_t i = 1; i <= count; i++) {
         char label[32];
         snprintf(label, sizeof(label), "batch %d", (int) i);
@@ -361,8 +368,7 @@ an_acknowledgement_of_what_was_not_sent_is_ignored(void **state)
     Scene *self = *state;
     spool_batches(self, 1, 3);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 1);
+    agree(self, 0, 1);
     expect_batch(self, 0, 1, "batch 1");
     acknowledge(self, 0, 3);
     expect_quiet(self, 0);
@@ -376,8 +382,7 @@ matrix_05_without_an_answer_the_same_batches_go_to_the_next_collector(void **sta
     self->config.collector_count = 2;
     spool_batches(self, 1, 2);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     expect_batch(self, 0, 2, "batch 2");
     self->now_us += 16 * UTC_SECOND_US;
@@ -407,13 +412,11 @@ a_gap_is_answered_with_hello_and_what_is_missing(void **state)
     Scene *self = *state;
     spool_batches(self, 1, 2);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     expect_batch(self, 0, 2, "batch 2");
     refuse(self, 0, 2, MILLIBILL__REFUSAL_REASON__GAP);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     expect_batch(self, 0, 2, "batch 2");
 }
@@ -437,15 +440,13 @@ a_refused_batch_gives_its_place_to_a_notice_with_its_count(void **state)
     Scene *self = *state;
     spool_batches(self, 1, 3);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     expect_batch(self, 0, 2, "batch 2");
     expect_batch(self, 0, 3, "batch 3");
     acknowledge(self, 0, 1);
     refuse(self, 0, 2, MILLIBILL__REFUSAL_REASON__BROKEN);
-    expect_hello(self, 0);
-    welcome(self, 0, 1, 64);
+    agree(self, 1, 64);
     expect_loss(self, 0, 2, "batch_refused", "agent, sequence 2", 5);
     expect_batch(self, 0, 3, "batch 3");
 }
@@ -459,8 +460,7 @@ matrix_29_a_damaged_batch_gives_its_place_to_a_notice_with_its_count(void **stat
     support_damage(self->fixture, "batch 2", 3);
     support_reopen(self->fixture, SPOOL_TEST_NOW_US);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     expect_loss(self, 0, 2, "spool_damaged", "agent, sequence 2", 5);
     expect_batch(self, 0, 3, "batch 3");
@@ -504,8 +504,7 @@ matrix_26_a_batch_that_finds_no_room_to_be_set_aside_waits_for_it(void **state)
     Scene *self = *state;
     fill_map(self);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 2);
+    agree(self, 0, 2);
     expect_batch(self, 0, 1, "big");
     expect_batch(self, 0, 2, "big");
     const uint64_t before = spool_set_aside_count(self->fixture->spool);
@@ -526,8 +525,7 @@ matrix_26_a_batch_that_finds_no_room_to_be_set_aside_waits_for_it(void **state)
             step(self);
     }
     assert_in_range(rounds, 2, FULL_ROUNDS - 1);
-    expect_hello(self, 0);
-    welcome(self, 0, 1, 1);
+    agree(self, 1, 1);
     expect_loss(self, 0, 2, "batch_refused", "agent, sequence 2", 7);
 }
 
@@ -594,8 +592,7 @@ an_acknowledgement_between_hello_and_welcome_is_no_restored_database(void **stat
     Scene *self = *state;
     spool_batches(self, 1, 3);
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     expect_batch(self, 0, 2, "batch 2");
     expect_batch(self, 0, 3, "batch 3");
@@ -615,8 +612,7 @@ matrix_24_a_collector_that_knows_more_makes_a_new_id(void **state)
     uint8_t before[SPOOL_ID_BYTES];
     memcpy(before, spool_id(self->fixture->spool), sizeof(before));
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 7, 64);
+    agree(self, 7, 64);
     Millibill__Frame *frame = expect(self, 0, MILLIBILL__FRAME__KIND_HELLO);
     assert_memory_not_equal(frame->hello->spool.data, before, SPOOL_ID_BYTES);
     millibill__frame__free_unpacked(frame, NULL);
@@ -633,8 +629,7 @@ matrix_23_a_sequence_that_another_used_makes_a_new_id(void **state)
     uint8_t before[SPOOL_ID_BYTES];
     memcpy(before, spool_id(self->fixture->spool), sizeof(before));
     start(self);
-    expect_hello(self, 0);
-    welcome(self, 0, 0, 64);
+    agree(self, 0, 64);
     expect_batch(self, 0, 1, "batch 1");
     refuse(self, 0, 1, MILLIBILL__REFUSAL_REASON__SEQUENCE_REUSED);
     Millibill__Frame *frame = expect(self, 0, MILLIBILL__FRAME__KIND_HELLO);
