@@ -71,7 +71,8 @@ open_environment(Probe *self)
     if (self->last_page > info.me_mapsize / self->page_bytes)
         return probe_damaged(self, "its last page lies behind its end");
     self->free_pages = calloc(1, self->last_page / 8 + 1);
-    return self->free_pages != NULL || probe_check(self, ENOMEM, "pages");
+    self->used_pages = calloc(1, self->last_page / 8 + 1);
+    return (self->free_pages != NULL && self->used_pages != NULL) || probe_check(self, ENOMEM, "pages");
 }
 
 /* What a table says of itself has to agree with what was seen: the spool counts its room by it. */
@@ -85,16 +86,38 @@ check_claims(Probe *self, MDB_dbi table, uint64_t entries, uint64_t overflow_pag
         stat.ms_branch_pages > self->last_page || stat.ms_leaf_pages > self->last_page)
         return probe_damaged(self, "a table does not hold what it says");
     self->pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    self->branches += stat.ms_branch_pages;
     return true;
 }
 
-/* Walk a table; `*entries` counts. Batches have keys without gaps. */
+/* Going from entry to entry says nothing about the keys in pages that lead to others; looking an entry up does. The first and the
+ * last one of a page are enough: what leads to both of them leads to those in between. */
+static bool
+check_found(Probe *self, MDB_dbi table, MDB_val key)
+{
+    MDB_val value;
+    return key.mv_data == NULL || probe_check(self, mdb_get(self->txn, table, &key, &value), "an entry");
+}
+
+/* An entry and the one before it; none: mv_data is NULL. */
+static bool
+check_order(Probe *self, MDB_dbi table, const MDB_val *before, const MDB_val *key)
+{
+    if (before->mv_data != NULL && mdb_cmp(self->txn, table, before, key) >= 0)
+        return probe_damaged(self, "entries are not in order");
+    if ((uintptr_t) before->mv_data / self->page_bytes == (uintptr_t) key->mv_data / self->page_bytes)
+        return true;
+    return check_found(self, table, *before) && check_found(self, table, *key);
+}
+
+/* Walk a table; `*entries` counts. Keys rise, and those of batches have no gaps. */
 static bool
 walk(Probe *self, MDB_dbi table, uint64_t *first, uint64_t *entries)
 {
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val value;
+    MDB_val before = {0};
     int rc;
     uint64_t overflow_pages = 0;
     *first = 0;
@@ -114,10 +137,13 @@ walk(Probe *self, MDB_dbi table, uint64_t *first, uint64_t *entries)
             if (number != *first + *entries)
                 return probe_damaged(self, "batches are missing in between");
         }
+        if (!check_order(self, table, &before, &key))
+            return false;
+        before = key;
         ++*entries;
     }
     mdb_cursor_close(cursor);
-    if (rc != MDB_NOTFOUND && !probe_check(self, rc, "walking through a table"))
+    if ((rc != MDB_NOTFOUND && !probe_check(self, rc, "walking through a table")) || !check_found(self, table, before))
         return false;
     return check_claims(self, table, *entries, overflow_pages);
 }
@@ -149,6 +175,7 @@ check_sum(Probe *self)
         if (!probe_check(self, mdb_stat(self->txn, table, &stat), "its tables"))
             return false;
         self->pages += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+        self->branches += stat.ms_branch_pages;
     }
     return self->pages + PROBE_FIRST_PAGE <= self->last_page + 1 ||
            probe_damaged(self, "its tables claim more pages than there are");
@@ -237,10 +264,12 @@ walk_tables(Probe *self)
             return probe_damaged(self, "a table has an unknown name");
         if (!probe_check(self, mdb_dbi_open(self->txn, name, 0, &table), name))
             return false;
+        const char *leaf = self->leaf;
         if (is_batches)
             self->batches = table;
         else if (!walk(self, table, &ignored, &entries))
             return false;
+        self->leaf = leaf; /* of the main table, not to be taken for another one */
         if (strcmp(name, "meta") == 0)
             self->meta = table;
     }
@@ -259,7 +288,7 @@ spool_inspect(const char *directory, int out)
         return false;
     if (self->batches == 0 || self->meta == 0)
         return (self->batches == 0 && self->meta == 0) || probe_damaged(self, "a table is missing");
-    if (!read_state(self) || !check_batches(self) || !check_sum(self))
+    if (!read_state(self) || !check_batches(self) || !check_sum(self) || !probe_check_branches(self))
         return false;
     mdb_txn_abort(self->txn);
     if (!probe_check(self, mdb_txn_begin(self->env, NULL, 0, &self->txn), "writing"))

@@ -21,6 +21,8 @@ typedef struct Probe {
     MDB_dbi batches;
     MDB_dbi meta;
     uint8_t *free_pages; /* one bit each */
+    uint8_t *used_pages; /* that hold entries, and values alone */
+    uint64_t branches;   /* pages that lead to others, by what the tables say */
     uint64_t last_page;
     uint64_t file_pages;
     uint64_t pages; /* that tables claim and that are free, together with the two meta pages */
@@ -47,8 +49,14 @@ bool probe_check_entry(Probe *self, const MDB_val *key, const MDB_val *value, ui
 /** Do the two heads of an environment belong to one transaction and the one before? A changed number would lead back behind the
  *  last transaction, without a sign of it. */
 MUST_CHECK bool spool_heads_follow(int fd, size_t page_bytes);
+/** Does every page that leads to others stand and look as it has to? Behind everything else. */
+bool probe_check_branches(Probe *self);
+
 /** Is a page that holds entries, or the first one of `pages` that hold a value, what it has to be for changing it? */
 MUST_CHECK bool spool_leaf_is_sound(const char *page, size_t page_bytes);
+MUST_CHECK bool spool_branch_is_sound(const char *page, size_t page_bytes);
 MUST_CHECK bool spool_overflow_is_sound(const char *page, size_t pages);
+/** Does this page say that it is the one with that number, and leads to others? */
+MUST_CHECK bool spool_is_branch(const char *page, uint64_t number);
 
 #endif

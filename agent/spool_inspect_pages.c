@@ -5,12 +5,19 @@
 #include <string.h>
 
 static bool
-is_free(const Probe *self, uint64_t page)
+is_in(const uint8_t *pages, uint64_t page)
 {
-    return (self->free_pages[page / 8] >> (page % 8) & 1) != 0;
+    return (pages[page / 8] >> (page % 8) & 1) != 0;
 }
 
-/* A page that holds what `inside` points to, and the `count` - 1 behind it: do they stand where they say, and is none free? */
+static void
+put_in(uint8_t *pages, uint64_t page)
+{
+    pages[page / 8] |= (uint8_t) (1 << page % 8);
+}
+
+/* A page that holds what `inside` points to, and the `count` - 1 behind it: do they stand where they say, and is none free or used
+ * otherwise? */
 static bool
 check_pages(Probe *self, const void *inside, size_t count)
 {
@@ -25,9 +32,13 @@ check_pages(Probe *self, const void *inside, size_t count)
         self->map = start - number * self->page_bytes;
     if (start != self->map + number * self->page_bytes)
         return probe_damaged(self, "a page does not stand where it says");
-    for (size_t i = 0; i < count; i++)
-        if (number + i > self->last_page || is_free(self, number + i))
+    for (size_t i = 0; i < count; i++) {
+        if (number + i > self->last_page || is_in(self->free_pages, number + i))
             return probe_damaged(self, "a page is in use and free at once");
+        if (is_in(self->used_pages, number + i))
+            return probe_damaged(self, "a page is in use twice");
+        put_in(self->used_pages, number + i);
+    }
     return true;
 }
 
@@ -78,9 +89,9 @@ probe_check_entry(Probe *self, const MDB_val *key, const MDB_val *value, uint64_
 static bool
 note_free_page(Probe *self, uint64_t page)
 {
-    if (page < PROBE_FIRST_PAGE || page > self->last_page || is_free(self, page))
+    if (page < PROBE_FIRST_PAGE || page > self->last_page || is_in(self->free_pages, page))
         return probe_damaged(self, "the list of free pages names one that cannot be free");
-    self->free_pages[page / 8] |= (uint8_t) (1 << page % 8);
+    put_in(self->free_pages, page);
     self->pages++;
     return true;
 }
@@ -130,4 +141,23 @@ probe_read_free_pages(Probe *self)
             return false;
     mdb_cursor_close(cursor);
     return rc == MDB_NOTFOUND || probe_check(self, rc, "the list of free pages");
+}
+
+/* No cursor shows them: they are among the pages that are neither free nor in use for something else. */
+bool
+probe_check_branches(Probe *self)
+{
+    uint64_t seen = 0;
+    for (uint64_t number = PROBE_FIRST_PAGE; self->map != 0 && number <= self->last_page; number++) {
+        const char *page;
+        uintptr_t at = self->map + number * self->page_bytes;
+        memcpy(&page, &at, sizeof(page));
+        if (is_in(self->free_pages, number) || is_in(self->used_pages, number) || number >= self->file_pages ||
+            !spool_is_branch(page, number))
+            continue;
+        if (!spool_branch_is_sound(page, self->page_bytes))
+            return probe_damaged(self, "a page that leads to others is not laid out as one");
+        seen++;
+    }
+    return seen >= self->branches || probe_damaged(self, "a page that leads to others is missing");
 }

@@ -20,7 +20,18 @@ typedef struct NoteHead {
     uint32_t value_bytes;
 } NoteHead;
 
-/* Is the table read to its end, with every note whole? */
+static void
+tell_note(SpoolTable table, Text key, Text value, FILE *out)
+{
+    const NoteHead head = {table, (uint32_t) key.length, (uint32_t) value.length};
+    (void) fwrite(&head, sizeof(head), 1, out);
+    (void) fwrite(key.data, 1, key.length, out);
+    (void) fwrite(value.data, 1, value.length, out);
+    (void) fflush(out); /* the next one may end this process */
+}
+
+/* Is the table read to its end, with every note whole, and as many as it says? A page that comes twice stands in the place of one
+ * that does not come. */
 static bool
 tell_table(MDB_txn *txn, SpoolTable table, FILE *out)
 {
@@ -29,25 +40,29 @@ tell_table(MDB_txn *txn, SpoolTable table, FILE *out)
     MDB_cursor *cursor;
     MDB_val key;
     MDB_val stored;
+    MDB_val before = {0};
+    MDB_stat stat;
+    size_t count = 0;
     (void) snprintf(name, sizeof(name), "notes-%d", (int) table);
-    if (mdb_dbi_open(txn, name, 0, &dbi) != 0 || mdb_cursor_open(txn, dbi, &cursor) != 0)
+    if (mdb_dbi_open(txn, name, 0, &dbi) != 0 || mdb_stat(txn, dbi, &stat) != 0 ||
+        mdb_cursor_open(txn, dbi, &cursor) != 0)
         return false;
     bool whole = true;
     int rc;
     while ((rc = mdb_cursor_get(cursor, &key, &stored, MDB_NEXT)) == 0) {
         Text value;
+        count++;
+        if (before.mv_data != NULL && mdb_cmp(txn, dbi, &before, &key) >= 0)
+            whole = false;
+        before = key;
         if (key.mv_size > SPOOL_NOTE_KEY_BYTES_MAX || stored.mv_size > SPOOL_NOTE_VALUE_BYTES_MAX + sizeof(uint32_t) ||
             !spool_note_open(table, (Text){key.mv_data, key.mv_size}, &stored, &value)) {
             whole = false;
             continue;
         }
-        const NoteHead head = {table, (uint32_t) key.mv_size, (uint32_t) value.length};
-        (void) fwrite(&head, sizeof(head), 1, out);
-        (void) fwrite(key.mv_data, 1, key.mv_size, out);
-        (void) fwrite(value.data, 1, value.length, out);
-        (void) fflush(out); /* the next one may end this process */
+        tell_note(table, (Text){key.mv_data, key.mv_size}, value, out);
     }
-    return whole && rc == MDB_NOTFOUND;
+    return whole && rc == MDB_NOTFOUND && count == stat.ms_entries;
 }
 
 /* In the child: the exit status. Leaks. */

@@ -1,5 +1,5 @@
 /* spool: whatever becomes of its file, opening never crashes, what comes out is what went in, and what is gone is reported.
- * MILLIBILL_EVERY_BYTE=1 tries every offset instead of some.
+ * MILLIBILL_EVERY_BYTE=1 tries every offset instead of some; an argument is a pattern for the names of tests to be run.
  *
  * Each processor has a process that goes through its part of the offsets, in a directory of its own. One that crashes is found
  * out by the offset that it had noted, and another goes on behind it. */
@@ -471,7 +471,7 @@ matrix_29_garbage_is_survived_and_reported(void **state)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 #define DAMAGE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -483,5 +483,7 @@ main(void)
         DAMAGE_TEST(matrix_29_a_missing_file_is_reported),
         DAMAGE_TEST(matrix_29_garbage_is_survived_and_reported),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
