@@ -84,6 +84,12 @@ static const Setting SETTINGS[] = {
     TEXT_SETTING(deliver_secret),
     INTEGER_SETTING(deliver_attempts, 1, 20),
     INTEGER_SETTING(deliver_timeout_s, 1, 600),
+    TEXT_SETTING(paper),
+    TEXT_SETTING(brand_name),
+    TEXT_SETTING(brand_address),
+    TEXT_SETTING(brand_logo),
+    TEXT_SETTING(brand_color),
+    TEXT_SETTING(brand_foot),
 };
 enum { SETTING_COUNT = sizeof(SETTINGS) / sizeof(SETTINGS[0]) };
 
@@ -133,6 +139,7 @@ config_defaults(Config *config, Err *err)
                     .deliver_attempts = 5,
                     .deliver_timeout_s = 30,
                     .log_level = "info",
+                    .paper = "a4",
                     .agent_name = "local",
                     .collector_count = 1};
     memcpy(fresh.data, config->data, sizeof(fresh.data));

@@ -105,6 +105,14 @@ typedef struct Config {
     char deliver_secret[PATH_MAX];       /* file with the key that signs what is posted; empty: unsigned */
     int64_t deliver_attempts;            /* 5: in one run */
     int64_t deliver_timeout_s;           /* 30 */
+
+    /* how documents look */
+    char paper[16];                        /* a4 or letter */
+    char brand_name[CONFIG_TEXT_BYTES];    /* who sends documents, where no contract says it */
+    char brand_address[CONFIG_TEXT_BYTES];
+    char brand_logo[PATH_MAX];             /* PNG picture; empty: none */
+    char brand_color[16];                  /* #rrggbb; empty: the shipped one */
+    char brand_foot[CONFIG_TEXT_BYTES];    /* text at the end of each document */
 } Config;
 
 /** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),

@@ -6,6 +6,7 @@
 
 int invoice_command(int argc, char **argv);
 int invoice_list_command(int argc, char **argv); /* millibill invoice list */
+int invoice_render_command(int argc, char **argv); /* millibill invoice render */
 int savings_command(int argc, char **argv);
 int free_tier_command(int argc, char **argv);
 int usage_command(int argc, char **argv);

@@ -8,6 +8,7 @@ static const DocumentFormat FORMATS[] = {
     {"json", "json", render_json},
     {"csv", "csv", render_csv},
     {"html", "html", render_html},
+    {"pdf", "pdf", render_pdf},
 };
 
 const DocumentFormat *
@@ -17,7 +18,7 @@ document_format(const char *name, Err *err)
         if (strcmp(name, FORMATS[i].name) == 0)
             return &FORMATS[i];
     err_set(err, ERR_USAGE, "there is no format '%s'", name);
-    err_hint(err, "give one of text, json, csv, html");
+    err_hint(err, "give one of text, json, csv, html, pdf");
     return NULL;
 }
 
@@ -270,6 +271,13 @@ document_parse(Text text, Err *err)
     else if (!document_read(self, text, err))
         document_free(&self);
     return self;
+}
+
+void
+document_issued(Document *self, int64_t issued_at_us)
+{
+    self->issued_at_us = issued_at_us;
+    utc_format_day(issued_at_us, self->issued_on);
 }
 
 void

@@ -14,6 +14,8 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/text.h"
+#include "lib/utc.h"
+#include "reports/look.h"
 
 typedef struct DocumentLine {
     const char *region;
@@ -57,6 +59,8 @@ typedef struct Document {
     char *source; /* the canonical JSON as stored; its digest is `sha256` */
     Json *json;
     char sha256[DIGEST_HEX_BYTES];
+    int64_t issued_at_us;           /* when its row was written; set by document_issued() */
+    char issued_on[UTC_TEXT_BYTES]; /* that day */
     const char *number; /* "" for a preview */
     const char *state;
     const char *kind;       /* "invoice", "credit_note", "void" */
@@ -105,20 +109,25 @@ MUST_CHECK Document *document_parse(Text text, Err *err);
 
 void document_free(Document **self);
 
-/** A renderer appends any number of documents to `out`. `style` is the path of a stylesheet for those that use one, NULL
- *  for the shipped one. */
-typedef bool (*DocumentRender)(const Document *const *documents, size_t count, const char *style, Buffer *out,
+/** Say when it was issued: it is no part of what was signed, and stands in the database beside it. */
+void document_issued(Document *self, int64_t issued_at_us);
+
+/** A renderer appends any number of documents to `out`. */
+typedef bool (*DocumentRender)(const Document *const *documents, size_t count, const Look *look, Buffer *out,
                                Err *err);
 
 /** For a terminal: fits 100 columns, numbers to the right, thousands separated. */
-MUST_CHECK bool render_text(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+MUST_CHECK bool render_text(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 /** The canonical document, byte for byte (so that its SHA-256 can be checked); several become an array. */
-MUST_CHECK bool render_json(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+MUST_CHECK bool render_json(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 /** RFC 4180, one row for each line, header first; items of a statement follow, with their kind in the
  *  place of the sku. A text that a spreadsheet would take for a formula gets a leading '. */
-MUST_CHECK bool render_csv(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+MUST_CHECK bool render_csv(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 /** One self-contained page by an XSLT stylesheet over the XML that render_html.c describes. */
-MUST_CHECK bool render_html(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err);
+MUST_CHECK bool render_html(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
+
+/** Pages: one PDF of them all, each document beginning on a page of its own. The same documents and look make the same bytes. */
+MUST_CHECK bool render_pdf(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 
 typedef struct DocumentFormat {
     const char *name;

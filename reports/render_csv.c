@@ -80,9 +80,9 @@ append_document(Buffer *out, const Document *document, Err *err)
 }
 
 bool
-render_csv(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
+render_csv(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err)
 {
-    (void) style;
+    (void) look;
     if (!buffer_append_text(out, HEADER, err))
         return false;
     for (size_t i = 0; i < count; i++)

@@ -290,12 +290,12 @@ write_page(xsltStylesheet *sheet, xmlDoc *page, Buffer *out, Err *err)
 }
 
 bool
-render_html(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
+render_html(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err)
 {
     Complaint complaint = {.length = 0};
     xmlSetGenericErrorFunc(&complaint, complain);
     xsltSetGenericErrorFunc(&complaint, complain);
-    xsltStylesheet *sheet = open_style(style, &complaint, err);
+    xsltStylesheet *sheet = open_style(look->style, &complaint, err);
     xmlDoc *input = sheet == NULL ? NULL : make_input(documents, count, err);
     xmlDoc *page = input == NULL ? NULL : transform(sheet, input, &complaint, err);
     bool done = page != NULL && write_page(sheet, page, out, err);

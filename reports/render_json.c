@@ -1,9 +1,9 @@
 #include "reports/document.h"
 
 bool
-render_json(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
+render_json(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err)
 {
-    (void) style;
+    (void) look;
     if (count == 1)
         return buffer_append_text(out, documents[0]->source, err);
     if (!buffer_append(out, "[", 1, err))

@@ -206,9 +206,9 @@ print_foot(const Document *document, Buffer *out, Err *err)
 }
 
 bool
-render_text(const Document *const *documents, size_t count, const char *style, Buffer *out, Err *err)
+render_text(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err)
 {
-    (void) style;
+    (void) look;
     for (size_t i = 0; i < count; i++)
         if ((i > 0 && !buffer_append_text(out, "\n\n", err)) || !print_head(documents[i], out, err) ||
             !print_lines(documents[i], out, err) || !print_functions(documents[i], out, err) ||

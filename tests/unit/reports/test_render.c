@@ -65,7 +65,9 @@ rendered(DocumentRender render, const char *tenant, const char *function)
     Err err = {0};
     Buffer out = {0};
     Document *document = document_of(tenant, function);
-    if (!render((const Document *const *) &document, 1, STYLE, &out, &err))
+    Look look = look_plain();
+    look.style = STYLE;
+    if (!render((const Document *const *) &document, 1, &look, &out, &err))
         fail_msg("%s", err.message);
     document_free(&document);
     return out.data;
@@ -196,10 +198,13 @@ a_stylesheet_with_a_mistake_is_refused(void **state)
     Err err = {0};
     Buffer out = {0};
     Document *document = document_of("acme", "f");
-    assert_false(render_html((const Document *const *) &document, 1, "reports/alternatives/api.yaml", &out, &err));
+    Look look = look_plain();
+    look.style = "reports/alternatives/api.yaml";
+    assert_false(render_html((const Document *const *) &document, 1, &look, &out, &err));
     assert_int_equal(err.code, ERR_INPUT);
     Err missing = {0};
-    assert_false(render_html((const Document *const *) &document, 1, "/nonexistent/style.xsl", &out, &missing));
+    look.style = "/nonexistent/style.xsl";
+    assert_false(render_html((const Document *const *) &document, 1, &look, &out, &missing));
     document_free(&document);
     buffer_free(&out);
 }
@@ -251,9 +256,9 @@ an_unknown_format_names_those_there_are(void **state)
 {
     (void) state;
     Err err = {0};
-    assert_null(document_format("pdf", &err));
+    assert_null(document_format("doc", &err));
     assert_int_equal(err.code, ERR_USAGE);
-    assert_holds(err.hint, "text, json, csv, html");
+    assert_holds(err.hint, "text, json, csv, html, pdf");
 }
 
 int

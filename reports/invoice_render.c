@@ -1,0 +1,186 @@
+/* invoice render - documents of invoices, in one file or one file each */
+#include <ctype.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/config.h"
+#include "lib/crew.h"
+#include "lib/options.h"
+#include "reports/commands.h"
+#include "reports/found.h"
+#include "reports/stack.h"
+
+enum { STEM_BYTES = 200, FILE_NAME_BYTES = 255 };
+
+typedef struct RenderOptions {
+    const char *month_text;
+    const char *tenant;
+    const char *format; /* NULL: text */
+    bool json;
+    const char *style;
+    const char *output;
+    const char *output_folder;
+    const char *data;
+    const char *const *which; /* numbers or ids, NULL-terminated */
+} RenderOptions;
+
+/* A name for a file of its own: number or tenant, month and state; bytes that mean something to a shell or a path become
+ * '_', and then the id keeps two of them apart. */
+static void
+file_name(const Document *document, int64_t id, const char *extension, char out[FILE_NAME_BYTES])
+{
+    char name[STEM_BYTES];
+    int written = document->is_final
+                      ? snprintf(name, sizeof(name), "%s-%s", document->tenant, document->number)
+                      : snprintf(name, sizeof(name), "%s-%.7s-preview", document->tenant, document->period_start);
+    bool changed = written >= (int) sizeof(name);
+    for (char *at = name; *at != '\0'; at++) {
+        bool plain = isalnum((unsigned char) *at) || *at == '_' || (at > name && (*at == '-' || *at == '.'));
+        changed = changed || !plain;
+        *at = plain ? *at : '_';
+    }
+    if (changed)
+        snprintf(out, FILE_NAME_BYTES, "%s-%" PRId64 ".%s", name, id, extension);
+    else
+        snprintf(out, FILE_NAME_BYTES, "%s.%s", name, extension);
+}
+
+/* Documents on their way into a folder, a file each. */
+typedef struct Folder {
+    const char *path;
+    const DocumentFormat *format;
+    const Found *found;
+    const Look *look;
+} Folder;
+
+static bool
+path_of(const Folder *folder, size_t i, char out[PATH_MAX], Err *err)
+{
+    char name[FILE_NAME_BYTES];
+    file_name(folder->found->documents[i], folder->found->ids[i], folder->format->extension, name);
+    return snprintf(out, PATH_MAX, "%s/%s", folder->path, name) < PATH_MAX ||
+           err_set(err, ERR_RANGE, "the path of '%s' is too long", name);
+}
+
+static bool
+render_file(void *context, size_t i, Err *err)
+{
+    const Folder *folder = context;
+    char path[PATH_MAX];
+    Buffer text = {0};
+    bool done = path_of(folder, i, path, err) &&
+                folder->format->render((const Document *const *) &folder->found->documents[i], 1, folder->look, &text, err) &&
+                file_write(path, text.data, text.length, 0644, err);
+    buffer_free(&text);
+    return done;
+}
+
+static bool
+render_to_folder(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look, Err *err)
+{
+    Folder folder = {options->output_folder, format, found, look};
+    char path[PATH_MAX];
+    if (!directory_make(folder.path, 0755, err) || !crew_work(found->count, render_file, &folder, err))
+        return false;
+    for (size_t i = 0; i < found->count; i++) {
+        if (!path_of(&folder, i, path, err))
+            return false;
+        printf("%s\n", path);
+    }
+    return true;
+}
+
+static bool
+render_to_one(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look, Err *err)
+{
+    Buffer text = {0};
+    bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;
+    if (!to_file && format->render == render_pdf && isatty(STDOUT_FILENO)) {
+        err_set(err, ERR_USAGE, "a PDF is not for a terminal");
+        return err_hint(err, "say where to with --output FILE or --output-dir DIR");
+    }
+    bool done = format->render((const Document *const *) found->documents, found->count, look, &text, err);
+    if (done && to_file)
+        done = file_write(options->output, text.data, text.length, 0644, err);
+    else if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
+        done = err_set(err, ERR_IO, "cannot write the invoices");
+    if (done && !to_file && isatty(STDOUT_FILENO) && text.length > 0 && text.data[text.length - 1] != '\n')
+        putchar('\n');
+    buffer_free(&text);
+    return done;
+}
+
+static bool
+find_all(Db *db, const RenderOptions *options, Found *found, Err *err)
+{
+    for (size_t i = 0; options->which[i] != NULL; i++)
+        if (!found_one(found, db, options->which[i], options->tenant, err))
+            return false;
+    return options->month_text == NULL || found_month(found, db, options->month_text, options->tenant, err);
+}
+
+static bool
+run_render(const RenderOptions *options, Err *err)
+{
+    if (options->json && options->format != NULL && strcmp(options->format, "json") != 0)
+        return err_set(err, ERR_USAGE, "--json and --format %s do not go together", options->format);
+    const char *name = options->format == NULL ? "text" : options->format;
+    const DocumentFormat *format = document_format(options->json ? "json" : name, err);
+    if (format == NULL)
+        return false;
+    if (options->which[0] == NULL && options->month_text == NULL) {
+        err_set(err, ERR_USAGE, "which invoices? Give numbers, or --month YYYY-MM");
+        return err_hint(err, "see: millibill invoice list");
+    }
+    if (options->output != NULL && options->output_folder != NULL)
+        return err_set(err, ERR_USAGE, "--output and --output-dir do not go together");
+    Found found = {0};
+    Config config;
+    Look look;
+    if (!config_load(options->data, &config, err) || !look_read(&config, &look, err))
+        return false;
+    look.style = options->style;
+    Db *db = stack_connect(options->data, err);
+    bool done = db != NULL && stack_tenant_check(db, options->tenant, err) && find_all(db, options, &found, err);
+    if (done)
+        done = options->output_folder != NULL ? render_to_folder(options, format, &found, &look, err)
+                                              : render_to_one(options, format, &found, &look, err);
+    found_clear(&found);
+    db_free(&db);
+    return done;
+}
+
+int
+invoice_render_command(int argc, char **argv)
+{
+    RenderOptions options = {.format = NULL};
+    const Option table[] = {
+        {"format", 'f', OPTION_TEXT, &options.format, "FORMAT", "text, json, csv, html or pdf; default text"},
+        {"json", 0, OPTION_FLAG, &options.json, NULL, "the same as --format json"},
+        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
+         "all invoices of this month (previews where none is final)"},
+        {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose invoices"},
+        {"output", 'o', OPTION_TEXT, &options.output, "FILE", "write one file; default standard output"},
+        {"output-dir", 'd', OPTION_TEXT, &options.output_folder, "DIR",
+         "write a file for each invoice and print its path"},
+        {"style", 0, OPTION_TEXT, &options.style, "FILE", "XSLT stylesheet for html; default the shipped one"},
+        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
+        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+    };
+    const CommandLine line = {
+        .command = "millibill invoice render",
+        .arguments = "[NUMBER|ID|latest…]",
+        .summary = "Render invoices as documents.",
+        .detail = "The json form is the canonical document, byte for byte: its SHA-256 is the invoice's digest.",
+        .options = table,
+        .arguments_max = SIZE_MAX};
+    OptionsResult result = options_parse(&line, argc, argv, &options.which);
+    if (result != OPTIONS_RUN)
+        return options_exit_status(result);
+    Err err = {0};
+    return run_render(&options, &err) ? EXIT_SUCCESS : err_report(&err, line.command);
+}
