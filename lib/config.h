@@ -107,12 +107,12 @@ typedef struct Config {
     int64_t deliver_timeout_s;           /* 30 */
 
     /* how documents look */
-    char paper[16];                        /* a4 or letter */
-    char brand_name[CONFIG_TEXT_BYTES];    /* who sends documents, where no contract says it */
+    char paper[16];                     /* a4 or letter */
+    char brand_name[CONFIG_TEXT_BYTES]; /* who sends documents, where no contract says it */
     char brand_address[CONFIG_TEXT_BYTES];
-    char brand_logo[PATH_MAX];             /* PNG picture; empty: none */
-    char brand_color[16];                  /* #rrggbb; empty: the shipped one */
-    char brand_foot[CONFIG_TEXT_BYTES];    /* text at the end of each document */
+    char brand_logo[PATH_MAX];          /* PNG picture; empty: none */
+    char brand_color[16];               /* #rrggbb; empty: the shipped one */
+    char brand_foot[CONFIG_TEXT_BYTES]; /* text at the end of each document */
 } Config;
 
 /** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),

@@ -4,11 +4,8 @@
 #include <string.h>
 
 static const DocumentFormat FORMATS[] = {
-    {"text", "txt", render_text},
-    {"json", "json", render_json},
-    {"csv", "csv", render_csv},
-    {"html", "html", render_html},
-    {"pdf", "pdf", render_pdf},
+    {"text", "txt", render_text},  {"json", "json", render_json}, {"csv", "csv", render_csv},
+    {"html", "html", render_html}, {"pdf", "pdf", render_pdf},
 };
 
 const DocumentFormat *

@@ -61,7 +61,7 @@ typedef struct Document {
     char sha256[DIGEST_HEX_BYTES];
     int64_t issued_at_us;           /* when its row was written; set by document_issued() */
     char issued_on[UTC_TEXT_BYTES]; /* that day */
-    const char *number; /* "" for a preview */
+    const char *number;             /* "" for a preview */
     const char *state;
     const char *kind;       /* "invoice", "credit_note", "void" */
     const char *kind_title; /* "Invoice" */
@@ -113,8 +113,7 @@ void document_free(Document **self);
 void document_issued(Document *self, int64_t issued_at_us);
 
 /** A renderer appends any number of documents to `out`. */
-typedef bool (*DocumentRender)(const Document *const *documents, size_t count, const Look *look, Buffer *out,
-                               Err *err);
+typedef bool (*DocumentRender)(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 
 /** For a terminal: fits 100 columns, numbers to the right, thousands separated. */
 MUST_CHECK bool render_text(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);

@@ -72,15 +72,17 @@ render_file(void *context, size_t i, Err *err)
     const Folder *folder = context;
     char path[PATH_MAX];
     Buffer text = {0};
-    bool done = path_of(folder, i, path, err) &&
-                folder->format->render((const Document *const *) &folder->found->documents[i], 1, folder->look, &text, err) &&
-                file_write(path, text.data, text.length, 0644, err);
+    bool done =
+        path_of(folder, i, path, err) &&
+        folder->format->render((const Document *const *) &folder->found->documents[i], 1, folder->look, &text, err) &&
+        file_write(path, text.data, text.length, 0644, err);
     buffer_free(&text);
     return done;
 }
 
 static bool
-render_to_folder(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look, Err *err)
+render_to_folder(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look,
+                 Err *err)
 {
     Folder folder = {options->output_folder, format, found, look};
     char path[PATH_MAX];
@@ -95,7 +97,8 @@ render_to_folder(const RenderOptions *options, const DocumentFormat *format, con
 }
 
 static bool
-render_to_one(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look, Err *err)
+render_to_one(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look,
+              Err *err)
 {
     Buffer text = {0};
     bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;

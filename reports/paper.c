@@ -112,7 +112,8 @@ has_headings(const Paper *self)
 
 /** The texts of a row, NULL where a cell is empty; the height of the tallest. */
 static bool
-set_cells(const Paper *self, const char *const *cells, PaperStyle style, PangoLayout *out[PAPER_COLUMNS_MAX], int *height, Err *err)
+set_cells(const Paper *self, const char *const *cells, PaperStyle style, PangoLayout *out[PAPER_COLUMNS_MAX],
+          int *height, Err *err)
 {
     for (size_t i = 0; i < self->column_count; i++) {
         const PaperColumn *column = &self->columns[i];
@@ -121,8 +122,8 @@ set_cells(const Paper *self, const char *const *cells, PaperStyle style, PangoLa
             continue;
         while (column->align == PAPER_LEFT && last + 1 < self->column_count && cells[last + 1] == NULL)
             last++;
-        out[i] = set_text(self, style == PAPER_AS_COLUMN ? column->style : style, column->align, self->right[last] - self->left[i],
-                          cells[i], err);
+        out[i] = set_text(self, style == PAPER_AS_COLUMN ? column->style : style, column->align,
+                          self->right[last] - self->left[i], cells[i], err);
         if (out[i] == NULL)
             return false;
         *height = MAX(*height, height_of(out[i]));

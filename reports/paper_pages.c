@@ -137,8 +137,8 @@ draw_mark(cairo_t *context, const Mark *mark)
         pango_cairo_show_layout(context, mark->layout);
         return;
     }
-    cairo_rectangle(context, pango_units_to_double(mark->x), pango_units_to_double(mark->y), pango_units_to_double(mark->width),
-                    pango_units_to_double(RULE_THICKNESS));
+    cairo_rectangle(context, pango_units_to_double(mark->x), pango_units_to_double(mark->y),
+                    pango_units_to_double(mark->width), pango_units_to_double(RULE_THICKNESS));
     cairo_fill(context);
 }
 
@@ -170,11 +170,12 @@ set_facts(cairo_surface_t *surface, const PaperFacts *facts)
 }
 
 bool
-paper_pages_write(const PaperPages *self, size_t count, int width, int height, const PaperFacts *facts, Buffer *out, Err *err)
+paper_pages_write(const PaperPages *self, size_t count, int width, int height, const PaperFacts *facts, Buffer *out,
+                  Err *err)
 {
     Sink sink = {out, err};
-    cairo_surface_t *surface =
-        cairo_pdf_surface_create_for_stream(take_piece, &sink, pango_units_to_double(width), pango_units_to_double(height));
+    cairo_surface_t *surface = cairo_pdf_surface_create_for_stream(take_piece, &sink, pango_units_to_double(width),
+                                                                   pango_units_to_double(height));
     set_facts(surface, facts);
     cairo_t *context = cairo_create(surface);
     for (size_t i = 0; i < count; i++) {

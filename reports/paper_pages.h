@@ -30,7 +30,7 @@ void paper_pages_rule(PaperPages *self, int x, int y, int width, uint32_t rgb);
 int paper_pages_picture(PaperPages *self, int x, int y, int width, int height, cairo_surface_t *picture);
 
 /** Append a PDF of the first `count` pages. ERR_NOMEM. */
-MUST_CHECK bool paper_pages_write(const PaperPages *self, size_t count, int width, int height, const PaperFacts *facts, Buffer *out,
-                                  Err *err);
+MUST_CHECK bool paper_pages_write(const PaperPages *self, size_t count, int width, int height, const PaperFacts *facts,
+                                  Buffer *out, Err *err);
 
 #endif

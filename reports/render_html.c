@@ -1,8 +1,9 @@
 /*
  * The stylesheet's input, for those who write their own:
  *
- *   <invoices>
- *     <invoice number="" state="preview|final" kind="" kind_title="" refers_to="" reason="" tenant="" account="" period_start="" period_end="" month="" currency=""
+ *   <invoices brand="" brand_address="" brand_foot="" brand_logo="data:image/png;base64,…" brand_color="#0b5a55">
+ *     <invoice number="" state="preview|final" kind="" kind_title="" refers_to="" reason="" tenant="" account=""
+ *              period_start="" period_end="" issued_on="" month="" currency=""
  *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
  *              sha256="" subtotal="" total="" evidence_root="" evidence_head="" evidence_seals="" evidence_public_key=""
  *              evidence_signature="" contract="" contract_version="" contract_sha256="" purchase_order="" seller="" buyer=""
@@ -17,6 +18,7 @@
  *
  * Figures come ready to print, with thousands separators. The stylesheet may read no file and open no connection.
  */
+#include <glib.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <libxslt/security.h>
@@ -112,8 +114,9 @@ set_head(xmlNode *node, const Document *document, Err *err)
            set_attribute(node, "tenant", document->tenant, err) &&
            set_attribute(node, "account", document->account, err) &&
            set_attribute(node, "period_start", document->period_start, err) &&
-           set_attribute(node, "period_end", document->period_end, err) && set_attribute(node, "month", month, err) &&
-           set_attribute(node, "currency", document->currency, err) &&
+           set_attribute(node, "period_end", document->period_end, err) &&
+           set_attribute(node, "issued_on", document->is_final ? document->issued_on : "", err) &&
+           set_attribute(node, "month", month, err) && set_attribute(node, "currency", document->currency, err) &&
            set_attribute(node, "receipt_watermark", document->receipt_watermark, err) &&
            set_attribute(node, "price_book", document->book_name, err) &&
            set_attribute(node, "price_book_version", document->book_version, err) &&
@@ -172,8 +175,41 @@ add_invoice(xmlNode *parent, const Document *document, Err *err)
     return true;
 }
 
+/* The picture inside the page: it is to be read without the file beside it. */
+static bool
+set_logo(xmlNode *root, const char *path, Err *err)
+{
+    gchar *bytes = NULL;
+    gsize length = 0;
+    GError *trouble = NULL;
+    if (path[0] == '\0')
+        return set_attribute(root, "brand_logo", "", err);
+    if (!g_file_get_contents(path, &bytes, &length, &trouble)) {
+        err_set(err, ERR_IO, "brand_logo: %s", trouble->message);
+        g_error_free(trouble);
+        return false;
+    }
+    gchar *encoded = g_base64_encode((const guchar *) bytes, length);
+    gchar *address = g_strconcat("data:image/png;base64,", encoded, NULL);
+    bool done = set_attribute(root, "brand_logo", address, err);
+    g_free(address);
+    g_free(encoded);
+    g_free(bytes);
+    return done;
+}
+
+static bool
+set_look(xmlNode *root, const Look *look, Err *err)
+{
+    char color[16];
+    snprintf(color, sizeof(color), "#%06x", (unsigned) look->accent_rgb);
+    return set_attribute(root, "brand", look->name, err) && set_attribute(root, "brand_address", look->address, err) &&
+           set_attribute(root, "brand_foot", look->foot, err) && set_attribute(root, "brand_color", color, err) &&
+           set_logo(root, look->logo, err);
+}
+
 static xmlDoc *
-make_input(const Document *const *documents, size_t count, Err *err)
+make_input(const Document *const *documents, size_t count, const Look *look, Err *err)
 {
     xmlDoc *input = xmlNewDoc((const xmlChar *) "1.0");
     xmlNode *root = input == NULL ? NULL : xmlNewNode(NULL, (const xmlChar *) "invoices");
@@ -183,11 +219,12 @@ make_input(const Document *const *documents, size_t count, Err *err)
         return NULL;
     }
     xmlDocSetRootElement(input, root);
-    for (size_t i = 0; i < count; i++) {
-        if (!add_invoice(root, documents[i], err)) {
-            xmlFreeDoc(input);
-            return NULL;
-        }
+    bool done = set_look(root, look, err);
+    for (size_t i = 0; done && i < count; i++)
+        done = add_invoice(root, documents[i], err);
+    if (!done) {
+        xmlFreeDoc(input);
+        return NULL;
     }
     return input;
 }
@@ -296,7 +333,7 @@ render_html(const Document *const *documents, size_t count, const Look *look, Bu
     xmlSetGenericErrorFunc(&complaint, complain);
     xsltSetGenericErrorFunc(&complaint, complain);
     xsltStylesheet *sheet = open_style(look->style, &complaint, err);
-    xmlDoc *input = sheet == NULL ? NULL : make_input(documents, count, err);
+    xmlDoc *input = sheet == NULL ? NULL : make_input(documents, count, look, err);
     xmlDoc *page = input == NULL ? NULL : transform(sheet, input, &complaint, err);
     bool done = page != NULL && write_page(sheet, page, out, err);
     xmlFreeDoc(page);

@@ -7,7 +7,16 @@
 #include "reports/figures.h"
 #include "reports/paper.h"
 
-enum { QUANTITY_SCALE = 3, SHARE_SCALE = 6, TEXT_BYTES = 512, TITLE_BYTES = 2048, CELLS_MAX = 8, LOGO_PT = 42, GROUP_PT = 40, TOTAL_PT = 60 };
+enum {
+    QUANTITY_SCALE = 3,
+    SHARE_SCALE = 6,
+    TEXT_BYTES = 512,
+    TITLE_BYTES = 2048,
+    CELLS_MAX = 8,
+    LOGO_PT = 42,
+    GROUP_PT = 40,
+    TOTAL_PT = 60
+};
 
 static const char *
 name_of(const Document *document, char out[TEXT_BYTES])
@@ -113,7 +122,8 @@ set_head(Paper *paper, const Document *document, const Look *look, Err *err)
 
 /** Takes the figures, NULL where one could not be made. */
 static bool
-set_row(Paper *paper, char *figures[CELLS_MAX], const char *const *cells, size_t count, PaperStyle style, PaperRule rule, Err *err)
+set_row(Paper *paper, char *figures[CELLS_MAX], const char *const *cells, size_t count, PaperStyle style,
+        PaperRule rule, Err *err)
 {
     bool done = true;
     for (size_t i = 0; i < count; i++)
@@ -127,7 +137,8 @@ set_row(Paper *paper, char *figures[CELLS_MAX], const char *const *cells, size_t
 static bool
 is_same_place(const DocumentLine *a, const DocumentLine *b)
 {
-    return strcmp(a->region, b->region) == 0 && strcmp(a->architecture, b->architecture) == 0 && strcmp(a->mode, b->mode) == 0;
+    return strcmp(a->region, b->region) == 0 && strcmp(a->architecture, b->architecture) == 0 &&
+           strcmp(a->mode, b->mode) == 0;
 }
 
 static bool
@@ -140,19 +151,22 @@ set_place(Paper *paper, const DocumentLine *line, Err *err)
     place[0] = '\0';
     for (size_t i = 0; i < 3 && length < sizeof(place); i++)
         if (parts[i][0] != '\0')
-            length += (size_t) snprintf(place + length, sizeof(place) - length, "%s%s", length > 0 ? ", " : "", parts[i]);
+            length +=
+                (size_t) snprintf(place + length, sizeof(place) - length, "%s%s", length > 0 ? ", " : "", parts[i]);
     const char *const cells[] = {place, NULL, NULL, NULL, NULL, NULL, NULL};
-    return place[0] == '\0' || (paper_keep(paper, GROUP_PT, err) && paper_row(paper, cells, PAPER_LABEL, PAPER_RULE, err));
+    return place[0] == '\0' ||
+           (paper_keep(paper, GROUP_PT, err) && paper_row(paper, cells, PAPER_LABEL, PAPER_RULE, err));
 }
 
 static bool
 set_line(Paper *paper, const DocumentLine *line, bool last, Err *err)
 {
-    char *figures[CELLS_MAX] = {
-        figure_brief(line->quantity, QUANTITY_SCALE, err), figure_brief(line->free_quantity, QUANTITY_SCALE, err),
-        figure_brief(line->billed_quantity, QUANTITY_SCALE, err), figure_grouped(line->unit_price, err),
-        figure_grouped(line->amount, err)};
-    const char *const cells[] = {line->description, figures[0], figures[1], figures[2], line->unit, figures[3], figures[4]};
+    char *figures[CELLS_MAX] = {figure_brief(line->quantity, QUANTITY_SCALE, err),
+                                figure_brief(line->free_quantity, QUANTITY_SCALE, err),
+                                figure_brief(line->billed_quantity, QUANTITY_SCALE, err),
+                                figure_grouped(line->unit_price, err), figure_grouped(line->amount, err)};
+    const char *const cells[] = {line->description, figures[0], figures[1], figures[2],
+                                 line->unit,        figures[3], figures[4]};
     return set_row(paper, figures, cells, 5, PAPER_AS_COLUMN, last ? PAPER_INK_RULE : PAPER_FAINT_RULE, err);
 }
 
@@ -168,7 +182,8 @@ static bool
 set_statement(Paper *paper, const Document *document, Err *err)
 {
     char payable[TEXT_BYTES];
-    bool done = paper_keep(paper, TOTAL_PT, err) && set_sum(paper, "Subtotal", document->subtotal, PAPER_AS_COLUMN, err);
+    bool done =
+        paper_keep(paper, TOTAL_PT, err) && set_sum(paper, "Subtotal", document->subtotal, PAPER_AS_COLUMN, err);
     for (size_t i = 0; done && i < document->item_count; i++)
         done = set_sum(paper, document->items[i].description, document->items[i].amount, PAPER_AS_COLUMN, err);
     done = done && set_sum(paper, "Total", document->total, PAPER_STRONG, err);
@@ -181,11 +196,13 @@ set_statement(Paper *paper, const Document *document, Err *err)
 static bool
 set_lines(Paper *paper, const Document *document, Err *err)
 {
-    const PaperColumn columns[] = {
-        {"What", 0, PAPER_LEFT, PAPER_BODY},         {"Quantity", 74, PAPER_RIGHT, PAPER_BODY},
-        {"Free", 56, PAPER_RIGHT, PAPER_BODY},       {"Billed", 74, PAPER_RIGHT, PAPER_BODY},
-        {"Unit", 50, PAPER_LEFT, PAPER_SOFT},        {"Unit price", 58, PAPER_RIGHT, PAPER_BODY},
-        {document->currency, 54, PAPER_RIGHT, PAPER_BODY}};
+    const PaperColumn columns[] = {{"What", 0, PAPER_LEFT, PAPER_BODY},
+                                   {"Quantity", 74, PAPER_RIGHT, PAPER_BODY},
+                                   {"Free", 56, PAPER_RIGHT, PAPER_BODY},
+                                   {"Billed", 74, PAPER_RIGHT, PAPER_BODY},
+                                   {"Unit", 50, PAPER_LEFT, PAPER_SOFT},
+                                   {"Unit price", 58, PAPER_RIGHT, PAPER_BODY},
+                                   {document->currency, 54, PAPER_RIGHT, PAPER_BODY}};
     bool done = paper_table(paper, columns, sizeof(columns) / sizeof(columns[0]), err);
     for (size_t i = 0; done && i < document->line_count; i++) {
         const DocumentLine *line = &document->lines[i];
@@ -204,9 +221,10 @@ set_function(Paper *paper, const DocumentFunction *function, Err *err)
 {
     char place[TEXT_BYTES];
     snprintf(place, sizeof(place), "%s, %s", function->region, function->architecture);
-    char *figures[CELLS_MAX] = {
-        figure_grouped(function->memory_mb, err), figure_grouped(function->invocations, err), figure_grouped(function->errors, err),
-        figure_brief(function->gb_seconds, QUANTITY_SCALE, err), figure_brief(function->amount_exact, SHARE_SCALE, err)};
+    char *figures[CELLS_MAX] = {figure_grouped(function->memory_mb, err), figure_grouped(function->invocations, err),
+                                figure_grouped(function->errors, err),
+                                figure_brief(function->gb_seconds, QUANTITY_SCALE, err),
+                                figure_brief(function->amount_exact, SHARE_SCALE, err)};
     const char *const cells[] = {function->name, place, figures[0], figures[1], figures[2], figures[3], figures[4]};
     return set_row(paper, figures, cells, 5, PAPER_AS_COLUMN, PAPER_FAINT_RULE, err);
 }
@@ -215,9 +233,9 @@ static bool
 set_functions(Paper *paper, const Document *document, Err *err)
 {
     const PaperColumn columns[] = {
-        {"Function", 0, PAPER_LEFT, PAPER_BODY},     {"Where", 86, PAPER_LEFT, PAPER_SOFT},
-        {"Memory, MB", 46, PAPER_RIGHT, PAPER_BODY}, {"Invocations", 66, PAPER_RIGHT, PAPER_BODY},
-        {"Errors", 40, PAPER_RIGHT, PAPER_BODY},     {"GB-seconds", 72, PAPER_RIGHT, PAPER_BODY},
+        {"Function", 0, PAPER_LEFT, PAPER_BODY},          {"Where", 86, PAPER_LEFT, PAPER_SOFT},
+        {"Memory, MB", 46, PAPER_RIGHT, PAPER_BODY},      {"Invocations", 66, PAPER_RIGHT, PAPER_BODY},
+        {"Errors", 40, PAPER_RIGHT, PAPER_BODY},          {"GB-seconds", 72, PAPER_RIGHT, PAPER_BODY},
         {document->currency, 60, PAPER_RIGHT, PAPER_BODY}};
     if (document->function_count == 0)
         return true;
@@ -253,22 +271,25 @@ set_proof(Paper *paper, const Document *document, Err *err)
     snprintf(book, sizeof(book), "%s %s", document->book_name, document->book_version);
     snprintf(contract, sizeof(contract), "%s %s", document->contract_name, document->contract_version);
     snprintf(counted, sizeof(counted), "all that was received up to receipt %s", document->receipt_watermark);
-    snprintf(seals, sizeof(seals), "%s seals, head %s, root and key of its signature:", document->evidence_seals, document->evidence_head);
+    snprintf(seals, sizeof(seals), "%s seals, head %s, root and key of its signature:", document->evidence_seals,
+             document->evidence_head);
     paper_skip(paper, 20);
     return paper_keep(paper, 3 * GROUP_PT, err) && paper_text(paper, PAPER_HEADING, "How this can be checked", err) &&
            set_proof_row(paper, "Price book", book, PAPER_BODY, err) &&
            set_proof_row(paper, "", document->book_sha256, PAPER_CODE, err) &&
-           (document->contract_name[0] == '\0' || (set_proof_row(paper, "Contract", contract, PAPER_BODY, err) &&
-                                                   set_proof_row(paper, "", document->contract_sha256, PAPER_CODE, err))) &&
+           (document->contract_name[0] == '\0' ||
+            (set_proof_row(paper, "Contract", contract, PAPER_BODY, err) &&
+             set_proof_row(paper, "", document->contract_sha256, PAPER_CODE, err))) &&
            set_proof_row(paper, "Rounding", document->rounding, PAPER_BODY, err) &&
            set_proof_row(paper, "Usage counted", counted, PAPER_BODY, err) &&
            (!sealed || (set_proof_row(paper, "Evidence sealed", seals, PAPER_BODY, err) &&
                         set_proof_row(paper, "", document->evidence_root, PAPER_CODE, err) &&
                         set_proof_row(paper, "", document->evidence_public_key, PAPER_CODE, err))) &&
            set_proof_row(paper, "Document", document->sha256, PAPER_CODE, err) &&
-           set_proof_row(paper, "",
-                         "SHA-256 of the canonical document that these pages were made from: millibill invoice render --format json",
-                         PAPER_BODY, err);
+           set_proof_row(
+               paper, "",
+               "SHA-256 of the canonical document that these pages were made from: millibill invoice render --format json",
+               PAPER_BODY, err);
 }
 
 static bool
@@ -282,7 +303,8 @@ set_invoice(Paper *paper, const Document *document, const Look *look, Err *err)
         !set_functions(paper, document, err) || !set_proof(paper, document, err))
         return false;
     paper_skip(paper, 14);
-    return (look->foot[0] == '\0' || paper_text(paper, PAPER_SOFT, look->foot, err)) && paper_end(paper, title_of(document, foot), err);
+    return (look->foot[0] == '\0' || paper_text(paper, PAPER_SOFT, look->foot, err)) &&
+           paper_end(paper, title_of(document, foot), err);
 }
 
 bool

@@ -17,13 +17,14 @@
           </xsl:choose>
         </title>
         <style>
-          :root { --ink: #1b1f24; --soft: #5c6570; --line: #d9dde2; --faint: #eef0f3; --accent: #0b5a55; }
+          :root { --ink: #1b1f24; --soft: #5c6570; --line: #d9dde2; --faint: #eef0f3; --accent: <xsl:value-of select="@brand_color"/>; }
           * { box-sizing: border-box; }
           body { margin: 0; background: #f4f5f7; color: var(--ink);
                  font: 15px/1.5 "Inter", "Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
                  font-variant-numeric: tabular-nums lining-nums; }
           main { max-width: 60rem; margin: 2.5rem auto; padding: 3.5rem 3.75rem 3rem; background: #fff;
                  border: 1px solid var(--line); border-radius: 3px; }
+          .logo { display: block; max-width: 16rem; max-height: 4rem; margin-bottom: 1.5rem; }
           header { display: flex; justify-content: space-between; align-items: flex-start; gap: 2rem; }
           h1 { margin: 0; font-size: 1.9rem; line-height: 1.15; font-weight: 600; letter-spacing: -0.015em;
                overflow-wrap: anywhere; }
@@ -98,6 +99,7 @@
       <xsl:if test="@state != 'final'">
         <p class="preview">This is a preview. Its figures change while usage arrives, and it is not to be paid.</p>
       </xsl:if>
+      <xsl:if test="../@brand_logo != ''"><img class="logo" alt="{../@brand}" src="{../@brand_logo}"/></xsl:if>
       <header>
         <h1>
           <small>
@@ -116,10 +118,15 @@
       <dl class="facts">
         <div><dt>Period (UTC, end excluded)</dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/> to
           <xsl:value-of select="substring(@period_end, 1, 10)"/></dd></div>
+        <xsl:if test="@issued_on != ''"><div><dt>Invoice date</dt><dd><xsl:value-of select="@issued_on"/></dd></div></xsl:if>
         <div><dt>Account</dt><dd><xsl:value-of select="@account"/></dd></div>
         <xsl:if test="@refers_to != ''"><div><dt>Refers to</dt><dd><xsl:value-of select="@refers_to"/></dd></div></xsl:if>
         <xsl:if test="@reason != ''"><div><dt>Reason</dt><dd><xsl:value-of select="@reason"/></dd></div></xsl:if>
-        <xsl:if test="@seller != ''"><div><dt>Seller</dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:if>
+        <xsl:choose>
+          <xsl:when test="@seller != ''"><div><dt>Seller</dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:when>
+          <xsl:when test="../@brand != ''"><div><dt>Seller</dt><dd><xsl:value-of select="../@brand"/>
+            <xsl:if test="../@brand_address != ''">, <xsl:value-of select="../@brand_address"/></xsl:if></dd></div></xsl:when>
+        </xsl:choose>
         <xsl:if test="@buyer != ''"><div><dt>Buyer</dt><dd><xsl:value-of select="@buyer"/></dd></div></xsl:if>
         <xsl:if test="@purchase_order != ''"><div><dt>Your order</dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>
         <div><dt>Free tier</dt><dd><xsl:value-of select="@free_tier"/></dd></div>
@@ -179,6 +186,7 @@
             <xsl:otherwise>--month <xsl:value-of select="@month"/></xsl:otherwise>
           </xsl:choose> --tenant NAME --format json -o invoice.json</code> writes the document
           that it was made from; <code>sha256sum invoice.json</code> has to give the document's digest above.</p>
+        <xsl:if test="../@brand_foot != ''"><p><xsl:value-of select="../@brand_foot"/></p></xsl:if>
       </footer>
     </main>
   </xsl:template>

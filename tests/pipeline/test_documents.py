@@ -102,6 +102,9 @@ class Documents(unittest.TestCase):
         self.assertIn("Bank: 123", text)
         self.assertIn("letter", tool("pdfinfo", pdf))
         self.assertEqual(len(tool("pdfimages", "-list", pdf).splitlines()), 3)
+        page = self.stack.run("invoice", "render", "--format", "html", "latest", "--tenant", "plain").stdout
+        for word in ("Example Cloud, 1 Cloud Street", "--accent: #7a1f5c", "data:image/png;base64,iVBOR", "Bank: 123"):
+            self.assertTrue(word in re.sub(r"\s+", " ", page).replace(" ,", ","), word)
         path.write_text(changed + "paper: a5\n", encoding="utf-8")
         result = self.stack.run("invoice", "render", "--format", "pdf", "latest", "--tenant", "plain", status=1)
         self.assertIn("expected a4 or letter", result.stderr)
