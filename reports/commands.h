@@ -5,7 +5,7 @@
 #define REPORTS_COMMANDS_H
 
 int invoice_command(int argc, char **argv);
-int invoice_list_command(int argc, char **argv); /* millibill invoice list */
+int invoice_list_command(int argc, char **argv);   /* millibill invoice list */
 int invoice_render_command(int argc, char **argv); /* millibill invoice render */
 int savings_command(int argc, char **argv);
 int free_tier_command(int argc, char **argv);
