@@ -2,11 +2,13 @@
 #include <stdio.h>
 
 #include "cli/admin.h"
+#include "cli/admin_account.h"
 #include "cli/commands.h"
 #include "cli/stack_command.h"
 #include "cli/tenant_login.h"
 #include "lib/json.h"
 #include "lib/text.h"
+#include "lib/utc.h"
 #include "schema/tenant_store.h"
 
 static bool
@@ -25,8 +27,8 @@ tenant_added_print(const char *tenant, const char *account, bool json, Err *err)
 enum { NAME_BYTES_MAX = 255 };
 
 /* Says what is wrong without repeating bytes that a terminal may obey. */
-static bool
-name_check(const char *what, const char *name, Err *err)
+bool
+tenant_name_check(const char *what, const char *name, Err *err)
 {
     const Text text = text_of(name);
     if (!text_is_empty(text) && text.length <= NAME_BYTES_MAX && text_is_clean_utf8(text))
@@ -46,7 +48,7 @@ tenant_add_run(StackCall *call, void *context, Err *err)
     const char *const *given = context;
     const char *account = *given;
     Config config;
-    if (!name_check("tenant", name, err) || (account != NULL && !name_check("account", account, err)))
+    if (!tenant_name_check("tenant", name, err) || (account != NULL && !tenant_name_check("account", account, err)))
         return false;
     Db *db = admin_connect(call->data, "millibill_owner", &config, err);
     bool done = db != NULL && tenant_add(db, name, account, NULL, err);
@@ -141,11 +143,11 @@ accounts_print(Json *accounts)
 }
 
 static bool
-tenants_read(const char *data, Json *rows, Err *err)
+tenants_read(const char *data, UtcMonth month, Json *rows, Err *err)
 {
     Config config;
     Db *db = admin_connect(data, "millibill_owner", &config, err);
-    bool done = db != NULL && tenant_list(db, tenant_collect, rows, err);
+    bool done = db != NULL && tenant_list_in(db, month, tenant_collect, rows, err);
     db_free(&db);
     return done;
 }
@@ -155,7 +157,7 @@ tenant_list_run(StackCall *call, void *context, Err *err)
 {
     (void) context;
     Json *rows = json_object_new_array();
-    bool done = tenants_read(call->data, rows, err);
+    bool done = tenants_read(call->data, utc_month_of(utc_now_us()), rows, err);
     if (done && call->json)
         done = json_print(rows, stdout, err);
     else if (done)
@@ -167,9 +169,12 @@ tenant_list_run(StackCall *call, void *context, Err *err)
 static bool
 account_list_run(StackCall *call, void *context, Err *err)
 {
-    (void) context;
+    const char *const *month_text = context;
+    UtcMonth month = utc_month_of(utc_now_us());
+    if (*month_text != NULL && !utc_month_parse(*month_text, &month, err))
+        return err_prefix(err, "--month: ");
     Json *rows = json_object_new_array();
-    Json *accounts = tenants_read(call->data, rows, err) ? accounts_of(rows, err) : NULL;
+    Json *accounts = tenants_read(call->data, month, rows, err) ? accounts_of(rows, err) : NULL;
     bool done = accounts != NULL && !err_is_set(err);
     if (done && call->json)
         done = json_print(accounts, stdout, err);
@@ -192,9 +197,17 @@ tenant_list_command(int argc, char **argv)
 static int
 account_list_command(int argc, char **argv)
 {
-    static const StackCommand COMMAND = {
-        .command = "millibill account list", .summary = "Every account and its tenants.", .run = account_list_run};
-    return stack_command(&COMMAND, argc, argv);
+    const char *month = NULL;
+    const Option options[] = {
+        {"month", 'm', OPTION_TEXT, &month, "YYYY-MM", "as they are in this month; default: the present one"},
+        {0},
+    };
+    const StackCommand command = {.command = "millibill account list",
+                                  .summary = "Every account and its tenants.",
+                                  .options = options,
+                                  .run = account_list_run,
+                                  .context = &month};
+    return stack_command(&command, argc, argv);
 }
 
 int
@@ -214,6 +227,8 @@ command_account(int argc, char **argv)
 {
     static const Command COMMANDS[] = {
         {"list", "every account and its tenants", account_list_command},
+        {"move", "let a tenant change its account, from a month on", account_move_command},
+        {"history", "every account that a tenant belonged to", account_history_command},
         {0},
     };
     return command_dispatch("millibill account", "Groups of tenants that share one free tier and one tier ladder.",

@@ -68,7 +68,8 @@ find_invoice(LineExplainer *self, Err *err)
 static bool
 load_bill(LineExplainer *self, Err *err)
 {
-    if (!rate_tenants_read(&self->account, self->db, self->tenant_name, err))
+    if (!rate_tenants_read(&self->account, self->db, self->tenant_name,
+                           utc_month_of(self->period.start_us + UTC_DAY_US), err))
         return false;
     self->tenant = rate_tenants_find(&self->account, self->tenant_name);
     if (!bills_load(&self->bills, self->db, self->tenant->tenant_id, self->period.start_us, err))

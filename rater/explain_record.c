@@ -323,7 +323,8 @@ explainer_start(Explainer *self, Err *err)
         self->end_us = utc_month_end_us(*request->month) + UTC_DAY_US;
         self->start_us = self->start_us < 0 ? 0 : self->start_us;
     }
-    if (!rate_tenants_read(&self->tenants, self->db, request->tenant, err))
+    if (!rate_tenants_read(&self->tenants, self->db, request->tenant,
+                           request->month != NULL ? *request->month : utc_month_of(utc_now_us()), err))
         return false;
     if (request->tenant != NULL)
         self->tenant_id = rate_tenants_find(&self->tenants, request->tenant)->tenant_id;

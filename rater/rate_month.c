@@ -146,7 +146,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
         .end_us = utc_month_end_us(request->month),
     };
     *report = (RateReport){0};
-    bool done = rate_tenants_read(&self.tenants, db, request->tenant, err);
+    bool done = rate_tenants_read(&self.tenants, db, request->tenant, request->month, err);
     done = done && (compactor == NULL ||
                     rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err));
     self.rows = done ? rating_rows_new(err) : NULL;

@@ -50,10 +50,10 @@ keep_account(RateTenants *self, const char *account)
 }
 
 bool
-rate_tenants_read(RateTenants *self, Db *db, const char *tenant, Err *err)
+rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err)
 {
     *self = (RateTenants){0};
-    if (!tenant_list(db, take_tenant, self, err))
+    if (!tenant_list_in(db, month, take_tenant, self, err))
         return false;
     qsort(self->all, self->count, sizeof(*self->all), compare_tenants);
     if (tenant == NULL)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/utc.h"
 #include "schema/db.h"
 
 typedef struct RateTenant {
@@ -22,9 +23,9 @@ typedef struct RateTenants {
     size_t capacity;
 } RateTenants;
 
-/** Read all tenants, or the members of the account of `tenant`. ERR_NOT_FOUND. Freed with rate_tenants_free() in any
- *  case. */
-MUST_CHECK bool rate_tenants_read(RateTenants *self, Db *db, const char *tenant, Err *err);
+/** Read all tenants, or the members of the account of `tenant`, as accounts are in a month. ERR_NOT_FOUND. Freed with
+ *  rate_tenants_free() in any case. */
+MUST_CHECK bool rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err);
 void rate_tenants_free(RateTenants *self);
 
 /** NULL when there is none of that name. */

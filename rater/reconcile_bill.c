@@ -83,7 +83,7 @@ billed_side_find(BilledSide *self, Db *db, const char *name, UtcMonth month, con
     *self = (BilledSide){.name = strdup(name)};
     if (self->name == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a tenant");
-    if (!rate_tenants_read(&self->account, db, name, err))
+    if (!rate_tenants_read(&self->account, db, name, month, err))
         return false;
     self->tenant = rate_tenants_find(&self->account, name);
     return choose_bill(self, db, month, book, err);

@@ -138,7 +138,7 @@ verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyRep
     VerifyPeriod period = {INT64_MIN, INT64_MAX};
     if (request->month != NULL)
         period = (VerifyPeriod){utc_month_start_us(*request->month), utc_month_end_us(*request->month)};
-    if (!rate_tenants_read(tenants, db, NULL, err))
+    if (!rate_tenants_read(tenants, db, NULL, utc_month_of(utc_now_us()), err))
         return false;
     if (request->tenant != NULL && rate_tenants_find(tenants, request->tenant) == NULL) {
         err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", request->tenant);
@@ -147,7 +147,7 @@ verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyRep
     report->conservation = conservation_read(db, err);
     return report->conservation != NULL && ask(db, request, &period, report, err) &&
            verify_evidence(db, request, tenants, &period, report, err) && verify_heads(db, request, report, err) &&
-           verify_invoices(db, request->tenant, tenants, &period, report, err);
+           verify_invoices(db, request->tenant, &period, report, err);
 }
 
 bool

@@ -10,7 +10,8 @@
 
 typedef struct InvoiceCheck {
     Db *db;
-    const RateTenants *tenants;
+    RateTenants tenants; /* as accounts are in the month of the present invoice */
+    UtcMonth tenants_month;
     VerifyReport *report;
     VerifyInvoice invoice; /* the present one */
     /* the account rated last: its invoices follow one another */

@@ -41,8 +41,8 @@ derive_account(InvoiceCheck *self)
 {
     const VerifyInvoice *invoice = &self->invoice;
     const VerifyPeriod period = {invoice->period_start_us, invoice->period_end_us};
-    for (size_t i = 0; i < self->tenants->count; i++) {
-        const RateTenant *tenant = &self->tenants->all[i];
+    for (size_t i = 0; i < self->tenants.count; i++) {
+        const RateTenant *tenant = &self->tenants.all[i];
         if (strcmp(tenant->account, invoice->account) == 0 &&
             !verify_derive(self->db, tenant, &period, invoice->receipt_watermark, self->book, self->rows,
                            &self->reason))
@@ -51,6 +51,18 @@ derive_account(InvoiceCheck *self)
     const RateOptions options = {.month_start_us = invoice->period_start_us, .free_tier = invoice->free_tier};
     self->rated = rate(rating_rows_all(self->rows), rating_rows_count(self->rows), self->book, &options, &self->reason);
     return self->rated != NULL;
+}
+
+/** A period begins less than a day before its month, and less than a month after that. */
+static bool
+read_members(InvoiceCheck *self, Err *err)
+{
+    const UtcMonth month = utc_month_of(self->invoice.period_start_us + UTC_DAY_US);
+    if (self->tenants.count > 0 && month.year == self->tenants_month.year && month.month == self->tenants_month.month)
+        return true;
+    rate_tenants_free(&self->tenants);
+    self->tenants_month = month;
+    return rate_tenants_read(&self->tenants, self->db, NULL, month, err);
 }
 
 /** Rate the account of the present invoice, unless the one before was of the same. What cannot be rated because of what
@@ -66,6 +78,8 @@ rate_account(InvoiceCheck *self, Err *err)
     self->account = strdup(invoice->account);
     if (self->account == NULL)
         return err_set(err, ERR_NOMEM, "no memory for an account");
+    if (!read_members(self, err))
+        return false;
     if (read_book(self) && derive_account(self))
         return true;
     ErrCode code = self->reason.code;
@@ -227,10 +241,9 @@ check_invoice(InvoiceCheck *self, Err *err)
 }
 
 MUST_CHECK bool
-verify_invoices(Db *db, const char *tenant, const RateTenants *tenants, const VerifyPeriod *period,
-                VerifyReport *report, Err *err)
+verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err)
 {
-    InvoiceCheck self = {.db = db, .tenants = tenants, .report = report, .rows = rating_rows_new(err)};
+    InvoiceCheck self = {.db = db, .report = report, .rows = rating_rows_new(err)};
     VerifyCursor *cursor = self.rows == NULL ? NULL : verify_invoices_open(db, tenant, period, err);
     bool more = true;
     bool done = cursor != NULL;
@@ -242,6 +255,7 @@ verify_invoices(Db *db, const char *tenant, const RateTenants *tenants, const Ve
     if (self.rows != NULL)
         forget_account(&self);
     rating_rows_free(&self.rows);
+    rate_tenants_free(&self.tenants);
     verify_cursor_close(&cursor);
     return done;
 }

@@ -45,8 +45,7 @@ verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, Verif
  *  sums that rollups have. ERR_CORRUPT: a segment cannot be read. */
 MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark,
                               const PriceBook *book, RatingRows *rows, Err *err);
-/** Final invoices. `tenants`: all there are. */
-MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const RateTenants *tenants, const VerifyPeriod *period,
-                                VerifyReport *report, Err *err);
+/** Final invoices. */
+MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
 
 #endif

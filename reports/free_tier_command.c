@@ -241,12 +241,12 @@ take_account(void *context, const TenantRow *row, Err *err)
 }
 
 static bool
-find_account(Db *db, const char *tenant, Report *report, Err *err)
+find_account(Db *db, const char *tenant, UtcMonth month, Report *report, Err *err)
 {
     if (tenant == NULL)
         return true;
     AccountSearch search = {tenant, NULL};
-    bool done = stack_tenant_check(db, tenant, err) && tenant_list(db, take_account, &search, err);
+    bool done = stack_tenant_check(db, tenant, err) && tenant_list_in(db, month, take_account, &search, err);
     report->account = search.account;
     return done;
 }
@@ -259,7 +259,8 @@ run(FreeTierOptions *options, Err *err)
         return false;
     report.tiers.month = options->month;
     Db *db = stack_connect(options->data, err);
-    bool done = db != NULL && find_account(db, options->tenant, &report, err) && ask_rater(options, &report, err) &&
+    bool done = db != NULL && find_account(db, options->tenant, options->month, &report, err) &&
+                ask_rater(options, &report, err) &&
                 tiers_take_documents(&report.tiers, json_member(report.answer, "invoices"), report.account, err) &&
                 rollup_stream_hours(db, NULL, utc_month_start_us(options->month), utc_month_end_us(options->month),
                                     tiers_take_hour, &report.tiers, err);

@@ -1,18 +1,21 @@
 #include "schema/bill_store.h"
 
+#include "schema/account_store.h"
+
 static const char SQL_BILLS[] =
     "SELECT t.name, a.name, coalesce(i.number, ''), coalesce(i.payable_currency, i.currency),"
     " coalesce(i.payable_total, i.total), i.receipt_watermark, b.name || ' ' || b.version,"
     " bool_or(EXISTS (SELECT FROM segments s JOIN commits c USING (commit_id) WHERE s.tenant_id = i.tenant_id"
     " AND s.hour >= i.period_start AND s.hour < i.period_end AND c.receipt > i.receipt_watermark))"
-    " OVER (PARTITION BY t.account_id)"
+    " OVER (PARTITION BY a.account_id)"
     " FROM (SELECT DISTINCT ON (tenant_id) * FROM invoices d WHERE period_start >= $1::timestamptz"
     " AND period_start < $2::timestamptz AND state = $4 AND kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
     " WHERE v.tenant_id = d.tenant_id AND v.refers_to = d.invoice_id AND v.kind = 'void') ORDER BY tenant_id, revision DESC, invoice_id DESC) i"
-    " JOIN tenants t USING (tenant_id) JOIN accounts a USING (account_id)"
-    " JOIN price_books b ON b.sha256 = i.price_book_sha256"
-    " WHERE $3::text IS NULL OR t.account_id = (SELECT account_id FROM tenants WHERE name = $3)"
-    " ORDER BY t.name COLLATE \"C\"";
+    " JOIN tenants t USING (tenant_id) JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(
+        "i.period_start") " JOIN price_books b ON b.sha256 = i.price_book_sha256"
+                          " WHERE $3::text IS NULL OR a.account_id = (SELECT account_at(m.tenant_id, m.account_id, i.period_start + interval '1 day')"
+                          " FROM tenants m WHERE m.name = $3)"
+                          " ORDER BY t.name COLLATE \"C\"";
 
 typedef struct Visit {
     BillVisit visit;

@@ -2,24 +2,26 @@
 
 #include <string.h>
 
+#include "schema/account_store.h"
+
 /* $1 tenant, $2 $3 period start from and before, $4 state, $5 number, $6 id, $7 standing only. */
-#define DOCUMENT_COLUMNS                                                                                             \
-    "SELECT i.invoice_id, coalesce(i.number, ''), i.revision, i.state, t.name, a.name,"                              \
-    " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint," \
-    " i.receipt_watermark, i.currency, i.subtotal, i.total, i.invocations,"                                          \
-    " (extract(epoch FROM i.issued_at) * 1000000)::bigint, encode(i.document_sha256, 'hex'), i.document, i.kind,"    \
-    " coalesce(o.number, ''), coalesce(v.number, '')"                                                                \
-    " FROM invoices i JOIN tenants t ON t.tenant_id = i.tenant_id JOIN accounts a ON a.account_id = t.account_id"    \
-    " LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to"                              \
-    " LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'"          \
-    " WHERE ($1::text IS NULL OR t.name = $1)"                                                                       \
-    " AND ($2::bigint IS NULL OR i.period_start >= to_timestamp($2::bigint / 1000000))"                              \
-    " AND ($3::bigint IS NULL OR i.period_start < to_timestamp($3::bigint / 1000000))"                               \
-    " AND ($4::text IS NULL OR i.state = $4)"                                                                        \
-    " AND ($5::text IS NULL OR i.number = $5 OR i.invoice_id = $6::bigint)"                                          \
-    " AND (NOT $7::boolean OR (i.state = 'final' AND i.kind <> 'void' AND v.number IS NULL) OR (i.state = 'preview'" \
-    " AND NOT EXISTS (SELECT FROM invoices_in_force f WHERE f.tenant_id = i.tenant_id"                               \
-    " AND f.period_start = i.period_start AND f.state = 'final')))"
+#define DOCUMENT_COLUMNS                                                                                                                   \
+    "SELECT i.invoice_id, coalesce(i.number, ''), i.revision, i.state, t.name, a.name,"                                                    \
+    " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint,"                       \
+    " i.receipt_watermark, i.currency, i.subtotal, i.total, i.invocations,"                                                                \
+    " (extract(epoch FROM i.issued_at) * 1000000)::bigint, encode(i.document_sha256, 'hex'), i.document, i.kind,"                          \
+    " coalesce(o.number, ''), coalesce(v.number, '')"                                                                                      \
+    " FROM invoices i JOIN tenants t ON t.tenant_id = i.tenant_id JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(                   \
+        "i.period_start") " LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to"                              \
+                          " LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'"          \
+                          " WHERE ($1::text IS NULL OR t.name = $1)"                                                                       \
+                          " AND ($2::bigint IS NULL OR i.period_start >= to_timestamp($2::bigint / 1000000))"                              \
+                          " AND ($3::bigint IS NULL OR i.period_start < to_timestamp($3::bigint / 1000000))"                               \
+                          " AND ($4::text IS NULL OR i.state = $4)"                                                                        \
+                          " AND ($5::text IS NULL OR i.number = $5 OR i.invoice_id = $6::bigint)"                                          \
+                          " AND (NOT $7::boolean OR (i.state = 'final' AND i.kind <> 'void' AND v.number IS NULL) OR (i.state = 'preview'" \
+                          " AND NOT EXISTS (SELECT FROM invoices_in_force f WHERE f.tenant_id = i.tenant_id"                               \
+                          " AND f.period_start = i.period_start AND f.state = 'final')))"
 
 static const char DOCUMENTS_SQL[] =
     DOCUMENT_COLUMNS " ORDER BY t.name, i.period_start, i.state, i.revision, i.invoice_id";

@@ -53,7 +53,7 @@ GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigin
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
 GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
-      price_book_calendar, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts,
+      price_book_calendar, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts, account_members,
       invoice_deliveries TO millibill_reader;
 GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
 GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
@@ -64,7 +64,7 @@ GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source
 -- (free_tier_use) would be wrong with one tenant's rows and is not shown.
 GRANT SELECT (tenant_id, name, account_id) ON tenants TO millibill_tenant;
 GRANT SELECT (account_id, name) ON accounts TO millibill_tenant;
-GRANT SELECT ON configs, rollups, invoice_lines, invoice_items, contracts, tenant_contracts TO millibill_tenant;
+GRANT SELECT ON configs, rollups, invoice_lines, invoice_items, contracts, tenant_contracts, account_members TO millibill_tenant;
 GRANT SELECT (tenant_id, invoice_id, state, number, revision, run_id, period_start, period_end, receipt_watermark, currency,
               subtotal, total, invocations, price_book_sha256, document, document_sha256, issued_at,
               contract_sha256, contract_revision, payable_currency, payable_total, kind, refers_to) ON invoices TO millibill_tenant;
@@ -73,6 +73,7 @@ GRANT SELECT (run_id, default_region, free_tier) ON rating_runs TO millibill_ten
 GRANT SELECT ON rating_measures TO millibill_tenant;
 GRANT SELECT (sha256, name, version) ON price_books TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
+GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz) TO millibill_rater, millibill_reader, millibill_tenant;
 
 DO $$
 DECLARE

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "lib/utc.h"
+#include "schema/account_store.h"
 
 #define SUMS                                                                                                          \
     "sum(r.invocations), sum(r.errors), sum(r.timeouts), sum(r.initializations), sum(r.duration_us), sum(r.init_us)," \
@@ -12,11 +13,11 @@
 #define NAMES                                                                                             \
     "r.tenant_id, t.name, a.name, c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb, " \
     "c.ephemeral_mb"
-#define SOURCE                                                                                          \
-    " FROM rollups r JOIN configs c USING (tenant_id, config_id) LEFT JOIN tenants t USING (tenant_id)" \
-    " LEFT JOIN accounts a USING (account_id)"                                                          \
-    " WHERE r.hour >= $2::timestamptz AND r.hour < $3::timestamptz AND r.invocations > 0"               \
-    " AND ($1::text IS NULL OR r.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"
+#define SOURCE                                                                                                   \
+    " FROM rollups r JOIN configs c USING (tenant_id, config_id) LEFT JOIN tenants t USING (tenant_id)"          \
+    " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(                                                \
+        "$2::timestamptz") " WHERE r.hour >= $2::timestamptz AND r.hour < $3::timestamptz AND r.invocations > 0" \
+                           " AND ($1::text IS NULL OR r.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"
 
 static const char SQL_PERIOD[] =
     "SELECT " NAMES ", 0, " SUMS SOURCE " GROUP BY " NAMES

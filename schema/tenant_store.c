@@ -16,7 +16,8 @@ static const char SQL_IDS[] =
     " LEFT JOIN tenants t USING (name) ORDER BY n.position";
 static const char SQL_LIST[] = "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME
                                ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-                               " FROM tenants t LEFT JOIN accounts a USING (account_id) ORDER BY t.name";
+                               " FROM tenants t LEFT JOIN accounts a ON a.account_id ="
+                               " account_at(t.tenant_id, t.account_id, $1::timestamptz) ORDER BY t.name";
 
 static bool
 name_check(const char *what, const char *name, Err *err)
@@ -117,7 +118,15 @@ tenant_id_of(Db *db, const char *name, int64_t *id, Err *err)
 MUST_CHECK bool
 tenant_list(Db *db, TenantVisit visit, void *context, Err *err)
 {
-    DbResult *result = db_query(db, SQL_LIST, NULL, 0, err);
+    return tenant_list_in(db, utc_month_of(utc_now_us()), visit, context, err);
+}
+
+MUST_CHECK bool
+tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format(utc_month_start_us(month), start))};
+    DbResult *result = db_query(db, SQL_LIST, params, 1, err);
     if (result == NULL)
         return false;
     bool good = true;

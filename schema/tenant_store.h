@@ -10,6 +10,7 @@
 
 #include "lib/err.h"
 #include "lib/text.h"
+#include "lib/utc.h"
 #include "schema/db.h"
 
 /** Register a tenant (1..255 bytes of clean UTF-8); `account` NULL: its own account of the same name, else that account,
@@ -38,7 +39,8 @@ typedef struct TenantRow {
 } TenantRow;
 typedef bool (*TenantVisit)(void *context, const TenantRow *row, Err *err);
 
-/** Every tenant, ordered by name. */
+/** Every tenant with its account of this month, or of another; ordered by name. */
 MUST_CHECK bool tenant_list(Db *db, TenantVisit visit, void *context, Err *err);
+MUST_CHECK bool tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *err);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "schema/account_store.h"
 #include "schema/tenant_store.h"
 #include "schema/verify_cursor.h"
 
@@ -213,10 +214,11 @@ static const VerifyCursorKind INVOICES = {
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
                         " i.invocations, encode(i.document_sha256, 'hex'), i.document, r.free_tier, encode(i.price_book_sha256, 'hex'),"
-                        " b.source, r.document_version, i.contract_revision, i.kind, i.refers_to FROM invoices i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN accounts a USING (account_id)"
-                        " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
-                        " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
-                            "i.period_start") " ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
+                        " b.source, r.document_version, i.contract_revision, i.kind, i.refers_to FROM invoices i LEFT JOIN tenants t USING (tenant_id)"
+                        " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(
+                            "i.period_start") " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
+                                              " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
+                                                  "i.period_start") " ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
     "FETCH FORWARD 8 FROM verify_invoices",
     "CLOSE verify_invoices",
 };

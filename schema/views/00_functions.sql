@@ -50,6 +50,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
 $$;
 COMMENT ON FUNCTION partitions_ahead() IS 'Partitions of this month and of the next three; how many months were made';
 
+-- In the body of a query this is looked up once for a row, with the rights of who asks.
+CREATE OR REPLACE FUNCTION account_at(of_tenant bigint, first_account bigint, at timestamptz) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce((SELECT m.account_id FROM account_members m WHERE m.tenant_id = of_tenant AND m.from_month <= (at AT TIME ZONE 'UTC')::date
+                  ORDER BY m.from_month DESC, m.revision DESC LIMIT 1), first_account);
+COMMENT ON FUNCTION account_at(bigint, bigint, timestamptz) IS 'The account of a tenant in the UTC month that holds an instant; first_account is tenants.account_id';
+
 CREATE OR REPLACE FUNCTION tenants_introduce(names text[]) RETURNS SETOF text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
     INSERT INTO millibill.accounts (name)

@@ -9,7 +9,7 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, c.region, c.arch
   FROM rollups r
   JOIN configs c USING (tenant_id, config_id)
   JOIN tenants t USING (tenant_id)
-  JOIN accounts a USING (account_id);
+  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, r.hour);
 COMMENT ON VIEW usage_hourly IS 'One row for each tenant, hour (UTC) and function configuration';
 COMMENT ON COLUMN usage_hourly.duration_ms IS 'Sum of durations, each rounded up to 1 ms';
 COMMENT ON COLUMN usage_hourly.gb_seconds IS 'duration_ms times memory, 1 GB = 1024 MB, exact; without initialization: what is billed stands in cost_daily and cost_by_function';

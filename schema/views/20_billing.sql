@@ -116,7 +116,7 @@ SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i
   LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to
   LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'
   JOIN tenants t ON t.tenant_id = i.tenant_id
-  JOIN accounts a ON a.account_id = t.account_id
+  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day')
   JOIN rating_runs r ON r.run_id = i.run_id
   JOIN price_books b ON b.sha256 = i.price_book_sha256;
 COMMENT ON VIEW invoices_overview IS 'One row for each document: invoices, previews included, credit notes and voids';
@@ -140,7 +140,7 @@ SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i
   FROM invoice_lines l
   JOIN invoices i USING (tenant_id, invoice_id)
   JOIN tenants t USING (tenant_id)
-  JOIN accounts a USING (account_id);
+  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
 COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each document: previews, credit notes and voids (whose amounts are negative) included';
 COMMENT ON COLUMN invoice_lines_view.kind IS 'invoice, credit_note or void';
 COMMENT ON COLUMN invoice_lines_view.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
@@ -190,7 +190,7 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.arch
          / coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END) AS raw) w
  CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
   JOIN tenants t ON t.tenant_id = i.tenant_id
-  JOIN accounts a USING (account_id);
+  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
 COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items';
 COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
 COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
@@ -222,7 +222,7 @@ SELECT a.name AS account, t.name AS tenant, i.period_start AS month, f.name, f.u
   FROM invoices_in_force i
   JOIN invoice_free_tiers f USING (tenant_id, invoice_id)
   JOIN tenants t USING (tenant_id)
-  JOIN accounts a USING (account_id);
+  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
 COMMENT ON VIEW free_tier_use_by_tenant IS 'What each tenant took from each free tier in a month';
 COMMENT ON COLUMN free_tier_use_by_tenant.allowance IS 'Of the whole account, in unit';
 COMMENT ON COLUMN free_tier_use_by_tenant.used IS 'By this tenant, in unit';

@@ -19,7 +19,7 @@ DECLARE
     services constant text := 'millibill_owner, millibill_collector, millibill_compactor, millibill_rater, millibill_reader';
     evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books', 'price_book_calendar',
                                       'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items',
-                                      'contracts', 'tenant_contracts', 'seals', 'seal_heads', 'seal_roots',
+                                      'contracts', 'tenant_contracts', 'account_members', 'seals', 'seal_heads', 'seal_roots',
                                       'seal_invoices'];
     found record;
 BEGIN
@@ -40,7 +40,7 @@ BEGIN
             ('quarantine', 'compactor_marks', 'FOR UPDATE TO millibill_compactor USING (true)'),
             ('invoices', 'previews_go', 'FOR DELETE TO millibill_owner USING (state = ''preview'')'),
             -- tables that belong to no tenant: what a tenant's own rows name
-            ('accounts', 'tenant_reads', 'FOR SELECT TO millibill_tenant USING (account_id = (SELECT t.account_id FROM tenants t))'),
+            ('accounts', 'tenant_reads', 'FOR SELECT TO millibill_tenant USING (account_id IN (SELECT t.account_id FROM tenants t UNION SELECT m.account_id FROM account_members m))'),
             ('rating_runs', 'tenant_reads',
              'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.run_id = rating_runs.run_id))'),
             ('rating_measures', 'tenant_reads',
