@@ -34,6 +34,7 @@ static const Entry ENTRIES[] = {
     {"Metering", "quarantine", "what could not be billed: list, show, replay", "millibill-collector", NULL},
     {"Billing", "quote", "price given usage, without a database", "millibill-rater", NULL},
     {"Billing", "rate", "make a month's invoices, as preview or final", "millibill-rater", NULL},
+    {"Billing", "close", "take a month from open to final invoices", "millibill-rater", NULL},
     {"Billing", "price-book", "list, show, validate, compare or add price books", "millibill-rater", NULL},
     {"Billing", "invoice", "list, show, render or void invoices", "millibill-report", NULL},
     {"Billing", "verify", "prove streams, evidence, rollups, seals and every final invoice", "millibill-rater", NULL},

@@ -52,6 +52,9 @@ MUST_CHECK bool bill_changes_skip(BillChanges *self, const char *account, const 
 /** Work out differences and totals, and put who pays most more first and who pays most less last. */
 MUST_CHECK bool bill_changes_finish(BillChanges *self, Err *err);
 
+/** Does it differ, or can nobody say? After bill_changes_finish(). */
+bool bill_change_is_one(const BillChange *change);
+
 /** A table with the two names as headings; with `changed_only`, of what differs. ERR_NOMEM. */
 MUST_CHECK bool bill_changes_print(const BillChanges *self, FILE *out, const char *before, const char *after,
                                    bool changed_only, Err *err);

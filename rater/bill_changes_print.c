@@ -116,8 +116,8 @@ table_free(Table *self)
     free(self->rows);
 }
 
-static bool
-is_change(const BillChange *change)
+bool
+bill_change_is_one(const BillChange *change)
 {
     return change->difference == NULL || strpbrk(change->difference, "123456789") != NULL;
 }
@@ -144,7 +144,8 @@ bill_changes_print(const BillChanges *self, FILE *out, const char *before, const
     const char *const headings[CELLS] = {"Tenant", "", before, after, "Difference", ""};
     bool done = heading_make(&table, headings, err);
     for (size_t i = 0; done && i < self->count; i++)
-        done = (changed_only && !is_change(&self->all[i])) || row_make(&table, &self->all[i], self->all[i].tenant, err);
+        done = (changed_only && !bill_change_is_one(&self->all[i])) ||
+               row_make(&table, &self->all[i], self->all[i].tenant, err);
     for (size_t i = 0; done && i < self->total_count; i++)
         done = row_make(&table, &self->totals[i], "total", err);
     if (done) {

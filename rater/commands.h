@@ -12,6 +12,7 @@ int verify_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int reconcile_command(int argc, char **argv);
 int contract_command(int argc, char **argv);
+int close_command(int argc, char **argv);
 int deliver_command(int argc, char **argv);
 int invoice_command(int argc, char **argv);
 

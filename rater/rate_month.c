@@ -71,6 +71,15 @@ settle_all_unused(RateMonth *self, Err *err)
 }
 
 static bool
+is_held(const RateRequest *request, const char *account)
+{
+    for (size_t i = 0; i < request->held_count; i++)
+        if (strcmp(request->held[i], account) == 0)
+            return true;
+    return false;
+}
+
+static bool
 settle_all(RateMonth *self, Err *err)
 {
     memset(self->seen, 0, self->tenants.count * sizeof *self->seen);
@@ -79,7 +88,7 @@ settle_all(RateMonth *self, Err *err)
     for (size_t start = 0, end = 0; start < count; start = end) {
         while (end < count && strcmp(rows[end].account, rows[start].account) == 0)
             end++;
-        if (!rate_settle_account(self, rows + start, end - start, err))
+        if (!is_held(self->request, rows[start].account) && !rate_settle_account(self, rows + start, end - start, err))
             return false;
     }
     if (!settle_all_unused(self, err))
@@ -130,7 +139,8 @@ static bool
 seal_and_rate(RateMonth *self, Db *compactor, Err *err)
 {
     const RateRequest *request = self->request;
-    if (request->final && !request->dry_run && !rate_seal_month(compactor, request->config, request->month, err))
+    if (request->final && !request->dry_run &&
+        !rate_seal_month(compactor, request->config, request->month, request->held_count > 0, NULL, err))
         return false;
     return rate_once(self, err);
 }
@@ -147,6 +157,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     };
     *report = (RateReport){0};
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, request->month, err);
+    rate_tenants_leave_out(&self.tenants, request->held, request->held_count);
     done = done && (compactor == NULL ||
                     rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err));
     self.rows = done ? rating_rows_new(err) : NULL;

@@ -32,6 +32,9 @@ typedef struct RateRequest {
     const PriceBook *book;
     const Config *config; /* where the sealing key and the heads file are */
 
+    const char *const *held; /* accounts that are left out, as if they were not there: the caller knows why */
+    size_t held_count;
+
     /* Of a dry run that asks what would be: */
     bool inside;           /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
     int64_t as_of_receipt; /* what had been received up to it, read from the evidence; 0: all there is */

@@ -12,10 +12,13 @@
 #include "lib/utc.h"
 #include "schema/db.h"
 #include "schema/seal.h"
+#include "schema/seal_round.h"
 
 /** Seal what there is of a month, with a root for each tenant. `compactor` is outside of a transaction. ERR_NOT_FOUND, ERR_DENIED
- *  (the sealing key), ERR_CORRUPT (a segment is not what its digest says), ERR_CONFLICT (the database was set back), ERR_IO. */
-MUST_CHECK bool rate_seal_month(Db *compactor, const Config *config, UtcMonth month, Err *err);
+ *  (the sealing key), ERR_CORRUPT (a segment is not what its digest says, unless `damage_is_known`: what is whole is sealed in any case),
+ *  ERR_CONFLICT (the database was set back), ERR_IO. `report` (may be NULL): what was done. */
+MUST_CHECK bool rate_seal_month(Db *compactor, const Config *config, UtcMonth month, bool damage_is_known,
+                                SealReport *report, Err *err);
 
 /** Put the final invoices that were just made under a signed head, so that none can be taken away unseen. They are final whether
  *  this can be done now or not: what keeps it from being done is logged, and the next who seals does it. */

@@ -35,18 +35,33 @@ free_tenant(RateTenant *tenant)
     free(tenant->account);
 }
 
-/* Keep the members of one account. */
+static bool
+is_among(const char *account, const char *const *accounts, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(account, accounts[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Keep the members of these accounts, or all others. */
 static void
-keep_account(RateTenants *self, const char *account)
+keep(RateTenants *self, const char *const *accounts, size_t count, bool members)
 {
     size_t kept = 0;
     for (size_t i = 0; i < self->count; i++) {
-        if (strcmp(self->all[i].account, account) == 0)
+        if (is_among(self->all[i].account, accounts, count) == members)
             self->all[kept++] = self->all[i];
         else
             free_tenant(&self->all[i]);
     }
     self->count = kept;
+}
+
+void
+rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t count)
+{
+    keep(self, accounts, count, false);
 }
 
 bool
@@ -66,7 +81,7 @@ rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month,
     char *account = strdup(found->account);
     if (account == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a tenant");
-    keep_account(self, account);
+    keep(self, (const char *const[]){account}, 1, true);
     free(account);
     return true;
 }

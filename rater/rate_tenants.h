@@ -26,6 +26,8 @@ typedef struct RateTenants {
 /** Read all tenants, or the members of the account of `tenant`, as accounts are in a month. ERR_NOT_FOUND. Freed with
  *  rate_tenants_free() in any case. */
 MUST_CHECK bool rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err);
+/** Leave out the tenants of these accounts. */
+void rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t count);
 void rate_tenants_free(RateTenants *self);
 
 /** NULL when there is none of that name. */

@@ -6,6 +6,7 @@
 static const Command COMMANDS[] = {
     {"quote", "rate given usage, without a database", quote_command},
     {"rate", "make the invoices of a month", rate_command},
+    {"close", "take a month from open to final", close_command},
     {"price-book", "list, show and validate price books", price_book_command},
     {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
     {"explain", "what a line is made of, what became of a record", explain_command},

@@ -67,12 +67,13 @@ found_one(Found *found, Db *db, const char *which, const char *tenant, Err *err)
 }
 
 bool
-found_month(Found *found, Db *db, const char *month_text, const char *tenant, Err *err)
+found_month(Found *found, Db *db, const char *month_text, const char *tenant, bool final_only, Err *err)
 {
     UtcMonth month;
     if (!stack_month(month_text, &month, err))
         return false;
-    DocumentFilter filter = {.tenant = tenant, .month = &month, .standing = true};
+    DocumentFilter filter = {
+        .tenant = tenant, .month = &month, .state = final_only ? "final" : NULL, .standing = true};
     if (!document_visit(db, &filter, found_add, found, err))
         return false;
     if (found->count > 0)

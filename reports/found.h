@@ -20,8 +20,9 @@ typedef struct Found {
  *  that number), ERR_CORRUPT (the stored document does not have its stored digest). */
 MUST_CHECK bool found_one(Found *found, Db *db, const char *which, const char *tenant, Err *err);
 
-/** Add all invoices of a month, previews where none is final. ERR_NOT_FOUND: there is none. */
-MUST_CHECK bool found_month(Found *found, Db *db, const char *month_text, const char *tenant, Err *err);
+/** Add all invoices of a month, previews where none is final, unless `final_only`. ERR_NOT_FOUND: there is none. */
+MUST_CHECK bool
+found_month(Found *found, Db *db, const char *month_text, const char *tenant, bool final_only, Err *err);
 
 void found_clear(Found *found);
 

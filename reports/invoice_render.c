@@ -21,6 +21,7 @@ typedef struct RenderOptions {
     const char *tenant;
     const char *format; /* NULL: text */
     bool json;
+    bool final; /* no previews */
     const char *style;
     const char *output;
     const char *output_folder;
@@ -66,6 +67,18 @@ path_of(const Folder *folder, size_t i, char out[PATH_MAX], Err *err)
            err_set(err, ERR_RANGE, "the path of '%s' is too long", name);
 }
 
+/* A file that says the same already is left alone. */
+static bool
+write_if_new(const char *path, Text text, Err *err)
+{
+    Buffer old = {0};
+    Err ignored = {0};
+    bool same = access(path, F_OK) == 0 && file_read(path, text.length + 1, &old, &ignored) &&
+                text_equal(buffer_text(&old), text);
+    buffer_free(&old);
+    return same || file_write(path, text.data, text.length, 0644, err);
+}
+
 static bool
 render_file(void *context, size_t i, Err *err)
 {
@@ -75,7 +88,7 @@ render_file(void *context, size_t i, Err *err)
     bool done =
         path_of(folder, i, path, err) &&
         folder->format->render((const Document *const *) &folder->found->documents[i], 1, folder->look, &text, err) &&
-        file_write(path, text.data, text.length, 0644, err);
+        write_if_new(path, buffer_text(&text), err);
     buffer_free(&text);
     return done;
 }
@@ -123,7 +136,7 @@ find_all(Db *db, const RenderOptions *options, Found *found, Err *err)
     for (size_t i = 0; options->which[i] != NULL; i++)
         if (!found_one(found, db, options->which[i], options->tenant, err))
             return false;
-    return options->month_text == NULL || found_month(found, db, options->month_text, options->tenant, err);
+    return options->month_text == NULL || found_month(found, db, options->month_text, options->tenant, options->final, err);
 }
 
 static bool
@@ -166,6 +179,7 @@ invoice_render_command(int argc, char **argv)
         {"json", 0, OPTION_FLAG, &options.json, NULL, "the same as --format json"},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
          "all invoices of this month (previews where none is final)"},
+        {"final", 0, OPTION_FLAG, &options.final, NULL, "with --month: final invoices only"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose invoices"},
         {"output", 'o', OPTION_TEXT, &options.output, "FILE", "write one file; default standard output"},
         {"output-dir", 'd', OPTION_TEXT, &options.output_folder, "DIR",

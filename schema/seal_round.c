@@ -183,6 +183,10 @@ write_head(Round *self, Err *err)
     return true;
 }
 
+/* Damaged hours are put off for an hour; who names a month has mended them, maybe. What is put off in this run, after its
+ * `now_us`, is not chosen again. */
+enum { PUT_OFF_S = 3600 };
+
 /** Which hours: closed, quiet, of the month. */
 static SealChoice
 choice_of(const SealScope *scope)
@@ -193,6 +197,7 @@ choice_of(const SealScope *scope)
         choice.start_us = utc_month_start_us(*scope->month);
         int64_t end_us = utc_month_end_us(*scope->month);
         choice.end_us = end_us < closed_us ? end_us : closed_us;
+        choice.quiet_us += PUT_OFF_S * UTC_SECOND_US;
     }
     return choice;
 }

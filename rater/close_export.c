@@ -1,0 +1,94 @@
+/* Documents of the final invoices, by the program that makes them. See close_parts.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/share.h"
+#include "rater/close_parts.h"
+#include "schema/bill_store.h"
+
+enum { ARGUMENTS_MAX = 16 };
+
+static bool
+spawn_report(const char *const *arguments, pid_t *child, Err *err)
+{
+    char path[PATH_MAX];
+    char name[] = "millibill-report";
+    char *argv[ARGUMENTS_MAX + 2] = {name};
+    if (!share_program(name, path, err))
+        return false;
+    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++)
+        argv[i + 1] = (char *) (uintptr_t) arguments[i]; /* posix_spawn does not write them */
+    posix_spawn_file_actions_t actions;
+    int failed = posix_spawn_file_actions_init(&actions);
+    if (failed == 0) {
+        failed = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0); /* the paths */
+        if (failed == 0)
+            failed = posix_spawn(child, path, &actions, NULL, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+    }
+    return failed == 0 || err_set(err, ERR_IO, "cannot start '%s': %s", path, strerror(failed));
+}
+
+static bool
+write_form(const Close *self, const char *format, Err *err)
+{
+    char month[UTC_TEXT_BYTES];
+    const char *arguments[ARGUMENTS_MAX] = {"invoice",
+                                            "render",
+                                            "--month",
+                                            utc_month_format(self->request->month, month),
+                                            "--final",
+                                            "--format",
+                                            format,
+                                            "--output-dir",
+                                            self->request->output,
+                                            self->request->data == NULL ? NULL : "--data",
+                                            self->request->data};
+    pid_t child = 0;
+    int status = 0;
+    pid_t ended = 0;
+    if (!spawn_report(arguments, &child, err))
+        return false;
+    do
+        ended = waitpid(child, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    return (ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
+           err_set(err, ERR_IO, "the %s documents could not be written to '%s'; the message before says why", format,
+                   self->request->output);
+}
+
+static bool
+count_one(void *context, const BillRow *row, Err *err)
+{
+    (void) row;
+    (void) err;
+    ++*(int64_t *) context;
+    return true;
+}
+
+bool
+close_export(Close *self, CloseStep *step, Err *err)
+{
+    static const char *const formats[] = {"json", "csv", "text", "html", "pdf"};
+    enum { FORMATS = sizeof formats / sizeof formats[0] };
+    int64_t finals = 0;
+    if (self->request->output == NULL) {
+        snprintf(step->detail, sizeof step->detail, "not asked for: --output DIR writes the documents");
+        return true;
+    }
+    if (!bill_visit(self->db, self->request->month, NULL, "final", count_one, &finals, err))
+        return false;
+    for (size_t i = 0; finals > 0 && i < FORMATS; i++)
+        if (!write_form(self, formats[i], err))
+            return false;
+    snprintf(step->detail, sizeof step->detail, "%" PRId64 " invoice%s as json, csv, text, html and pdf in %s", finals,
+             finals == 1 ? "" : "s", self->request->output);
+    return true;
+}
