@@ -7,7 +7,7 @@
 #include "lib/json.h"
 #include "rater/close.h"
 #include "rater/commands.h"
-#include "rater/document.h"
+#include "rater/rate_book.h"
 #include "rater/stack.h"
 
 static const char PROGRAM[] = "millibill close";
@@ -223,17 +223,16 @@ run(const CloseOptions *options)
     Err err = {0};
     Config config;
     CloseRequest request = {.config = &config};
-    PriceBook *book = request_make(options, &request, &err) ? price_book_find(options->book_name, &err) : NULL;
-    bool found = book != NULL && config_load(options->data, &config, &err);
-    request.book = book;
     Close self = {.request = &request, .step_done = options->json ? NULL : print_step};
-    self.db = found ? rater_connect_as("millibill_rater", &config, PROGRAM, &err) : NULL;
-    self.compactor = self.db == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, &err);
+    self.db = request_make(options, &request, &err) ? rater_connect(options->data, &config, PROGRAM, &err) : NULL;
+    BookCalendar *calendar = self.db == NULL ? NULL : book_calendar_new(self.db, &err);
+    request.book = calendar == NULL ? NULL : rate_book(calendar, options->book_name, request.month, &err);
+    self.compactor = request.book == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, &err);
     int status = self.compactor == NULL ? err_report(&err, PROGRAM) : close_and_say(options, &self);
     close_free(&self);
     db_free(&self.compactor);
+    book_calendar_free(&calendar);
     db_free(&self.db);
-    price_book_free(&book);
     return status;
 }
 

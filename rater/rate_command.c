@@ -9,10 +9,10 @@
 #include "lib/json.h"
 #include "lib/options.h"
 #include "lib/utc.h"
-#include "rater/book_calendar.h"
 #include "rater/commands.h"
 #include "rater/deliver.h"
 #include "rater/document.h"
+#include "rater/rate_book.h"
 #include "rater/rate_month.h"
 #include "rater/stack.h"
 #include "rater/what_if.h"
@@ -206,30 +206,6 @@ deliver(Db *db, const Config *config, Err *err)
     return true;
 }
 
-/* The book that is in force in every hour of the month. */
-static const PriceBook *
-find_book(const RateCommand *self, BookCalendar *calendar, Err *err)
-{
-    char from[UTC_TEXT_BYTES];
-    BookParts parts = {0};
-    const PriceBook *book = NULL;
-    const char *name = self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name;
-    if (!book_calendar_parts(calendar, name, utc_month_start_us(self->month), utc_month_end_us(self->month), &parts,
-                             err)) {
-        book_parts_free(&parts);
-        return NULL;
-    }
-    if (parts.count == 1) {
-        book = parts.all[0].book;
-    } else {
-        err_set(err, ERR_CONFLICT, "price book %s changes inside %s: version %s is in force from %s on", name,
-                self->month_text, parts.all[1].book->version, utc_format(parts.all[1].start_us, from));
-        err_hint(err, "a month that spans two books cannot be rated yet; put the new version in force with a month");
-    }
-    book_parts_free(&parts);
-    return book;
-}
-
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
 static bool
 run(RateCommand *self, bool *skipped, Err *err)
@@ -245,7 +221,10 @@ run(RateCommand *self, bool *skipped, Err *err)
     Config config;
     Db *db = rater_connect(self->data, &config, PROGRAM, err);
     BookCalendar *calendar = db == NULL ? NULL : book_calendar_new(db, err);
-    const PriceBook *book = calendar == NULL ? NULL : find_book(self, calendar, err);
+    const PriceBook *book =
+        calendar == NULL
+            ? NULL
+            : rate_book(calendar, self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name, self->month, err);
     Db *compactor = book == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, err);
     const RateRequest request = {
         .month = self->month,

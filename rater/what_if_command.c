@@ -3,6 +3,7 @@
 
 #include "rater/commands.h"
 #include "rater/document.h"
+#include "rater/rate_book.h"
 #include "rater/stack.h"
 #include "rater/what_if.h"
 
@@ -75,16 +76,15 @@ what_if_run(const WhatIfOptions *options, Err *err)
     const char *name = options->book_name;
     if (name == NULL)
         name = contract != NULL && contract->price_book != NULL ? contract->price_book : RATER_DEFAULT_BOOK;
-    PriceBook *book = err_is_set(err) ? NULL : price_book_find(name, err);
-    PriceBook *in_force = book == NULL ? NULL : price_book_find(RATER_DEFAULT_BOOK, err);
-    Db *db = in_force == NULL || !(contract == NULL || contract_fits(contract, book, err))
-                 ? NULL
-                 : rater_connect(options->data, &config, PROGRAM, err);
+    Db *db = err_is_set(err) ? NULL : rater_connect(options->data, &config, PROGRAM, err);
+    BookCalendar *calendar = db == NULL ? NULL : book_calendar_new(db, err);
+    const PriceBook *book = calendar == NULL ? NULL : rate_book(calendar, name, options->month, err);
+    const PriceBook *in_force = book == NULL ? NULL : rate_book(calendar, RATER_DEFAULT_BOOK, options->month, err);
     const WhatIf request = {options->month, options->tenant, book, in_force, contract, options->free_tier};
-    bool done = db != NULL && ask(db, &request, options->json, err);
+    bool done = in_force != NULL && (contract == NULL || contract_fits(contract, book, err)) &&
+                ask(db, &request, options->json, err);
+    book_calendar_free(&calendar);
     db_free(&db);
-    price_book_free(&in_force);
-    price_book_free(&book);
     contract_free(&contract);
     return done;
 }

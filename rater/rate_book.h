@@ -1,0 +1,15 @@
+/**
+ * rate_book - the price book that a month is rated by
+ */
+#ifndef RATER_RATE_BOOK_H
+#define RATER_RATE_BOOK_H
+
+#include "lib/err.h"
+#include "lib/utc.h"
+#include "rater/book_calendar.h"
+
+/** What `name_or_path` stands for in every hour of the month; borrowed from the calendar. NULL: ERR_CONFLICT (two versions are in force in
+ *  the month), and errors as of book_calendar_parts(). */
+MUST_CHECK const PriceBook *rate_book(BookCalendar *calendar, const char *name_or_path, UtcMonth month, Err *err);
+
+#endif
