@@ -72,8 +72,7 @@ found_month(Found *found, Db *db, const char *month_text, const char *tenant, bo
     UtcMonth month;
     if (!stack_month(month_text, &month, err))
         return false;
-    DocumentFilter filter = {
-        .tenant = tenant, .month = &month, .state = final_only ? "final" : NULL, .standing = true};
+    DocumentFilter filter = {.tenant = tenant, .month = &month, .state = final_only ? "final" : NULL, .standing = true};
     if (!document_visit(db, &filter, found_add, found, err))
         return false;
     if (found->count > 0)

@@ -136,7 +136,8 @@ find_all(Db *db, const RenderOptions *options, Found *found, Err *err)
     for (size_t i = 0; options->which[i] != NULL; i++)
         if (!found_one(found, db, options->which[i], options->tenant, err))
             return false;
-    return options->month_text == NULL || found_month(found, db, options->month_text, options->tenant, options->final, err);
+    return options->month_text == NULL ||
+           found_month(found, db, options->month_text, options->tenant, options->final, err);
 }
 
 static bool
