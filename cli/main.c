@@ -41,6 +41,7 @@ static const Entry ENTRIES[] = {
     {"Billing", "explain", "a line down to its invocations; what became of a record", "millibill-rater", NULL},
     {"Billing", "contract", "contracts of tenants: discounts, commitments, credits, tax", "millibill-rater", NULL},
     {"Billing", "reconcile", "compare a customer's own log with the bill, row by row", "millibill-rater", NULL},
+    {"Billing", "reverse", "take a record that is wrong out of what is billed", "millibill-rater", NULL},
     {"Billing", "deliver", "hand final invoices to a command or webhook", "millibill-rater", NULL},
     {"Billing", "seal", "seal closed hours, or a month, now", "millibill-collector", NULL},
     {"Reports", "savings", "what servers would have cost, with the verdict", "millibill-report", NULL},

@@ -9,6 +9,7 @@ typedef struct Counting {
     const VerifyPeriod *period;
     int64_t after;
     int64_t watermark;
+    bool with_reversed;
     CountedVisit visit;
     void *context;
 } Counting;
@@ -33,10 +34,28 @@ visit_segment(const Counting *self, Evidence *evidence, Err *err)
         bool excluded = false;
         CountedRecord counted = {.place = segment->key, .ordinal = (int64_t) i, .segment_records = segment->records};
         usage_batch_record(batch, i, &counted.record);
-        done = evidence_excludes(evidence, i, &excluded, err) && evidence_receipt(evidence, i, &counted.receipt, err) &&
-               (excluded || !is_wanted(self, &counted) || self->visit(self->context, &counted, err));
+        done = evidence_excludes(evidence, i, &excluded, err) && evidence_receipt(evidence, i, &counted.receipt, err);
+        counted.reversed = excluded && evidence->exclusion.reversed;
+        done = done && ((excluded && !(counted.reversed && self->with_reversed)) || !is_wanted(self, &counted) ||
+                        self->visit(self->context, &counted, err));
     }
     usage_batch_free(&batch);
+    return done;
+}
+
+static bool
+visit_all(const Counting *self, Db *db, int64_t tenant_id, Err *err)
+{
+    Evidence evidence = {0};
+    bool more = true;
+    const VerifyPeriod hours = {utc_hour_floor_us(self->period->start_us), self->period->end_us};
+    bool done = evidence_open(&evidence, db, tenant_id, &hours, self->watermark, err);
+    while (done && more) {
+        done = evidence_next(&evidence, &more, err);
+        if (done && more && (self->after == 0 || evidence.segment.receipt > self->after))
+            done = visit_segment(self, &evidence, err);
+    }
+    evidence_close(&evidence);
     return done;
 }
 
@@ -44,16 +63,14 @@ MUST_CHECK bool
 counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t after, int64_t watermark,
                 CountedVisit visit, void *context, Err *err)
 {
-    Evidence evidence = {0};
-    bool more = true;
-    const Counting self = {period, after, watermark, visit, context};
-    const VerifyPeriod hours = {utc_hour_floor_us(period->start_us), period->end_us};
-    bool done = evidence_open(&evidence, db, tenant_id, &hours, watermark, err);
-    while (done && more) {
-        done = evidence_next(&evidence, &more, err);
-        if (done && more && (after == 0 || evidence.segment.receipt > after))
-            done = visit_segment(&self, &evidence, err);
-    }
-    evidence_close(&evidence);
-    return done;
+    const Counting self = {period, after, watermark, false, visit, context};
+    return visit_all(&self, db, tenant_id, err);
+}
+
+MUST_CHECK bool
+counted_and_reversed(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, CountedVisit visit,
+                     void *context, Err *err)
+{
+    const Counting self = {period, 0, watermark, true, visit, context};
+    return visit_all(&self, db, tenant_id, err);
 }

@@ -6,6 +6,7 @@
 #ifndef RATER_COUNTED_H
 #define RATER_COUNTED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/err.h"
@@ -20,6 +21,7 @@ typedef struct CountedRecord {
     int64_t ordinal;
     int64_t receipt;
     int64_t segment_records;
+    bool reversed;
     UsageRecord record;
 } CountedRecord;
 
@@ -30,5 +32,9 @@ typedef bool (*CountedVisit)(void *context, const CountedRecord *counted, Err *e
  *  cannot be read. */
 MUST_CHECK bool counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t after, int64_t watermark,
                                 CountedVisit visit, void *context, Err *err);
+
+/** The same, and between them those that were reversed up to `watermark`. */
+MUST_CHECK bool counted_and_reversed(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark,
+                                     CountedVisit visit, void *context, Err *err);
 
 #endif

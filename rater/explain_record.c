@@ -244,9 +244,10 @@ add_exclusion(const Explainer *self, Json *entry, const Hit *hit, const ExplainE
                             add_differences(object, hit->facts, kept->facts, err));
 }
 
-/** Bills that have the record, with its part; a final one that it came too late for. */
+/** Bills that have the record, with its part; a final one that it came too late for. From receipt `until` on it does not count. */
 static bool
-add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, const char **fate, Err *err)
+add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, int64_t until, const char **fate,
+          Err *err)
 {
     Json *invoices = json_new_array(err);
     bool done = invoices != NULL && json_add(entry, "invoices", invoices, err) &&
@@ -255,6 +256,8 @@ add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, co
     for (size_t i = 0; done && i < self->bills.count; i++) {
         const Bill *bill = &self->bills.all[i];
         bool costs = false;
+        if (bill->watermark >= until)
+            continue;
         if (bill->watermark < hit->receipt) {
             *fate = bill->is_final ? "late" : *fate;
             done = !bill->is_final || json_add(entry, "late_for", json_object_get(bill->head), err);
@@ -290,9 +293,18 @@ explain_hit(Explainer *self, Json *entry, size_t i, Err *err)
     if (!json_add_text(entry, "tenant", tenant_of(self, hit->tenant_id)->name, err) ||
         !explain_exclusion(self->db, hit->tenant_id, &hit->key, hit->ordinal, &exclusion, err))
         return false;
-    const char *fate = exclusion.conflict ? "conflict" : "copy";
-    bool done = exclusion.exists ? add_exclusion(self, entry, hit, &exclusion, err)
-                                 : add_bills(self, entry, hit, &rating_rows_all(self->rows)[i], &fate, err);
+    static const char *const FATES[] = {"copy", "conflict", "reversed"};
+    const RatingRow *row = &rating_rows_all(self->rows)[i];
+    const char *fate = FATES[exclusion.fate];
+    const char *unused = NULL;
+    bool done;
+    if (exclusion.reversal != NULL)
+        done = json_add(entry, "reversal", exclusion.reversal, err) &&
+               add_bills(self, entry, hit, row, exclusion.receipt, &unused, err);
+    else if (exclusion.exists)
+        done = add_exclusion(self, entry, hit, &exclusion, err);
+    else
+        done = add_bills(self, entry, hit, row, INT64_MAX, &fate, err);
     return done && json_add_text(entry, "fate", fate, err) &&
            json_add(entry, "record", json_object_get(hit->facts), err) && add_evidence(self, entry, hit, err);
 }

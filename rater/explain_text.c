@@ -37,6 +37,7 @@ fate_sentence(const char *fate)
         {"late", "LATE: it came after the invoice was final and is not on it"},
         {"copy", "NOT COUNTED: a copy of a record that is"},
         {"conflict", "NOT COUNTED: another record of the same identity came before and says something else"},
+        {"reversed", "NOT COUNTED: it was reversed"},
     };
     for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
         if (strcmp(fate, sentences[i][0]) == 0)
@@ -99,6 +100,15 @@ say_invoice(Json *invoice, Buffer *out, Err *err)
 }
 
 static bool
+say_reversal(Json *reversal, Buffer *out, Err *err)
+{
+    return reversal == NULL ||
+           line_append_harmless(out, err, "   reversed on %s by %s, because: %s (receipt %s)",
+                                explain_member(reversal, "at"), explain_member(reversal, "by"),
+                                explain_member(reversal, "because"), explain_member(reversal, "receipt"));
+}
+
+static bool
 say_exclusion(Json *kept, Buffer *out, Err *err)
 {
     if (kept == NULL)
@@ -155,7 +165,7 @@ say_record(Json *entry, Buffer *out, Err *err)
     bool done = line_append_harmless(out, err, "%s. tenant %s, attempt %s: %s", explain_member(entry, "number"),
                                      explain_member(entry, "tenant"), attempt[0] == '\0' ? "1" : attempt,
                                      fate_sentence(explain_member(entry, "fate"))) &&
-                say_facts(record, out, err);
+                say_facts(record, out, err) && say_reversal(json_member(entry, "reversal"), out, err);
     for (size_t i = 0; done && i < count_of(entry, "invoices"); i++)
         done = say_invoice(element(json_member(entry, "invoices"), i), out, err);
     if (done && late != NULL)

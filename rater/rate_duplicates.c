@@ -19,14 +19,24 @@ rate_recover(Db *db, int attempt, Err *err)
     return db_is_connected(db) || db_reconnect(db, err);
 }
 
+MUST_CHECK bool
+rate_exclude_of_tenant(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, DuplicatesReport *found, Err *err)
+{
+    DuplicatesReport report;
+    for (int attempt = 1; !duplicates_exclude(db, tenant_id, start_us, end_us, &report, err); attempt++)
+        if (!rate_recover(db, attempt, err))
+            return false;
+    if (found != NULL)
+        *found = report;
+    return true;
+}
+
 static bool
 exclude_of(Db *compactor, const RateTenant *tenant, int64_t start_us, int64_t end_us, RateReport *report, Err *err)
 {
     DuplicatesReport found = {0};
-    for (int attempt = 1; !duplicates_exclude(compactor, tenant->tenant_id, start_us, end_us, &found, err); attempt++) {
-        if (!rate_recover(compactor, attempt, err))
-            return err_prefix(err, "tenant '%s': ", tenant->name);
-    }
+    if (!rate_exclude_of_tenant(compactor, tenant->tenant_id, start_us, end_us, &found, err))
+        return err_prefix(err, "tenant '%s': ", tenant->name);
     report->copies += found.copies;
     report->conflicts += found.conflicts;
     return true;

@@ -14,6 +14,7 @@ typedef struct TenantResult {
     BilledSide side;
     int64_t counts[RECONCILE_STATUS_COUNT];
     int64_t late; /* of those that are not billed */
+    int64_t reversed;
     int64_t quarantined;
     int64_t worthless; /* rows that could not be rated */
     mpq_t worth;       /* sum over the rows */
@@ -186,6 +187,7 @@ take_match(void *context, const ReconcileMatch *match, Err *err)
     bool known = false;
     tenant->counts[match->status]++;
     tenant->late += !counts_once && match->other != NULL && match->other->side == RECONCILE_LATE;
+    tenant->reversed += !counts_once && match->other != NULL && match->other->side == RECONCILE_REVERSED;
     tenant->quarantined += !counts_once && match->other != NULL && match->other->side == RECONCILE_QUARANTINED;
     self->differences += match->status != RECONCILE_MATCHED && match->status != RECONCILE_REPEATED;
     if (match->status == RECONCILE_MATCHED && !self->request->all)
@@ -255,6 +257,7 @@ tell_tenant(const TenantResult *tenant, Json *object, Err *err)
     for (size_t i = 0; done && i < RECONCILE_STATUS_COUNT; i++)
         done = json_add_int(counts, RECONCILE_STATUS_NAMES[i], tenant->counts[i], err);
     return done && json_add_int(counts, "late", tenant->late, err) &&
+           json_add_int(counts, "reversed", tenant->reversed, err) &&
            json_add_int(counts, "quarantined", tenant->quarantined, err) && tell_worth(tenant, object, err);
 }
 

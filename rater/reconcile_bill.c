@@ -135,8 +135,10 @@ static bool
 spread_counted(void *context, const CountedRecord *counted, Err *err)
 {
     Spreading *self = context;
-    ReconcileEntry entry = {
-        .side = self->kind, .place = counted->place, .ordinal = counted->ordinal, .record = counted->record};
+    ReconcileEntry entry = {.side = counted->reversed ? RECONCILE_REVERSED : self->kind,
+                            .place = counted->place,
+                            .ordinal = counted->ordinal,
+                            .record = counted->record};
     return spread_record(self, &entry, err);
 }
 
@@ -148,8 +150,9 @@ spread_evidence(Spreading *self, Db *db, ReconcileSide kind, Err *err)
     const VerifyPeriod period = {from->start_us - UTC_DAY_US, from->end_us + UTC_DAY_US};
     bool billed = kind == RECONCILE_BILLED;
     self->kind = kind;
-    return counted_records(db, from->tenant->tenant_id, &period, billed ? 0 : from->watermark,
-                           billed ? from->watermark : INT64_MAX, spread_counted, self, err);
+    if (billed)
+        return counted_and_reversed(db, from->tenant->tenant_id, &period, from->watermark, spread_counted, self, err);
+    return counted_records(db, from->tenant->tenant_id, &period, from->watermark, INT64_MAX, spread_counted, self, err);
 }
 
 static bool

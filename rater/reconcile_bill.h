@@ -31,7 +31,8 @@ billed_side_find(BilledSide *self, Db *db, const char *name, UtcMonth month, con
 MUST_CHECK bool billed_side_open(BilledSide *self, Db *db, Err *err);
 void billed_side_free(BilledSide *self);
 
-/** Spread its records as tenant `number`: billed ones, those that came too late for the bill, and those in quarantine. */
+/** Spread its records as tenant `number`: billed ones, those that came too late for the bill, that were
+ *  reversed before it was made, and those in quarantine. */
 MUST_CHECK bool billed_side_spread(const BilledSide *self, Db *db, uint32_t number, Spill *spill, Err *err);
 
 /** invoice (null: none), receipt_watermark, price_book, free_tier. ERR_NOMEM. */

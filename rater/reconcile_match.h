@@ -18,7 +18,7 @@
 typedef enum ReconcileStatus {
     RECONCILE_MATCHED,
     RECONCILE_DIFFERS,
-    RECONCILE_NOT_BILLED,  /* in the file; `other` says why, when it is late or in quarantine */
+    RECONCILE_NOT_BILLED,  /* in the file; `other` says why, when it is late, reversed or in quarantine */
     RECONCILE_NOT_IN_FILE, /* on the bill */
     RECONCILE_REPEATED,    /* a second copy within the files: counts once */
     RECONCILE_CONTRADICTS, /* the files say two things of one record: the first one is compared */
@@ -57,7 +57,7 @@ typedef struct ReconcileMatch {
     ReconcileStatus status;
     const ReconcileEntry *file;  /* NULL: not in a file */
     const ReconcileEntry *bill;  /* NULL: not on the bill */
-    const ReconcileEntry *other; /* why not: the late or quarantined record; NULL */
+    const ReconcileEntry *other; /* why not: the late, reversed or quarantined record; NULL */
     uint32_t differs;
 } ReconcileMatch;
 typedef bool (*ReconcileVisit)(void *context, const ReconcileMatch *match, Err *err);

@@ -51,6 +51,9 @@ say_why(const ReconcileMatch *match, char out[160])
         return;
     if (other->side == RECONCILE_LATE)
         snprintf(out, 160, "it came after the bill was made: it is not on it");
+    else if (other->side == RECONCILE_REVERSED)
+        snprintf(out, 160, "it was reversed before the bill was made: record %lld of segment %lld",
+                 (long long) other->ordinal, (long long) other->place.segment_id);
     else if (other->side == RECONCILE_QUARANTINED)
         snprintf(out, 160, "in quarantine as number %llu: %s", (unsigned long long) other->number, other->reason);
     else

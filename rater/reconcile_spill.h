@@ -20,7 +20,13 @@
 enum { SPILL_PARTITIONS = 256, SPILL_BUFFER_BYTES = 64 << 10, SPILL_PARTITION_BYTES_MAX = 1 << 30 };
 enum { RECONCILE_KEY_BYTES = 16, RECONCILE_REASON_BYTES = 32 };
 
-typedef enum ReconcileSide { RECONCILE_FILE, RECONCILE_BILLED, RECONCILE_LATE, RECONCILE_QUARANTINED } ReconcileSide;
+typedef enum ReconcileSide {
+    RECONCILE_FILE,
+    RECONCILE_BILLED,
+    RECONCILE_LATE,
+    RECONCILE_REVERSED,
+    RECONCILE_QUARANTINED
+} ReconcileSide;
 
 /** A record as one side has it. */
 typedef struct ReconcileEntry {

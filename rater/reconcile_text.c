@@ -26,9 +26,10 @@ say_counts(Json *counts, Buffer *out, Err *err)
             continue;
         done = line_append_harmless(out, err, "  %12s  %s", count, MEANINGS[i]);
         if (done && i == RECONCILE_NOT_BILLED && strcmp(count, "0") != 0)
-            done = line_append_harmless(out, err,
-                                        "                (%s came after the bill was made, %s are in quarantine)",
-                                        explain_member(counts, "late"), explain_member(counts, "quarantined"));
+            done = line_append_harmless(
+                out, err, "                (%s came after the bill was made, %s were reversed, %s are in quarantine)",
+                explain_member(counts, "late"), explain_member(counts, "reversed"),
+                explain_member(counts, "quarantined"));
     }
     return done;
 }

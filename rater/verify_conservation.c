@@ -5,14 +5,15 @@
 
 #include "schema/verify_conserve.h"
 
-static const char *const NUMBERS[] = {"emitted", "billed", "copies", "conflicts", "quarantined", "lost", "unaccounted"};
+static const char *const NUMBERS[] = {"emitted",  "billed",      "copies", "conflicts",
+                                      "reversed", "quarantined", "lost",   "unaccounted"};
 enum { NUMBER_COUNT = sizeof(NUMBERS) / sizeof(NUMBERS[0]) };
 
 static bool
 take_row(void *context, const Conserved *row, Err *err)
 {
-    const int64_t numbers[NUMBER_COUNT] = {row->emitted,     row->billed, row->copies,     row->conflicts,
-                                           row->quarantined, row->lost,   row->unaccounted};
+    const int64_t numbers[NUMBER_COUNT] = {row->emitted,  row->billed,      row->copies, row->conflicts,
+                                           row->reversed, row->quarantined, row->lost,   row->unaccounted};
     Json *object = json_new_object(err);
     if (object == NULL || !json_append(context, object, err))
         return false;
@@ -45,7 +46,8 @@ print_reasons(Json *row)
 void
 conservation_print(Json *rows)
 {
-    printf("Records by agent, stream and source: emitted = billed + copies + conflicts + quarantined + lost\n");
+    printf(
+        "Records by agent, stream and source: emitted = billed + copies + conflicts + reversed + quarantined + lost\n");
     printf("  %-16s %6s %-12s", "agent", "stream", "source");
     for (size_t i = 0; i < NUMBER_COUNT; i++)
         printf(" %11s", NUMBERS[i]);

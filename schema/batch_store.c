@@ -55,7 +55,9 @@ static const char SQL_COUNTS[] =
     "   AND e.hour < (p.month + interval '1 month') AT TIME ZONE 'UTC'"
     "   WHERE p.import_id = $1 GROUP BY e.stream_id, e.sequence, e.reason),"
     " excluded AS (SELECT e.reason, sum(e.records) AS records FROM by_batch e"
-    "   JOIN batches b ON (b.stream_id, b.sequence) = (e.stream_id, e.sequence) GROUP BY e.reason)"
+    "   JOIN batches b ON (b.stream_id, b.sequence) = (e.stream_id, e.sequence)"
+    /* what is taken back later was accepted all the same */
+    "   WHERE e.reason <> 'reversed' GROUP BY e.reason)"
     " SELECT (SELECT coalesce(sum(billed), 0) FROM batches) - (SELECT coalesce(sum(records), 0) FROM excluded),"
     " (SELECT coalesce(sum(records), 0) FROM excluded WHERE reason = 'copy'),"
     " (SELECT coalesce(sum(records), 0) FROM excluded WHERE reason = 'conflict'),"

@@ -52,9 +52,11 @@ see_segment(void *context, const SegmentRow *row, Err *err)
     self->segments[self->segment_count++] = row->key;
     bool some_excluded = exclusion_set_touches(&self->excluded, &row->key);
     bool good = true;
-    for (size_t i = 0; good && i < usage_batch_records(batch); i++)
-        if (!some_excluded || !exclusion_set_has(&self->excluded, &row->key, i))
+    for (size_t i = 0; good && i < usage_batch_records(batch); i++) {
+        const ExclusionPlace *excluded = some_excluded ? exclusion_set_find(&self->excluded, &row->key, i) : NULL;
+        if (excluded == NULL || excluded->reversed)
             good = see_record(self, batch, i, err);
+    }
     usage_batch_free(&batch);
     return good;
 }
@@ -128,6 +130,7 @@ describe_segment(void *context, const SegmentRow *row, Err *err)
         UsageRecord record;
         usage_batch_record(batch, candidate->ordinal, &record);
         duplicates_describe(candidate, &record, &self->hash_key);
+        candidate->reversed = exclusion_set_has(&self->excluded, &row->key, candidate->ordinal);
         good = segment_runs_reach(&runs, candidate->ordinal) || segment_sources_damaged(&row->key, err);
         candidate->receipt = segment_runs_receipt(&runs, row->receipt);
     }
@@ -183,13 +186,14 @@ add_exclusions(const Finder *self, const DuplicateCandidate *run, const Duplicat
                Exclusion *exclusions, size_t *made)
 {
     for (size_t i = 0; i < count; i++) {
-        if (decisions[i].verdict == DUPLICATE_KEPT)
+        if (decisions[i].verdict == DUPLICATE_KEPT || run[i].reversed)
             continue;
         const DuplicateCandidate *kept = &run[decisions[i].kept];
         exclusions[(*made)++] = (Exclusion){.key = self->segments[run[i].segment],
                                             .ordinal = run[i].ordinal,
                                             .kept_ordinal = kept->ordinal,
                                             .kept_key = self->segments[kept->segment],
+                                            .kept_reversed = kept->reversed,
                                             .verdict = decisions[i].verdict};
     }
 }
@@ -254,7 +258,7 @@ find_and_write(Finder *self, DuplicatesReport *report, Err *err)
         report->conflicts += exclusions[i].verdict == DUPLICATE_CONFLICT;
         report->copies += exclusions[i].verdict != DUPLICATE_CONFLICT;
     }
-    bool good = count == 0 || duplicates_write(self->db, self->tenant_id, exclusions, count, err);
+    bool good = count == 0 || duplicates_write(self->db, self->tenant_id, exclusions, count, NULL, err);
     free(exclusions);
     return good;
 }

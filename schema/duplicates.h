@@ -6,6 +6,8 @@
  * duration and a start within 30 s is a copy, anything else another attempt, and both are billed. All else is a conflict:
  * excluded, and kept in quarantine with both digests.
  *
+ * A record that was reversed takes part like one that counts: a copy that comes later is a copy of it, and does not bring it back.
+ *
  * Evidence is never rewritten: an exclusion row takes the record out, and its share is taken out of the rollups in the same
  * transaction. 24 to 48 bytes of memory for each record of the period, 88 more for each that shares its identity.
  */
@@ -36,14 +38,16 @@ typedef struct DuplicateCandidate {
     uint8_t content[DUPLICATES_HASH_BYTES]; /* keyed hash of every fact */
     int64_t started_at_us;
     int64_t duration_us;
-    bool lambda; /* from a Lambda log: reported_billed_ms is present */
+    bool lambda;   /* from a Lambda log: reported_billed_ms is present */
+    bool reversed; /* excluded already, by a reversal: what comes after it is its copy all the same */
 } DuplicateCandidate;
 
 typedef enum DuplicateVerdict {
     DUPLICATE_KEPT, /* the first, or another attempt */
     DUPLICATE_SAME, /* a copy to the last fact */
     DUPLICATE_COPY, /* a copy that differs in what does not matter */
-    DUPLICATE_CONFLICT
+    DUPLICATE_CONFLICT,
+    DUPLICATE_REVERSED /* taken back by a person: not decided here, see reversal.h */
 } DuplicateVerdict;
 
 typedef struct DuplicateDecision {

@@ -244,24 +244,28 @@ read_all_kept(Writer *self, Err *err)
     return good;
 }
 
+static const Text IN_CONFLICT =
+    TEXT_LITERAL("a record with this request id and attempt but other content was received before: that one is "
+                 "billed, this one is not; find out which is right and give the other a new id");
+static const Text AFTER_REVERSAL =
+    TEXT_LITERAL("a record with this request id and attempt was reversed: neither is billed; what is to count instead "
+                 "needs an id or an attempt of its own");
+
 static QuarantineItem
 conflict_item(const Writer *self, const Conflict *conflict)
 {
     const Exclusion *exclusion = &self->exclusions[conflict->exclusion];
-    return (QuarantineItem){
-        .tenant_id = self->tenant_id,
-        .stream_id = exclusion->stream_id,
-        .sequence = exclusion->sequence,
-        .tenant_name = buffer_text(&self->tenant_name),
-        .reason = text_of(usage_reason_name(USAGE_REASON_CONFLICT)),
-        .field = TEXT_LITERAL("request_id"),
-        .message =
-            TEXT_LITERAL("a record with this request id and attempt but other content was received before: that one is "
-                         "billed, this one is not; find out which is right and give the other a new id"),
-        .format = TEXT_LITERAL("record"),
-        .payload = buffer_text(&conflict->payload),
-        .digest = {(const char *) conflict->digest.bytes, DIGEST_BYTES},
-        .other_digest = {(const char *) conflict->kept_digest.bytes, DIGEST_BYTES}};
+    return (QuarantineItem){.tenant_id = self->tenant_id,
+                            .stream_id = exclusion->stream_id,
+                            .sequence = exclusion->sequence,
+                            .tenant_name = buffer_text(&self->tenant_name),
+                            .reason = text_of(usage_reason_name(USAGE_REASON_CONFLICT)),
+                            .field = TEXT_LITERAL("request_id"),
+                            .message = exclusion->kept_reversed ? AFTER_REVERSAL : IN_CONFLICT,
+                            .format = TEXT_LITERAL("record"),
+                            .payload = buffer_text(&conflict->payload),
+                            .digest = {(const char *) conflict->digest.bytes, DIGEST_BYTES},
+                            .other_digest = {(const char *) conflict->kept_digest.bytes, DIGEST_BYTES}};
 }
 
 static bool
@@ -348,7 +352,7 @@ writer_free(Writer *self)
 }
 
 MUST_CHECK bool
-duplicates_write(Db *db, int64_t tenant_id, Exclusion *exclusions, size_t count, Err *err)
+duplicates_write(Db *db, int64_t tenant_id, Exclusion *exclusions, size_t count, const ReversalNote *note, Err *err)
 {
     Writer self = {.db = db, .tenant_id = tenant_id, .exclusions = exclusions, .count = count};
     qsort(exclusions, count, sizeof *exclusions, exclusion_compare);
@@ -357,8 +361,9 @@ duplicates_write(Db *db, int64_t tenant_id, Exclusion *exclusions, size_t count,
     int64_t receipt = 0;
     bool done = self.configs != NULL && self.builder != NULL && commit_new(db, &self.commit_id, err) &&
                 read_all_excluded(&self, err) && read_all_kept(&self, err) && write_conflicts(&self, err) &&
-                exclusions_insert(db, tenant_id, self.commit_id, exclusions, count, err) && correct_sums(&self, err) &&
-                correct_greatest(&self, err) && commit_take_receipt(db, self.commit_id, &receipt, err);
+                exclusions_insert(db, tenant_id, self.commit_id, exclusions, count, note, err) &&
+                correct_sums(&self, err) && correct_greatest(&self, err) &&
+                commit_take_receipt(db, self.commit_id, &receipt, err);
     writer_free(&self);
     return done;
 }

@@ -7,7 +7,8 @@
 #include "lib/utc.h"
 
 static const char SQL_READ[] =
-    "SELECT (extract(epoch FROM hour) * 1000000)::bigint, segment_id, ordinal FROM exclusions"
+    "SELECT (extract(epoch FROM hour) * 1000000)::bigint, segment_id, ordinal, reason = 'reversed'"
+    " FROM exclusions"
     " WHERE tenant_id = $1 AND hour >= $2::timestamptz AND hour < $3::timestamptz ORDER BY hour, segment_id, ordinal";
 
 static bool
@@ -16,7 +17,8 @@ remember(void *context, const DbResult *row, Err *err)
     ExclusionSet *set = context;
     if (!array_grow(&set->places, &set->capacity, set->count, sizeof *set->places, err))
         return false;
-    set->places[set->count++] = (ExclusionPlace){{db_i64(row, 0, 0), db_i64(row, 0, 1)}, db_i64(row, 0, 2)};
+    set->places[set->count++] =
+        (ExclusionPlace){{db_i64(row, 0, 0), db_i64(row, 0, 1)}, db_i64(row, 0, 2), text_is(db_slice(row, 0, 3), "t")};
     return true;
 }
 
@@ -65,18 +67,24 @@ first_from(const ExclusionSet *set, const ExclusionPlace *wanted)
     return low < set->count ? &set->places[low] : NULL;
 }
 
+const ExclusionPlace *
+exclusion_set_find(const ExclusionSet *set, const SegmentKey *key, size_t ordinal)
+{
+    const ExclusionPlace wanted = {*key, (int64_t) ordinal, false};
+    const ExclusionPlace *found = first_from(set, &wanted);
+    return found != NULL && compare(found, &wanted) == 0 ? found : NULL;
+}
+
 bool
 exclusion_set_has(const ExclusionSet *set, const SegmentKey *key, size_t ordinal)
 {
-    const ExclusionPlace wanted = {*key, (int64_t) ordinal};
-    const ExclusionPlace *found = first_from(set, &wanted);
-    return found != NULL && compare(found, &wanted) == 0;
+    return exclusion_set_find(set, key, ordinal) != NULL;
 }
 
 bool
 exclusion_set_touches(const ExclusionSet *set, const SegmentKey *key)
 {
-    const ExclusionPlace wanted = {*key, 0};
+    const ExclusionPlace wanted = {*key, 0, false};
     const ExclusionPlace *found = first_from(set, &wanted);
     return found != NULL && found->key.hour_us == key->hour_us && found->key.segment_id == key->segment_id;
 }

@@ -15,6 +15,7 @@
 typedef struct ExclusionPlace {
     SegmentKey key;
     int64_t ordinal;
+    bool reversed; /* taken back: nothing counts instead */
 } ExclusionPlace;
 
 typedef struct ExclusionSet {
@@ -29,6 +30,8 @@ exclusion_set_load(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, 
 void exclusion_set_free(ExclusionSet *set);
 
 bool exclusion_set_has(const ExclusionSet *set, const SegmentKey *key, size_t ordinal);
+/** The exclusion of a record; NULL: it counts. Borrowed. */
+const ExclusionPlace *exclusion_set_find(const ExclusionSet *set, const SegmentKey *key, size_t ordinal);
 /** Does the segment have any exclusion? */
 bool exclusion_set_touches(const ExclusionSet *set, const SegmentKey *key);
 

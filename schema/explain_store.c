@@ -16,11 +16,12 @@ static const char SQL_ORIGIN[] =
                                               " FROM streams s JOIN agents a USING (agent_id)"
                                               " LEFT JOIN ledger l ON (l.stream_id, l.sequence) = (s.stream_id, $2::bigint)"
                                               " LEFT JOIN commits c USING (commit_id) WHERE s.stream_id = $1::bigint";
-static const char SQL_EXCLUSION[] = "SELECT e.reason, coalesce(c.receipt, 0), " US(
-    "e.kept_hour") ", e.kept_segment_id, e.kept_ordinal"
-                   " FROM exclusions e LEFT JOIN commits c USING (commit_id)"
-                   " WHERE e.tenant_id = $1::bigint AND e.hour = $2::timestamptz AND e.segment_id = $3::bigint"
-                   " AND e.ordinal = $4::integer";
+static const char SQL_EXCLUSION[] =
+    "SELECT e.reason, coalesce(c.receipt, 0), " US("e.kept_hour") ", e.kept_segment_id, e.kept_ordinal, coalesce(e.reversed_because, ''), coalesce(e.reversed_by, ''), " SECOND(
+        "c.committed_at") ""
+                          " FROM exclusions e LEFT JOIN commits c USING (commit_id)"
+                          " WHERE e.tenant_id = $1::bigint AND e.hour = $2::timestamptz AND e.segment_id = $3::bigint"
+                          " AND e.ordinal = $4::integer";
 static const char SQL_SEAL[] =
     "SELECT json_build_object('seal', s.seal_number, 'revision', s.revision, 'head', s.head_number,"
     " 'sealed_at', " TIME(
@@ -75,6 +76,24 @@ explain_origin(Db *db, int64_t stream_id, int64_t sequence, Json **out, Err *err
     return ask_object(db, SQL_ORIGIN, params, 2, out, err);
 }
 
+static ExplainFate
+fate_of(Text reason)
+{
+    return text_is(reason, "reversed")   ? EXPLAIN_REVERSED
+           : text_is(reason, "conflict") ? EXPLAIN_CONFLICT
+                                         : EXPLAIN_COPY;
+}
+
+static bool
+read_reversal(const DbResult *result, Json **out, Err *err)
+{
+    *out = json_new_object(err);
+    return *out != NULL && json_add_text(*out, "because", db_value(result, 0, 5), err) &&
+           json_add_text(*out, "by", db_value(result, 0, 6), err) &&
+           json_add_text(*out, "at", db_value(result, 0, 7), err) &&
+           json_add_int(*out, "receipt", db_i64(result, 0, 1), err);
+}
+
 MUST_CHECK bool
 explain_exclusion(Db *db, int64_t tenant_id, const SegmentKey *key, int64_t ordinal, ExplainExclusion *out, Err *err)
 {
@@ -90,12 +109,13 @@ explain_exclusion(Db *db, int64_t tenant_id, const SegmentKey *key, int64_t ordi
         return false;
     if (db_rows(result) > 0)
         *out = (ExplainExclusion){.exists = true,
-                                  .conflict = text_is(db_slice(result, 0, 0), "conflict"),
+                                  .fate = fate_of(db_slice(result, 0, 0)),
                                   .receipt = db_i64(result, 0, 1),
                                   .kept = {db_i64(result, 0, 2), db_i64(result, 0, 3)},
                                   .kept_ordinal = db_i64(result, 0, 4)};
+    bool done = !out->exists || out->fate != EXPLAIN_REVERSED || read_reversal(result, &out->reversal, err);
     db_result_free(&result);
-    return true;
+    return done;
 }
 
 MUST_CHECK bool

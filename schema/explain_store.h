@@ -21,9 +21,11 @@
 MUST_CHECK bool explain_origin(Db *db, int64_t stream_id, int64_t sequence, Json **out, Err *err);
 
 /** What a record is excluded for. */
+typedef enum ExplainFate { EXPLAIN_COPY, EXPLAIN_CONFLICT, EXPLAIN_REVERSED } ExplainFate;
 typedef struct ExplainExclusion {
     bool exists;
-    bool conflict; /* else a copy */
+    ExplainFate fate;
+    Json *reversal; /* because, by, at, receipt: the caller's; NULL: no reversal */
     int64_t receipt;
     SegmentKey kept;
     int64_t kept_ordinal;

@@ -10,11 +10,12 @@
 #define SEAL_HOUR(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 #define SEAL_TEXT_DIGEST(column) "encode(sha256(convert_to(" column ", 'UTF8')), 'hex')"
 
-/** An exclusion `e` whose commit is `c`. */
-#define SEAL_EXCLUSION_LINE(e, c)                                                                            \
-    "concat_ws(' ', 'exclusion', " e ".segment_id, " e ".ordinal, " c ".receipt, " e                         \
-    ".reason, " SEAL_HOUR(e ".kept_hour") ", " e ".kept_segment_id, " e ".kept_ordinal, " e ".stream_id, " e \
-                                          ".sequence) || E'\\n'"
+/** An exclusion `e` whose commit is `c`. What a reversal says (null for all others: concat_ws passes over it) stands behind. */
+#define SEAL_EXCLUSION_LINE(e, c)                                                                                      \
+    "concat_ws(' ', 'exclusion', " e ".segment_id, " e ".ordinal, " c ".receipt, " e                                   \
+    ".reason, " SEAL_HOUR(e ".kept_hour") ", " e ".kept_segment_id, " e ".kept_ordinal, " e ".stream_id, " e           \
+                                          ".sequence, " SEAL_TEXT_DIGEST(e ".reversed_because") ", " SEAL_TEXT_DIGEST( \
+                                              e ".reversed_by") ") || E'\\n'"
 
 /** Lines of the books for commits `span` (commit_id, receipt), with what orders them: receipt, kind, a, b, c. */
 #define SEAL_BOOK_LINES                                                                                                                      \

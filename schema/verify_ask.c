@@ -71,7 +71,7 @@ static const char SQL_LEDGER[] =
 static const char SQL_LEDGER_COUNT[] = "SELECT count(*) FROM ledger";
 
 /* A record that is kept may lose to an earlier one that only a later search (of another month) saw: what counts is that
- * the chain ends at a record that is not excluded. */
+ * the chain ends at a record that is not excluded, or at one that was reversed, which names itself. */
 #define SCOPE " WHERE ($1::text IS NULL OR t.name = $1) AND " PERIOD("e.hour")
 #define SAME_PLACE(a, b)                                                                        \
     a ".tenant_id = " b ".tenant_id AND " a ".hour = " b ".kept_hour AND " a ".segment_id = " b \
@@ -81,11 +81,11 @@ static const char SQL_EXCLUSIONS[] =
     " chain AS (SELECT e.tenant_id, e.hour, e.segment_id, e.ordinal, x.kept_hour, x.kept_segment_id, x.kept_ordinal, 1 AS"
     "   steps FROM scope e JOIN exclusions x ON " SAME_PLACE(
         "x",
-        "e") ""
+        "e") " AND x.reason <> 'reversed'"
              "  UNION ALL SELECT c.tenant_id, c.hour, c.segment_id, c.ordinal, x.kept_hour, x.kept_segment_id, x.kept_ordinal,"
              "   c.steps + 1 FROM chain c JOIN exclusions x ON " SAME_PLACE(
                  "x",
-                 "c") " WHERE c.steps < 64)"
+                 "c") " WHERE c.steps < 64 AND x.reason <> 'reversed')"
                       " SELECT e.name, " TIME(
                           "e.hour") ", 'ordinal ' || e.ordinal, e.segment_id, e.stream_id, e.sequence, d.what, d.expected,"
                                     "  d.found FROM scope e"
@@ -101,6 +101,8 @@ static const char SQL_EXCLUSIONS[] =
                                         "e.kept_hour") ", 'none'),"
                                                        "  (e.kept_ordinal NOT BETWEEN 0 AND k.records - 1, 'ordinal of the record that an exclusion keeps', '0 to ' ||"
                                                        "   k.records - 1, e.kept_ordinal::text),"
+                                                       "  (e.reason = 'reversed' AND (e.kept_hour, e.kept_segment_id, e.kept_ordinal) <> (e.hour, e.segment_id, e.ordinal),"
+                                                       "   'record that a reversal keeps', 'itself', 'another one'),"
                                                        "  (c.receipt IS NULL, 'commit of an exclusion', 'one with a receipt', 'none')) AS d(wrong, what, expected, found)"
                                                        " WHERE d.wrong"
                                                        " UNION ALL SELECT t.name, " TIME(

@@ -1,7 +1,7 @@
 /**
  * verify_conserve - where the records of each stream and source are now
  *
- * emitted = billed + copies + conflicts + quarantined + lost. What was emitted stands in the ledger; the rest is counted in
+ * emitted = billed + copies + conflicts + reversed + quarantined + lost. What was emitted stands in the ledger; the rest is counted in
  * quarantine, exclusions and losses, so that `unaccounted` is not zero by construction.
  */
 #ifndef SCHEMA_VERIFY_CONSERVE_H
@@ -22,6 +22,7 @@ typedef struct Conserved {
     int64_t billed;      /* that count now: replayed ones included, excluded ones not */
     int64_t copies;      /* excluded: the same record came before */
     int64_t conflicts;   /* excluded, and in quarantine: the same identity with other facts came before */
+    int64_t reversed;    /* taken back */
     int64_t quarantined; /* waiting */
     int64_t lost;
     const char *lost_by_reason; /* JSON object: reason → records */

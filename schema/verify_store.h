@@ -83,6 +83,7 @@ MUST_CHECK bool verify_segments_next(VerifyCursor *self, VerifySegment *row, boo
 MUST_CHECK bool verify_payload(Db *db, int64_t tenant_id, const SegmentKey *key, Buffer *out, bool *found, Err *err);
 
 typedef struct VerifyExclusion {
+    bool reversed; /* names itself: nothing counts instead */
     SegmentKey key;
     int64_t ordinal;
     int64_t stream_id;

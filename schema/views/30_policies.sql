@@ -37,6 +37,9 @@ BEGIN
             -- inside segments_replace, which looks whether anything is sealed or excluded
             ('segments', 'compaction_replaces',
              'FOR DELETE TO millibill_owner USING (current_setting(''millibill.replacing'', true) = ''on'')'),
+            -- reversals take what is right out of the bill: a person asks for them, as the owner
+            ('exclusions', 'owner_reverses', 'FOR INSERT TO millibill_owner WITH CHECK (true)'),
+            ('exclusions', 'compactor_excludes', 'FOR INSERT TO millibill_compactor WITH CHECK (reason IN (''copy'', ''conflict''))'),
             ('quarantine', 'compactor_marks', 'FOR UPDATE TO millibill_compactor USING (true)'),
             ('invoices', 'previews_go', 'FOR DELETE TO millibill_owner USING (state = ''preview'')'),
             -- tables that belong to no tenant: what a tenant's own rows name
@@ -55,7 +58,7 @@ BEGIN
             UNION ALL SELECT oid, name, 'services_read', format('FOR SELECT TO %s USING (true)', services)
               FROM tables WHERE is_evidence
             UNION ALL SELECT oid, name, 'services_add', format('FOR INSERT TO %s WITH CHECK (true)', services)
-              FROM tables WHERE is_evidence
+              FROM tables WHERE is_evidence AND name <> 'exclusions'
             UNION ALL SELECT oid, name, 'tenant_reads_own',
                              'FOR SELECT TO millibill_tenant USING (tenant_id = current_tenant())'
               FROM tables WHERE is_of_tenant

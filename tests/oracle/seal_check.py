@@ -86,11 +86,14 @@ def exclusions_of(database):
     found = {}
     for tenant, hour, receipt, *rest in database.rows(
             f"SELECT e.tenant_id, {HOUR.format('e.hour')}, c.receipt, e.segment_id, e.ordinal, e.reason, {HOUR.format('e.kept_hour')}, "
-            "e.kept_segment_id, e.kept_ordinal, e.stream_id, e.sequence FROM exclusions e JOIN commits c USING (commit_id) "
+            "e.kept_segment_id, e.kept_ordinal, e.stream_id, e.sequence, e.reversed_because, e.reversed_by FROM exclusions e JOIN commits c USING (commit_id) "
             "ORDER BY e.tenant_id, e.hour, e.segment_id, e.ordinal"):
-        segment, ordinal, reason, kept_hour, kept_segment, kept_ordinal, stream, sequence = rest
+        segment, ordinal, reason, kept_hour, kept_segment, kept_ordinal, stream, sequence, because, by = rest
         line = (f"exclusion {segment} {ordinal} {receipt} {reason} {kept_hour} {kept_segment} {kept_ordinal} {stream} "
-                f"{sequence}\n")
+                f"{sequence}")
+        if reason == "reversed":
+            line += f" {text_sha(because)} {text_sha(by)}"
+        line += "\n"
         found.setdefault((tenant, hour), []).append((int(receipt), line.encode()))
     return found
 

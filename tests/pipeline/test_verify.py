@@ -88,7 +88,7 @@ class Verify(unittest.TestCase):
 
     # --- conservation
 
-    PLACES = ("billed", "copies", "conflicts", "quarantined", "lost")
+    PLACES = ("billed", "copies", "conflicts", "reversed", "quarantined", "lost")
 
     def test_the_summary_accounts_for_every_record_of_every_source(self):
         rows = self.verify()["conservation"]
@@ -103,7 +103,7 @@ class Verify(unittest.TestCase):
                            ("lost", "SELECT sum(records) FROM losses")):
             self.assertEqual(sum(row[place] for row in rows), number(sql), place)
         text = self.stack.run("verify").stdout
-        self.assertIn("emitted = billed + copies + conflicts + quarantined + lost", text)
+        self.assertIn("emitted = billed + copies + conflicts + reversed + quarantined + lost", text)
 
     def test_a_record_that_went_away_is_unaccounted(self):
         where = "quarantine_id = (SELECT min(quarantine_id) FROM quarantine WHERE reason NOT IN ('conflict', 'unknown_tenant'))"

@@ -1,0 +1,224 @@
+#include "rater/reversal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+#include "lib/text.h"
+#include "lib/utc.h"
+#include "proto/usage_batch.h"
+#include "rater/rate_duplicates.h"
+#include "schema/document_store.h"
+#include "schema/segment_store.h"
+#include "schema/tenant_store.h"
+
+static const char *const STATE_NAMES[] = {[REVERSAL_UNKNOWN] = "unknown",
+                                          [REVERSAL_NOT_COUNTED] = "not_counted",
+                                          [REVERSAL_ALREADY] = "already_reversed",
+                                          [REVERSAL_DONE] = "reversed"};
+enum { STATE_COUNT = sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]), LAST_YEAR = 9999 };
+
+/** One tenant's records that are meant. */
+typedef struct Reversal {
+    Db *db;
+    const ReversalRequest *request;
+    int64_t tenant_id;
+    HashKey key;
+    ReversalItem *items;
+    size_t count, room;
+} Reversal;
+
+/* ---- finding ---- */
+
+static bool
+is_meant(const ReversalRequest *request, const UsageRecord *record)
+{
+    return record->attempt == request->attempt && text_is(record->request_id, request->request_id) &&
+           (request->started_at_us == USAGE_ABSENT || request->started_at_us == record->started_at_us);
+}
+
+static bool
+add_item(Reversal *self, const UsageRecord *record, Err *err)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (self->items[i].started_at_us == record->started_at_us)
+            return true;
+    if (!array_grow(&self->items, &self->room, self->count, sizeof *self->items, err))
+        return false;
+    ReversalItem *item = &self->items[self->count++];
+    *item = (ReversalItem){.started_at_us = record->started_at_us};
+    duplicates_identity(record, &self->key, item->identity);
+    return true;
+}
+
+static bool
+search_segment(void *context, const SegmentRow *segment, Err *err)
+{
+    Reversal *self = context;
+    UsageBatch *batch = usage_batch_unpack(segment->payload.data, segment->payload.length, err);
+    if (batch == NULL)
+        return err_prefix(err, "segment %lld: ", (long long) segment->key.segment_id);
+    bool done = true;
+    for (size_t i = 0; done && i < usage_batch_records(batch); i++) {
+        UsageRecord record;
+        usage_batch_record(batch, i, &record);
+        done = !is_meant(self->request, &record) || add_item(self, &record, err);
+    }
+    usage_batch_free(&batch);
+    return done;
+}
+
+static bool
+find(Reversal *self, Err *err)
+{
+    const ReversalRequest *request = self->request;
+    const UtcMonth last = {LAST_YEAR, 12};
+    int64_t start_us = request->month == NULL ? 0 : utc_month_start_us(*request->month) - UTC_DAY_US;
+    int64_t end_us = request->month == NULL ? utc_month_start_us(last) : utc_month_end_us(*request->month) + UTC_DAY_US;
+    Buffer pattern = {0};
+    bool done = usage_id_pattern(text_of(request->request_id), &pattern, err) &&
+                segment_search(self->db, self->tenant_id, start_us < 0 ? 0 : start_us, end_us, buffer_text(&pattern),
+                               search_segment, self, err);
+    buffer_free(&pattern);
+    if (!done || self->count > 0)
+        return done;
+    err_set(err, ERR_NOT_FOUND, "tenant '%s' has no record with the request id '%s' and attempt %" PRIu32 "%s",
+            request->tenant, request->request_id, request->attempt,
+            request->started_at_us == USAGE_ABSENT ? "" : " that started then");
+    return err_hint(err, "what became of an id, in quarantine too: millibill explain --record '%s'",
+                    request->request_id);
+}
+
+/* ---- deciding ---- */
+
+static int
+by_start(const void *left, const void *right)
+{
+    const ReversalItem *a = left;
+    const ReversalItem *b = right;
+    return (a->started_at_us > b->started_at_us) - (a->started_at_us < b->started_at_us);
+}
+
+/** Copies that nobody has looked for yet would stay behind. */
+static bool
+exclude_duplicates(Reversal *self, Err *err)
+{
+    int64_t done_until_us = INT64_MIN;
+    qsort(self->items, self->count, sizeof *self->items, by_start);
+    for (size_t i = 0; i < self->count; i++) {
+        const UtcMonth month = utc_month_of(self->items[i].started_at_us);
+        if (self->items[i].started_at_us < done_until_us)
+            continue;
+        done_until_us = utc_month_end_us(month);
+        if (!rate_exclude_of_tenant(self->db, self->tenant_id, utc_month_start_us(month), done_until_us, NULL, err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+write_items(Reversal *self, const ReversalNote *note, Err *err)
+{
+    for (int attempt = 1; !reversal_write(self->db, self->tenant_id, self->items, self->count, &self->key, note, err);
+         attempt++)
+        if (!rate_recover(self->db, attempt, err))
+            return false;
+    return true;
+}
+
+static size_t
+count_of(const Reversal *self, ReversalState state)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < self->count; i++)
+        count += self->items[i].state == state;
+    return count;
+}
+
+/** Retries of one request are billed each: which one is meant has to be said. */
+static bool
+check_choice(const Reversal *self, Err *err)
+{
+    size_t count = count_of(self, REVERSAL_DONE);
+    if (count < 2 || self->request->all)
+        return true;
+    err_set(err, ERR_USAGE, "%zu records with this request id and attempt are billed: retries of one request", count);
+    return err_hint(err, "say which one with --started-at (millibill explain --record '%s' lists them), or --all",
+                    self->request->request_id);
+}
+
+/* ---- the answer ---- */
+
+static bool
+tell_records(const Reversal *self, Json *answer, Err *err)
+{
+    char time[UTC_TEXT_BYTES];
+    Json *records = json_new_array(err);
+    bool done = records != NULL && json_add(answer, "records", records, err);
+    for (size_t i = 0; done && i < self->count; i++) {
+        Json *record = json_new_object(err);
+        done = record != NULL && json_append(records, record, err) &&
+               json_add_text(record, "started_at", utc_format(self->items[i].started_at_us, time), err) &&
+               json_add_text(record, "state", STATE_NAMES[self->items[i].state], err);
+    }
+    return done;
+}
+
+typedef struct Finals {
+    const Reversal *reversal;
+    Json *numbers;
+} Finals;
+
+static bool
+take_final(void *context, const DocumentRow *row, Err *err)
+{
+    const Finals *finals = context;
+    for (size_t i = 0; i < finals->reversal->count; i++) {
+        const ReversalItem *item = &finals->reversal->items[i];
+        if (item->state == REVERSAL_DONE && item->started_at_us >= row->period_start_us &&
+            item->started_at_us < row->period_end_us)
+            return json_append(finals->numbers, json_object_new_string(row->number), err);
+    }
+    return true;
+}
+
+static bool
+tell_finals(const Reversal *self, Json *answer, Err *err)
+{
+    const DocumentFilter filter = {.tenant = self->request->tenant, .state = "final"};
+    Finals finals = {self, json_new_array(err)};
+    return finals.numbers != NULL && json_add(answer, "final_invoices", finals.numbers, err) &&
+           document_visit(self->db, &filter, take_final, &finals, err);
+}
+
+static bool
+tell(const Reversal *self, Json *answer, Err *err)
+{
+    const ReversalRequest *request = self->request;
+    bool done = json_add_text(answer, "tenant", request->tenant, err) &&
+                json_add_text(answer, "request_id", request->request_id, err) &&
+                json_add_int(answer, "attempt", request->attempt, err) &&
+                json_add_bool(answer, "dry_run", request->dry_run, err) &&
+                json_add_text(answer, "because", request->note.because, err) &&
+                json_add_text(answer, "by", request->note.by, err);
+    for (int state = 1; done && state < STATE_COUNT; state++)
+        done = json_add_int(answer, STATE_NAMES[state], (int64_t) count_of(self, (ReversalState) state), err);
+    return done && tell_records(self, answer, err) && tell_finals(self, answer, err);
+}
+
+MUST_CHECK Json *
+reversal_of_record(Db *db, const ReversalRequest *request, Err *err)
+{
+    Reversal self = {.db = db, .request = request};
+    random_bytes(&self.key, sizeof self.key);
+    Json *answer = json_new_object(err);
+    bool done = answer != NULL && tenant_id_of(db, request->tenant, &self.tenant_id, err) && find(&self, err) &&
+                exclude_duplicates(&self, err) && write_items(&self, NULL, err) && check_choice(&self, err) &&
+                (request->dry_run || write_items(&self, &request->note, err)) && tell(&self, answer, err);
+    free(self.items);
+    if (done)
+        return answer;
+    json_object_put(answer);
+    return NULL;
+}
