@@ -26,6 +26,8 @@ typedef struct ImportOptions {
     bool no_wait;
     bool follow;
     bool json;
+    bool backfill;
+    bool dry_run;
 } ImportOptions;
 
 /* The sums over all files of a command. */
@@ -49,9 +51,9 @@ static const char DETAIL[] =
     "so without anybody's help.";
 
 static void
-fill_table(ImportOptions *options, Option table[12])
+fill_table(ImportOptions *options, Option table[14])
 {
-    const Option rows[12] = {
+    const Option rows[14] = {
         {"format", 'f', OPTION_TEXT, &options->format, "FORMAT", "ndjson, csv or lambda-report"},
         {"tenant", 't', OPTION_TEXT, &options->tenant, "TENANT", "tenant of lines that name none"},
         {"function", 0, OPTION_TEXT, &options->function, "FUNCTION", "function of lines that name none"},
@@ -62,6 +64,9 @@ fill_table(ImportOptions *options, Option table[12])
          "pass over this column of a CSV file (repeatable)"},
         {"no-wait", 0, OPTION_FLAG, &options->no_wait, NULL, "return when the agent's spool has all"},
         {"follow", 0, OPTION_FLAG, &options->follow, NULL, "go on with what is added to the files, until stopped"},
+        {"backfill", 0, OPTION_FLAG, &options->backfill, NULL,
+         "usage of any age, of months too whose invoices are final"},
+        {"dry-run", 0, OPTION_FLAG, &options->dry_run, NULL, "with --backfill: say what would change, and stop"},
         {"json", 0, OPTION_FLAG, &options->json, NULL, "print the counts as JSON on standard output"},
         {"data", 0, OPTION_TEXT, &options->data, "DIR", "directory of the stack"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -299,7 +304,7 @@ int
 import_command(int argc, char **argv)
 {
     ImportOptions options = {0};
-    Option table[12];
+    Option table[14];
     fill_table(&options, table);
     const CommandLine line = {.command = "millibill import",
                               .arguments = "FILE…",
@@ -318,6 +323,11 @@ import_command(int argc, char **argv)
     Config config;
     ImportSettings settings;
     ImportFormat format = IMPORT_UNKNOWN;
+    if (options.dry_run) {
+        err_set(&err, ERR_USAGE, "--dry-run is answered by the database's side");
+        err_hint(&err, "run: millibill import --backfill --dry-run FILE…");
+        return err_report(&err, "millibill import");
+    }
     if (!read_settings(&options, &settings, &format, &err) || !config_load(options.data, &config, &err))
         return err_report(&err, "millibill import");
     if (options.follow)

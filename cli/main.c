@@ -107,9 +107,27 @@ hand_over(const char *program, char **argv)
     return err_report(&err, "millibill");
 }
 
+/* What an import would change is a question to the database, which the agent's programs do not know: the rater answers it. */
+static bool
+asks_what_import_changes(int argc, char **argv)
+{
+    bool dry_run = false;
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return false; /* the whole command's */
+        dry_run |= strcmp(argv[i], "--dry-run") == 0;
+    }
+    return dry_run && strcmp(argv[1], "import") == 0;
+}
+
 static int
 entry_run(const Entry *entry, int argc, char **argv)
 {
+    static char backfill[] = "backfill"; /* outlives us: argv names it */
+    if (asks_what_import_changes(argc, argv)) {
+        argv[1] = backfill;
+        return hand_over("millibill-rater", argv);
+    }
     return entry->program == NULL ? entry->run(argc - 1, argv + 1) : hand_over(entry->program, argv);
 }
 

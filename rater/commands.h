@@ -11,6 +11,7 @@ int price_book_diff_command(int argc, char **argv);
 int verify_command(int argc, char **argv);
 int explain_command(int argc, char **argv);
 int reconcile_command(int argc, char **argv);
+int backfill_command(int argc, char **argv);
 int reverse_command(int argc, char **argv);
 int contract_command(int argc, char **argv);
 int close_command(int argc, char **argv);

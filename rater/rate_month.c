@@ -42,7 +42,7 @@ take_row(void *context, const RollupRow *from, Err *err)
 /* All tenants in one stream; for one tenant, every member of its account. A book that counts what hourly sums do not hold
  * is rated from the evidence itself. */
 static bool
-read_rows(RateMonth *self, Err *err)
+read_rows_there(RateMonth *self, Err *err)
 {
     if (self->request->as_of_receipt != 0 || tally_beyond_rollups(self->request->book) != NULL)
         return rate_rows_from_evidence(self->db, &self->tenants, &(VerifyPeriod){self->start_us, self->end_us},
@@ -54,6 +54,21 @@ read_rows(RateMonth *self, Err *err)
             return false;
     }
     return true;
+}
+
+/* What a question adds belongs to the one account that is rated. */
+static bool
+read_rows(RateMonth *self, Err *err)
+{
+    const RatingRows *more = self->request->more;
+    bool done = read_rows_there(self, err);
+    for (size_t i = 0; done && more != NULL && i < rating_rows_count(more); i++) {
+        const RatingRow *row = &rating_rows_all(more)[i];
+        const RatingNames names = {text_of(row->account), text_of(row->tenant), text_of(row->function),
+                                   text_of(row->region)};
+        done = rating_rows_add(self->rows, &names, row, err);
+    }
+    return done;
 }
 
 static bool

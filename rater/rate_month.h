@@ -20,6 +20,7 @@
 #include "lib/utc.h"
 #include "rater/contract.h"
 #include "rater/price_book.h"
+#include "rater/usage.h"
 #include "schema/db.h"
 
 typedef struct RateRequest {
@@ -36,9 +37,10 @@ typedef struct RateRequest {
     size_t held_count;
 
     /* Of a dry run that asks what would be: */
-    bool inside;           /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
-    int64_t as_of_receipt; /* what had been received up to it, read from the evidence; 0: all there is */
-    bool any_book;         /* `book` also where a contract names another */
+    bool inside;            /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
+    int64_t as_of_receipt;  /* what had been received up to it, read from the evidence; 0: all there is */
+    const RatingRows *more; /* usage that is added to what is there, of the account of `tenant`; NULL: none */
+    bool any_book;          /* `book` also where a contract names another */
     const Contract *contract; /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */
 } RateRequest;
 

@@ -11,6 +11,7 @@ static const Command COMMANDS[] = {
     {"verify", "prove streams, evidence, rollups and final invoices", verify_command},
     {"explain", "what a line is made of, what became of a record", explain_command},
     {"reconcile", "a customer's own log against the bill", reconcile_command},
+    {"backfill", "what an import would change (import --backfill --dry-run)", backfill_command},
     {"reverse", "take a record that is wrong out of what is billed", reverse_command},
     {"contract", "contracts of tenants", contract_command},
     {"invoice", "take a final invoice back", invoice_command},

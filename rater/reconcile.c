@@ -112,22 +112,12 @@ tell_file(Reconciler *self, const char *path, ImportFormat format, const ImportC
 static bool
 read_file(Reconciler *self, const char *path, Err *err)
 {
-    const ReconcileRequest *request = self->request;
     const ImportSink sink = {take_record, take_rejected, self};
-    ImportFormat format = request->format;
-    ImportCounts counts = {0};
+    ImportFormat format;
+    ImportCounts counts;
     self->outside = self->strangers = 0;
-    self->reader = line_reader_open(path, err);
-    bool done =
-        self->reader != NULL && (format != IMPORT_UNKNOWN || import_format_guess(self->reader, path, &format, err));
-    if (done && format == IMPORT_LAMBDA_REPORT && request->tenant == NULL) {
-        done = err_set(err, ERR_USAGE, "%s: a Lambda log does not name its tenant", path);
-        err_hint(err, "say whose it is with --tenant NAME");
-    }
-    done = done && import_file(self->reader, path, format, &request->settings, &sink, &counts, err) &&
+    return log_file_read(path, &self->request->reading, &sink, &self->reader, &format, &counts, err) &&
            tell_file(self, path, format, &counts, err);
-    line_reader_free(&self->reader);
-    return done;
 }
 
 static bool

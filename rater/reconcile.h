@@ -13,10 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "formats/import_file.h"
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/utc.h"
+#include "rater/log_file.h"
 #include "rater/reconcile_match.h"
 #include "schema/db.h"
 
@@ -27,8 +27,7 @@ typedef struct ReconcileRequest {
     const char *tenant; /* NULL: those that the lines name */
     const char *const *paths;
     size_t path_count;
-    ImportFormat format; /* IMPORT_UNKNOWN: guess each */
-    ImportSettings settings;
+    LogReading reading;
     uint32_t fields;  /* that are compared */
     const char *book; /* where there is neither invoice nor preview */
     bool all;         /* rows that match, too */

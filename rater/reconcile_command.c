@@ -17,13 +17,8 @@ static const char PROGRAM[] = "millibill reconcile";
 
 typedef struct ReconcileCommand {
     const char *month_text;
-    const char *format;
-    const char *architecture;
-    const char *function;
-    const char *region;
-    const char *at;
+    LogOptions log;
     const char *data;
-    OptionList ignored_columns;
     OptionList ignored_fields;
     bool json;
     bool csv;
@@ -92,31 +87,6 @@ read_fields(ReconcileCommand *self, Err *err)
 }
 
 static bool
-read_defaults(ReconcileCommand *self, Err *err)
-{
-    DecodeDefaults *defaults = &self->request.settings.defaults;
-    *defaults = (DecodeDefaults){.tenant = text_of(self->request.tenant),
-                                 .function = text_of(self->function),
-                                 .region = text_of(self->region),
-                                 .has_architecture = self->architecture != NULL,
-                                 .at_us = USAGE_ABSENT};
-    self->request.settings.quiet = true;
-    self->request.settings.ignored_columns = self->ignored_columns.items;
-    self->request.settings.ignored_count = self->ignored_columns.count;
-    if (defaults->tenant.length > USAGE_NAME_BYTES_MAX || defaults->function.length > USAGE_NAME_BYTES_MAX ||
-        defaults->region.length > USAGE_REGION_BYTES_MAX)
-        return err_set(err, ERR_USAGE, "--tenant, --function: at most %d bytes, --region: at most %d",
-                       USAGE_NAME_BYTES_MAX, USAGE_REGION_BYTES_MAX);
-    if (self->architecture != NULL && !usage_architecture_parse(text_of(self->architecture), &defaults->architecture))
-        return err_set(err, ERR_USAGE, "--arch: '%s' is neither x86_64 nor arm64", self->architecture);
-    if (self->at != NULL && !utc_parse(text_of(self->at), &defaults->at_us, err)) {
-        err->code = ERR_USAGE;
-        return err_prefix(err, "--at: ");
-    }
-    return true;
-}
-
-static bool
 check_options(ReconcileCommand *self, Err *err)
 {
     if (self->month_text == NULL) {
@@ -127,9 +97,8 @@ check_options(ReconcileCommand *self, Err *err)
         return err_prefix(err, "--month: ");
     if (self->json && self->csv)
         return err_set(err, ERR_USAGE, "--json and --csv exclude each other");
-    if (self->format != NULL && !import_format_parse(self->format, &self->request.format))
-        return err_set(err, ERR_USAGE, "--format: '%s' is no format that import reads", self->format);
-    return read_fields(self, err) && read_defaults(self, err);
+    self->log.tenant = self->request.tenant;
+    return read_fields(self, err) && log_reading_of(&self->log, &self->request.reading, err);
 }
 
 /* ---- the whole ---- */
@@ -197,14 +166,7 @@ reconcile_command(int argc, char **argv)
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the bill of the period that starts in this month"},
         {"tenant", 't', OPTION_TEXT, &self.request.tenant, "T", "whose bill; default: the tenants that the lines name"},
-        {"format", 'f', OPTION_TEXT, &self.format, "FORMAT",
-         "as for import: ndjson, csv, lambda-report, …; default: guessed"},
-        {"function", 0, OPTION_TEXT, &self.function, "FUNCTION", "function of lines that name none"},
-        {"region", 0, OPTION_TEXT, &self.region, "REGION", "region of lines that name none"},
-        {"arch", 0, OPTION_TEXT, &self.architecture, "ARCH", "x86_64 or arm64, for lines that do not say (x86_64)"},
-        {"at", 0, OPTION_TEXT, &self.at, "TIME", "start (RFC 3339) of lines that carry no time"},
-        {"ignore-column", 0, OPTION_LIST, &self.ignored_columns, "NAME",
-         "pass over this column of a CSV file (repeatable)"},
+        LOG_OPTIONS(self.log),
         {"ignore", 0, OPTION_LIST, &self.ignored_fields, "FIELD", "do not compare this field (repeatable)"},
         {"price-book", 'b', OPTION_TEXT, &self.request.book, "FILE|NAME",
          "for a month without invoice and preview; default " RATER_DEFAULT_BOOK},
