@@ -105,8 +105,8 @@ work_item(Work *self, StatementKind kind, const ContractEntry *entry, Err *err)
     return item;
 }
 
-static bool
-rounds_each(const Work *self)
+bool
+work_rounds_each(const Work *self)
 {
     return self->input->book->rounding_place == ROUND_EACH_LINE;
 }
@@ -122,7 +122,7 @@ void
 work_round(const Work *self, StatementItem *item)
 {
     mpq_set(item->value, item->amount_exact);
-    if (rounds_each(self))
+    if (work_rounds_each(self))
         decimal_round(item->value, self->input->book->rounding_scale, self->input->book->rounding);
     print_amount(self, item);
 }
@@ -146,6 +146,17 @@ work_take(const Work *self, StatementItem *item, const mpq_t cap)
     mpq_neg(item->value, item->value);
     mpq_neg(item->amount, item->amount);
     mpq_clear(most);
+}
+
+void
+work_print_at_most(const Work *self, StatementItem *item, mpq_t left)
+{
+    if (mpq_cmp(item->amount, left) > 0) {
+        mpq_set(item->amount, left);
+        if (work_rounds_each(self))
+            mpq_set(item->value, left);
+    }
+    mpq_sub(left, left, item->amount);
 }
 
 void

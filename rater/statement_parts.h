@@ -38,6 +38,10 @@ StatementItem *work_item(Work *self, StatementKind kind, const ContractEntry *en
 /** Round an item whose amount_exact is set; and the same for a taking, which is positive here, capped and then negated. */
 void work_round(const Work *self, StatementItem *item);
 void work_take(const Work *self, StatementItem *item, const mpq_t cap);
+/** Is each item rounded (else the invoice as a whole)? */
+bool work_rounds_each(const Work *self);
+/** Let an item print at most `left` (at least 0), and take what it prints from there. */
+void work_print_at_most(const Work *self, StatementItem *item, mpq_t left);
 /** What a taking leaves of `available` (may be item->left): less what it prints, as the next invoice will find it. */
 void work_left(StatementItem *item, const mpq_t available);
 

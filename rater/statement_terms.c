@@ -183,35 +183,61 @@ describe_tax(const Work *self, StatementItem *item, Err *err)
     return done;
 }
 
+/** What taxes are worked out from. */
+typedef struct TaxBasis {
+    mpq_t net;
+    mpq_t divisor;  /* 100, and with tax included the percentages that hold */
+    mpq_t percents; /* that hold, their sum */
+    mpq_t left;     /* what they may print yet, so that they never exceed the total: each rounds by itself */
+    bool limited;
+    size_t holding;
+} TaxBasis;
+
 static bool
-add_tax(Work *self, const ContractEntry *entry, const mpq_t net, const mpq_t divisor, Err *err)
+add_tax(Work *self, const ContractEntry *entry, TaxBasis *basis, Err *err)
 {
     StatementItem *item = work_item(self, STATEMENT_TAX, entry, err);
     if (item == NULL)
         return false;
     item->has_basis = item->has_rate = true;
-    mpq_set(item->basis, net);
+    mpq_set(item->basis, basis->net);
     if (entry->exempt == NULL)
         mpq_set(item->rate, entry->value);
-    mpq_mul(item->amount_exact, net, item->rate);
-    mpq_div(item->amount_exact, item->amount_exact, divisor);
+    mpq_mul(item->amount_exact, basis->net, item->rate);
+    mpq_div(item->amount_exact, item->amount_exact, basis->divisor);
     work_round(self, item);
+    if (basis->limited)
+        work_print_at_most(self, item, basis->left);
     return describe_tax(self, item, err);
 }
 
-/* 100, and with tax included the percentages that hold. */
+/* Which taxes hold, and the total that they may not exceed: with taxes inside it the net, else net and taxes. Rounded line by line, taxes
+ * beside the net make the total themselves. */
 static void
-tax_divisor(const Work *self, mpq_t divisor, size_t *holding)
+find_tax_basis(const Work *self, TaxBasis *basis)
 {
     const ContractEntries *taxes = &self->input->contract->lists[CONTRACT_TAXES];
-    mpq_set_ui(divisor, 100, 1);
+    const PriceBook *book = self->input->book;
+    for (size_t i = 0; i < self->statement->count; i++)
+        mpq_add(basis->net, basis->net, self->statement->items[i].value);
     for (size_t i = 0; i < taxes->count; i++) {
         if (!tax_holds(self, &taxes->all[i]))
             continue;
-        ++*holding;
-        if (self->input->contract->tax_included && taxes->all[i].exempt == NULL)
-            mpq_add(divisor, divisor, taxes->all[i].value);
+        basis->holding++;
+        if (taxes->all[i].exempt == NULL)
+            mpq_add(basis->percents, basis->percents, taxes->all[i].value);
     }
+    bool included = self->input->contract->tax_included;
+    mpq_set_ui(basis->divisor, 100, 1);
+    mpq_div(basis->left, basis->percents, basis->divisor); /* 1 + percents / 100, times the net */
+    mpq_mul(basis->left, basis->left, basis->net);
+    mpq_add(basis->left, basis->left, basis->net);
+    if (included) {
+        mpq_add(basis->divisor, basis->divisor, basis->percents);
+        mpq_set(basis->left, basis->net);
+    }
+    decimal_round(basis->left, book->rounding_scale, book->rounding);
+    basis->limited = mpq_sgn(basis->left) >= 0 && (included || !work_rounds_each(self));
 }
 
 /* Take off what the items after `at` add. */
@@ -232,19 +258,16 @@ statement_taxes(Work *self, Err *err)
 {
     const ContractEntries *taxes = &self->input->contract->lists[CONTRACT_TAXES];
     size_t at = self->statement->count;
-    size_t holding = 0;
-    mpq_t net, divisor;
-    mpq_inits(net, divisor, NULL);
-    for (size_t i = 0; i < at; i++)
-        mpq_add(net, net, self->statement->items[i].value);
-    tax_divisor(self, divisor, &holding);
-    bool included = self->input->contract->tax_included && holding > 0;
+    TaxBasis basis = {.holding = 0};
+    mpq_inits(basis.net, basis.divisor, basis.percents, basis.left, NULL);
+    find_tax_basis(self, &basis);
+    bool included = self->input->contract->tax_included && basis.holding > 0;
     bool done = !included || work_item(self, STATEMENT_TAX_INCLUDED, NULL, err) != NULL;
     for (size_t i = 0; done && i < taxes->count; i++) {
         if (tax_holds(self, &taxes->all[i]))
-            done = add_tax(self, &taxes->all[i], net, divisor, err);
+            done = add_tax(self, &taxes->all[i], &basis, err);
     }
-    mpq_clears(net, divisor, NULL);
+    mpq_clears(basis.net, basis.divisor, basis.percents, basis.left, NULL);
     return done && (!included || take_off_included(self, at, err));
 }
 
@@ -287,13 +310,20 @@ statement_payable(Work *self, Err *err)
     statement->payable_currency = same ? self->input->book->currency : self->input->contract->currency;
     statement->payable_scale = same ? self->input->book->rounding_scale : currency_scale(statement->payable_currency);
     convert(self, statement->total, statement->payable_total);
+    mpq_t left; /* of the total: taxes, each rounded by itself, never exceed it */
+    mpq_init(left);
+    bool limited = mpq_sgn(statement->net) >= 0 && mpq_sgn(statement->payable_total) >= 0;
     for (size_t i = 0; i < statement->count; i++) {
         StatementItem *item = &statement->items[i];
         if (item->kind != STATEMENT_TAX)
             continue;
         convert(self, item->amount, item->payable);
+        mpq_sub(left, statement->payable_total, statement->payable_tax);
+        if (limited && mpq_cmp(item->payable, left) > 0)
+            mpq_set(item->payable, left);
         mpq_add(statement->payable_tax, statement->payable_tax, item->payable);
     }
     mpq_sub(statement->payable_net, statement->payable_total, statement->payable_tax);
+    mpq_clear(left);
     return true;
 }

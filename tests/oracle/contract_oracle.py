@@ -225,11 +225,24 @@ class Statement:
         included = tax.get("included") == "true"
         exact = [net * percent / (100 + (sum(percents) if included else 0)) for percent in percents]
         values = [self.value_of(x) for x in exact]
+        amounts = self.within_total([self.round(value) for value in values], net if included else net + sum(exact, ZERO), included)
+        if self.by_line:
+            values = amounts
         if included and rates:
             included_item = self.item("tax_included", None, -sum(exact, ZERO), -sum(values, ZERO))
-            included_item["amount"] = -sum((self.round(value) for value in values), ZERO)
-        for rate, percent, x, value in zip(rates, percents, exact, values):
-            self.item("tax", rate["name"], x, value, basis=net, rate=percent)
+            included_item["amount"] = -sum(amounts, ZERO)
+        for rate, percent, x, value, amount in zip(rates, percents, exact, values, amounts):
+            self.item("tax", rate["name"], x, value, basis=net, rate=percent)["amount"] = amount
+
+    def within_total(self, amounts, total, included):
+        """Printed taxes are at most what the total has left after those before them; beside a net that is rounded itself they make the total."""
+        left = self.round(total)
+        if left < 0 or (self.by_line and not included):
+            return amounts
+        kept = []
+        for amount in amounts:
+            kept.append(min(amount, left - sum(kept, ZERO)))
+        return kept
 
     def finish(self):
         total = self.round(sum((item["value"] for item in self.items), ZERO))
@@ -239,6 +252,7 @@ class Statement:
         return sum((item["amount"] for item in self.items), ZERO)
 
     def payable(self, currency, total, taxes):
+        limited = total >= sum(taxes, ZERO)
         target = self.contract.get("currency", currency)
         digits, rate = self.rated.digits, F(1)
         if target != currency:
@@ -247,6 +261,9 @@ class Statement:
                 return None
             digits, rate = minor_digits(target), F(holding[-1]["rate"])
         total, taxes = (round_to(total * rate, self.rated.mode, digits), [round_to(tax * rate, self.rated.mode, digits) for tax in taxes])
+        if limited and total >= 0:
+            for number in range(len(taxes)):
+                taxes[number] = min(taxes[number], total - sum(taxes[:number], ZERO))
         return {"currency": target, "net": total - sum(taxes, ZERO), "taxes": taxes, "tax": sum(taxes, ZERO), "total": total}
 
 

@@ -79,6 +79,8 @@ def printed_adds_up(text):
     if items != F(answer["total"]) or F(answer["net"]) + F(answer["tax"]) != F(answer["total"]):
         yield f"the items add up to {text_of(items)}, net {answer['net']} and tax {answer['tax']}, total is {answer['total']}"
     payable = answer["payable"]
+    if F(answer["total"]) >= 0 and (F(answer["net"]) < 0 or F(payable["net"]) < 0):
+        yield f"the net turned its sign: {answer['net']} of {answer['total']}, payable {payable}"
     if F(payable["net"]) + sum((F(tax["amount"]) for tax in payable["taxes"]), F(0)) != F(payable["total"]):
         yield f"payable does not add up: {payable}"
     for item in answer["statement"]:

@@ -16,6 +16,9 @@ class Bills:
         meters = [meter("requests", "invocations", per_unit("1")), meter("duration", "seconds", per_unit("1"))]
         self.made.book("plain", *meters)
         self.made.book("whole", *meters, rounding={"each": "invoice"})
+        for each in ("line", "invoice"):
+            self.made.book(f"up-{each}", *meters, rounding={"mode": "up", "each": each})
+        self.made.book("crumbs", meter("requests", "invocations", per_unit("0.006")), rounding={"each": "invoice"})
         fine = [meter("requests", "invocations", per_unit("0.3333")), meter("duration", "seconds", per_unit("0.12345"))]
         for mode in ("half_up", "half_even", "up", "down"):
             for each in ("line", "invoice"):
@@ -123,6 +126,16 @@ def taxes(bills):
     bills.bill("two included taxes", {"tax": {"included": "true", "rates": [vat, city]}}, ("500, of which 500 x 19/126.5 and 500 x 7.5/126.5", "500.00"))
     bills.bill("an exempt buyer", {"tax": {"rates": [{**vat, "exempt": "reverse charge"}, city]}}, ("500 + 0 + 37.50", "537.50"))
     bills.bill("an exempt buyer, included", {"tax": {"included": "true", "rates": [{**vat, "exempt": "reverse charge"}]}}, ("500, of which 0", "500.00"))
+    cent, halves = [{"name": "c", "amount": "499.99"}], [{"name": name, "percent": "50"} for name in ("a", "b")]
+    for each in ("line", "invoice"):
+        bills.bill(f"a cent that contains two taxes, each {each}", {"credits": cent, "tax": {"included": "true", "rates": halves}},
+                   ("0.01: the first tax 0.0025, up to 0.01; nothing is left for the second", "0.01"), book=f"up-{each}")
+        bills.bill(f"a cent and two taxes, each {each}", {"credits": cent, "tax": {"rates": halves}},
+                   ("0.01 + 0.01 + 0.01" if each == "line" else "0.01 + 0.005 + 0.005, printed 0.01 and 0.01", "0.03" if each == "line" else "0.02"), book=f"up-{each}")
+    bills.bill("crumbs and three taxes", {"tax": {"rates": [{"name": name, "percent": "90"} for name in "abc"]}},
+               ("0.006 + 3 x 0.0054 = 0.0222; the taxes print 0.01, 0.01 and, cut, 0", "0.02"), book="crumbs", usage=[calls(1, "1")])
+    bills.bill("a cent and two taxes in yen", {"credits": cent, "tax": {"rates": halves}, "currency": "JPY", "exchange": [{"from": "2026-01-01", "rate": "1"}]},
+               ("0.01 + 0.01 + 0.01; 1 yen of which tax 1 and, cut, 0", "0.03"), book="up-line")
     bills.bill("tax of nothing", {"credits": [{"name": "c", "amount": "500"}], "tax": {"rates": [vat]}}, ("0", "0"))
     bills.bill("tax of a negative net", {"tax": {"rates": [vat]}}, ("-100 - 19", "-119.00"), balances={"adjustments": [{"name": "x", "description": "credit note", "amount": "-600"}]})
     for start, end, total in (("2026-10-31", "2027-01-01", "595.00"), ("2026-11-01", "2027-01-01", "500.00"), ("2026-01-01", "2026-10-31", "500.00"), ("2026-01-01", "2026-11-01", "595.00")):
