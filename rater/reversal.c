@@ -17,7 +17,9 @@ static const char *const STATE_NAMES[] = {[REVERSAL_UNKNOWN] = "unknown",
                                           [REVERSAL_NOT_COUNTED] = "not_counted",
                                           [REVERSAL_ALREADY] = "already_reversed",
                                           [REVERSAL_DONE] = "reversed"};
-enum { STATE_COUNT = sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]), LAST_YEAR = 9999 };
+enum { STATE_COUNT = sizeof(STATE_NAMES) / sizeof(STATE_NAMES[0]), LINE_BITS = 40, LAST_YEAR = 9999 };
+
+#define LINE_MASK ((UINT64_C(1) << LINE_BITS) - 1)
 
 /** One tenant's records that are meant. */
 typedef struct Reversal {
@@ -27,6 +29,9 @@ typedef struct Reversal {
     HashKey key;
     ReversalItem *items;
     size_t count, room;
+    LineReader *reader; /* the log that is read, number `path` */
+    size_t path;
+    int64_t other_tenants, unreadable;
 } Reversal;
 
 /* ---- finding ---- */
@@ -39,17 +44,23 @@ is_meant(const ReversalRequest *request, const UsageRecord *record)
 }
 
 static bool
+append_item(Reversal *self, const UsageRecord *record, uint64_t number, Err *err)
+{
+    if (!array_grow(&self->items, &self->room, self->count, sizeof *self->items, err))
+        return false;
+    ReversalItem *item = &self->items[self->count++];
+    *item = (ReversalItem){.started_at_us = record->started_at_us, .number = number};
+    duplicates_identity(record, &self->key, item->identity);
+    return true;
+}
+
+static bool
 add_item(Reversal *self, const UsageRecord *record, Err *err)
 {
     for (size_t i = 0; i < self->count; i++)
         if (self->items[i].started_at_us == record->started_at_us)
             return true;
-    if (!array_grow(&self->items, &self->room, self->count, sizeof *self->items, err))
-        return false;
-    ReversalItem *item = &self->items[self->count++];
-    *item = (ReversalItem){.started_at_us = record->started_at_us};
-    duplicates_identity(record, &self->key, item->identity);
-    return true;
+    return append_item(self, record, 0, err);
 }
 
 static bool
@@ -90,6 +101,42 @@ find(Reversal *self, Err *err)
                     request->request_id);
 }
 
+/* ---- logs ---- */
+
+static bool
+take_record(void *caller, const UsageRecord *record, Err *err)
+{
+    Reversal *self = caller;
+    if (!text_is(record->tenant, self->request->tenant)) {
+        self->other_tenants++;
+        return true;
+    }
+    return append_item(self, record, (uint64_t) self->path << LINE_BITS | line_reader_number(self->reader), err);
+}
+
+static bool
+take_rejected(void *caller, const UsageRejected *rejected, Err *err)
+{
+    (void) rejected;
+    (void) err;
+    ((Reversal *) caller)->unreadable++;
+    return true;
+}
+
+static bool
+read_logs(Reversal *self, Err *err)
+{
+    const ImportSink sink = {take_record, take_rejected, self};
+    bool done = true;
+    for (self->path = 0; done && self->path < self->request->path_count; self->path++) {
+        ImportFormat format;
+        ImportCounts counts;
+        done = log_file_read(self->request->paths[self->path], &self->request->reading, &sink, &self->reader, &format,
+                             &counts, err);
+    }
+    return done;
+}
+
 /* ---- deciding ---- */
 
 static int
@@ -105,7 +152,8 @@ static bool
 exclude_duplicates(Reversal *self, Err *err)
 {
     int64_t done_until_us = INT64_MIN;
-    qsort(self->items, self->count, sizeof *self->items, by_start);
+    if (self->count > 0)
+        qsort(self->items, self->count, sizeof *self->items, by_start);
     for (size_t i = 0; i < self->count; i++) {
         const UtcMonth month = utc_month_of(self->items[i].started_at_us);
         if (self->items[i].started_at_us < done_until_us)
@@ -141,7 +189,7 @@ static bool
 check_choice(const Reversal *self, Err *err)
 {
     size_t count = count_of(self, REVERSAL_DONE);
-    if (count < 2 || self->request->all)
+    if (count < 2 || self->request->all || self->request->path_count > 0)
         return true;
     err_set(err, ERR_USAGE, "%zu records with this request id and attempt are billed: retries of one request", count);
     return err_hint(err, "say which one with --started-at (millibill explain --record '%s' lists them), or --all",
@@ -155,12 +203,21 @@ tell_records(const Reversal *self, Json *answer, Err *err)
 {
     char time[UTC_TEXT_BYTES];
     Json *records = json_new_array(err);
+    const ReversalRequest *request = self->request;
+    bool logs = request->path_count > 0;
+    size_t told = 0;
     bool done = records != NULL && json_add(answer, "records", records, err);
-    for (size_t i = 0; done && i < self->count; i++) {
+    for (size_t i = 0; done && i < self->count && told < REVERSAL_RECORDS_TOLD; i++) {
+        const ReversalItem *item = &self->items[i];
+        if (logs && item->state == REVERSAL_DONE)
+            continue;
+        told++;
         Json *record = json_new_object(err);
         done = record != NULL && json_append(records, record, err) &&
-               json_add_text(record, "started_at", utc_format(self->items[i].started_at_us, time), err) &&
-               json_add_text(record, "state", STATE_NAMES[self->items[i].state], err);
+               json_add_text(record, "started_at", utc_format(item->started_at_us, time), err) &&
+               json_add_text(record, "state", STATE_NAMES[item->state], err) &&
+               (!logs || (json_add_text(record, "file", request->paths[item->number >> LINE_BITS], err) &&
+                          json_add_int(record, "line", (int64_t) (item->number & LINE_MASK), err)));
     }
     return done;
 }
@@ -199,21 +256,24 @@ tell(const Reversal *self, Json *answer, Err *err)
     bool done = json_add_text(answer, "tenant", request->tenant, err) &&
                 json_add_text(answer, "request_id", request->request_id, err) &&
                 json_add_int(answer, "attempt", request->attempt, err) &&
+                json_add_int(answer, "other_tenants", self->other_tenants, err) &&
+                json_add_int(answer, "unreadable", self->unreadable, err) &&
                 json_add_bool(answer, "dry_run", request->dry_run, err) &&
                 json_add_text(answer, "because", request->note.because, err) &&
                 json_add_text(answer, "by", request->note.by, err);
-    for (int state = 1; done && state < STATE_COUNT; state++)
+    for (int state = 0; done && state < STATE_COUNT; state++)
         done = json_add_int(answer, STATE_NAMES[state], (int64_t) count_of(self, (ReversalState) state), err);
     return done && tell_records(self, answer, err) && tell_finals(self, answer, err);
 }
 
 MUST_CHECK Json *
-reversal_of_record(Db *db, const ReversalRequest *request, Err *err)
+reversal_make(Db *db, const ReversalRequest *request, Err *err)
 {
     Reversal self = {.db = db, .request = request};
     random_bytes(&self.key, sizeof self.key);
     Json *answer = json_new_object(err);
-    bool done = answer != NULL && tenant_id_of(db, request->tenant, &self.tenant_id, err) && find(&self, err) &&
+    bool done = answer != NULL && tenant_id_of(db, request->tenant, &self.tenant_id, err) &&
+                (request->path_count > 0 ? read_logs(&self, err) : find(&self, err)) &&
                 exclude_duplicates(&self, err) && write_items(&self, NULL, err) && check_choice(&self, err) &&
                 (request->dry_run || write_items(&self, &request->note, err)) && tell(&self, answer, err);
     free(self.items);

@@ -140,7 +140,8 @@ take_out(Writer *self, Exclusion *exclusion, const SegmentRow *row, const UsageR
     Loss *loss = loss_of(self, row->key.hour_us, config, err);
     if (loss == NULL)
         return false;
-    loss->greatest |= exclusion->verdict != DUPLICATE_SAME; /* the twin in the same row has the same values */
+    /* the twin in the same row has the same values, if it counts */
+    loss->greatest |= exclusion->verdict != DUPLICATE_SAME || exclusion->kept_reversed;
     return rollup_sums_add(&loss->entry.sums, record) ||
            err_set(err, ERR_RANGE, "a sum of excluded records is out of range");
 }

@@ -79,6 +79,10 @@ class Reversals(StackCase):
         again = self.load("copies", record("a") + record("b"))
         self.assertEqual((again["accepted"], again["known"]), (1, 1))
         self.assertEqual(self.sums("copies")[0], 1)
+        self.load("copies", record("long", duration_ms="90000"))
+        self.reverse("copies", "long")
+        self.load("copies", record("long", duration_ms="90000"))
+        self.assertEqual(self.sums("copies"), [1, 100000])  # the greatest duration goes with the copy too
         self.stack.run("rate", "--month", "2026-05", "--tenant", "copies")
         self.assertEqual(sorted(self.fates("copies", "a")), ["copy", "copy", "reversed"])
         self.verify()
@@ -122,6 +126,26 @@ class Reversals(StackCase):
         rest = self.reverse("retries", retry, "--all")
         self.assertEqual((rest["reversed"], rest["already_reversed"]), (1, 1))
         self.assertEqual(self.sums("retries")[0], 0)
+
+    def test_the_records_of_a_log_are_reversed_together(self):
+        wrong = "".join(record(f"w{number}", f"2026-0{3 + number % 3}-10T0{number % 10}:00:00Z", duration_ms="777") for number in range(50))
+        self.load("logs", wrong + record("right"))
+        others = record("theirs", tenant="somebody") + "{broken\n" + record("never") + record("w7", "2026-04-10T07:00:01Z")
+        path = self.file(wrong + wrong + others)
+        options = ("--tenant", "logs", "--reason", "durations in the wrong unit", "--format", "ndjson", path)
+        tried = self.stack.json("reverse", "--dry-run", *options, status=3)
+        self.assertEqual((tried["reversed"], self.sums("logs")[0]), (100, 51))
+        answer = self.stack.json("reverse", *options, status=3)
+        self.assertEqual([answer[key] for key in ("reversed", "unknown", "other_tenants", "unreadable")], [100, 2, 1, 1])
+        self.assertEqual([(row["line"], row["state"]) for row in answer["records"]], [(104, "unknown"), (103, "unknown")])
+        self.assertEqual(self.sums("logs"), [1, 100000])
+        self.assertEqual(self.stack.number("SELECT count(*) FROM exclusions JOIN tenants USING (tenant_id) WHERE name = 'logs'"), 50)
+        again = self.stack.run("reverse", *options, status=3).stdout
+        self.assertIn("Tenant logs: 0 records reversed, 100 were before, 0 do not count anyway, 2 are not there; 1 lines cannot be read, "
+                      "1 are of other tenants.", again)
+        self.assertEqual(self.load("logs", wrong)["known"], 50)
+        self.assertEqual(self.sums("logs")[0], 1)
+        self.verify()
 
     def test_what_is_not_there_is_said_and_nothing_is_done(self):
         self.load("nothing", record("a"))
