@@ -27,6 +27,7 @@ leads_sentence(const char *leads_to)
     static const char *const sentences[][2] = {
         {"draft", "on the month's invoice, which is not final"},
         {"adjustment", "the invoice is final: late usage, an adjustment on the next one"},
+        {"written_off", "the invoice is final, and the contract's late_usage says that usage so old is written off"},
         {"credit_note", "the invoice is final: a credit note"},
         {"no_difference", "no difference"},
     };

@@ -5,6 +5,7 @@
 #include "lib/array.h"
 #include "rater/backfill.h"
 #include "rater/bill_changes.h"
+#include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
 #include "rater/rate_tenants.h"
 #include "rater/record_row.h"
@@ -160,31 +161,77 @@ rate_member(Db *db, const BackfillMonth *month, const RateTenant *member, bool w
     return done;
 }
 
+enum { MONTHS_OF_A_YEAR = 12 };
+
+static int64_t
+months_apart(UtcMonth earlier, UtcMonth later)
+{
+    return (int64_t) (later.year - earlier.year) * MONTHS_OF_A_YEAR + later.month - earlier.month;
+}
+
+/** The first month after `month` that the tenant has no final invoice for: what would be billed next. */
+static bool
+next_billed(Db *db, const char *tenant, UtcMonth month, UtcMonth *next, Err *err)
+{
+    bool done = true;
+    bool is_final = true;
+    for (*next = month; done && is_final;) {
+        Json *unused = json_new_object(err);
+        Billed billed = {tenant, unused, false};
+        *next = utc_month_next(*next);
+        done = unused != NULL && bill_visit(db, *next, tenant, "final", take_final, &billed, err);
+        is_final = billed.is_final;
+        json_object_put(unused);
+    }
+    return done;
+}
+
+/** Is late usage of a month too old for the contract by which the tenant is billed next? */
+static bool
+is_too_old(Db *db, const BackfillMonth *month, const RateTenant *member, bool *too_old, Err *err)
+{
+    UtcMonth next;
+    RateContracts contracts = {0};
+    bool done =
+        next_billed(db, member->name, month->month, &next, err) && rate_contracts_read(&contracts, db, next, err);
+    const RateContract *contract = done ? rate_contracts_find(&contracts, member->tenant_id) : NULL;
+    *too_old = contract != NULL && contract->contract != NULL && contract->contract->late_months >= 0 &&
+               months_apart(month->month, next) > contract->contract->late_months;
+    rate_contracts_free(&contracts);
+    return done;
+}
+
 static const char *
-leads_to(const BillChange *change, bool is_final)
+leads_to(const BillChange *change, bool is_final, bool too_old)
 {
     if (change->difference == NULL || strcmp(change->difference, "0") == 0 ||
         strspn(change->difference, "-+0.") == strlen(change->difference))
         return "no_difference";
     if (!is_final)
         return "draft";
-    return change->difference[0] == '-' ? "credit_note" : "adjustment";
+    if (change->difference[0] == '-')
+        return "credit_note";
+    return too_old ? "written_off" : "adjustment";
 }
 
 static bool
-tell_bill(Db *db, const BackfillMonth *month, const BillChange *change, Json *bills, Err *err)
+tell_bill(Db *db, const BackfillMonth *month, const RateTenants *members, const BillChange *change, Json *bills,
+          Err *err)
 {
+    const RateTenant *member = rate_tenants_find(members, change->tenant);
+    bool too_old = false;
     Json *object = json_new_object(err);
     Billed billed = {change->tenant, object, false};
     bool done = object != NULL && json_append(bills, object, err) &&
                 json_add_text(object, "tenant", change->tenant, err) &&
-                bill_visit(db, month->month, change->tenant, "final", take_final, &billed, err);
+                bill_visit(db, month->month, change->tenant, "final", take_final, &billed, err) &&
+                (!billed.is_final || member == NULL || is_too_old(db, month, member, &too_old, err));
     return done && json_add_text(object, "as_it_stands", change->before.total, err) &&
            json_add_text(object, "would_be", change->after.total, err) &&
            json_add_text(object, "difference", change->difference, err) &&
            json_add_text(object, "currency", change->after.currency, err) &&
            json_add_text(object, "reason", change->reason, err) &&
-           json_add_text(object, "leads_to", leads_to(change, billed.is_final), err);
+           json_add_text(object, "leads_to", leads_to(change, billed.is_final, too_old), err);
 }
 
 /** A tenant without usage of its own in the month had no bill: the difference is the whole one. */
@@ -211,7 +258,7 @@ backfill_bills(Db *db, BackfillMonth *month, Json *object, Err *err)
     done = done && bill_changes_finish(&changes, err);
     for (size_t i = 0; done && i < changes.count; i++)
         if (bill_change_is_one(&changes.all[i]) || strcmp(changes.all[i].tenant, month->tenant) == 0)
-            done = tell_bill(db, month, &changes.all[i], bills, err);
+            done = tell_bill(db, month, &members, &changes.all[i], bills, err);
     bill_changes_free(&changes);
     rate_tenants_free(&members);
     return done;

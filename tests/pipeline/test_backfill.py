@@ -71,6 +71,16 @@ class Backfill(StackCase):
         self.assertIn(f"final as {invoice['number']}", text)
         self.assertIn("Nothing was changed.", text)
 
+    def test_the_contract_says_how_far_back_late_usage_is_billed(self):
+        for months, leads_to in (("1", "adjustment"), ("0", "written_off")):
+            tenant = f"policy{months}"
+            self.load(tenant, records("old", 90, "2026-01-10T00:00:00Z"))
+            self.stack.run("rate", "--month", "2026-01", "--tenant", tenant, "--final")
+            path = self.file(f"name: late\nversion: '1'\nlate_usage: {{months: {months}}}\n", "yaml")
+            self.stack.run("contract", "set", "--tenant", tenant, "--from", "2026-02", path)
+            [month] = self.dry_run(records("more", 50, "2026-01-28T23:00:00Z"), "--tenant", tenant)["months"]
+            self.assertEqual(month["bills"][0]["leads_to"], leads_to)
+
     def test_another_tenant_of_the_account_whose_bill_it_touches_is_named(self):
         self.stack.run("tenant", "add", "one", "--account", "family")
         self.stack.run("tenant", "add", "two", "--account", "family")
