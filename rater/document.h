@@ -34,6 +34,7 @@ typedef struct DocumentTerms {
     const Statement *statement;
     int64_t revision; /* 0: of a quote */
     const char *from; /* "2026-07", its first month; NULL: of a quote */
+    bool unnamed;     /* there is no contract to be named: the statement brings adjustments forward */
 } DocumentTerms;
 
 /** The answer of quote: currency, price_book, free_tier, rounding, lines, functions, free_tiers, subtotal, total.

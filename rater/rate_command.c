@@ -90,7 +90,10 @@ print_line(const RateCommand *self, const RateOutcome *outcome)
     char month[UTC_TEXT_BYTES];
     printf("%-16s %s  %-28s %-8s %s %14s%s\n", outcome->number == NULL ? "-" : outcome->number,
            utc_month_format(self->month, month), outcome->tenant, outcome_state(outcome), outcome->currency,
-           outcome->total, outcome->was_final ? "  unchanged" : "");
+           outcome->total,
+           outcome->was_final        ? "  unchanged"
+           : outcome->is_credit_note ? "  credit note"
+                                     : "");
 }
 
 static void
@@ -101,9 +104,9 @@ print_warnings(const RateReport *report)
         if (outcome->late_records > 0)
             fprintf(stderr,
                     "millibill rate: warning: tenant '%s': %" PRId64
-                    " record%s came after invoice %s was final and %s not on it\n",
+                    " record%s came after invoice %s was final; the next invoice settles %s\n",
                     outcome->tenant, outcome->late_records, outcome->late_records == 1 ? "" : "s", outcome->number,
-                    outcome->late_records == 1 ? "is" : "are");
+                    outcome->late_records == 1 ? "it" : "them");
     }
     for (size_t i = 0; i < report->outcome_count; i++) {
         if (report->outcomes[i].alert != NULL)
@@ -145,11 +148,13 @@ static bool
 add_outcomes(Json *object, const RateReport *report, Err *err)
 {
     Json *invoices = json_object_new_array();
+    Json *notes = json_object_new_array();
     Json *late = json_object_new_array();
-    bool done = json_add(object, "invoices", invoices, err) && json_add(object, "late", late, err);
+    bool done = json_add(object, "invoices", invoices, err) && json_add(object, "credit_notes", notes, err) &&
+                json_add(object, "late", late, err);
     for (size_t i = 0; done && i < report->outcome_count; i++) {
         const RateOutcome *outcome = &report->outcomes[i];
-        done = json_append(invoices, json_object_get(outcome->document), err);
+        done = json_append(outcome->is_credit_note ? notes : invoices, json_object_get(outcome->document), err);
         if (!done || outcome->late_records == 0)
             continue;
         Json *entry = json_object_new_object();

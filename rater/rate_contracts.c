@@ -42,6 +42,13 @@ rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_
     return contract_store_of_invoice(db, tenant_id, invoice_id, take, self, err);
 }
 
+bool
+rate_contracts_of_revision(RateContracts *self, Db *db, int64_t tenant_id, int64_t revision, Err *err)
+{
+    *self = (RateContracts){0};
+    return contract_store_of_revision(db, tenant_id, revision, take, self, err);
+}
+
 void
 rate_contracts_free(RateContracts *self)
 {
@@ -139,7 +146,8 @@ rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t i
     *self = (RateTerms){
         .document = {.contract = contract->contract, .revision = contract->revision, .from = contract->from}};
     bool done = contract_store_used(db, contract->tenant_id, invoice_id, &used, err) &&
-                statement_balances_read(&self->balances, buffer_text(&used), err);
+                statement_balances_read(&self->balances, buffer_text(&used), err) &&
+                statement_balances_add(&self->balances, input->used, input->used_count, err);
     buffer_free(&used);
     if (!done) {
         statement_balances_free(&self->balances);

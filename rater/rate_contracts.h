@@ -28,6 +28,8 @@ typedef struct RateContracts {
 MUST_CHECK bool rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err);
 /** The one that an invoice was made under; none: count stays 0. */
 MUST_CHECK bool rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err);
+/** A revision of a tenant's contract. */
+MUST_CHECK bool rate_contracts_of_revision(RateContracts *self, Db *db, int64_t tenant_id, int64_t revision, Err *err);
 /** Go by this contract (borrowed) instead of what `tenant` has, or, when NULL, each of `tenants`. ERR_NOMEM. */
 MUST_CHECK bool rate_contracts_assume(RateContracts *self, const RateTenants *tenants, const char *tenant,
                                       const Contract *contract, Err *err);
@@ -47,7 +49,7 @@ typedef struct RateTerms {
     DocumentTerms document;
 } RateTerms;
 
-/** Make a tenant's statement after its final invoices before `invoice_id` (INT64_MAX: all). Freed with rate_terms_free() when
+/** Make a tenant's statement after its final invoices before `invoice_id` (INT64_MAX: all), and after what input->used says beside them. Freed with rate_terms_free() when
  *  true; false: nothing is left. Errors as of statement_make(). */
 MUST_CHECK bool rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t invoice_id,
                                 StatementInput *input, Err *err);

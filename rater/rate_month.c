@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rater/rate_adjust.h"
 #include "rater/rate_duplicates.h"
 #include "rater/rate_evidence.h"
 #include "rater/rate_month_parts.h"
@@ -78,8 +79,10 @@ settle_all_unused(RateMonth *self, Err *err)
         const RateTenant *tenant = &self->tenants.all[i];
         const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
         bool asked = self->request->tenant == NULL || strcmp(self->request->tenant, tenant->name) == 0;
-        if (asked && !self->seen[i] && contract != NULL && contract->contract != NULL &&
-            contract_bills_without_usage(contract->contract) && !rate_settle_unused(self, tenant, contract, err))
+        bool billed =
+            contract != NULL && contract->contract != NULL && contract_bills_without_usage(contract->contract);
+        if (asked && !self->seen[i] && (billed || rate_adjust_waits(self, tenant)) &&
+            !rate_settle_unused(self, tenant, contract, billed, err))
             return false;
     }
     return true;
@@ -137,12 +140,14 @@ rate_once(RateMonth *self, Err *err)
     rate_report_free(self->report);
     rating_rows_clear(self->rows);
     rate_contracts_free(&self->contracts);
+    adjust_bases_free(&self->changed);
+    adjust_members_free(&self->members);
     self->run_id = 0;
     const RateRequest *request = self->request;
     bool done = (request->inside || db_begin(self->db, true, err)) &&
                 (request->dry_run || rating_run_lock(self->db, err)) && read_watermark(self, err) &&
-                read_rows(self, err) && read_contracts(self, err) && settle_all(self, err) &&
-                (request->inside || db_commit(self->db, err));
+                read_rows(self, err) && read_contracts(self, err) && rate_adjust_read(self, err) &&
+                settle_all(self, err) && (request->inside || db_commit(self->db, err));
     if (!request->inside)
         db_rollback(self->db);
     self->report->receipt_watermark = self->watermark;
@@ -184,6 +189,8 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     if (done && request->final && !request->dry_run)
         rate_seal_invoices(compactor, request->config);
     rate_contracts_free(&self.contracts);
+    adjust_bases_free(&self.changed);
+    adjust_members_free(&self.members);
     free(self.seen);
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);

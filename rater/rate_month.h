@@ -53,6 +53,7 @@ typedef struct RateOutcome {
     char *total; /* as printed: what is owed */
     char *alert; /* percentage of its spending limit that it has reached; NULL: none */
     bool is_final;
+    bool is_credit_note;  /* of an earlier period */
     bool was_final;       /* it existed already and is unchanged */
     int64_t late_records; /* received after the final invoice's watermark */
     Json *document;       /* when asked for */

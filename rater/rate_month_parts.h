@@ -4,6 +4,7 @@
 #ifndef RATER_RATE_MONTH_PARTS_H
 #define RATER_RATE_MONTH_PARTS_H
 
+#include "rater/adjust_rating.h"
 #include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
 #include "rater/rate_tenants.h"
@@ -16,6 +17,8 @@ typedef struct RateMonth {
     RateTenants tenants;
     bool *seen; /* of each tenant: it has usage */
     RateContracts contracts;
+    AdjustMembers members; /* of the earlier period that is looked at */
+    AdjustBases changed;   /* earlier final periods of which something changed */
     RatingRows *rows;
     int64_t start_us;
     int64_t end_us;

@@ -117,19 +117,20 @@ rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *e
     return done;
 }
 
-/* A contract may bill a tenant that has used nothing. */
+/* A contract may bill a tenant that has used nothing; what arrived for earlier periods may be all there is. */
 bool
-rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, Err *err)
+rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, bool billed, Err *err)
 {
     const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};
-    if (!rate_contract_allows(contract, request->month, request->any_book ? NULL : request->book,
-                              request->final && !request->dry_run, utc_now_us(), &reason))
+    if (contract != NULL && !rate_contract_allows(contract, request->month, request->any_book ? NULL : request->book,
+                                                  request->final && !request->dry_run, utc_now_us(), &reason))
         return rate_skip_add(self, tenant->account, &reason, err);
     Rated *rated = rate(NULL, 0, request->book, &options, err);
-    bool done = rated != NULL && rate_write_tenant(self, tenant, rated, &nothing, false, err);
+    bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, false, err)
+                                         : rate_write_earlier(self, tenant, rated, &nothing, err));
     rated_free(&rated);
     return done;
 }

@@ -11,6 +11,7 @@
 MUST_CHECK bool rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *err);
 
 /** Settle a tenant without usage whose contract may bill something all the same. */
-MUST_CHECK bool rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, Err *err);
+MUST_CHECK bool
+rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, bool billed, Err *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "lib/decimal.h"
 #include "rater/deliver.h"
 #include "rater/document.h"
+#include "rater/rate_adjust.h"
 #include "rater/rate_measures.h"
 #include "rater/rate_report.h"
 #include "rater/rate_seals.h"
@@ -108,18 +109,27 @@ rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *i
 /* The document of one tenant, and what the report says of it. NULL: an error. */
 static Json *
 make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head, const Rated *rated,
-              const RatedSlice *slice, RateOutcome *outcome, Err *err)
+              const RatedSlice *slice, const AdjustPlan *plan, RateOutcome *outcome, Err *err)
 {
     const RateRequest *request = self->request;
     const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
+    const RateContract plain = {.tenant_id = tenant->tenant_id, .contract = plan->plain};
+    const bool unnamed = contract == NULL;
+    if (unnamed && plan->adjustment_count > 0)
+        contract = &plain;
     if (contract == NULL)
         return outcome_of_lines(request->book, outcome, rated, slice, err)
                    ? document_invoice(head, rated, slice, request->book, request->free_tier, NULL, err)
                    : NULL;
     RateTerms terms;
     StatementInput input = rate_statement_input(self, rated, slice);
+    input.adjustments = plan->adjustments;
+    input.adjustment_count = plan->adjustment_count;
+    input.used = plan->used;
+    input.used_count = plan->used_count;
     if (!rate_make_terms(self, contract, &input, &terms, err))
         return NULL;
+    terms.document.unnamed = unnamed;
     Json *document = outcome_of_statement(contract, outcome, &terms.statement, err)
                          ? document_invoice(head, rated, slice, request->book, request->free_tier, &terms.document, err)
                          : NULL;
@@ -128,7 +138,8 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
 }
 
 static bool
-write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, Err *err)
+write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, AdjustPlan *plan,
+              Err *err)
 {
     const RateRequest *request = self->request;
     RateOutcome *outcome = rate_outcome_add(self, tenant->account, tenant->name, err);
@@ -149,10 +160,12 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
                               self->end_us,
                               self->watermark,
                               outcome->is_final && root.revision > 0 ? &root : NULL};
-    Json *document = make_document(self, tenant, &head, rated, slice, outcome, err);
+    Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
     bool done =
-        document != NULL && (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
-        (!outcome->is_final || deliver_queue(self->db, request->config, tenant->tenant_id, outcome->number, err));
+        document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
+        (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
+        (!outcome->is_final || deliver_queue(self->db, request->config, tenant->tenant_id, outcome->number, err)) &&
+        rate_adjust_write(self, plan, outcome->number, err);
     if (request->documents)
         outcome->document = document;
     else
@@ -182,6 +195,45 @@ keep_final(RateMonth *self, const RateTenant *tenant, const FinalInvoice *found,
                                 &outcome->late_records, err);
 }
 
+static bool
+write_plan(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, bool only_earlier,
+           AdjustPlan *plan, Err *err)
+{
+    bool done = only_earlier && plan->adjustment_count == 0
+                    ? rate_adjust_notes(self, plan, err) && rate_adjust_write(self, plan, NULL, err)
+                    : write_invoice(self, tenant, rated, slice, plan, err);
+    return done && rate_adjust_report(self, tenant, plan, err);
+}
+
+/* What of an earlier period cannot be rated holds back its tenant, and nobody else. */
+static bool
+write_planned(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice, bool only_earlier,
+              Err *err)
+{
+    AdjustPlan plan;
+    Err reason = {0};
+    bool done = rate_adjust_plan(self, tenant, &plan, &reason)
+                    ? write_plan(self, tenant, rated, slice, only_earlier, &plan, err)
+                : reason.code == ERR_INPUT ? rate_skip_add(self, tenant->account, &reason, err)
+                                           : err_set(err, reason.code, "%s", reason.message);
+    adjust_plan_free(&plan);
+    return done;
+}
+
+bool
+rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *nothing, Err *err)
+{
+    FinalInvoice found = {0};
+    Buffer document = {0};
+    bool done = self->request->dry_run ||
+                invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
+    if (done)
+        done = found.exists ? keep_final(self, tenant, &found, &document, err)
+                            : write_planned(self, tenant, rated, nothing, true, err);
+    buffer_free(&document);
+    return done;
+}
+
 bool
 rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice,
                   bool finals_only, Err *err)
@@ -193,7 +245,7 @@ rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
     if (done && found.exists)
         done = keep_final(self, tenant, &found, &document, err);
     else if (done && (!finals_only || found.was_void))
-        done = write_invoice(self, tenant, rated, slice, err);
+        done = write_planned(self, tenant, rated, slice, false, err);
     buffer_free(&document);
     return done;
 }

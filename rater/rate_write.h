@@ -13,6 +13,10 @@
 MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
                                   const RatedSlice *slice, bool finals_only, Err *err);
 
+/** A tenant without anything of its own in this period: its earlier periods alone, on an invoice where they became more. */
+MUST_CHECK bool
+rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *nothing, Err *err);
+
 /** What a statement of a tenant's slice is made from, but for its contract and balances. */
 StatementInput rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice);
 

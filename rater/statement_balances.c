@@ -112,6 +112,37 @@ statement_balances_read(StatementBalances *self, Text text, Err *err)
     return done;
 }
 
+static StatementUsed *
+used_of(StatementBalances *self, const StatementUsed *used)
+{
+    for (size_t i = 0; i < self->used_count; i++)
+        if (self->used[i].kind == used->kind && strcmp(self->used[i].name, used->name) == 0)
+            return &self->used[i];
+    StatementUsed *grown = reallocarray(self->used, self->used_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return NULL;
+    self->used = grown;
+    StatementUsed *added = &grown[self->used_count++];
+    *added = (StatementUsed){.kind = used->kind, .name = used->name};
+    mpq_inits(added->amount, added->quantity, added->basis, NULL);
+    return added;
+}
+
+bool
+statement_balances_add(StatementBalances *self, const StatementUsed *used, size_t count, Err *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        StatementUsed *to = used_of(self, &used[i]);
+        if (to == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for balances");
+        mpq_add(to->amount, to->amount, used[i].amount);
+        mpq_add(to->quantity, to->quantity, used[i].quantity);
+        mpq_add(to->basis, to->basis, used[i].basis);
+        to->items = to->items > 0 || used[i].items > 0;
+    }
+    return true;
+}
+
 void
 statement_balances_free(StatementBalances *self)
 {

@@ -20,6 +20,8 @@ typedef struct StatementBalances {
 
 /** Read. Freed with statement_balances_free() in any case. ERR_INPUT names the entry. */
 MUST_CHECK bool statement_balances_read(StatementBalances *self, Text text, Err *err);
+/** Add to what is used. Names are borrowed. ERR_NOMEM. */
+MUST_CHECK bool statement_balances_add(StatementBalances *self, const StatementUsed *used, size_t count, Err *err);
 void statement_balances_free(StatementBalances *self);
 
 #endif

@@ -28,8 +28,8 @@ add_party(Json *object, const char *key, const ContractParty *party, Err *err)
     return json_add_text(member, "tax_id", party->tax_id, err) && json_add_text(member, "email", party->email, err);
 }
 
-static bool
-add_contract(Json *document, const DocumentTerms *terms, Err *err)
+bool
+statement_add_contract(Json *document, const DocumentTerms *terms, Err *err)
 {
     char hex[DIGEST_HEX_BYTES];
     const Contract *contract = terms->contract;
@@ -158,8 +158,8 @@ bool
 statement_add_to_document(Json *document, const DocumentTerms *terms, const PriceBook *book, Err *err)
 {
     const Statement *statement = terms->statement;
-    return add_contract(document, terms, err) && add_items(document, statement, book, err) &&
-           add_spending_limit(document, terms, book, err) &&
+    return (terms->unnamed || statement_add_contract(document, terms, err)) &&
+           add_items(document, statement, book, err) && add_spending_limit(document, terms, book, err) &&
            document_add_money(document, "subtotal", statement->items[0].amount, book, err) &&
            document_add_money(document, "net", statement->net, book, err) &&
            document_add_money(document, "tax", statement->tax, book, err) &&

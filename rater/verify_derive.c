@@ -20,7 +20,7 @@ typedef struct Derived {
     const RateTenant *tenant;
     RatingRows *rows;
     int64_t start_us;
-    int64_t watermark;
+    const EvidenceView *view;
     int64_t hour_us; /* of the segments that are being read */
     bool by_tallies;
     bool by_hours;
@@ -75,6 +75,41 @@ derive_record(Derived *self, int64_t tenant_id, const UsageRecord *record, Err *
     return rollup_sums_add(&month->sums, record) || err_set(err, ERR_CORRUPT, "a record's duration is out of range");
 }
 
+EvidenceView
+evidence_view_at(int64_t watermark)
+{
+    return (EvidenceView){watermark, watermark, watermark, watermark, NULL, 0};
+}
+
+static int64_t
+greater(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The last receipt that a view may look at. */
+static int64_t
+view_end(const EvidenceView *view)
+{
+    return greater(greater(view->records_to, view->copies_to), greater(view->conflicts_to, view->reversals_to));
+}
+
+static bool
+view_counts(const EvidenceView *view, int64_t receipt, const VerifyExclusion *exclusion)
+{
+    for (size_t i = 0; i < view->left_out_count; i++)
+        if (receipt > view->left_out[i].from_receipt && receipt <= view->left_out[i].to_receipt)
+            return false;
+    if (receipt > view->records_to)
+        return false;
+    if (exclusion == NULL)
+        return true;
+    int64_t until = strcmp(exclusion->reason, "copy") == 0       ? view->copies_to
+                    : strcmp(exclusion->reason, "conflict") == 0 ? view->conflicts_to
+                                                                 : view->reversals_to;
+    return exclusion->receipt > until;
+}
+
 static bool
 derive_segment(Derived *self, int64_t tenant_id, Evidence *evidence, Err *err)
 {
@@ -90,7 +125,8 @@ derive_segment(Derived *self, int64_t tenant_id, Evidence *evidence, Err *err)
         int64_t receipt = 0;
         usage_batch_record(batch, i, &record);
         good = evidence_excludes(evidence, i, &excluded, err) && evidence_receipt(evidence, i, &receipt, err) &&
-               (excluded || receipt > self->watermark || derive_record(self, tenant_id, &record, err));
+               (!view_counts(self->view, receipt, excluded ? &evidence->exclusion : NULL) ||
+                derive_record(self, tenant_id, &record, err));
     }
     usage_batch_free(&batch);
     return good;
@@ -148,17 +184,25 @@ MUST_CHECK bool
 verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark, const PriceBook *book,
               RatingRows *rows, Err *err)
 {
+    const EvidenceView view = evidence_view_at(watermark);
+    return verify_derive_view(db, tenant, period, &view, book, rows, err);
+}
+
+MUST_CHECK bool
+verify_derive_view(Db *db, const RateTenant *tenant, const VerifyPeriod *period, const EvidenceView *view,
+                   const PriceBook *book, RatingRows *rows, Err *err)
+{
     Derived self = {.book = book,
                     .tenant = tenant,
                     .rows = rows,
                     .start_us = period->start_us,
-                    .watermark = watermark,
+                    .view = view,
                     .by_tallies = tally_beyond_rollups(book) != NULL,
                     .by_hours = tally_needs_hours(book),
                     .configs = config_table_new(err)};
     Evidence evidence = {0};
     bool more = true;
-    bool good = self.configs != NULL && evidence_open(&evidence, db, tenant->tenant_id, period, watermark, err);
+    bool good = self.configs != NULL && evidence_open(&evidence, db, tenant->tenant_id, period, view_end(view), err);
     while (good && more)
         good = derive_next(&self, &evidence, &more, err);
     good = good && derive_rows(&self, err);

@@ -5,6 +5,7 @@
 #define RATER_VERIFY_INVOICE_PARTS_H
 
 #include "lib/json.h"
+#include "rater/adjust_rating.h"
 #include "rater/rate.h"
 #include "rater/verify_parts.h"
 
@@ -12,6 +13,7 @@ typedef struct InvoiceCheck {
     Db *db;
     RateTenants tenants; /* as accounts are in the month of the present invoice */
     UtcMonth tenants_month;
+    AdjustMembers members; /* as accounts are in the period that is adjusted */
     VerifyReport *report;
     VerifyInvoice invoice; /* the present one */
     /* the account rated last: its invoices follow one another */
@@ -31,6 +33,8 @@ MUST_CHECK bool invoice_check_digest(InvoiceCheck *self, Err *err);
 MUST_CHECK bool invoice_check_tables(InvoiceCheck *self, Json *document, Err *err);
 /** Note where a derived document differs from the stored one of the present invoice, byte for byte. */
 MUST_CHECK bool invoice_compare(InvoiceCheck *self, Json *derived, Json *stored, Err *err);
+/** A credit note: made again from the evidence at both of its receipts. */
+MUST_CHECK bool invoice_check_credit_note(InvoiceCheck *self, Json *stored, Err *err);
 /** A void: made again from the document that it takes back. */
 MUST_CHECK bool invoice_check_void(InvoiceCheck *self, Json *stored, Err *err);
 

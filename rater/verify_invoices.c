@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rater/adjust_plan.h"
 #include "rater/document.h"
 #include "rater/rate_contracts.h"
 #include "rater/verify_invoice_parts.h"
@@ -158,10 +159,11 @@ find_root(InvoiceCheck *self, Json *stored, SealRoot *root, Err *err)
                           revision > 0 && revision < INT32_MAX ? revision : 0, root, err);
 }
 
-/** The document of a head and slice under the contract of the invoice. NULL without an error: it cannot be made, `reason` says
+/** The document of a head and slice under the contract of the invoice, with what it carries of earlier periods. NULL without an error: it cannot be made, `reason` says
  *  why. */
 static Json *
-derive_under_contract(InvoiceCheck *self, const InvoiceHead *head, const RatedSlice *slice, Err *reason, Err *err)
+derive_terms(InvoiceCheck *self, const InvoiceHead *head, const RatedSlice *slice, const AdjustPlan *plan, Err *reason,
+             Err *err)
 {
     const VerifyInvoice *invoice = &self->invoice;
     RateContracts contracts;
@@ -171,18 +173,53 @@ derive_under_contract(InvoiceCheck *self, const InvoiceHead *head, const RatedSl
                             .rated = self->rated,
                             .slice = *slice,
                             .period_start_us = invoice->period_start_us,
-                            .period_end_us = invoice->period_end_us};
+                            .period_end_us = invoice->period_end_us,
+                            .adjustments = plan->adjustments,
+                            .adjustment_count = plan->adjustment_count,
+                            .used = plan->used,
+                            .used_count = plan->used_count};
+    const RateContract plain = {.tenant_id = invoice->tenant_id, .contract = plan->plain};
     bool done = rate_contracts_of_invoice(&contracts, self->db, invoice->tenant_id, invoice->invoice_id, err);
-    if (done && (contracts.count == 0 || contracts.all[0].contract == NULL)) {
+    const RateContract *contract = contracts.count > 0 ? &contracts.all[0] : &plain;
+    if (done && (contract->contract == NULL || (invoice->has_contract && contracts.count == 0))) {
         err_set(reason, ERR_CORRUPT, "%s",
                 contracts.count == 0 ? "its contract is gone" : contracts.all[0].reason.message);
-    } else if (done && rate_terms_make(&terms, self->db, &contracts.all[0], invoice->invoice_id, &input, reason)) {
+    } else if (done && rate_terms_make(&terms, self->db, contract, invoice->invoice_id, &input, reason)) {
+        terms.document.unnamed = contract == &plain;
         derived = document_invoice(head, self->rated, slice, self->book, invoice->free_tier, &terms.document, err);
         rate_terms_free(&terms);
     } else if (done && reason->code != ERR_INPUT) {
         err_set(err, reason->code, "%s", reason->message);
     }
     rate_contracts_free(&contracts);
+    return derived;
+}
+
+/** The document with what it carries of earlier periods. NULL without an error: as above. */
+static Json *
+derive_document(InvoiceCheck *self, const InvoiceHead *head, const RatedSlice *slice, Err *reason, Err *err)
+{
+    const VerifyInvoice *invoice = &self->invoice;
+    AdjustPlan plan;
+    Json *derived = NULL;
+    const RateTenant *tenant = rate_tenants_find(&self->tenants, invoice->tenant);
+    if (tenant == NULL) {
+        err_set(reason, ERR_CORRUPT, "its tenant is gone");
+        return NULL;
+    }
+    if (!adjust_plan_of_invoice(&plan, self->db, &self->members, tenant, invoice->invoice_id, reason)) {
+        if (reason->code != ERR_CORRUPT && reason->code != ERR_INPUT)
+            err_set(err, reason->code, "%s", reason->message);
+    } else if (invoice->has_contract || plan.adjustment_count > 0) {
+        derived = derive_terms(self, head, slice, &plan, reason, err);
+    } else {
+        derived = document_invoice(head, self->rated, slice, self->book, invoice->free_tier, NULL, err);
+    }
+    if (derived != NULL && !adjust_plan_describe(&plan, derived, err)) {
+        json_object_put(derived);
+        derived = NULL;
+    }
+    adjust_plan_free(&plan);
     return derived;
 }
 
@@ -201,7 +238,7 @@ check_rating(InvoiceCheck *self, Json *stored, Err *err)
     if (self->rated == NULL)
         return invoice_note(self, what, "the same document", self->reason.message, err);
     if (!find_slice(self->rated, invoice->tenant, &slice)) {
-        if (!invoice->has_contract)
+        if (!invoice->has_contract && json_member(stored, "adjustments") == NULL)
             return invoice_note(self, what, "the same document", "no usage of this tenant", err);
         slice = (RatedSlice){0}; /* a contract bills without usage too; then there may be nothing that is sealed */
         sealed = sealed && json_member(stored, "evidence") != NULL;
@@ -212,9 +249,7 @@ check_rating(InvoiceCheck *self, Json *stored, Err *err)
     const InvoiceHead head = {invoice->number,          invoice->tenant,        invoice->account,
                               invoice->period_start_us, invoice->period_end_us, invoice->receipt_watermark,
                               sealed ? &root : NULL};
-    Json *derived = invoice->has_contract
-                        ? derive_under_contract(self, &head, &slice, &reason, err)
-                        : document_invoice(&head, self->rated, &slice, self->book, invoice->free_tier, NULL, err);
+    Json *derived = derive_document(self, &head, &slice, &reason, err);
     bool done = derived != NULL
                     ? invoice_compare(self, derived, stored, err)
                     : !err_is_set(err) && invoice_note(self, what, "the same document", reason.message, err);
@@ -233,9 +268,11 @@ check_invoice(InvoiceCheck *self, Err *err)
     if (document == NULL)
         return reason.code == ERR_NOMEM ? err_set(err, reason.code, "%s", reason.message)
                                         : invoice_note(self, "document", "JSON", reason.message, err);
-    bool is_void = strcmp(self->invoice.kind, "void") == 0;
+    const char *kind = self->invoice.kind;
     bool done = invoice_check_tables(self, document, err) &&
-                (is_void ? invoice_check_void(self, document, err) : check_rating(self, document, err));
+                (strcmp(kind, "void") == 0          ? invoice_check_void(self, document, err)
+                 : strcmp(kind, "credit_note") == 0 ? invoice_check_credit_note(self, document, err)
+                                                    : check_rating(self, document, err));
     json_object_put(document);
     return done;
 }
@@ -252,10 +289,13 @@ verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyRe
         if (done && more)
             done = check_invoice(&self, err);
     }
+    verify_cursor_close(&cursor);
+    done = done && verify_write_offs(db, tenant, period, report, err);
     if (self.rows != NULL)
         forget_account(&self);
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);
+    adjust_members_free(&self.members);
     verify_cursor_close(&cursor);
     return done;
 }

@@ -37,6 +37,21 @@ MUST_CHECK bool evidence_excludes(Evidence *self, size_t ordinal, bool *excluded
  *  of records. ERR_CORRUPT: the segment does not tell. */
 MUST_CHECK bool evidence_receipt(Evidence *self, size_t ordinal, int64_t *receipt, Err *err);
 
+/** Which of the evidence counts: all that was received up to a watermark, or a mixture of two of them. */
+typedef struct EvidenceSpan {
+    int64_t from_receipt; /* not included */
+    int64_t to_receipt;
+} EvidenceSpan;
+typedef struct EvidenceView {
+    int64_t records_to; /* records received up to here */
+    int64_t copies_to;  /* exclusions made up to here, by their reason */
+    int64_t conflicts_to;
+    int64_t reversals_to;
+    const EvidenceSpan *left_out; /* records received within do not count */
+    size_t left_out_count;
+} EvidenceView;
+EvidenceView evidence_view_at(int64_t watermark);
+
 /** Segments and rollups of one tenant. */
 MUST_CHECK bool
 verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
@@ -45,6 +60,12 @@ verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, Verif
  *  sums that rollups have. ERR_CORRUPT: a segment cannot be read. */
 MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark,
                               const PriceBook *book, RatingRows *rows, Err *err);
+/** The same of a view of the evidence. */
+MUST_CHECK bool verify_derive_view(Db *db, const RateTenant *tenant, const VerifyPeriod *period,
+                                   const EvidenceView *view, const PriceBook *book, RatingRows *rows, Err *err);
+/** What was written off, of periods that start within `period`. */
+MUST_CHECK bool
+verify_write_offs(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
 /** Final invoices. */
 MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
 

@@ -7,6 +7,7 @@
 
 #include "rater/deliver.h"
 #include "rater/void_document.h"
+#include "schema/adjust_store.h"
 #include "schema/invoice_store.h"
 #include "schema/void_store.h"
 
@@ -85,13 +86,27 @@ find(Voiding *self, Err *err)
     return err_hint(err, "millibill invoice list --state final");
 }
 
+/* What was billed of its month on a later invoice would be billed again with the next revision. */
+static bool
+nothing_is_carried(const Voiding *self, Err *err)
+{
+    char carrier[ADJUST_NUMBER_BYTES];
+    if (!adjust_carrier_of(self->db, self->tenant_id, self->invoice_id, carrier, err))
+        return false;
+    if (carrier[0] == '\0')
+        return true;
+    err_set(err, ERR_CONFLICT, "an adjustment of %s was billed on %s", self->request->number, carrier);
+    return err_hint(err, "void %s first", carrier);
+}
+
 bool
 void_write(Db *db, const VoidRequest *request, Json *voids, Err *err)
 {
     Voiding self = {.db = db, .request = request, .voids = voids};
     bool done = db_begin(db, true, err) && rating_run_lock(db, err) && find(&self, err);
     if (done && !self.already)
-        done = void_find_credit_notes(db, self.tenant_id, self.invoice_id, write_one, &self, err) &&
+        done = nothing_is_carried(&self, err) &&
+               void_find_credit_notes(db, self.tenant_id, self.invoice_id, write_one, &self, err) &&
                void_find(db, request->number, request->tenant, write_one, &self, err);
     done = done && db_commit(db, err);
     db_rollback(db);

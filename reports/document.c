@@ -240,8 +240,8 @@ take_contract(Document *self, Err *err)
            (contract == NULL || (take(contract, "name", true, &self->contract_name, err) &&
                                  take(contract, "version", true, &self->contract_version, err) &&
                                  take(contract, "sha256", true, &self->contract_sha256, err) &&
-                                 take(contract, "purchase_order", false, &self->purchase_order, err) &&
-                                 take_items(self, err) && take_payable(self, err)));
+                                 take(contract, "purchase_order", false, &self->purchase_order, err))) &&
+           (json_member(self->json, "statement") == NULL || (take_items(self, err) && take_payable(self, err)));
 }
 
 static bool

@@ -29,14 +29,23 @@ static const char SQL_OF_INVOICE[] =
     ROW " JOIN invoices i ON i.tenant_id = tc.tenant_id AND i.contract_revision = tc.revision"
         " WHERE i.tenant_id = $1::bigint AND i.invoice_id = $2::bigint";
 static const char SQL_USED[] =
-    "SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT i.kind, i.name, sum(i.amount)::text AS amount,"
-    " coalesce(sum(i.quantity), 0)::text AS quantity, coalesce(sum(i.basis), 0)::text AS basis,"
-    " sum((v.kind = 'invoice')::integer - (v.kind = 'void' AND o.kind = 'invoice')::integer) AS items"
+    "WITH items AS (SELECT i.kind, i.name, i.amount, i.quantity, i.basis,"
+    " (v.kind = 'invoice')::integer - (v.kind = 'void' AND o.kind = 'invoice')::integer AS item"
     " FROM invoice_items i JOIN invoices v USING (tenant_id, invoice_id)"
     " LEFT JOIN invoices o ON o.tenant_id = v.tenant_id AND o.invoice_id = v.refers_to"
-    " WHERE i.tenant_id = $1::bigint AND v.state = 'final' AND v.invoice_id < $2::bigint AND i.name IS NOT NULL AND"
-    " i.kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"
-    " GROUP BY i.kind, i.name ORDER BY i.kind, i.name) u";
+    " WHERE i.tenant_id = $1::bigint AND v.state = 'final' AND v.invoice_id < $2::bigint"
+    " AND ($3::bigint IS NULL OR (v.invoice_id <> $3::bigint AND v.refers_to IS DISTINCT FROM $3::bigint))"
+    " UNION ALL SELECT i.kind, i.name, i.amount, i.quantity, i.basis, 0"
+    " FROM adjustments a JOIN adjustment_items i USING (tenant_id, adjustment_id)"
+    " WHERE a.tenant_id = $1::bigint AND a.disposition = 'billed' AND a.carrier_id < $2::bigint"
+    " AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.invoice_id < $2::bigint"
+    " AND v.refers_to IN (a.carrier_id, a.base_id))"
+    " AND ($4::timestamptz IS NULL OR a.period_start <> $4::timestamptz OR a.base_id IS DISTINCT FROM $3::bigint))"
+    " SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT kind, name, sum(amount)::text AS amount,"
+    " coalesce(sum(quantity), 0)::text AS quantity, coalesce(sum(basis), 0)::text AS basis, sum(item) AS items"
+    " FROM items WHERE name IS NOT NULL AND kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"
+    " GROUP BY kind, name ORDER BY kind, name) u";
+static const char SQL_REVISION[] = ROW " WHERE tc.tenant_id = $1::bigint AND tc.revision = $2::bigint";
 
 static bool
 refuse_final(Db *db, const ContractGiven *given, const char *month_start, Err *err)
@@ -134,12 +143,33 @@ contract_store_of_invoice(Db *db, int64_t tenant_id, int64_t invoice_id, Contrac
 }
 
 bool
-contract_store_used(Db *db, int64_t tenant_id, int64_t invoice_id, Buffer *out, Err *err)
+contract_store_of_revision(Db *db, int64_t tenant_id, int64_t revision, ContractVisit visit, void *context, Err *err)
 {
     DbParam params[2];
     db_set_i64(&params[0], tenant_id);
+    db_set_i64(&params[1], revision);
+    return visit_rows(db, SQL_REVISION, params, 2, visit, context, err);
+}
+
+bool
+contract_store_used(Db *db, int64_t tenant_id, int64_t invoice_id, Buffer *out, Err *err)
+{
+    return contract_store_used_beside(db, tenant_id, invoice_id, NULL, out, err);
+}
+
+bool
+contract_store_used_beside(Db *db, int64_t tenant_id, int64_t invoice_id, const ContractPeriod *beside, Buffer *out,
+                           Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    DbParam params[4] = {db_null(), db_null(), db_null(), db_null()};
+    db_set_i64(&params[0], tenant_id);
     db_set_i64(&params[1], invoice_id);
-    DbResult *result = db_query(db, SQL_USED, params, 2, err);
+    if (beside != NULL && beside->invoice_id != 0)
+        db_set_i64(&params[2], beside->invoice_id);
+    if (beside != NULL)
+        params[3] = db_string(utc_format(beside->start_us, start));
+    DbResult *result = db_query(db, SQL_USED, params, 4, err);
     if (result == NULL)
         return err_prefix(err, "reading what earlier invoices used: ");
     Text text = db_slice(result, 0, 0);

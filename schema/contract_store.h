@@ -51,7 +51,19 @@ MUST_CHECK bool contract_store_history(Db *db, const char *tenant, ContractVisit
 MUST_CHECK bool
 contract_store_of_invoice(Db *db, int64_t tenant_id, int64_t invoice_id, ContractVisit visit, void *context, Err *err);
 
+/** A revision of a tenant's contract; none: no visit. */
+MUST_CHECK bool
+contract_store_of_revision(Db *db, int64_t tenant_id, int64_t revision, ContractVisit visit, void *context, Err *err);
+
 /** {"used":[…]}: what the tenant's final invoices before `invoice_id` (INT64_MAX: all) used, appended to `out`. */
 MUST_CHECK bool contract_store_used(Db *db, int64_t tenant_id, int64_t invoice_id, Buffer *out, Err *err);
+/** A billed period of a tenant. */
+typedef struct ContractPeriod {
+    int64_t invoice_id; /* 0: it has no invoice */
+    int64_t start_us;
+} ContractPeriod;
+/** The same without what that period's invoice, credit notes and adjustments used. */
+MUST_CHECK bool contract_store_used_beside(Db *db, int64_t tenant_id, int64_t invoice_id, const ContractPeriod *beside,
+                                           Buffer *out, Err *err);
 
 #endif

@@ -84,10 +84,11 @@ verify_payload(Db *db, int64_t tenant_id, const SegmentKey *key, Buffer *out, bo
 
 /* ---- exclusions ---- */
 
-#define EXCLUSION_COLUMNS                                                         \
-    US("e.hour")                                                                  \
-    ", e.segment_id, e.ordinal, e.stream_id, e.sequence, e.reason = 'copy', " US( \
-        "e.kept_hour") ", e.kept_segment_id, e.kept_ordinal, e.reason = 'reversed' FROM exclusions e"
+#define EXCLUSION_COLUMNS                                                                      \
+    US("e.hour")                                                                               \
+    ", e.segment_id, e.ordinal, e.stream_id, e.sequence, e.reason = 'copy', " US(              \
+        "e.kept_hour") ", e.kept_segment_id, e.kept_ordinal, e.reason = 'reversed', e.reason," \
+                       " coalesce((SELECT x.receipt FROM commits x WHERE x.commit_id = e.commit_id), 0) FROM exclusions e"
 
 static const VerifyCursorKind EXCLUSIONS = {
     "DECLARE verify_exclusions NO SCROLL CURSOR FOR SELECT " EXCLUSION_COLUMNS
@@ -129,7 +130,9 @@ verify_exclusions_next(VerifyCursor *self, VerifyExclusion *row, bool *more, Err
                                  .copy = strcmp(db_value(self->page, at, 5), "t") == 0,
                                  .kept = {db_i64(self->page, at, 6), db_i64(self->page, at, 7)},
                                  .kept_ordinal = db_i64(self->page, at, 8),
-                                 .reversed = strcmp(db_value(self->page, at, 9), "t") == 0};
+                                 .reversed = strcmp(db_value(self->page, at, 9), "t") == 0,
+                                 .reason = db_value(self->page, at, 10),
+                                 .receipt = db_i64(self->page, at, 11)};
     return true;
 }
 

@@ -88,7 +88,9 @@ typedef struct VerifyExclusion {
     int64_t ordinal;
     int64_t stream_id;
     int64_t sequence;
-    bool copy; /* else a conflict */
+    bool copy;          /* else a conflict */
+    int64_t receipt;    /* of the commit that excluded it */
+    const char *reason; /* as stored */
     SegmentKey kept;
     int64_t kept_ordinal;
 } VerifyExclusion;
