@@ -32,7 +32,7 @@ check_families(FcConfig *config, Err *err)
         const char *family;
         const char *package;
     } needed[] = {{PAPER_FONT, "fonts-noto-core"},
-                  {PAPER_FONT_CODE, "fonts-noto-core"},
+                  {PAPER_FONT_CODE, "fonts-noto-mono"},
                   {"Droid Sans Fallback", "fonts-droid-fallback"},
                   {"NanumGothic", "fonts-nanum"}};
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {

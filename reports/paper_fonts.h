@@ -1,7 +1,7 @@
 /**
  * paper_fonts - the fonts of printed pages: Noto Sans with its scripts, Droid Sans Fallback for Chinese and Japanese, Nanum for Korean
  *
- * They are read from the folders of Debian's fonts-noto-core, fonts-droid-fallback and fonts-nanum and from nowhere else: what a person has
+ * They are read from the folders of Debian's fonts-noto-core, fonts-noto-mono, fonts-droid-fallback and fonts-nanum and from nowhere else: what a person has
  * installed besides does not change a page.
  */
 #ifndef REPORTS_PAPER_FONTS_H
