@@ -252,3 +252,9 @@ utc_hour_floor_us(int64_t time_us)
 {
     return floor_divide(time_us, UTC_HOUR_US) * UTC_HOUR_US;
 }
+
+int64_t
+utc_hour_ceiling_us(int64_t time_us)
+{
+    return utc_hour_floor_us(time_us + UTC_HOUR_US - 1);
+}

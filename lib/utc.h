@@ -48,5 +48,6 @@ int64_t utc_month_start_us(UtcMonth month); /* first instant; the month ends whe
 int64_t utc_month_end_us(UtcMonth month);   /* first instant after it */
 int utc_month_days(UtcMonth month);
 int64_t utc_hour_floor_us(int64_t time_us);
+int64_t utc_hour_ceiling_us(int64_t time_us);
 
 #endif

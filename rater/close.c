@@ -9,6 +9,7 @@
 #include "rater/close_parts.h"
 #include "rater/deliver.h"
 #include "rater/rate_duplicates.h"
+#include "rater/rate_periods.h"
 #include "rater/rate_seals.h"
 #include "rater/rate_tenants.h"
 #include "schema/bill_store.h"
@@ -82,9 +83,7 @@ find_duplicates(Close *self, const RateTenant *tenant, RateReport *found, Err *e
     Err reason = {0};
     RateTenant one = *tenant;
     const RateTenants alone = {.all = &one, .count = 1};
-    const UtcMonth month = self->request->month;
-    if (is_held(self, tenant->account) || rate_exclude_duplicates(self->compactor, &alone, utc_month_start_us(month),
-                                                                  utc_month_end_us(month), found, &reason))
+    if (is_held(self, tenant->account) || rate_exclude_duplicates(self->compactor, &alone, found, &reason))
         return true;
     db_rollback(self->compactor);
     if (reason.code != ERR_CORRUPT && reason.code != ERR_INPUT)
@@ -98,7 +97,8 @@ close_duplicates(Close *self, CloseStep *step, Err *err)
 {
     RateTenants tenants = {0};
     RateReport found = {0};
-    bool done = rate_tenants_read(&tenants, self->db, NULL, self->request->month, err);
+    bool done = rate_tenants_read(&tenants, self->db, NULL, self->request->month, err) &&
+                rate_periods_set(&tenants, self->db, err);
     for (size_t i = 0; done && i < tenants.count; i++)
         done = find_duplicates(self, &tenants.all[i], &found, err);
     if (done)
@@ -123,7 +123,7 @@ held_accounts(const Close *self, Err *err)
 }
 
 static bool
-rate(Close *self, bool final, RateReport *report, Err *err)
+rate_all(Close *self, bool final, RateReport *report, Err *err)
 {
     const char **held = held_accounts(self, err);
     const RateRequest request = {
@@ -147,7 +147,7 @@ rate(Close *self, bool final, RateReport *report, Err *err)
 static bool
 close_rate(Close *self, CloseStep *step, Err *err)
 {
-    if (!rate(self, false, &self->rated, err) || !hold_skips(self, CLOSE_RATE, &self->rated, err))
+    if (!rate_all(self, false, &self->rated, err) || !hold_skips(self, CLOSE_RATE, &self->rated, err))
         return false;
     snprintf(step->detail, sizeof step->detail,
              "%zu tenant%s by %s %s, up to receipt %" PRId64 "; %zu account%s held back", self->rated.outcome_count,
@@ -216,7 +216,7 @@ close_compare(Close *self, CloseStep *step, Err *err)
 static bool
 close_final(Close *self, CloseStep *step, Err *err)
 {
-    if (!rate(self, true, &self->final, err) || !hold_skips(self, CLOSE_FINAL, &self->final, err))
+    if (!rate_all(self, true, &self->final, err) || !hold_skips(self, CLOSE_FINAL, &self->final, err))
         return false;
     const char *first = NULL;
     const char *last = NULL;

@@ -132,3 +132,15 @@ period_start_us(const Zone *zone, int billing_day, UtcMonth month)
     int days = utc_month_days(month);
     return zone_day_start_us(zone, (Day){month.year, month.month, billing_day > days ? days : billing_day});
 }
+
+BillingPeriod
+billing_period_utc(UtcMonth month)
+{
+    return (BillingPeriod){month, utc_month_start_us(month), utc_month_end_us(month)};
+}
+
+bool
+billing_period_is_utc(const BillingPeriod *self)
+{
+    return self->start_us == utc_month_start_us(self->month) && self->end_us == utc_month_end_us(self->month);
+}

@@ -37,4 +37,14 @@ int64_t zone_day_start_us(const Zone *self, Day day);
 /** The regular start of the period of a month: `billing_day` (1..31, clamped to the month) in this zone. */
 int64_t period_start_us(const Zone *zone, int billing_day, UtcMonth month);
 
+/** A billing period: [start_us, end_us). It starts in `month` by the clock of its zone. */
+typedef struct BillingPeriod {
+    UtcMonth month;
+    int64_t start_us;
+    int64_t end_us;
+} BillingPeriod;
+
+BillingPeriod billing_period_utc(UtcMonth month);
+bool billing_period_is_utc(const BillingPeriod *self);
+
 #endif

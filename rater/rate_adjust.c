@@ -9,8 +9,9 @@
 bool
 rate_adjust_read(RateMonth *self, Err *err)
 {
-    return self->request->inside ||
-           adjust_bases_changed(&self->changed, self->db, self->request->tenant, self->start_us, self->watermark, err);
+    const RateRequest *request = self->request;
+    return request->inside || adjust_bases_changed(&self->changed, self->db, request->tenant,
+                                                   utc_month_start_us(request->month), self->watermark, err);
 }
 
 static int64_t
@@ -26,7 +27,7 @@ rate_adjust_plan(RateMonth *self, const RateTenant *tenant, AdjustPlan *plan, Er
     int64_t existing = INT64_MAX;
     const AdjustRun run = {self->db, &self->members, &self->changed, self->request->month, self->watermark};
     *plan = (AdjustPlan){.tenant = tenant};
-    if (self->request->dry_run && !invoice_final_id(self->db, tenant->tenant_id, self->start_us, &existing, err))
+    if (self->request->dry_run && !invoice_final_id(self->db, tenant->tenant_id, self->period.start_us, &existing, err))
         return false;
     bool done = existing != INT64_MAX ? adjust_plan_of_invoice(plan, self->db, &self->members, tenant, existing, err)
                                       : adjust_plan_make(plan, &run, tenant, late_months(self, tenant), err);

@@ -7,22 +7,60 @@
 #include "lib/array.h"
 #include "schema/contract_store.h"
 
+typedef struct Taking {
+    RateContracts *into;
+    RateContracts *known;        /* parsed already: these are moved */
+    const RateContracts *others; /* these are left out */
+} Taking;
+
+static int
+compare_tenant(const void *left, const void *right)
+{
+    int64_t a = ((const RateContract *) left)->tenant_id;
+    int64_t b = ((const RateContract *) right)->tenant_id;
+    return (a > b) - (a < b);
+}
+
+static RateContract *
+find_revision(const RateContracts *self, int64_t tenant_id, int64_t revision)
+{
+    const RateContract key = {.tenant_id = tenant_id};
+    RateContract *found =
+        self == NULL || self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare_tenant);
+    return found != NULL && found->revision == revision ? found : NULL;
+}
+
+static void
+parse(RateContract *taken, const ContractRow *row)
+{
+    char file[96];
+    char hex[DIGEST_HEX_BYTES];
+    snprintf(file, sizeof file, "contract of '%.40s', revision %lld", row->tenant, (long long) row->revision);
+    taken->own = contract_parse(row->source, file, &taken->reason);
+    if (taken->own != NULL && strcmp(digest_hex(&taken->own->digest, hex), row->sha256) != 0) {
+        contract_free(&taken->own);
+        err_set(&taken->reason, ERR_CORRUPT, "%s: has SHA-256 %s, expected %s", file, hex, row->sha256);
+    }
+}
+
 static bool
 take(void *context, const ContractRow *row, Err *err)
 {
-    RateContracts *self = context;
-    char file[96];
+    const Taking *taking = context;
+    RateContracts *self = taking->into;
+    if (find_revision(taking->others, row->tenant_id, row->revision) != NULL)
+        return true;
     if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
         return false;
     RateContract *taken = &self->all[self->count++];
     *taken = (RateContract){.tenant_id = row->tenant_id, .revision = row->revision};
     snprintf(taken->from, sizeof taken->from, "%s", row->from);
-    snprintf(file, sizeof file, "contract of '%.40s', revision %lld", row->tenant, (long long) row->revision);
-    taken->own = contract_parse(row->source, file, &taken->reason);
-    char hex[DIGEST_HEX_BYTES];
-    if (taken->own != NULL && strcmp(digest_hex(&taken->own->digest, hex), row->sha256) != 0) {
-        contract_free(&taken->own);
-        err_set(&taken->reason, ERR_CORRUPT, "%s: has SHA-256 %s, expected %s", file, hex, row->sha256);
+    RateContract *known = find_revision(taking->known, row->tenant_id, row->revision);
+    if (known != NULL && known->own != NULL) {
+        taken->own = known->own;
+        known->own = NULL;
+    } else {
+        parse(taken, row);
     }
     taken->contract = taken->own;
     return taken->reason.code != ERR_NOMEM || err_set(err, ERR_NOMEM, "no memory for contracts");
@@ -31,22 +69,36 @@ take(void *context, const ContractRow *row, Err *err)
 bool
 rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err)
 {
+    RateContracts known = *self;
+    Taking taking = {.into = self, .known = &known};
     *self = (RateContracts){0};
-    return contract_store_in_force(db, NULL, month, take, self, err);
+    bool done = contract_store_in_force(db, NULL, month, take, &taking, err);
+    rate_contracts_free(&known);
+    return done;
+}
+
+bool
+rate_contracts_read_other(RateContracts *self, const RateContracts *others, Db *db, UtcMonth month, Err *err)
+{
+    Taking taking = {.into = self, .others = others};
+    *self = (RateContracts){0};
+    return contract_store_in_force(db, NULL, month, take, &taking, err);
 }
 
 bool
 rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err)
 {
     *self = (RateContracts){0};
-    return contract_store_of_invoice(db, tenant_id, invoice_id, take, self, err);
+    Taking taking = {.into = self};
+    return contract_store_of_invoice(db, tenant_id, invoice_id, take, &taking, err);
 }
 
 bool
 rate_contracts_of_revision(RateContracts *self, Db *db, int64_t tenant_id, int64_t revision, Err *err)
 {
     *self = (RateContracts){0};
-    return contract_store_of_revision(db, tenant_id, revision, take, self, err);
+    Taking taking = {.into = self};
+    return contract_store_of_revision(db, tenant_id, revision, take, &taking, err);
 }
 
 void
@@ -56,14 +108,6 @@ rate_contracts_free(RateContracts *self)
         contract_free(&self->all[i].own);
     free(self->all);
     *self = (RateContracts){0};
-}
-
-static int
-compare_tenant(const void *left, const void *right)
-{
-    int64_t a = ((const RateContract *) left)->tenant_id;
-    int64_t b = ((const RateContract *) right)->tenant_id;
-    return (a > b) - (a < b);
 }
 
 const RateContract *

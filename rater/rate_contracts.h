@@ -24,8 +24,12 @@ typedef struct RateContracts {
     size_t count, capacity;
 } RateContracts;
 
-/** Those that hold for a month. Freed with rate_contracts_free() in any case. */
+/** Those that hold for a month, in place of what is there: `*self` is all zero, or was read before, and then what is known is not
+ *  parsed again. Freed with rate_contracts_free() in any case. */
 MUST_CHECK bool rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err);
+/** Of those that hold for a month, the ones that are not among `others`. */
+MUST_CHECK bool
+rate_contracts_read_other(RateContracts *self, const RateContracts *others, Db *db, UtcMonth month, Err *err);
 /** The one that an invoice was made under; none: count stays 0. */
 MUST_CHECK bool rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err);
 /** A revision of a tenant's contract. */

@@ -32,10 +32,11 @@ rate_exclude_of_tenant(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_
 }
 
 static bool
-exclude_of(Db *compactor, const RateTenant *tenant, int64_t start_us, int64_t end_us, RateReport *report, Err *err)
+exclude_of(Db *compactor, const RateTenant *tenant, RateReport *report, Err *err)
 {
     DuplicatesReport found = {0};
-    if (!rate_exclude_of_tenant(compactor, tenant->tenant_id, start_us, end_us, &found, err))
+    if (!rate_exclude_of_tenant(compactor, tenant->tenant_id, utc_hour_floor_us(tenant->period.start_us),
+                                utc_hour_ceiling_us(tenant->period.end_us), &found, err))
         return err_prefix(err, "tenant '%s': ", tenant->name);
     report->copies += found.copies;
     report->conflicts += found.conflicts;
@@ -43,11 +44,10 @@ exclude_of(Db *compactor, const RateTenant *tenant, int64_t start_us, int64_t en
 }
 
 MUST_CHECK bool
-rate_exclude_duplicates(Db *compactor, const RateTenants *tenants, int64_t start_us, int64_t end_us, RateReport *report,
-                        Err *err)
+rate_exclude_duplicates(Db *compactor, const RateTenants *tenants, RateReport *report, Err *err)
 {
     for (size_t i = 0; i < tenants->count; i++)
-        if (!exclude_of(compactor, &tenants->all[i], start_us, end_us, report, err))
+        if (!exclude_of(compactor, &tenants->all[i], report, err))
             return false;
     return true;
 }

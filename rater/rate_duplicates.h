@@ -13,12 +13,11 @@
 #include "schema/db.h"
 #include "schema/duplicates.h"
 
-/** Exclude the duplicates of every tenant from start_us to end_us (a month); adds to the report's counts. Each tenant in a
- *  transaction of its own, tried again when the database is busy. */
-MUST_CHECK bool rate_exclude_duplicates(Db *compactor, const RateTenants *tenants, int64_t start_us, int64_t end_us,
-                                        RateReport *report, Err *err);
+/** Exclude the duplicates of every tenant in its period; adds to the report's counts. Each tenant in a transaction of its own,
+ *  tried again when the database is busy. */
+MUST_CHECK bool rate_exclude_duplicates(Db *db, const RateTenants *tenants, RateReport *report, Err *err);
 
-/** Those of one tenant, over whole months. `found` may be NULL. */
+/** Those of one tenant, over whole hours. `found` may be NULL. */
 MUST_CHECK bool
 rate_exclude_of_tenant(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, DuplicatesReport *found, Err *err);
 

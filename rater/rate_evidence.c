@@ -15,18 +15,22 @@ compare_accounts(const void *left, const void *right)
 }
 
 bool
-rate_rows_from_evidence(Db *db, const RateTenants *tenants, const VerifyPeriod *period, int64_t watermark,
-                        const PriceBook *book, RatingRows *rows, Err *err)
+rate_rows_from_evidence(RateMonth *self, Err *err)
 {
+    const RateTenants *tenants = &self->tenants;
+    const VerifyPeriod period = {self->period.start_us, self->period.end_us};
     const RateTenant **order = calloc(tenants->count + 1, sizeof(const RateTenant *));
+    size_t count = 0;
     if (order == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu tenants", tenants->count);
     for (size_t i = 0; i < tenants->count; i++)
-        order[i] = &tenants->all[i];
-    qsort(order, tenants->count, sizeof(order[0]), compare_accounts);
+        if (rate_is_at_hand(self, &tenants->all[i]))
+            order[count++] = &tenants->all[i];
+    if (count > 1)
+        qsort(order, count, sizeof(order[0]), compare_accounts);
     bool done = true;
-    for (size_t i = 0; done && i < tenants->count; i++)
-        done = verify_derive(db, order[i], period, watermark, book, rows, err) ||
+    for (size_t i = 0; done && i < count; i++)
+        done = verify_derive(self->db, order[i], &period, self->watermark, self->request->book, self->rows, err) ||
                err_prefix(err, "tenant '%s': ", order[i]->name);
     free(order);
     return done;

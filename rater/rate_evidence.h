@@ -4,14 +4,10 @@
 #ifndef RATER_RATE_EVIDENCE_H
 #define RATER_RATE_EVIDENCE_H
 
-#include "rater/price_book.h"
-#include "rater/rate_tenants.h"
-#include "rater/usage.h"
-#include "schema/verify_store.h"
+#include "rater/rate_month_parts.h"
 
-/** Add the usage of tenants to `rows`, account after account, as it was at a watermark. Runs inside the caller's transaction.
- *  Reads every segment of the period. ERR_CORRUPT: a segment cannot be read; ERR_NOMEM, and errors of the database. */
-MUST_CHECK bool rate_rows_from_evidence(Db *db, const RateTenants *tenants, const VerifyPeriod *period,
-                                        int64_t watermark, const PriceBook *book, RatingRows *rows, Err *err);
+/** Add the usage of the tenants at hand to self->rows, account after account, as it was at the run's watermark. Runs inside the
+ *  caller's transaction. Reads every segment of the period. ERR_CORRUPT: a segment cannot be read; ERR_NOMEM, and errors of the database. */
+MUST_CHECK bool rate_rows_from_evidence(RateMonth *self, Err *err);
 
 #endif

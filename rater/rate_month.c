@@ -40,21 +40,37 @@ take_row(void *context, const RollupRow *from, Err *err)
     return rating_rows_add(self->rows, &names, &row, err);
 }
 
-/* All tenants in one stream; for one tenant, every member of its account. A book that counts what hourly sums do not hold
- * is rated from the evidence itself. */
+/* What was read may be of tenants with another period. */
+static bool
+take_row_at_hand(void *context, const RollupRow *from, Err *err)
+{
+    RateMonth *self = context;
+    const RateTenant *tenant = rate_tenants_find_text(&self->tenants, from->tenant);
+    return (tenant != NULL && !rate_is_at_hand(self, tenant)) || take_row(self, from, err);
+}
+
+/* All tenants in one stream; for one tenant, every member of its account. */
+static bool
+read_whole_hours(RateMonth *self, Err *err)
+{
+    const BillingPeriod *period = &self->period;
+    if (self->request->tenant == NULL)
+        return rollup_stream(self->db, NULL, period->start_us, period->end_us, take_row_at_hand, self, err);
+    for (size_t i = 0; i < self->tenants.count; i++) {
+        if (rate_is_at_hand(self, &self->tenants.all[i]) &&
+            !rollup_stream(self->db, self->tenants.all[i].name, period->start_us, period->end_us, take_row, self, err))
+            return false;
+    }
+    return true;
+}
+
+/* A book that counts what hourly sums do not hold is rated from the evidence itself. */
 static bool
 read_rows_there(RateMonth *self, Err *err)
 {
     if (self->request->as_of_receipt != 0 || tally_beyond_rollups(self->request->book) != NULL)
-        return rate_rows_from_evidence(self->db, &self->tenants, &(VerifyPeriod){self->start_us, self->end_us},
-                                       self->watermark, self->request->book, self->rows, err);
-    if (self->request->tenant == NULL)
-        return rollup_stream(self->db, NULL, self->start_us, self->end_us, take_row, self, err);
-    for (size_t i = 0; i < self->tenants.count; i++) {
-        if (!rollup_stream(self->db, self->tenants.all[i].name, self->start_us, self->end_us, take_row, self, err))
-            return false;
-    }
-    return true;
+        return rate_rows_from_evidence(self, err);
+    return read_whole_hours(self, err);
 }
 
 /* What a question adds belongs to the one account that is rated. */
@@ -78,7 +94,8 @@ settle_all_unused(RateMonth *self, Err *err)
     for (size_t i = 0; i < self->tenants.count; i++) {
         const RateTenant *tenant = &self->tenants.all[i];
         const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
-        bool asked = self->request->tenant == NULL || strcmp(self->request->tenant, tenant->name) == 0;
+        bool asked = rate_is_at_hand(self, tenant) &&
+                     (self->request->tenant == NULL || strcmp(self->request->tenant, tenant->name) == 0);
         bool billed =
             contract != NULL && contract->contract != NULL && contract_bills_without_usage(contract->contract);
         if (asked && !self->seen[i] && (billed || rate_adjust_waits(self, tenant)) &&
@@ -100,7 +117,6 @@ is_held(const RateRequest *request, const char *account)
 static bool
 settle_all(RateMonth *self, Err *err)
 {
-    memset(self->seen, 0, self->tenants.count * sizeof *self->seen);
     const RatingRow *rows = rating_rows_all(self->rows);
     size_t count = rating_rows_count(self->rows);
     for (size_t start = 0, end = 0; start < count; start = end) {
@@ -125,29 +141,53 @@ read_watermark(RateMonth *self, Err *err)
     return self->watermark != 0 || receipt_watermark(self->db, &self->watermark, err);
 }
 
+/* A contract that is assumed bills the tenants' own periods: the same usage, under other terms. */
 static bool
 read_contracts(RateMonth *self, Err *err)
 {
     const RateRequest *request = self->request;
     return rate_contracts_read(&self->contracts, self->db, request->month, err) &&
+           rate_periods_find(&self->periods, &self->tenants, &self->contracts, self->db, err) &&
            (request->contract == NULL ||
             rate_contracts_assume(&self->contracts, &self->tenants, request->tenant, request->contract, err));
+}
+
+static bool
+report_refused(RateMonth *self, Err *err)
+{
+    for (size_t i = 0; i < self->periods.refused_count; i++)
+        if (!rate_skip_add(self, self->periods.refused[i].account, &self->periods.refused[i].reason, err))
+            return false;
+    return true;
+}
+
+static bool
+rate_periods(RateMonth *self, Err *err)
+{
+    bool done = report_refused(self, err);
+    memset(self->seen, 0, self->tenants.count * sizeof *self->seen);
+    for (size_t i = 0; done && i < self->periods.count; i++) {
+        self->period = self->periods.all[i];
+        self->run_id = 0;
+        rating_rows_clear(self->rows);
+        done = read_rows(self, err) && settle_all(self, err);
+    }
+    if (self->periods.count > 1)
+        rate_report_sort(self->report);
+    return done;
 }
 
 static bool
 rate_once(RateMonth *self, Err *err)
 {
     rate_report_free(self->report);
-    rating_rows_clear(self->rows);
-    rate_contracts_free(&self->contracts);
     adjust_bases_free(&self->changed);
     adjust_members_free(&self->members);
-    self->run_id = 0;
     const RateRequest *request = self->request;
     bool done = (request->inside || db_begin(self->db, true, err)) &&
                 (request->dry_run || rating_run_lock(self->db, err)) && read_watermark(self, err) &&
-                read_rows(self, err) && read_contracts(self, err) && rate_adjust_read(self, err) &&
-                settle_all(self, err) && (request->inside || db_commit(self->db, err));
+                read_contracts(self, err) && rate_adjust_read(self, err) && rate_periods(self, err) &&
+                (request->inside || db_commit(self->db, err));
     if (!request->inside)
         db_rollback(self->db);
     self->report->receipt_watermark = self->watermark;
@@ -172,14 +212,12 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
         .db = db,
         .request = request,
         .report = report,
-        .start_us = utc_month_start_us(request->month),
-        .end_us = utc_month_end_us(request->month),
     };
     *report = (RateReport){0};
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, request->month, err);
     rate_tenants_leave_out(&self.tenants, request->held, request->held_count);
     done = done && (compactor == NULL ||
-                    rate_exclude_duplicates(compactor, &self.tenants, self.start_us, self.end_us, report, err));
+                    (read_contracts(&self, err) && rate_exclude_duplicates(compactor, &self.tenants, report, err)));
     self.rows = done ? rating_rows_new(err) : NULL;
     self.seen = calloc(self.tenants.count + 1, sizeof *self.seen);
     done = done && self.rows != NULL && (self.seen != NULL || rate_report_no_memory(err));
@@ -189,6 +227,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     if (done && request->final && !request->dry_run)
         rate_seal_invoices(compactor, request->config);
     rate_contracts_free(&self.contracts);
+    rate_periods_free(&self.periods);
     adjust_bases_free(&self.changed);
     adjust_members_free(&self.members);
     free(self.seen);

@@ -57,6 +57,7 @@ typedef struct RateOutcome {
     bool was_final;       /* it existed already and is unchanged */
     int64_t late_records; /* received after the final invoice's watermark */
     Json *document;       /* when asked for */
+    size_t place;         /* in the order in which they were made */
 } RateOutcome;
 
 /** An account that could not be rated. */

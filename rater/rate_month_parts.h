@@ -7,6 +7,7 @@
 #include "rater/adjust_rating.h"
 #include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
+#include "rater/rate_periods.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
 
@@ -19,11 +20,19 @@ typedef struct RateMonth {
     RateContracts contracts;
     AdjustMembers members; /* of the earlier period that is looked at */
     AdjustBases changed;   /* earlier final periods of which something changed */
-    RatingRows *rows;
-    int64_t start_us;
-    int64_t end_us;
+    RatePeriods periods;   /* that the tenants have: they are rated one after the other */
     int64_t watermark;
-    int64_t run_id; /* 0: not recorded yet */
+    BillingPeriod period; /* the one at hand: that of the tenants of rate_is_at_hand() */
+    RatingRows *rows;
+    int64_t run_id; /* of this period; 0: not recorded yet */
 } RateMonth;
+
+/** Has this tenant the period at hand? */
+static inline bool
+rate_is_at_hand(const RateMonth *self, const RateTenant *tenant)
+{
+    return tenant->has_period && tenant->period.start_us == self->period.start_us &&
+           tenant->period.end_us == self->period.end_us;
+}
 
 #endif

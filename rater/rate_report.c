@@ -66,3 +66,23 @@ rate_skip_add(RateMonth *self, const char *account, const Err *reason, Err *err)
     *skip = (RateSkip){strdup(account), strdup(reason->message), strdup(reason->hint)};
     return (skip->account != NULL && skip->message != NULL && skip->hint != NULL) || rate_report_no_memory(err);
 }
+
+static int
+compare_outcomes(const void *left, const void *right)
+{
+    const RateOutcome *a = left;
+    const RateOutcome *b = right;
+    int order = strcmp(a->account, b->account);
+    if (order == 0)
+        order = strcmp(a->tenant, b->tenant);
+    return order != 0 ? order : (a->place > b->place) - (a->place < b->place);
+}
+
+void
+rate_report_sort(RateReport *report)
+{
+    for (size_t i = 0; i < report->outcome_count; i++)
+        report->outcomes[i].place = i;
+    if (report->outcome_count > 1)
+        qsort(report->outcomes, report->outcome_count, sizeof *report->outcomes, compare_outcomes);
+}

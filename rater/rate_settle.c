@@ -16,7 +16,8 @@ count_finals(RateMonth *self, const Rated *rated, size_t *tenants, size_t *final
     while (rated_next_tenant(rated, &slice)) {
         const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
         FinalInvoice found = {0};
-        if (tenant != NULL && !invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, NULL, err))
+        if (tenant != NULL &&
+            !invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, &found, NULL, err))
             return false;
         ++*tenants;
         *finals += found.exists || found.was_void ? 1 : 0;
@@ -97,7 +98,9 @@ settle_tenants(RateMonth *self, const Rated *rated, bool finals_only, Err *err)
 bool
 rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *err)
 {
-    const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
+    const RateOptions options = {.month_start_us = self->period.start_us,
+                                 .period_end_us = self->period.end_us,
+                                 .free_tier = self->request->free_tier};
     Err reason = {0};
     Rated *rated = rate(rows, count, self->request->book, &options, &reason);
     if (rated == NULL)
@@ -121,7 +124,9 @@ rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *e
 bool
 rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, bool billed, Err *err)
 {
-    const RateOptions options = {.month_start_us = self->start_us, .free_tier = self->request->free_tier};
+    const RateOptions options = {.month_start_us = self->period.start_us,
+                                 .period_end_us = self->period.end_us,
+                                 .free_tier = self->request->free_tier};
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};

@@ -24,7 +24,8 @@ take_tenant(void *context, const TenantRow *row, Err *err)
         self->capacity = capacity;
     }
     RateTenant *tenant = &self->all[self->count++];
-    *tenant = (RateTenant){row->tenant_id, strdup(row->name), strdup(row->account)};
+    *tenant =
+        (RateTenant){row->tenant_id, strdup(row->name), strdup(row->account), billing_period_utc(self->month), true};
     return (tenant->name != NULL && tenant->account != NULL) || err_set(err, ERR_NOMEM, "no memory for a tenant");
 }
 
@@ -67,7 +68,7 @@ rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t co
 bool
 rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err)
 {
-    *self = (RateTenants){0};
+    *self = (RateTenants){.month = month};
     if (!tenant_list_in(db, month, take_tenant, self, err))
         return false;
     qsort(self->all, self->count, sizeof(*self->all), compare_tenants);
@@ -100,4 +101,19 @@ rate_tenants_find(const RateTenants *self, const char *name)
 {
     const RateTenant key = {.name = (char *) (uintptr_t) name};
     return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof(key), compare_tenants);
+}
+
+static int
+compare_text(const void *key, const void *member)
+{
+    const Text *name = key;
+    const char *other = ((const RateTenant *) member)->name;
+    int order = strncmp(name->data, other, name->length);
+    return order != 0 ? order : -(other[name->length] != '\0');
+}
+
+const RateTenant *
+rate_tenants_find_text(const RateTenants *self, Text name)
+{
+    return self->count == 0 ? NULL : bsearch(&name, self->all, self->count, sizeof *self->all, compare_text);
 }

@@ -4,23 +4,29 @@
 #ifndef RATER_RATE_TENANTS_H
 #define RATER_RATE_TENANTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/text.h"
 #include "lib/utc.h"
+#include "rater/period.h"
 #include "schema/db.h"
 
 typedef struct RateTenant {
     int64_t tenant_id;
     char *name;
     char *account;
+    BillingPeriod period; /* of the month that was read; the UTC month until rate_periods_find() says otherwise */
+    bool has_period;      /* false: its account cannot be rated, its members' periods differ */
 } RateTenant;
 
 typedef struct RateTenants {
     RateTenant *all; /* by name, bytewise */
     size_t count;
     size_t capacity;
+    UtcMonth month;
 } RateTenants;
 
 /** Read all tenants, or the members of the account of `tenant`, as accounts are in a month. ERR_NOT_FOUND. Freed with
@@ -32,5 +38,6 @@ void rate_tenants_free(RateTenants *self);
 
 /** NULL when there is none of that name. */
 const RateTenant *rate_tenants_find(const RateTenants *self, const char *name);
+const RateTenant *rate_tenants_find_text(const RateTenants *self, Text name);
 
 #endif

@@ -21,8 +21,8 @@ record_run(RateMonth *self, Err *err)
     const PriceBook *book = self->request->book;
     const RatingRun run = {
         .final = self->request->final,
-        .period_start_us = self->start_us,
-        .period_end_us = self->end_us,
+        .period_start_us = self->period.start_us,
+        .period_end_us = self->period.end_us,
         .receipt_watermark = self->watermark,
         .price_book = book->digest,
         .default_region = book->default_region,
@@ -93,8 +93,8 @@ rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice
     return (StatementInput){.book = self->request->book,
                             .rated = rated,
                             .slice = *slice,
-                            .period_start_us = self->start_us,
-                            .period_end_us = self->end_us};
+                            .period_start_us = self->period.start_us,
+                            .period_end_us = self->period.end_us};
 }
 
 /* In a dry run, credits and the like as they were before the invoice that the period may have already. */
@@ -102,7 +102,8 @@ bool
 rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *input, RateTerms *terms, Err *err)
 {
     int64_t before = INT64_MAX;
-    return (!self->request->dry_run || invoice_final_id(self->db, contract->tenant_id, self->start_us, &before, err)) &&
+    return (!self->request->dry_run ||
+            invoice_final_id(self->db, contract->tenant_id, self->period.start_us, &before, err)) &&
            rate_terms_make(terms, self->db, contract, before, input, err);
 }
 
@@ -156,8 +157,8 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
     const InvoiceHead head = {outcome->number,
                               tenant->name,
                               tenant->account,
-                              self->start_us,
-                              self->end_us,
+                              self->period.start_us,
+                              self->period.end_us,
                               self->watermark,
                               outcome->is_final && root.revision > 0 ? &root : NULL};
     Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
@@ -191,8 +192,8 @@ keep_final(RateMonth *self, const RateTenant *tenant, const FinalInvoice *found,
         if (outcome->document == NULL)
             return err_prefix(err, "invoice %s: ", found->number);
     }
-    return invoice_late_records(self->db, tenant->tenant_id, self->start_us, self->end_us, found->receipt_watermark,
-                                &outcome->late_records, err);
+    return invoice_late_records(self->db, tenant->tenant_id, self->period.start_us, self->period.end_us,
+                                found->receipt_watermark, &outcome->late_records, err);
 }
 
 static bool
@@ -226,7 +227,7 @@ rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated
     FinalInvoice found = {0};
     Buffer document = {0};
     bool done = self->request->dry_run ||
-                invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
+                invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, &found, &document, err);
     if (done)
         done = found.exists ? keep_final(self, tenant, &found, &document, err)
                             : write_planned(self, tenant, rated, nothing, true, err);
@@ -241,7 +242,7 @@ rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
     FinalInvoice found = {0};
     Buffer document = {0};
     bool done = self->request->dry_run ||
-                invoice_find_final(self->db, tenant->tenant_id, self->start_us, &found, &document, err);
+                invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, &found, &document, err);
     if (done && found.exists)
         done = keep_final(self, tenant, &found, &document, err);
     else if (done && (!finals_only || found.was_void))

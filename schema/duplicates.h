@@ -69,7 +69,7 @@ typedef struct DuplicatesReport {
     int64_t conflicts;
 } DuplicatesReport;
 
-/** Find and exclude one tenant's duplicates from start_us to end_us (whole months) and over the neighbouring days, in one
+/** Find and exclude one tenant's duplicates from start_us to end_us (whole hours) and over the neighbouring days, in one
  *  transaction of its own. One run for a tenant at a time (advisory lock). A second run finds nothing. ERR_BUSY may be
  *  tried again. */
 MUST_CHECK bool

@@ -1,0 +1,205 @@
+#include "rater/rate_periods.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+
+/* ---- one tenant ---- */
+
+static bool
+same_period(const BillingPeriod *left, const BillingPeriod *right)
+{
+    return left->start_us == right->start_us && left->end_us == right->end_us;
+}
+
+static bool
+holds_before(const RateContract *contract, UtcMonth month)
+{
+    char before[UTC_TEXT_BYTES];
+    return strcmp(contract->from, utc_month_format(utc_month_previous(month), before)) <= 0;
+}
+
+/* Contracts of the month before are looked at where they are others. */
+static bool
+read_before(RateContracts *before, const RateContracts *contracts, UtcMonth month, Db *db, Err *err)
+{
+    *before = (RateContracts){0};
+    for (size_t i = 0; i < contracts->count; i++)
+        if (!holds_before(&contracts->all[i], month))
+            return rate_contracts_read_other(before, contracts, db, utc_month_previous(month), err);
+    return true;
+}
+
+static bool
+set_period(RateTenant *tenant, const RateContracts *contracts, const RateContracts *before, Err *reason)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    const UtcMonth month = tenant->period.month;
+    const RateContract *contract = rate_contracts_find(contracts, tenant->tenant_id);
+    if (contract == NULL)
+        return true;
+    const RateContract *earlier =
+        holds_before(contract, month) ? contract : rate_contracts_find(before, tenant->tenant_id);
+    if (contract->contract == NULL)
+        return true; /* the contract says why it cannot be read, when it is asked whether it allows to bill */
+    if (earlier != NULL && earlier->contract == NULL)
+        return err_set(reason, ERR_INPUT, "%s", earlier->reason.message);
+    const BillingPeriod period = {month, contract_period_start_us(earlier == NULL ? NULL : earlier->contract, month),
+                                  contract_period_start_us(contract->contract, utc_month_next(month))};
+    if (period.start_us >= period.end_us) {
+        err_set(reason, ERR_INPUT, "the period of tenant '%s' would end at %s, before it starts at %s", tenant->name,
+                utc_format(period.end_us, end), utc_format(period.start_us, start));
+        return err_hint(reason, "give it a contract with a later billing day, or one from another month on");
+    }
+    tenant->period = period;
+    return true;
+}
+
+/* ---- accounts ---- */
+
+static bool
+refuse(RatePeriods *self, const char *account, const Err *reason, Err *err)
+{
+    for (size_t i = 0; i < self->refused_count; i++)
+        if (strcmp(self->refused[i].account, account) == 0)
+            return true;
+    if (!array_grow(&self->refused, &self->refused_capacity, self->refused_count, sizeof *self->refused, err))
+        return false;
+    RefusedAccount *refused = &self->refused[self->refused_count++];
+    *refused = (RefusedAccount){strdup(account), *reason};
+    return refused->account != NULL || err_set(err, ERR_NOMEM, "no memory for an account");
+}
+
+static int
+compare_accounts(const void *left, const void *right)
+{
+    const RateTenant *a = *(const RateTenant *const *) left;
+    const RateTenant *b = *(const RateTenant *const *) right;
+    int order = strcmp(a->account, b->account);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+static bool
+refuse_mixed(RatePeriods *self, const RateTenant *one, const RateTenant *other, Err *err)
+{
+    Err reason = {0};
+    char times[4][UTC_TEXT_BYTES];
+    err_set(&reason, ERR_INPUT,
+            "its tenants share free tiers and tiers, but not one billing period: '%.60s' from %s until %s, '%.60s' "
+            "from %s until %s",
+            one->name, utc_format(one->period.start_us, times[0]), utc_format(one->period.end_us, times[1]),
+            other->name, utc_format(other->period.start_us, times[2]), utc_format(other->period.end_us, times[3]));
+    err_hint(&reason, "give all of them contracts with one billing day and time zone from the same month on, or move "
+                      "one to another account");
+    return refuse(self, one->account, &reason, err);
+}
+
+static bool
+check_accounts(RatePeriods *self, RateTenants *tenants, Err *err)
+{
+    const RateTenant **order = calloc(tenants->count, sizeof(const RateTenant *));
+    if (order == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for %zu tenants", tenants->count);
+    for (size_t i = 0; i < tenants->count; i++)
+        order[i] = &tenants->all[i];
+    qsort(order, tenants->count, sizeof(order[0]), compare_accounts);
+    bool done = true;
+    for (size_t i = 1; done && i < tenants->count; i++) {
+        if (strcmp(order[i - 1]->account, order[i]->account) == 0 &&
+            !same_period(&order[i - 1]->period, &order[i]->period))
+            done = refuse_mixed(self, order[i - 1], order[i], err);
+    }
+    free(order);
+    return done;
+}
+
+static bool
+is_refused(const RatePeriods *self, const char *account)
+{
+    for (size_t i = 0; i < self->refused_count; i++)
+        if (strcmp(self->refused[i].account, account) == 0)
+            return true;
+    return false;
+}
+
+/* ---- the whole ---- */
+
+static int
+compare_periods(const void *left, const void *right)
+{
+    const BillingPeriod *a = left;
+    const BillingPeriod *b = right;
+    int order = (a->start_us > b->start_us) - (a->start_us < b->start_us);
+    return order != 0 ? order : (a->end_us > b->end_us) - (a->end_us < b->end_us);
+}
+
+static bool
+add_period(RatePeriods *self, const BillingPeriod *period, Err *err)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (same_period(&self->all[i], period))
+            return true;
+    if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+        return false;
+    self->all[self->count++] = *period;
+    return true;
+}
+
+static bool
+gather(RatePeriods *self, RateTenants *tenants, Err *err)
+{
+    const BillingPeriod month = billing_period_utc(tenants->month);
+    bool done = true;
+    for (size_t i = 0; done && i < tenants->count; i++)
+        done = add_period(self, &tenants->all[i].period, err);
+    if (done && self->count > 1)
+        done = check_accounts(self, tenants, err);
+    for (size_t i = 0; done && self->refused_count > 0 && i < tenants->count; i++)
+        tenants->all[i].has_period = !is_refused(self, tenants->all[i].account);
+    if (done && self->count == 0)
+        done = add_period(self, &month, err);
+    if (done)
+        qsort(self->all, self->count, sizeof *self->all, compare_periods);
+    return done;
+}
+
+bool
+rate_periods_find(RatePeriods *self, RateTenants *tenants, const RateContracts *contracts, Db *db, Err *err)
+{
+    RateContracts before;
+    rate_periods_free(self);
+    bool done = read_before(&before, contracts, tenants->month, db, err);
+    for (size_t i = 0; done && i < tenants->count; i++) {
+        RateTenant *tenant = &tenants->all[i];
+        Err reason = {0};
+        tenant->period = billing_period_utc(tenants->month);
+        tenant->has_period = true;
+        done = set_period(tenant, contracts, &before, &reason) || refuse(self, tenant->account, &reason, err);
+    }
+    rate_contracts_free(&before);
+    return done && gather(self, tenants, err);
+}
+
+void
+rate_periods_free(RatePeriods *self)
+{
+    for (size_t i = 0; i < self->refused_count; i++)
+        free(self->refused[i].account);
+    free(self->refused);
+    free(self->all);
+    *self = (RatePeriods){0};
+}
+
+bool
+rate_periods_set(RateTenants *tenants, Db *db, Err *err)
+{
+    RateContracts contracts = {0};
+    RatePeriods periods = {0};
+    bool done = rate_contracts_read(&contracts, db, tenants->month, err) &&
+                rate_periods_find(&periods, tenants, &contracts, db, err);
+    rate_periods_free(&periods);
+    rate_contracts_free(&contracts);
+    return done;
+}

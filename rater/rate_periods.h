@@ -1,0 +1,37 @@
+/**
+ * rate_periods - the billing period of each tenant in a month, and who can be rated together
+ *
+ * A month's period starts where the one before ends: at the regular start under the contract of the month before. It ends at the
+ * regular start of the next month under the month's own contract (doc/contracts.md, "Billing periods"). Tenants of one account share
+ * free tiers and tiers over one span of time: an account whose members' periods differ is refused.
+ */
+#ifndef RATER_RATE_PERIODS_H
+#define RATER_RATE_PERIODS_H
+
+#include "rater/rate_contracts.h"
+#include "rater/rate_tenants.h"
+
+/** An account that has no period to be rated over. */
+typedef struct RefusedAccount {
+    char *account;
+    Err reason;
+} RefusedAccount;
+
+/** The periods that occur, each once, in the order of their starts and ends; no tenants: the UTC month alone. */
+typedef struct RatePeriods {
+    BillingPeriod *all;
+    size_t count, capacity;
+    RefusedAccount *refused;
+    size_t refused_count, refused_capacity;
+} RatePeriods;
+
+/** Set the period of every tenant, by `contracts`: those of tenants->month. Members of refused accounts get has_period = false. Freed with
+ *  rate_periods_free() in any case. ERR_NOMEM, ERR_DATABASE, ERR_BUSY. */
+MUST_CHECK bool
+rate_periods_find(RatePeriods *self, RateTenants *tenants, const RateContracts *contracts, Db *db, Err *err);
+void rate_periods_free(RatePeriods *self);
+
+/** The same with the contracts in force, for who needs the tenants' periods alone: accounts are not looked at. */
+MUST_CHECK bool rate_periods_set(RateTenants *tenants, Db *db, Err *err);
+
+#endif
