@@ -73,14 +73,25 @@ is_formula(const char *cell)
     return cell[0] != '\0' && strchr("=+-@\t\r\n", cell[0]) != NULL && !decimal_is_plain(cell);
 }
 
-MUST_CHECK bool
-csv_append_cell(Buffer *out, const char *cell, bool last, Err *err)
+static bool
+append_cell(Buffer *out, const char *cell, bool guard, bool last, Err *err)
 {
-    bool guard = is_formula(cell);
     bool quote = guard || strpbrk(cell, ",\"\r\n\t' ") != NULL;
     bool done = (!quote || buffer_append(out, "\"", 1, err)) && (!guard || buffer_append(out, "'", 1, err));
     for (const char *at = cell; done && *at != '\0'; at++)
         done = (*at != '"' || buffer_append(out, "\"", 1, err)) && buffer_append(out, at, 1, err);
     done = done && (!quote || buffer_append(out, "\"", 1, err));
     return done && buffer_append_text(out, last ? "\r\n" : ",", err);
+}
+
+bool
+csv_append_cell(Buffer *out, const char *cell, bool last, Err *err)
+{
+    return append_cell(out, cell, is_formula(cell), last, err);
+}
+
+bool
+csv_append_exact_cell(Buffer *out, const char *cell, bool last, Err *err)
+{
+    return append_cell(out, cell, false, last, err);
 }

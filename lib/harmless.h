@@ -25,6 +25,9 @@ MUST_CHECK bool line_append_harmless(Buffer *out, Err *err, const char *format, 
  *  formula gets a leading '; numbers are left alone. ERR_NOMEM. */
 MUST_CHECK bool csv_append_cell(Buffer *out, const char *cell, bool last, Err *err);
 
+/** The same for machines alone: the text stays as it is, whatever a spreadsheet would make of it. ERR_NOMEM. */
+MUST_CHECK bool csv_append_exact_cell(Buffer *out, const char *cell, bool last, Err *err);
+
 /** Decode one character (the text is terminated): its length in bytes, 0 when the bytes are not UTF-8. */
 size_t character_decode(const char *text, uint32_t *code);
 

@@ -10,5 +10,6 @@ int invoice_render_command(int argc, char **argv); /* millibill invoice render *
 int savings_command(int argc, char **argv);
 int free_tier_command(int argc, char **argv);
 int usage_command(int argc, char **argv);
+int export_command(int argc, char **argv);
 
 #endif

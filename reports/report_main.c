@@ -8,6 +8,7 @@ static const Command COMMANDS[] = {
     {"savings", "compare functions with what else could do the work", savings_command},
     {"free-tier", "used, left, and the day when it runs out", free_tier_command},
     {"usage", "usage and cost by tenant, function, day, ...", usage_command},
+    {"export", "charges for other systems: FOCUS 1.2", export_command},
     {NULL, NULL, NULL},
 };
 
@@ -15,5 +16,5 @@ int
 main(int argc, char **argv)
 {
     log_start("report", LOG_LEVEL_INFO);
-    return command_dispatch("millibill", "Reports: invoices, savings, free tier, usage", COMMANDS, argc, argv);
+    return command_dispatch("millibill", "Reports: invoices, savings, free tier, usage, exports", COMMANDS, argc, argv);
 }

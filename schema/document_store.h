@@ -17,11 +17,12 @@
 /** Which invoices; a member that is NULL, zero or false leaves the choice open. */
 typedef struct DocumentFilter {
     const char *tenant;
-    const UtcMonth *month; /* periods that start in it */
-    const char *state;     /* "preview" or "final" */
-    const char *number;    /* an invoice's number, or its id in digits */
-    bool standing;         /* leave out voids, what they took back, and a preview where there is a final invoice */
-    bool newest;           /* only the last one issued */
+    const UtcMonth *month;     /* periods that start in it */
+    const char *state;         /* "preview" or "final" */
+    const char *number;        /* an invoice's number, or its id in digits */
+    bool standing;             /* leave out voids, what they took back, and a preview where there is a final invoice */
+    bool newest;               /* only the last one issued */
+    const UtcMonth *billed_in; /* invoices whose period starts in it; credit notes and voids that were issued in it */
 } DocumentFilter;
 
 /** Texts are borrowed for the time of the callback. */

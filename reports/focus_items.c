@@ -1,0 +1,163 @@
+/* What a contract adds to the lines and takes from them, taxes, and the rounding of the whole, as charges. */
+#include <string.h>
+
+#include "lib/decimal.h"
+#include "reports/figures.h"
+#include "reports/focus.h"
+
+/** What an item of a statement is in FOCUS. */
+typedef struct ItemKind {
+    const char *kind;
+    const char *category;
+    const char *frequency;
+    const char *commitment; /* CommitmentDiscountCategory; NULL: it has to do with no commitment */
+} ItemKind;
+
+static const ItemKind KINDS[] = {
+    {"markup", "Adjustment", "Recurring", NULL},       {"discount", "Credit", "Recurring", NULL},
+    {"minimum", "Purchase", "Recurring", "Spend"},     {"prepaid", "Credit", "Recurring", "Usage"},
+    {"prepaid_fee", "Purchase", "Recurring", "Usage"}, {"overage", "Adjustment", "Usage-Based", NULL},
+    {"adjustment", "Adjustment", "One-Time", NULL},    {"credit", "Credit", "One-Time", NULL},
+    {"tax_included", "Adjustment", "Recurring", NULL}, {"tax", "Tax", "Recurring", NULL},
+    {"rounding", "Adjustment", "One-Time", NULL},
+};
+
+static const ItemKind *
+kind_of(Json *item, Err *err)
+{
+    const char *kind = focus_text(item, "kind");
+    for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++)
+        if (strcmp(KINDS[i].kind, kind) == 0)
+            return &KINDS[i];
+    err_set(err, ERR_INPUT, "an item of kind '%s' has no place in FOCUS yet", kind);
+    return NULL;
+}
+
+static bool
+set_commitment(FocusRow *row, const ItemKind *kind, Json *item, const mpq_t amount, const char *currency,
+               char unit[FOCUS_UNIT_BYTES], Err *err)
+{
+    mpq_t quantity;
+    if (kind->commitment == NULL)
+        return true;
+    mpq_init(quantity);
+    bool spend = strcmp(kind->commitment, "Spend") == 0;
+    mpq_set(quantity, amount);
+    row->cells[FOCUS_COMMITMENT_DISCOUNT_ID] = row->cells[FOCUS_COMMITMENT_DISCOUNT_NAME] = focus_text(item, "name");
+    row->cells[FOCUS_COMMITMENT_DISCOUNT_CATEGORY] = kind->commitment;
+    row->cells[FOCUS_COMMITMENT_DISCOUNT_TYPE] = spend ? "Minimum spend" : "Prepaid units";
+    bool has_units = strcmp(kind->kind, "prepaid") == 0;
+    focus_unit_name(focus_text(item, "unit"), unit);
+    row->cells[FOCUS_COMMITMENT_DISCOUNT_UNIT] = has_units ? unit : currency;
+    bool done = (spend       ? figure_read_optional(item, "rate", quantity, err)
+                 : has_units ? figure_read_optional(item, "quantity", quantity, err)
+                             : true) &&
+                focus_figure(row, FOCUS_COMMITMENT_DISCOUNT_QUANTITY, quantity, err);
+    mpq_clear(quantity);
+    return done;
+}
+
+/* An item that was brought forward is of the period it corrects. */
+static void
+set_period(const FocusBill *bill, FocusRow *row, size_t ordinal)
+{
+    Json *adjustments = json_member(bill->json, "adjustments");
+    Json *adjustment =
+        json_object_is_type(adjustments, json_type_array) && ordinal < json_object_array_length(adjustments)
+            ? json_object_array_get_idx(adjustments, ordinal)
+            : NULL;
+    row->cells[FOCUS_CHARGE_CLASS] = "Correction";
+    if (adjustment == NULL)
+        return;
+    row->cells[FOCUS_CHARGE_PERIOD_START] = focus_text(adjustment, "period_start");
+    row->cells[FOCUS_CHARGE_PERIOD_END] = focus_text(adjustment, "period_end");
+}
+
+/* A tax in the currency of the bill is rounded by the bill itself. */
+static bool
+read_cost(const FocusBill *bill, Json *item, bool is_tax, mpq_t amount, mpq_t cost, Err *err)
+{
+    Json *taxes = is_tax ? json_member(json_member(bill->json, "payable"), "taxes") : NULL;
+    size_t count = json_object_is_type(taxes, json_type_array) ? json_object_array_length(taxes) : 0;
+    bool done = figure_read(item, "amount", amount, err);
+    mpq_mul(cost, amount, bill->rate);
+    for (size_t i = 0; done && i < count; i++) {
+        Json *tax = json_object_array_get_idx(taxes, i);
+        if (strcmp(focus_text(tax, "name"), focus_text(item, "name")) == 0)
+            done = figure_read(tax, "amount", cost, err);
+    }
+    return done;
+}
+
+static bool
+write_purchase(FocusBill *bill, FocusRow *row, const mpq_t amount, const mpq_t cost, Err *err)
+{
+    mpq_t one;
+    mpq_init(one);
+    mpq_set_ui(one, 1, 1);
+    row->cells[FOCUS_PRICING_CATEGORY] = "Committed";
+    bool done = focus_priced(bill, row, one, "Units", amount, err) && focus_billed(bill, row, cost, err);
+    mpq_clear(one);
+    return done;
+}
+
+static bool
+write_item(FocusBill *bill, Json *item, const ItemKind *kind, size_t ordinal, Err *err)
+{
+    FocusRow row = bill->common;
+    char unit[FOCUS_UNIT_BYTES];
+    mpq_t amount, cost;
+    mpq_inits(amount, cost, NULL);
+    bool is_tax = strcmp(kind->kind, "tax") == 0;
+    row.cells[FOCUS_CHARGE_CATEGORY] = kind->category;
+    row.cells[FOCUS_CHARGE_FREQUENCY] = kind->frequency;
+    row.cells[FOCUS_CHARGE_DESCRIPTION] = focus_text(item, "description");
+    row.cells[FOCUS_X_LINE] = focus_text(item, "kind");
+    if (strcmp(kind->kind, "adjustment") == 0)
+        set_period(bill, &row, ordinal);
+    bool done = read_cost(bill, item, is_tax, amount, cost, err) &&
+                set_commitment(&row, kind, item, amount, bill->currency, unit, err) &&
+                (strcmp(kind->category, "Purchase") == 0 ? write_purchase(bill, &row, amount, cost, err)
+                                                         : focus_all_costs(bill, &row, cost, err));
+    mpq_clears(amount, cost, NULL);
+    return focus_write(bill->file, &row, err) && done;
+}
+
+/* Exchange, and rounding of the total where the price book rounds no line: what the rows lack to what is to be paid. */
+static bool
+write_rounding(FocusBill *bill, Err *err)
+{
+    Json *payable = json_member(bill->json, "payable");
+    FocusRow row = bill->common;
+    mpq_t total;
+    mpq_init(total);
+    bool done = figure_read(payable == NULL ? bill->json : payable, "total", total, err);
+    mpq_sub(total, total, bill->billed);
+    if (done && mpq_sgn(total) != 0) {
+        row.cells[FOCUS_CHARGE_CATEGORY] = "Adjustment";
+        row.cells[FOCUS_CHARGE_FREQUENCY] = "One-Time";
+        row.cells[FOCUS_CHARGE_DESCRIPTION] = "Rounding of what is to be paid";
+        row.cells[FOCUS_X_LINE] = "rounding";
+        done = focus_all_costs(bill, &row, total, err);
+        done = focus_write(bill->file, &row, err) && done;
+    }
+    mpq_clear(total);
+    return done;
+}
+
+bool
+focus_items(FocusBill *bill, Err *err)
+{
+    Json *items = json_member(bill->json, "statement");
+    size_t adjustments = 0;
+    bool done = true;
+    for (size_t i = 0; done && items != NULL && i < json_object_array_length(items); i++) {
+        Json *item = json_object_array_get_idx(items, i);
+        if (strcmp(focus_text(item, "kind"), "usage") == 0)
+            continue; /* the sum of the lines */
+        const ItemKind *kind = kind_of(item, err);
+        done = kind != NULL && write_item(bill, item, kind, adjustments, err);
+        adjustments += done && strcmp(kind->kind, "adjustment") == 0 ? 1 : 0;
+    }
+    return done && write_rounding(bill, err);
+}
