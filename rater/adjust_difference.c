@@ -122,7 +122,9 @@ add_line(Json *lines, const RatedLine *line, const RatedLine *before, const Rate
          Err *err)
 {
     Json *object = json_new_object(err);
-    return object != NULL && json_append(lines, object, err) && json_add_text(object, "region", line->region, err) &&
+    return object != NULL && json_append(lines, object, err) &&
+           (book->part_count == 0 || json_add_int(object, "book", (int64_t) line->part + 1, err)) &&
+           json_add_text(object, "region", line->region, err) &&
            json_add_text(object, "architecture", usage_architecture_name(line->architecture), err) &&
            json_add_text(object, "mode", usage_mode_name(line->mode), err) &&
            json_add_text(object, "sku", line->meter->sku, err) &&

@@ -5,6 +5,7 @@
 #include "lib/array.h"
 #include "rater/backfill.h"
 #include "rater/bill_changes.h"
+#include "rater/book_binding.h"
 #include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
 #include "rater/rate_tenants.h"
@@ -24,7 +25,7 @@ typedef struct BackfillSum {
 static bool
 is_same(const BackfillSum *sum, const RatingRow *row, const UsageRecord *record)
 {
-    return sum->row.architecture == row->architecture && sum->row.mode == row->mode &&
+    return sum->row.part == row->part && sum->row.architecture == row->architecture && sum->row.mode == row->mode &&
            sum->row.package == row->package && sum->row.memory_mb == row->memory_mb &&
            sum->row.ephemeral_mb == row->ephemeral_mb && text_is(record->function, sum->function) &&
            text_is(record->region, sum->region);
@@ -65,7 +66,8 @@ sum_of(BackfillMonth *self, const RatingRow *row, const UsageRecord *record, Err
         err_set(err, ERR_NOMEM, "no memory for usage");
         return NULL;
     }
-    sum->row = (RatingRow){.architecture = row->architecture,
+    sum->row = (RatingRow){.part = row->part,
+                           .architecture = row->architecture,
                            .mode = row->mode,
                            .package = row->package,
                            .memory_mb = row->memory_mb,
@@ -84,8 +86,13 @@ backfill_month_add(BackfillMonth *self, const UsageRecord *record, Err *err)
     self->mb_ms += row.duration_1ms * memory_mb;
     if (self->is_new_tenant)
         return true;
-    if (tally_beyond_rollups(self->book) != NULL)
-        return record_row_add(self->rows, self->account, self->tenant, record, err);
+    row.part = price_book_part_at(self->book, record->started_at_us);
+    if (tally_beyond_rollups(self->book) != NULL) {
+        const size_t place = rating_rows_count(self->rows);
+        bool done = record_row_add(self->rows, self->account, self->tenant, record, err);
+        rating_rows_set_part(self->rows, place, row.part);
+        return done;
+    }
     BackfillSum *sum = sum_of(self, &row, record, err);
     if (sum != NULL)
         sum_add(&sum->row, &row);

@@ -27,6 +27,9 @@ struct BookCalendar {
     Entry *entries;
     size_t count;
     size_t capacity;
+    PriceBook **bound; /* bindings that were asked for */
+    size_t bound_count;
+    size_t bound_capacity;
 };
 
 BookCalendar *
@@ -58,6 +61,9 @@ book_calendar_free(BookCalendar **self)
         return;
     for (size_t i = 0; i < (*self)->count; i++)
         entry_free(&(*self)->entries[i]);
+    for (size_t i = 0; i < (*self)->bound_count; i++)
+        price_book_free(&(*self)->bound[i]);
+    free((*self)->bound);
     free((*self)->entries);
     free(*self);
     *self = NULL;
@@ -183,4 +189,27 @@ book_calendar_parts(BookCalendar *self, const char *name_or_path, int64_t start_
             return false;
     }
     return true;
+}
+
+static const PriceBook *
+keep_bound(BookCalendar *self, PriceBook *book, Err *err)
+{
+    if (book == NULL || !array_grow(&self->bound, &self->bound_capacity, self->bound_count, sizeof(PriceBook *), err)) {
+        price_book_free(&book);
+        return NULL;
+    }
+    self->bound[self->bound_count++] = book;
+    return book;
+}
+
+const PriceBook *
+book_calendar_book(BookCalendar *self, const char *name_or_path, int64_t start_us, int64_t end_us, Err *err)
+{
+    BookParts parts = {0};
+    const PriceBook *book = NULL;
+    if (book_calendar_parts(self, name_or_path, start_us, end_us, &parts, err))
+        book =
+            parts.count == 1 ? parts.all[0].book : keep_bound(self, price_book_bind(parts.all, parts.count, err), err);
+    book_parts_free(&parts);
+    return book;
 }

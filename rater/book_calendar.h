@@ -34,4 +34,9 @@ MUST_CHECK bool book_calendar_parts(BookCalendar *self, const char *name_or_path
                                     BookParts *out, Err *err);
 void book_parts_free(BookParts *self);
 
+/** The same as one book, borrowed from the calendar: where several are in force in [start, end), their binding (book_binding.h). NULL: errors
+ *  as above. */
+MUST_CHECK const PriceBook *
+book_calendar_book(BookCalendar *self, const char *name_or_path, int64_t start_us, int64_t end_us, Err *err);
+
 #endif

@@ -6,6 +6,7 @@
 #include "lib/array.h"
 #include "lib/decimal.h"
 #include "lib/utc.h"
+#include "rater/book_binding.h"
 #include "rater/document.h"
 #include "rater/explain.h"
 #include "rater/explain_formula.h"
@@ -94,6 +95,14 @@ add_number(Json *line, const char *key, mpq_t sum, Err *err)
     return done || err_set(err, ERR_CORRUPT, "a line of the document has no number '%s'", key);
 }
 
+/** Is the line by the book that was in force for the row? */
+static bool
+is_of_part(Json *line, size_t part)
+{
+    Json *book = json_member(line, "book");
+    return book == NULL || json_object_get_int64(book) == (int64_t) part + 1;
+}
+
 static bool
 sum_lines(const Bill *self, const Meter *meter, const char *region, const RatingRow *row, LineSum *sum, Err *err)
 {
@@ -107,7 +116,7 @@ sum_lines(const Bill *self, const Meter *meter, const char *region, const Rating
             strcmp(explain_member(line, "region"), region) != 0 ||
             strcmp(explain_member(line, "architecture"), usage_architecture_name(row->architecture)) != 0 ||
             strcmp(explain_member(line, "mode"), usage_mode_name(row->mode)) != 0 ||
-            strcmp(explain_member(line, "price"), name) != 0)
+            strcmp(explain_member(line, "price"), name) != 0 || !is_of_part(line, row->part))
             continue;
         if (!add_number(line, "quantity", sum->quantity, err) || !add_number(line, "free_quantity", sum->free, err) ||
             !add_number(line, "billed_quantity", sum->billed, err) ||
@@ -155,12 +164,13 @@ add_line(Json *lines, const Meter *meter, LineSum *sum, const mpq_t quantity, mp
 static bool
 share_meter(const Bill *self, const Meter *meter, const RatingRow *row, Json *lines, mpq_t total, Err *err)
 {
-    const char *fallback = self->book->default_region == NULL ? "" : self->book->default_region;
+    const PriceBook *book = price_book_of_part(self->book, row->part);
+    const char *fallback = book->default_region == NULL ? "" : book->default_region;
     const char *region = row->region[0] == '\0' ? fallback : row->region;
     LineSum sum = {0};
     mpq_t quantity;
     mpq_inits(quantity, sum.quantity, sum.free, sum.billed, sum.amount, NULL);
-    meter_quantity(self->book, meter, row, self->period_start_us, quantity);
+    meter_quantity(book, meter, row, self->period_start_us, quantity);
     bool done = mpq_sgn(quantity) == 0 || sum_lines(self, meter, region, row, &sum, err);
     if (done && mpq_sgn(sum.quantity) > 0)
         done = add_line(lines, meter, &sum, quantity, total, err);
@@ -169,9 +179,13 @@ share_meter(const Bill *self, const Meter *meter, const RatingRow *row, Json *li
 }
 
 MUST_CHECK Json *
-bill_share(const Bill *self, const RatingRow *row, bool *costs, Err *err)
+bill_share(const Bill *self, const RatingRow *of, int64_t at_us, bool *costs, Err *err)
 {
     Json *share = NULL;
+    RatingRow placed = *of;
+    const RatingRow *row = &placed;
+    placed.part = price_book_part_at(self->book, at_us);
+    const PriceBook *book = price_book_of_part(self->book, placed.part);
     if (json_object_deep_copy(self->head, &share, NULL) != 0) {
         err_set(err, ERR_NOMEM, "no memory for JSON");
         return NULL;
@@ -180,8 +194,8 @@ bill_share(const Bill *self, const RatingRow *row, bool *costs, Err *err)
     mpq_t total;
     mpq_init(total);
     bool done = lines != NULL && json_add(share, "lines", lines, err);
-    for (size_t i = 0; done && i < self->book->meter_count; i++)
-        done = share_meter(self, &self->book->meters[i], row, lines, total, err);
+    for (size_t i = 0; done && i < book->meter_count; i++)
+        done = share_meter(self, &book->meters[i], row, lines, total, err);
     *costs = mpq_sgn(total) != 0;
     done = done && document_add_exact(share, "amount_exact", total, err);
     mpq_clear(total);

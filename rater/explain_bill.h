@@ -41,8 +41,8 @@ typedef struct Bills {
 MUST_CHECK bool bills_load(Bills *self, Db *db, int64_t tenant_id, int64_t at_us, Err *err);
 void bills_free(Bills *self);
 
-/** A usage row's part of a bill: its head, `lines` (line, sku, description, quantity, free_quantity, billed_quantity, unit,
+/** The part that a usage row of an instant has of a bill: its head, `lines` (line, sku, description, quantity, free_quantity, billed_quantity, unit,
  *  amount_exact) and `amount_exact`. `*costs`: it is more than nothing. Caller releases. NULL: ERR_NOMEM, ERR_CORRUPT. */
-MUST_CHECK Json *bill_share(const Bill *self, const RatingRow *row, bool *costs, Err *err);
+MUST_CHECK Json *bill_share(const Bill *self, const RatingRow *of, int64_t at_us, bool *costs, Err *err);
 
 #endif

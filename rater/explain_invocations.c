@@ -57,7 +57,7 @@ tell_invocation(Invocations *self, const CountedRecord *counted, const RatingRow
         return false;
     mpq_init(quantity);
     bool with_init = record->init_duration_us != USAGE_ABSENT &&
-                     price_book_bills_init(usage->book, record->package, record->mode, usage->period.start_us);
+                     price_book_bills_init(usage->book, record->package, record->mode, usage->start_us);
     bool done = json_add_slice(entry, "request_id", record->request_id, err) &&
                 json_add_int(entry, "attempt", record->attempt, err) &&
                 json_add_text(entry, "started_at", utc_format(record->started_at_us, started), err) &&
@@ -67,7 +67,7 @@ tell_invocation(Invocations *self, const CountedRecord *counted, const RatingRow
                 json_add_bool(entry, "init_billed", with_init, err) &&
                 json_add_int(entry, "memory_mb", record->memory_mb, err) &&
                 json_add_int(entry, "ephemeral_mb", record->ephemeral_mb, err) &&
-                formula_add_usage(entry, usage->book, usage->line->meter, row, usage->period.start_us, quantity, err) &&
+                formula_add_usage(entry, usage->book, usage->line->meter, row, usage->start_us, quantity, err) &&
                 json_add_int(entry, "segment", counted->place.segment_id, err) &&
                 json_add_int(entry, "ordinal", counted->ordinal, err);
     mpq_clear(quantity);
@@ -87,7 +87,7 @@ add_invocation(void *context, const CountedRecord *counted, Err *err)
         return false;
     row.each = &each; /* every book can be answered */
     mpq_init(quantity);
-    meter_quantity(self->usage->book, self->usage->line->meter, &row, self->usage->period.start_us, quantity);
+    meter_quantity(self->usage->book, self->usage->line->meter, &row, self->usage->start_us, quantity);
     mpq_add(self->quantity, self->quantity, quantity);
     bool shown = json_object_array_length(self->list) < self->usage->most;
     self->count++;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/decimal.h"
+#include "rater/book_binding.h"
 #include "rater/document.h"
 #include "rater/explain.h"
 #include "rater/explain_bill.h"
@@ -112,6 +113,14 @@ same_figure(Json *line, const char *key, const mpq_t value)
     return same;
 }
 
+/** Which of several price books prices the document's line, from 1. */
+static int64_t
+stated_book(Json *stated)
+{
+    Json *book = json_member(stated, "book");
+    return book == NULL ? 1 : json_object_get_int64(book);
+}
+
 /** The rated line that the document's line is. */
 static bool
 find_line(LineExplainer *self, Json *stated, Err *err)
@@ -124,7 +133,8 @@ find_line(LineExplainer *self, Json *stated, Err *err)
             strcmp(usage_architecture_name(line->architecture), explain_member(stated, "architecture")) == 0 &&
             strcmp(usage_mode_name(line->mode), explain_member(stated, "mode")) == 0 &&
             strcmp(line->price->name == NULL ? "" : line->price->name, explain_member(stated, "price")) == 0 &&
-            json_object_get_int64(json_member(stated, "tier")) == line->tier)
+            json_object_get_int64(json_member(stated, "tier")) == line->tier &&
+            stated_book(stated) == (int64_t) line->part + 1)
             self->line = line;
     }
     if (self->line != NULL && same_figure(stated, "quantity", self->line->quantity) &&
@@ -150,15 +160,36 @@ stated_line(LineExplainer *self, Err *err)
 
 /* ---- telling ---- */
 
+/** The book that prices the line. */
+static const PriceBook *
+book_of_line(const LineExplainer *self)
+{
+    return price_book_of_part(self->bill->book, self->line->part);
+}
+
+/** The hours for which it is in force. */
+static VerifyPeriod
+hours_of_line(const LineExplainer *self)
+{
+    const PriceBook *book = self->bill->book;
+    if (book->part_count == 0)
+        return self->period;
+    const BookPart *part = &book->parts[self->line->part];
+    return (VerifyPeriod){part->start_us > self->period.start_us ? part->start_us : self->period.start_us,
+                          part->end_us < self->period.end_us ? part->end_us : self->period.end_us};
+}
+
 static bool
 tell_usage(LineExplainer *self, Json *answer, Err *err)
 {
     const ExplainLineRequest *request = self->request;
     const LineUsage usage = {.db = self->db,
                              .tenant = self->tenant,
-                             .book = self->bill->book,
+                             .book = book_of_line(self),
                              .line = self->line,
-                             .period = self->period,
+                             .part = self->line->part,
+                             .period = hours_of_line(self),
+                             .start_us = self->period.start_us,
                              .watermark = self->bill->watermark,
                              .most = request->all ? SIZE_MAX : EXPLAIN_ROWS_SHOWN};
     if (request->function == NULL)
@@ -172,16 +203,16 @@ static bool
 tell(LineExplainer *self, Json *answer, Json *stated, Err *err)
 {
     Json *steps = json_new_array(err);
-    Json *book = document_price_book(self->bill->book, err);
+    const PriceBook *by = book_of_line(self);
+    Json *book = document_price_book(by, err);
     return steps != NULL && book != NULL && json_add(answer, "invoice", json_object_get(self->bill->head), err) &&
            json_add_text(answer, "tenant", self->tenant_name, err) &&
            json_add_text(answer, "account", self->tenant->account, err) &&
            json_add_int(answer, "number", self->request->line, err) &&
            json_add(answer, "line", json_object_get(stated), err) && json_add(answer, "price_book", book, err) &&
-           json_add_int(answer, "granularity_ms", self->bill->book->granularity_ms, err) &&
-           json_add_int(answer, "minimum_ms", self->bill->book->minimum_ms, err) &&
-           json_add(answer, "steps", steps, err) &&
-           explain_steps(self->rated, self->bill->book, self->line, steps, err) && tell_usage(self, answer, err);
+           json_add_int(answer, "granularity_ms", by->granularity_ms, err) &&
+           json_add_int(answer, "minimum_ms", by->minimum_ms, err) && json_add(answer, "steps", steps, err) &&
+           explain_steps(self->rated, by, self->line, steps, err) && tell_usage(self, answer, err);
 }
 
 static void

@@ -263,7 +263,7 @@ add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, in
             done = !bill->is_final || json_add(entry, "late_for", json_object_get(bill->head), err);
             continue;
         }
-        Json *share = bill_share(bill, row, &costs, err);
+        Json *share = bill_share(bill, row, hit->started_at_us, &costs, err);
         done = share != NULL && json_append(invoices, share, err);
         *fate = !costs ? "free" : bill->is_final ? "billed" : "draft";
     }

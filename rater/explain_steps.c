@@ -108,7 +108,7 @@ turn_read(const Rated *rated, const PriceBook *book, const RatedFreeTier *taken,
     item_start(&item);
     for (size_t at = 0; at < rated->line_count; at = item.end) {
         item_read(rated, at, &item);
-        if (!is_covered(book, taken->tier, item.first))
+        if (item.first->part != ours->first->part || !is_covered(book, taken->tier, item.first))
             continue;
         int order = compare_turn(taken->tier->allocation, item.first, ours->first);
         if (order < 0)
@@ -125,7 +125,7 @@ turn_read(const Rated *rated, const PriceBook *book, const RatedFreeTier *taken,
 
 /** All that the account claims: who took how much. */
 static bool
-add_claims(const Rated *rated, const PriceBook *book, const FreeTier *tier, Json *step, Err *err)
+add_claims(const Rated *rated, const PriceBook *book, const FreeTier *tier, size_t part, Json *step, Err *err)
 {
     Json *claims = json_new_array(err);
     bool done = claims != NULL && json_add(step, "claims", claims, err);
@@ -133,7 +133,7 @@ add_claims(const Rated *rated, const PriceBook *book, const FreeTier *tier, Json
     item_start(&item);
     for (size_t at = 0; done && at < rated->line_count; at = item.end) {
         item_read(rated, at, &item);
-        if (!is_covered(book, tier, item.first))
+        if (item.first->part != part || !is_covered(book, tier, item.first))
             continue;
         Json *claim = json_new_object(err);
         done = claim != NULL && json_append(claims, claim, err) &&
@@ -188,36 +188,85 @@ tell_share(const RatedFreeTier *taken, const Item *item, const Turn *turn, Json 
     return done;
 }
 
-static bool
-explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *steps, Err *err)
+/** The free tier of its book that covers an item; NULL: none, or they are switched off. */
+static const FreeTier *
+tier_of(const Rated *rated, const PriceBook *book, const Item *item)
 {
-    const RatedFreeTier *taken = NULL;
+    for (size_t i = 0; rated->free_tier_count > 0 && i < book->free_tier_count; i++)
+        if (is_covered(book, &book->free_tiers[i], item->first))
+            return &book->free_tiers[i];
+    return NULL;
+}
+
+/** What the account took from free tiers of this name by the books that were in force before. */
+static void
+taken_before(const Rated *rated, size_t part, const char *name, mpq_t out)
+{
+    for (size_t i = 0; i < rated->line_count; i++) {
+        const RatedLine *line = &rated->lines[i];
+        const PriceBook *book = rated->parts[line->part].book;
+        for (size_t f = 0; line->part < part && f < book->free_tier_count; f++)
+            if (strcmp(book->free_tiers[f].name, name) == 0 && is_covered(book, &book->free_tiers[f], line))
+                mpq_add(out, out, line->free_quantity);
+    }
+}
+
+/** What the account may take of it by this book: of the period, less what it took by books before. */
+static void
+read_allowance(const Rated *rated, const FreeTier *tier, const Item *item, mpq_t out)
+{
+    mpq_t before;
+    if (rated->part_count == 0) {
+        for (size_t i = 0; i < rated->free_tier_count; i++)
+            if (rated->free_tiers[i].tier == tier && strcmp(rated->free_tiers[i].tenant, item->first->tenant) == 0)
+                mpq_set(out, rated->free_tiers[i].allowance);
+        return;
+    }
+    mpq_init(before);
+    taken_before(rated, item->first->part, tier->name, before);
+    if (mpq_cmp(tier->quantity, before) > 0)
+        mpq_sub(out, tier->quantity, before);
+    mpq_clear(before);
+}
+
+static bool
+explain_covered(const Rated *rated, const PriceBook *book, const RatedFreeTier *taken, const Item *item, Json *steps,
+                Err *err)
+{
     const char *unit = item->first->meter->unit;
-    for (size_t i = 0; i < rated->free_tier_count; i++)
-        if (strcmp(rated->free_tiers[i].tenant, item->first->tenant) == 0 &&
-            is_covered(book, rated->free_tiers[i].tier, item->first))
-            taken = &rated->free_tiers[i];
-    if (taken == NULL)
-        return step_add(steps, "free",
-                        mpq_sgn(item->free) > 0 ? "no free tier covers it; this much is free by its price"
-                                                : "no free tier covers it",
-                        NULL, item->free, unit, err);
     bool turns = taken->tier->allocation == ALLOCATE_DEAREST_FIRST;
     Buffer says = {0};
     Turn turn;
     mpq_inits(turn.before, turn.together, turn.left, turn.share, NULL);
     turn_read(rated, book, taken, item, &turn);
-    bool done =
-        buffer_printf(&says, err, "free tier %s of the account (%s)%s", taken->tier->name,
-                      allocation_name(taken->tier->allocation), turns ? ", less what went to earlier turns" : "");
+    bool done = buffer_printf(&says, err, "free tier %s of the account (%s)%s%s", taken->tier->name,
+                              allocation_name(taken->tier->allocation),
+                              item->first->part > 0 ? ", less what was taken by price books before" : "",
+                              turns ? ", less what went to earlier turns" : "");
     Formula left = formula_of(taken->allowance, " − ", turn.before, NULL, turn.before);
     done = done && step_add(steps, "allowance", says.data, turns ? &left : NULL, turn.left, unit, err) &&
-           add_claims(rated, book, taken->tier, json_object_array_get_idx(steps, json_object_array_length(steps) - 1),
-                      err) &&
+           add_claims(rated, book, taken->tier, item->first->part,
+                      json_object_array_get_idx(steps, json_object_array_length(steps) - 1), err) &&
            tell_share(taken, item, &turn, steps, unit, err);
     formula_free(&left);
     buffer_free(&says);
     mpq_clears(turn.before, turn.together, turn.left, turn.share, NULL);
+    return done;
+}
+
+static bool
+explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *steps, Err *err)
+{
+    RatedFreeTier taken = {.tier = tier_of(rated, book, item)};
+    if (taken.tier == NULL)
+        return step_add(steps, "free",
+                        mpq_sgn(item->free) > 0 ? "no free tier covers it; this much is free by its price"
+                                                : "no free tier covers it",
+                        NULL, item->free, item->first->meter->unit, err);
+    mpq_init(taken.allowance);
+    read_allowance(rated, taken.tier, item, taken.allowance);
+    bool done = explain_covered(rated, book, &taken, item, steps, err);
+    mpq_clear(taken.allowance);
     return done;
 }
 

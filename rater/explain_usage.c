@@ -85,14 +85,13 @@ tell_part(const LineUsage *usage, const Part *part, bool by_hour, Json *list, Er
         return false;
     mpq_inits(quantity, count, NULL);
     decimal_set_u128(mpq_numref(count), part->row.invocations);
-    bool done =
-        (!by_hour || json_add_text(entry, "hour", utc_format(part->hour_us, hour), err)) &&
-        json_add_text(entry, "function", part->function, err) &&
-        json_add_int(entry, "memory_mb", part->row.memory_mb, err) &&
-        json_add_int(entry, "ephemeral_mb", part->row.ephemeral_mb, err) &&
-        json_add_text(entry, "package", usage_package_name(part->row.package), err) &&
-        document_add_exact(entry, "invocations", count, err) &&
-        formula_add_usage(entry, usage->book, usage->line->meter, &part->row, usage->period.start_us, quantity, err);
+    bool done = (!by_hour || json_add_text(entry, "hour", utc_format(part->hour_us, hour), err)) &&
+                json_add_text(entry, "function", part->function, err) &&
+                json_add_int(entry, "memory_mb", part->row.memory_mb, err) &&
+                json_add_int(entry, "ephemeral_mb", part->row.ephemeral_mb, err) &&
+                json_add_text(entry, "package", usage_package_name(part->row.package), err) &&
+                document_add_exact(entry, "invocations", count, err) &&
+                formula_add_usage(entry, usage->book, usage->line->meter, &part->row, usage->start_us, quantity, err);
     if (done && by_hour) {
         decimal_set_u128(mpq_numref(count), part->in_rollup);
         done = part->has_rollup ? document_add_exact(entry, "rollup_invocations", count, err)
@@ -111,8 +110,7 @@ tell_parts(const LineUsage *usage, Parts *parts, const char *key, bool by_hour, 
     mpq_t rest;
     mpq_init(rest);
     for (size_t i = 0; i < parts->count; i++)
-        meter_quantity(usage->book, usage->line->meter, &parts->all[i].row, usage->period.start_us,
-                       parts->all[i].quantity);
+        meter_quantity(usage->book, usage->line->meter, &parts->all[i].row, usage->start_us, parts->all[i].quantity);
     if (parts->count > 0)
         qsort(parts->all, parts->count, sizeof(*parts->all), compare_parts);
     bool done =
@@ -203,7 +201,7 @@ explain_functions(const LineUsage *usage, const RatingRows *rows, Json *answer, 
     bool done = true;
     for (size_t i = 0; done && i < rating_rows_count(rows); i++) {
         const RatingRow *row = &rating_rows_all(rows)[i];
-        if (strcmp(row->tenant, usage->tenant->name) == 0 &&
+        if (row->part == usage->part && strcmp(row->tenant, usage->tenant->name) == 0 &&
             is_of_line(usage, row->region, row->architecture, row->mode, row->function))
             done = parts_add(&parts, row, 0, row->function, err) != NULL;
     }
@@ -272,7 +270,7 @@ add_to_hour(void *context, const CountedRecord *counted, Err *err)
     if (part == NULL)
         return false;
     row_add(&part->row, &row);
-    tally_add(self->usage->book, &counted->record, self->usage->period.start_us, part->tallies);
+    tally_add(self->usage->book, &counted->record, self->usage->start_us, part->tallies);
     return true;
 }
 

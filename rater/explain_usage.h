@@ -22,9 +22,11 @@
 typedef struct LineUsage {
     Db *db;
     const RateTenant *tenant;
-    const PriceBook *book;
+    const PriceBook *book; /* that prices the line */
     const RatedLine *line; /* region, architecture, mode, meter */
-    VerifyPeriod period;
+    size_t part;           /* of the bill's price books */
+    VerifyPeriod period;   /* in which it is in force */
+    int64_t start_us;      /* of the bill's period */
     int64_t watermark;
     size_t most; /* entries in a list; SIZE_MAX: all */
 } LineUsage;

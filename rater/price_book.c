@@ -8,6 +8,7 @@
 #include "lib/utc.h"
 #include "lib/yaml.h"
 #include "rater/book_basis.h"
+#include "rater/book_binding.h"
 #include "rater/book_free_tiers.h"
 #include "rater/book_prices.h"
 #include "rater/book_reader.h"
@@ -82,6 +83,8 @@ read_book(const Yaml *yaml, PriceBook *book, Err *err)
                                        "default_region", "rounding", "duration",   "memory",     "clock",    "capacity",
                                        "initialization", "meters",   "free_tiers", NULL};
     Place root = place_root(yaml_root(yaml));
+    if (yaml_get(yaml_root(yaml), "parts") != NULL)
+        return book_read_parts(&root, book, err);
     Place rounding = place_member(&root, "rounding");
     Place meters = place_member(&root, "meters");
     Place free_tiers = place_member(&root, "free_tiers");
@@ -146,6 +149,7 @@ price_book_free(PriceBook **self)
     PriceBook *book = *self;
     if (book == NULL)
         return;
+    book_free_parts(book);
     book_free_meters(book);
     book_free_free_tiers(book);
     free(book->clock);

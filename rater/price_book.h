@@ -20,7 +20,7 @@
 #include "lib/text.h"
 #include "proto/usage_record.h"
 
-enum { PRICE_BOOK_METERS_MAX = 32, PRICE_TIERS_MAX = 64, PRICE_GB_MB = 1024 };
+enum { PRICE_BOOK_METERS_MAX = 32, PRICE_TIERS_MAX = 64, PRICE_GB_MB = 1024, PRICE_BOOK_PARTS_MAX = 1024 };
 
 /** What of usage makes the quantity. */
 typedef enum Measure {
@@ -161,6 +161,13 @@ typedef struct ClockStep {
     int64_t mhz;
 } ClockStep;
 
+/** A book, and the part [start, end) of a period for which it is in force. */
+typedef struct BookPart {
+    const struct PriceBook *book;
+    int64_t start_us;
+    int64_t end_us;
+} BookPart;
+
 typedef struct PriceBook {
     char *name;
     char *version;
@@ -184,8 +191,10 @@ typedef struct PriceBook {
     FreeTier *free_tiers;
     size_t free_tier_count;
     size_t tally_count; /* sums that a row needs to be rated from segments: see tally.h */
-    Digest digest;      /* of the file's bytes */
-    char *source;       /* the file's bytes and a NUL */
+    BookPart *parts; /* a binding of several books (book_binding.h): it has no meters of its own. NULL and 0: a book */
+    size_t part_count;
+    Digest digest; /* of the file's bytes */
+    char *source;  /* the file's bytes and a NUL */
     size_t source_length;
 } PriceBook;
 

@@ -10,6 +10,7 @@
 #include "rater/rate_cells.h"
 #include "rater/rate_counters.h"
 #include "rater/rate_free.h"
+#include "rater/rate_parts.h"
 #include "rater/rate_round.h"
 
 static bool
@@ -256,6 +257,8 @@ make_free_tiers(const Cells *cells, Rated *rated, Err *err)
 Rated *
 rate(const RatingRow *rows, size_t count, const PriceBook *book, const RateOptions *options, Err *err)
 {
+    if (book->part_count > 0)
+        return rate_parts(rows, count, book->parts, book->part_count, options, err);
     Cells cells = {.book = book, .options = *options};
     Rated *rated = calloc(1, sizeof(*rated));
     if (rated == NULL)

@@ -93,11 +93,11 @@ typedef struct Rated {
     size_t function_count;
     RatedFreeTier *free_tiers; /* by account, tenant, free tier of the book; none when switched off */
     size_t free_tier_count;
-    const struct BookPart *parts; /* several books were in force; NULL: one. Borrowed */
+    const BookPart *parts; /* several books were in force; NULL: one. Borrowed */
     size_t part_count;
 } Rated;
 
-/** Rate. Caller frees with rated_free(). NULL: ERR_INPUT (usage that the book has no price for: names row, tenant, function
+/** Rate; where `book` binds several, each row by the book of its part (rate_parts.h). Caller frees with rated_free(). NULL: ERR_INPUT (usage that the book has no price for: names row, tenant, function
  *  and what is known; hourly sums that do not hold what the book counts), ERR_NOMEM. */
 MUST_CHECK Rated *
 rate(const RatingRow *rows, size_t count, const PriceBook *book, const RateOptions *options, Err *err);

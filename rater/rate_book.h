@@ -8,8 +8,8 @@
 #include "lib/utc.h"
 #include "rater/book_calendar.h"
 
-/** What `name_or_path` stands for in every hour of the month; borrowed from the calendar. NULL: ERR_CONFLICT (two versions are in force in
- *  the month), and errors as of book_calendar_parts(). */
+/** What `name_or_path` stands for in the hours of the month, borrowed from the calendar; where it changes inside the month, the binding of its
+ *  books. NULL: errors as of book_calendar_parts(). */
 MUST_CHECK const PriceBook *rate_book(BookCalendar *calendar, const char *name_or_path, UtcMonth month, Err *err);
 
 #endif

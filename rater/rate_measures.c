@@ -53,8 +53,9 @@ list_measures(const PriceBook *book, int64_t start_us, const char *limits, const
     return count;
 }
 
-bool
-rate_measures_record(Db *db, const RatingRun *run, const PriceBook *book, int64_t *run_id, Err *err)
+/* Of one book, in the hours for which it is in force. */
+static bool
+record_book(Db *db, const RatingRun *run, int64_t run_id, const RatingHours *hours, const PriceBook *book, Err *err)
 {
     RatingMeasure measures[PRICE_BOOK_METERS_MAX * KINDS];
     Buffer limits = {0};
@@ -62,9 +63,26 @@ rate_measures_record(Db *db, const RatingRun *run, const PriceBook *book, int64_
     bool done = clock_arrays(book, &limits, &mhz, err);
     if (done) {
         size_t count = list_measures(book, run->period_start_us, limits.data, mhz.data, measures);
-        done = rating_run_create(db, run, measures, count, run_id, err);
+        done = rating_measures_add(db, run_id, hours, measures, count, err);
     }
     buffer_free(&limits);
     buffer_free(&mhz);
     return done;
+}
+
+bool
+rate_measures_record(Db *db, const RatingRun *run, const PriceBook *book, int64_t *run_id, Err *err)
+{
+    const RatingHours whole = {.part = 1, .whole = true};
+    if (!rating_run_create(db, run, run_id, err))
+        return false;
+    if (book->part_count == 0)
+        return record_book(db, run, *run_id, &whole, book, err);
+    for (size_t i = 0; i < book->part_count; i++) {
+        const BookPart *part = &book->parts[i];
+        const RatingHours hours = {(int64_t) i + 1, false, part->start_us, part->end_us};
+        if (!record_book(db, run, *run_id, &hours, part->book, err))
+            return false;
+    }
+    return true;
 }

@@ -51,16 +51,29 @@ take_row_at_hand(void *context, const RollupRow *from, Err *err)
 
 /* All tenants in one stream; for one tenant, every member of its account. */
 static bool
-read_whole_hours(RateMonth *self, Err *err)
+read_whole_hours(RateMonth *self, int64_t start_us, int64_t end_us, Err *err)
 {
-    const BillingPeriod *period = &self->period;
     if (self->request->tenant == NULL)
-        return rollup_stream(self->db, NULL, period->start_us, period->end_us, take_row_at_hand, self, err);
+        return rollup_stream(self->db, NULL, start_us, end_us, take_row_at_hand, self, err);
     for (size_t i = 0; i < self->tenants.count; i++) {
         if (rate_is_at_hand(self, &self->tenants.all[i]) &&
-            !rollup_stream(self->db, self->tenants.all[i].name, period->start_us, period->end_us, take_row, self, err))
+            !rollup_stream(self->db, self->tenants.all[i].name, start_us, end_us, take_row, self, err))
             return false;
     }
+    return true;
+}
+
+/* The hours of one book after those of another; then each account's rows stand together again. */
+static bool
+read_parts(RateMonth *self, const PriceBook *book, Err *err)
+{
+    for (size_t i = 0; i < book->part_count; i++) {
+        const size_t first = rating_rows_count(self->rows);
+        if (!read_whole_hours(self, book->parts[i].start_us, book->parts[i].end_us, err))
+            return false;
+        rating_rows_set_part(self->rows, first, i);
+    }
+    rating_rows_sort(self->rows);
     return true;
 }
 
@@ -68,9 +81,11 @@ read_whole_hours(RateMonth *self, Err *err)
 static bool
 read_rows_there(RateMonth *self, Err *err)
 {
-    if (self->request->as_of_receipt != 0 || tally_beyond_rollups(self->request->book) != NULL)
+    const PriceBook *book = self->request->book;
+    if (self->request->as_of_receipt != 0 || tally_beyond_rollups(book) != NULL)
         return rate_rows_from_evidence(self, err);
-    return read_whole_hours(self, err);
+    return book->part_count > 0 ? read_parts(self, book, err)
+                                : read_whole_hours(self, self->period.start_us, self->period.end_us, err);
 }
 
 /* What a question adds belongs to the one account that is rated. */

@@ -8,13 +8,6 @@
 #include "rater/rate_carry.h"
 #include "rater/rate_round.h"
 
-bool
-books_share_a_bill(const PriceBook *left, const PriceBook *right)
-{
-    return strcmp(left->currency, right->currency) == 0 && left->rounding == right->rounding &&
-           left->rounding_scale == right->rounding_scale && left->rounding_place == right->rounding_place;
-}
-
 /* ---- joining ---- */
 
 /* A tenant's entry of a free tier, and which part it is from. */

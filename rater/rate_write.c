@@ -15,6 +15,21 @@
 #include "schema/invoice_store.h"
 #include "schema/price_store.h"
 
+/* With the books that it binds. */
+static bool
+store_book(Db *db, const PriceBook *book, Err *err)
+{
+    const Text source = {book->source, book->source_length};
+    bool done = price_store_put(db, &book->digest, book->name, book->version, source, err);
+    for (size_t i = 0; done && i < book->part_count; i++) {
+        const BookPart *part = &book->parts[i];
+        done = store_book(db, part->book, err) &&
+               price_store_put_part(db, &book->digest, (int64_t) i + 1, &part->book->digest, part->start_us,
+                                    part->end_us, err);
+    }
+    return done;
+}
+
 static bool
 record_run(RateMonth *self, Err *err)
 {
@@ -29,9 +44,7 @@ record_run(RateMonth *self, Err *err)
         .free_tier = self->request->free_tier,
         .document_version = self->request->final ? 2 : 1,
     };
-    Text source = {book->source, book->source_length};
-    return price_store_put(self->db, &book->digest, book->name, book->version, source, err) &&
-           rate_measures_record(self->db, &run, book, &self->run_id, err);
+    return store_book(self->db, book, err) && rate_measures_record(self->db, &run, book, &self->run_id, err);
 }
 
 static bool

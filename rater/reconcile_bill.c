@@ -58,7 +58,9 @@ choose_bill(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err
         self->watermark = self->bill->watermark;
         return true;
     }
-    self->default_book = price_book_find(book, err);
+    self->calendar = book_calendar_new(db, err);
+    self->default_book =
+        self->calendar == NULL ? NULL : book_calendar_book(self->calendar, book, self->start_us, self->end_us, err);
     return self->default_book != NULL && receipt_watermark(db, &self->watermark, err);
 }
 
@@ -94,7 +96,7 @@ billed_side_free(BilledSide *self)
 {
     worth_free(&self->worth);
     rating_rows_free(&self->rows);
-    price_book_free(&self->default_book);
+    book_calendar_free(&self->calendar);
     bills_free(&self->bills);
     rate_tenants_free(&self->account);
     free(self->name);

@@ -5,6 +5,7 @@
 #define RATER_RECONCILE_BILL_H
 
 #include "lib/utc.h"
+#include "rater/book_calendar.h"
 #include "rater/explain_bill.h"
 #include "rater/rate_tenants.h"
 #include "rater/reconcile_spill.h"
@@ -15,8 +16,9 @@ typedef struct BilledSide {
     const RateTenant *tenant; /* in `account` */
     RateTenants account;      /* its members */
     Bills bills;
-    const Bill *bill;        /* NULL: neither invoice nor preview */
-    PriceBook *default_book; /* then */
+    const Bill *bill;       /* NULL: neither invoice nor preview */
+    BookCalendar *calendar; /* then, the book that is in force: */
+    const PriceBook *default_book;
     int64_t watermark;
     int64_t start_us, end_us;
     RatingRows *rows; /* of the account */

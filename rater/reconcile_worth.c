@@ -5,6 +5,7 @@
 
 #include "lib/array.h"
 #include "lib/utc.h"
+#include "rater/book_binding.h"
 #include "rater/record_row.h"
 #include "rater/tally.h"
 
@@ -21,8 +22,6 @@ struct Worth {
     const char *tenant;
     Usage billed;
     Usage changed; /* with every change */
-    bool tallied;  /* the book counts what rollup sums do not hold: rows have tallies */
-    bool by_hours; /* … and one for each hour */
     mpq_t exact;   /* of billed */
 };
 
@@ -30,8 +29,9 @@ struct Worth {
 
 /** The tallies that a row needs when others of the usage have them; NULL where rollup sums do. */
 static UsageSum *
-tallies_copy(const PriceBook *book, const RatingRow *row, Err *err)
+tallies_copy(const PriceBook *whole, const RatingRow *row, Err *err)
 {
+    const PriceBook *book = price_book_of_part(whole, row->part);
     UsageSum *tallies = calloc(book->tally_count + 1, sizeof(*tallies));
     if (tallies == NULL)
         err_set(err, ERR_NOMEM, "no memory for usage");
@@ -86,7 +86,7 @@ usage_find(const Usage *self, const RatingRow *like)
 {
     for (size_t i = 0; i < self->count; i++) {
         RatingRow *row = &self->rows[i];
-        if (row->hour_us == like->hour_us && row->memory_mb == like->memory_mb &&
+        if (row->part == like->part && row->hour_us == like->hour_us && row->memory_mb == like->memory_mb &&
             row->architecture == like->architecture && row->mode == like->mode && row->package == like->package &&
             row->ephemeral_mb == like->ephemeral_mb && strcmp(row->function, like->function) == 0 &&
             strcmp(row->region, like->region) == 0 && strcmp(row->tenant, like->tenant) == 0)
@@ -97,8 +97,9 @@ usage_find(const Usage *self, const RatingRow *like)
 
 /** Add a record's sums `sign` times (1 or -1). */
 static void
-row_shift(const PriceBook *book, RatingRow *row, const RatingRow *by, int sign)
+row_shift(const PriceBook *whole, RatingRow *row, const RatingRow *by, int sign)
 {
+    const PriceBook *book = price_book_of_part(whole, row->part);
     const UsageSum times = (UsageSum) sign; /* unsigned arithmetic wraps: -1 takes away */
     row->invocations += times * by->invocations;
     row->errors += times * by->errors;
@@ -125,14 +126,17 @@ typedef struct Change {
 static bool
 change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *err)
 {
+    const size_t part = price_book_part_at(self->book, record->started_at_us);
+    const PriceBook *book = price_book_of_part(self->book, part);
     change->tallies = NULL;
     if (!record_row(record, &change->row, err))
         return false;
-    if (self->tallied) {
-        change->tallies = calloc(self->book->tally_count + 1, sizeof(*change->tallies));
+    change->row.part = part;
+    if (tally_beyond_rollups(book) != NULL) {
+        change->tallies = calloc(book->tally_count + 1, sizeof(*change->tallies));
         if (change->tallies == NULL)
             return err_set(err, ERR_NOMEM, "no memory for a change");
-        tally_add(self->book, record, self->options.month_start_us, change->tallies);
+        tally_add(book, record, self->options.month_start_us, change->tallies);
         change->row.tallies = change->tallies;
     }
     memcpy(change->function, record->function.data, record->function.length);
@@ -140,7 +144,7 @@ change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *e
     if (record->region.length > 0)
         memcpy(change->region, record->region.data, record->region.length);
     change->region[record->region.length] = '\0';
-    change->row.hour_us = self->by_hours ? utc_hour_floor_us(record->started_at_us) : 0;
+    change->row.hour_us = tally_needs_hours(book) ? utc_hour_floor_us(record->started_at_us) : 0;
     change->row.account = self->account;
     change->row.tenant = self->tenant;
     change->row.function = change->function;
@@ -202,8 +206,6 @@ worth_new(const RatingRows *rows, const PriceBook *book, const RateOptions *opti
     *self = (Worth){.book = book, .options = *options, .account = account, .tenant = tenant};
     mpq_init(self->exact);
     bool done = true;
-    self->tallied = tally_beyond_rollups(book) != NULL;
-    self->by_hours = tally_needs_hours(book);
     for (size_t i = 0; done && i < rating_rows_count(rows); i++)
         done = usage_add(&self->billed, book, &rating_rows_all(rows)[i], err) &&
                usage_add(&self->changed, book, &rating_rows_all(rows)[i], err);

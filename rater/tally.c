@@ -206,6 +206,10 @@ counts_time(Measure measure)
 bool
 tally_needs_hours(const PriceBook *book)
 {
+    for (size_t i = 0; i < book->part_count; i++) {
+        if (tally_needs_hours(book->parts[i].book))
+            return true;
+    }
     for (size_t i = 0; i < book->free_tier_count; i++) {
         if (book->free_tiers[i].allocation == ALLOCATE_USAGE_ORDER)
             return true;
@@ -218,6 +222,11 @@ tally_beyond_rollups(const PriceBook *book)
 {
     if (tally_needs_hours(book))
         return "free tiers in the order of use";
+    for (size_t i = 0; i < book->part_count; i++) {
+        const char *reason = tally_beyond_rollups(book->parts[i].book);
+        if (reason != NULL)
+            return reason;
+    }
     for (size_t m = 0; m < book->meter_count; m++) {
         const Meter *meter = &book->meters[m];
         if (counts_time(meter->measure) && book->granularity_ms != 1 && book->granularity_ms != 100)

@@ -54,7 +54,7 @@ UsageFacts tally_facts(const UsageRecord *record);
  *  rated as the record itself would be. */
 void tally_add(const PriceBook *book, const UsageRecord *record, int64_t month_start_us, UsageSum *sums);
 
-/** Why hourly sums do not do for this book ("granularity_ms: 50"); NULL: they do. */
+/** Why hourly sums do not do for this book, or one that it binds ("granularity_ms: 50"); NULL: they do. */
 const char *tally_beyond_rollups(const PriceBook *book);
 
 /** Does the bill depend on the hours of the usage? */

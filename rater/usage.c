@@ -171,6 +171,31 @@ rating_rows_set_account(RatingRows *self, const char *account, Err *err)
 }
 
 void
+rating_rows_set_part(RatingRows *self, size_t first, size_t part)
+{
+    for (size_t i = first; i < self->count; i++)
+        self->rows[i].part = part;
+}
+
+static int
+compare_rows(const void *left, const void *right)
+{
+    const RatingRow *a = left;
+    const RatingRow *b = right;
+    int order = strcmp(a->account, b->account);
+    if (order == 0)
+        order = strcmp(a->tenant, b->tenant);
+    return order != 0 ? order : (a->part > b->part) - (a->part < b->part);
+}
+
+void
+rating_rows_sort(RatingRows *self)
+{
+    if (self->count > 1)
+        qsort(self->rows, self->count, sizeof *self->rows, compare_rows);
+}
+
+void
 rating_rows_place(RatingRows *self, const int64_t *changes_us, size_t count)
 {
     for (size_t i = 0; i < self->count; i++) {

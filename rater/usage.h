@@ -88,6 +88,12 @@ const RatingRow *rating_rows_all(const RatingRows *self);
 /** Put every row under one account. */
 MUST_CHECK bool rating_rows_set_account(RatingRows *self, const char *account, Err *err);
 
+/** Set `part` of the rows from `first` on. */
+void rating_rows_set_part(RatingRows *self, size_t first, size_t part);
+
+/** Bring rows that were added part by part into the order of accounts and tenants, each tenant's by part. */
+void rating_rows_sort(RatingRows *self);
+
 /** Set `part` of every row to the number of `changes_us` (ascending) that are not after its hour. */
 void rating_rows_place(RatingRows *self, const int64_t *changes_us, size_t count);
 

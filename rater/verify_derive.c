@@ -87,6 +87,12 @@ greater(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t
+lesser(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* The last receipt that a view may look at. */
 static int64_t
 view_end(const EvidenceView *view)
@@ -188,14 +194,15 @@ verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int6
     return verify_derive_view(db, tenant, period, &view, book, rows, err);
 }
 
-MUST_CHECK bool
-verify_derive_view(Db *db, const RateTenant *tenant, const VerifyPeriod *period, const EvidenceView *view,
-                   const PriceBook *book, RatingRows *rows, Err *err)
+/* The hours of `period` by one book; `start_us` is the start of the billing period that they belong to. */
+static bool
+derive_hours(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t start_us, const EvidenceView *view,
+             const PriceBook *book, RatingRows *rows, Err *err)
 {
     Derived self = {.book = book,
                     .tenant = tenant,
                     .rows = rows,
-                    .start_us = period->start_us,
+                    .start_us = start_us,
                     .view = view,
                     .by_tallies = tally_beyond_rollups(book) != NULL,
                     .by_hours = tally_needs_hours(book),
@@ -212,4 +219,22 @@ verify_derive_view(Db *db, const RateTenant *tenant, const VerifyPeriod *period,
         free(self.months[i].tallies);
     free(self.months);
     return good;
+}
+
+MUST_CHECK bool
+verify_derive_view(Db *db, const RateTenant *tenant, const VerifyPeriod *period, const EvidenceView *view,
+                   const PriceBook *book, RatingRows *rows, Err *err)
+{
+    if (book->part_count == 0)
+        return derive_hours(db, tenant, period, period->start_us, view, book, rows, err);
+    for (size_t i = 0; i < book->part_count; i++) {
+        const BookPart *part = &book->parts[i];
+        const VerifyPeriod hours = {greater(part->start_us, period->start_us), lesser(part->end_us, period->end_us)};
+        const size_t first = rating_rows_count(rows);
+        if (hours.start_us < hours.end_us &&
+            !derive_hours(db, tenant, &hours, period->start_us, view, part->book, rows, err))
+            return false;
+        rating_rows_set_part(rows, first, i);
+    }
+    return true;
 }

@@ -57,7 +57,7 @@ MUST_CHECK bool
 verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
 /** Add a tenant's usage of a period as it was at a watermark to `rows`, from segments less exclusions: with the tallies of
  *  `book` where hourly sums do not hold what it counts (a row for each hour where the order of use matters), else with the
- *  sums that rollups have. ERR_CORRUPT: a segment cannot be read. */
+ *  sums that rollups have; each part's hours by its own book where `book` binds several. ERR_CORRUPT: a segment cannot be read. */
 MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark,
                               const PriceBook *book, RatingRows *rows, Err *err);
 /** The same of a view of the evidence. */

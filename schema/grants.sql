@@ -44,7 +44,7 @@ GRANT EXECUTE ON FUNCTION segments_replace(bigint, timestamptz, bigint[], bigint
 
 -- Rater: reads everything, writes billing, invoices by functions only.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
-GRANT INSERT ON price_books, rating_runs, rating_measures TO millibill_rater;
+GRANT INSERT ON price_books, price_book_parts, rating_runs, rating_measures TO millibill_rater;
 GRANT INSERT (tenant_id, invoice_id, target) ON invoice_deliveries TO millibill_rater;
 GRANT UPDATE (attempts, tried_at, error, delivered_at) ON invoice_deliveries TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
@@ -54,7 +54,7 @@ GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigin
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
 GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
-      price_book_calendar, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts, account_members,
+      price_book_calendar, price_book_parts, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts, account_members,
       invoice_deliveries TO millibill_reader;
 GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
 GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
@@ -74,6 +74,7 @@ GRANT SELECT (tenant_id, invoice_id, name, unit, allowance, used) ON invoice_fre
 GRANT SELECT (run_id, default_region, free_tier) ON rating_runs TO millibill_tenant;
 GRANT SELECT ON rating_measures TO millibill_tenant;
 GRANT SELECT (sha256, name, version) ON price_books TO millibill_tenant;
+GRANT SELECT ON price_book_parts TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz) TO millibill_rater, millibill_reader, millibill_tenant;
 

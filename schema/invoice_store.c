@@ -14,9 +14,9 @@ static const char SQL_RUN[] =
     " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer) RETURNING run_id";
 static const char SQL_MEASURES[] =
     "INSERT INTO rating_measures (run_id, sku, mode, package, measure, rollup_column, clock_up_to_mb, clock_mhz,"
-    " included_mb, unit_parts, memory_step_mb, memory_minimum_mb, memory_maximum_mb)"
+    " included_mb, unit_parts, memory_step_mb, memory_minimum_mb, memory_maximum_mb, part, hour_from, hour_until)"
     " SELECT $1::bigint, sku, mode, package, measure, rollup_column, nullif(up_to, '')::bigint[],"
-    " nullif(mhz, '')::bigint[], included, parts, step, minimum, maximum"
+    " nullif(mhz, '')::bigint[], included, parts, step, minimum, maximum, $14::integer, $15::timestamptz, $16::timestamptz"
     " FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],"
     " $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])"
     " AS t(sku, mode, package, measure, rollup_column, up_to, mhz, included, parts, step, minimum, maximum)";
@@ -72,35 +72,41 @@ receipt_watermark(Db *db, int64_t *receipt, Err *err)
     return query_i64(db, SQL_WATERMARK, NULL, 0, receipt, err) || err_prefix(err, "reading the last receipt: ");
 }
 
-static bool
-measures_create(Db *db, int64_t run_id, const RatingMeasure *measures, size_t count, Err *err)
+bool
+rating_measures_add(Db *db, int64_t run_id, const RatingHours *hours, const RatingMeasure *measures, size_t count,
+                    Err *err)
 {
-    enum { TEXTS = 7, ARRAYS = 12 };
+    enum { TEXTS = 7, ARRAYS = 12, OTHERS = 4 };
+    char from[UTC_TEXT_BYTES];
+    char until[UTC_TEXT_BYTES];
     DbArray arrays[ARRAYS];
     bool done = true;
     for (size_t i = 0; i < ARRAYS; i++)
         arrays[i] = db_array_of(i < TEXTS ? DB_TEXT : DB_BIGINT);
     for (size_t i = 0; done && i < count; i++) {
-        const RatingMeasure *from = &measures[i];
-        const char *const texts[TEXTS] = {from->sku,           from->mode,           from->package,  from->measure,
-                                          from->rollup_column, from->clock_up_to_mb, from->clock_mhz};
-        const int64_t numbers[ARRAYS - TEXTS] = {from->included_mb, from->unit_parts, from->memory_step_mb,
-                                                 from->memory_minimum_mb, from->memory_maximum_mb};
+        const RatingMeasure *of = &measures[i];
+        const char *const texts[TEXTS] = {of->sku,           of->mode,           of->package,  of->measure,
+                                          of->rollup_column, of->clock_up_to_mb, of->clock_mhz};
+        const int64_t numbers[ARRAYS - TEXTS] = {of->included_mb, of->unit_parts, of->memory_step_mb,
+                                                 of->memory_minimum_mb, of->memory_maximum_mb};
         for (size_t t = 0; done && t < TEXTS; t++)
             done = db_array_add_text(&arrays[t], text_of(texts[t] == NULL ? "" : texts[t]), err);
         for (size_t n = 0; done && n < ARRAYS - TEXTS; n++)
             done = db_array_add_i64(&arrays[TEXTS + n], numbers[n], err);
     }
-    DbParam params[1 + ARRAYS];
+    DbParam params[ARRAYS + OTHERS];
     db_set_i64(&params[0], run_id);
+    db_set_i64(&params[1 + ARRAYS], hours->part);
+    params[2 + ARRAYS] = hours->whole ? db_null() : db_string(utc_format(hours->from_us, from));
+    params[3 + ARRAYS] = hours->whole ? db_null() : db_string(utc_format(hours->until_us, until));
     done = done && db_array_params(arrays, ARRAYS, params + 1, err) &&
-           db_run(db, SQL_MEASURES, params, 1 + ARRAYS, NULL, err);
+           db_run(db, SQL_MEASURES, params, ARRAYS + OTHERS, NULL, err);
     db_array_free_all(arrays, ARRAYS);
-    return done;
+    return done || err_prefix(err, "recording the measures of a rating run: ");
 }
 
 bool
-rating_run_create(Db *db, const RatingRun *run, const RatingMeasure *measures, size_t count, int64_t *run_id, Err *err)
+rating_run_create(Db *db, const RatingRun *run, int64_t *run_id, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
@@ -115,8 +121,7 @@ rating_run_create(Db *db, const RatingRun *run, const RatingMeasure *measures, s
     };
     db_set_i64(&params[3], run->receipt_watermark);
     db_set_i64(&params[7], run->document_version);
-    return (query_i64(db, SQL_RUN, params, 8, run_id, err) && measures_create(db, *run_id, measures, count, err)) ||
-           err_prefix(err, "recording the rating run: ");
+    return query_i64(db, SQL_RUN, params, 8, run_id, err) || err_prefix(err, "recording the rating run: ");
 }
 
 bool

@@ -51,9 +51,19 @@ typedef struct RatingMeasure {
     const char *clock_mhz;      /* "{200,400,800}" */
 } RatingMeasure;
 
-/** Record a run and its measures. The price book must be stored. */
-MUST_CHECK bool
-rating_run_create(Db *db, const RatingRun *run, const RatingMeasure *measures, size_t count, int64_t *run_id, Err *err);
+/** Record a run. The price book must be stored. */
+MUST_CHECK bool rating_run_create(Db *db, const RatingRun *run, int64_t *run_id, Err *err);
+
+/** The hours that measures are for. */
+typedef struct RatingHours {
+    int64_t part; /* of the price book, from 1 */
+    bool whole;   /* of the whole period; else from … until: */
+    int64_t from_us, until_us;
+} RatingHours;
+
+/** Record measures of a run. */
+MUST_CHECK bool rating_measures_add(Db *db, int64_t run_id, const RatingHours *hours, const RatingMeasure *measures,
+                                    size_t count, Err *err);
 
 /** Forget preview runs whose every invoice has been replaced. */
 MUST_CHECK bool rating_runs_tidy(Db *db, int64_t keep_run_id, Err *err);

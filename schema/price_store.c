@@ -9,10 +9,15 @@
 
 static const char SQL_PUT[] =
     "INSERT INTO price_books (sha256, name, version, source) VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING";
+static const char SQL_PUT_PART[] =
+    "INSERT INTO price_book_parts (binding_sha256, part, price_book_sha256, in_force_from, in_force_until)"
+    " VALUES ($1, $2::integer, $3, $4::timestamptz, $5::timestamptz) ON CONFLICT (binding_sha256, part) DO NOTHING";
 static const char SQL_FINAL[] =
     "SELECT v.number, to_char(v.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD'), b.version FROM invoices v"
-    " JOIN price_books b ON b.sha256 = v.price_book_sha256 WHERE v.state = 'final' AND b.name = $1 AND v.price_book_sha256 <> $2"
-    " AND v.period_end > $3::timestamptz AND v.period_start < coalesce((SELECT min(c.in_force_from) FROM price_book_calendar c"
+    " LEFT JOIN price_book_parts p ON p.binding_sha256 = v.price_book_sha256"
+    " JOIN price_books b ON b.sha256 = coalesce(p.price_book_sha256, v.price_book_sha256)"
+    " WHERE v.state = 'final' AND b.name = $1 AND b.sha256 <> $2"
+    " AND coalesce(p.in_force_until, v.period_end) > $3::timestamptz AND coalesce(p.in_force_from, v.period_start) < coalesce((SELECT min(c.in_force_from) FROM price_book_calendar c"
     " WHERE c.name = $1 AND c.in_force_from > $3::timestamptz), 'infinity') ORDER BY v.period_start DESC, v.number LIMIT 1";
 static const char SQL_ADD[] =
     "INSERT INTO price_book_calendar (name, revision, in_force_from, price_book_sha256, added_by)"
@@ -25,12 +30,15 @@ static const char SQL_VERSIONS[] =
 static const char SQL_LIST[] =
     "WITH effective AS (SELECT DISTINCT ON (name, in_force_from) name, in_force_from, revision FROM price_book_calendar"
     " ORDER BY name, in_force_from, revision DESC), spans AS (SELECT name, revision, lead(in_force_from) OVER (PARTITION BY name"
-    " ORDER BY in_force_from) AS until FROM effective), used AS (SELECT price_book_sha256 AS sha256,"
-    " count(*) FILTER (WHERE state = 'final') AS finals, count(*) FILTER (WHERE state = 'preview') AS previews FROM invoices GROUP BY 1)"
+    " ORDER BY in_force_from) AS until FROM effective), used AS (SELECT coalesce(p.price_book_sha256,"
+    " i.price_book_sha256) AS sha256, count(DISTINCT (i.tenant_id, i.invoice_id)) FILTER (WHERE i.state = 'final') AS finals,"
+    " count(DISTINCT (i.tenant_id, i.invoice_id)) FILTER (WHERE i.state = 'preview') AS previews FROM invoices i"
+    " LEFT JOIN price_book_parts p ON p.binding_sha256 = i.price_book_sha256 GROUP BY 1)"
     " SELECT b.name, b.version, encode(b.sha256, 'hex'), " TIME("c.in_force_from") ", " TIME("s.until") ", c.added_by, " TIME(
         "coalesce(c.added_at, b.added_at)") ", c.name IS NOT NULL AND s.name IS NULL, coalesce(u.finals, 0), coalesce(u.previews, 0)"
                                             " FROM price_books b LEFT JOIN price_book_calendar c ON c.price_book_sha256 = b.sha256"
                                             " LEFT JOIN spans s ON s.name = c.name AND s.revision = c.revision LEFT JOIN used u ON u.sha256 = b.sha256"
+                                            " WHERE NOT EXISTS (SELECT FROM price_book_parts p WHERE p.binding_sha256 = b.sha256)"
                                             " ORDER BY b.name, c.in_force_from NULLS FIRST, c.revision, b.sha256";
 
 bool
@@ -39,6 +47,18 @@ price_store_put(Db *db, const Digest *digest, const char *name, const char *vers
     const DbParam params[] = {db_bytes(digest->bytes, DIGEST_BYTES), db_string(name), db_string(version),
                               db_slice_param(source)};
     return db_run(db, SQL_PUT, params, 4, NULL, err) || err_prefix(err, "keeping price book %s: ", name);
+}
+
+bool
+price_store_put_part(Db *db, const Digest *binding, int64_t part, const Digest *book, int64_t from_us, int64_t until_us,
+                     Err *err)
+{
+    char from[UTC_TEXT_BYTES];
+    char until[UTC_TEXT_BYTES];
+    DbParam params[] = {db_bytes(binding->bytes, DIGEST_BYTES), db_null(), db_bytes(book->bytes, DIGEST_BYTES),
+                        db_string(utc_format(from_us, from)), db_string(utc_format(until_us, until))};
+    db_set_i64(&params[1], part);
+    return db_run(db, SQL_PUT_PART, params, 5, NULL, err) || err_prefix(err, "keeping the price books of a period: ");
 }
 
 static bool

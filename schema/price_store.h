@@ -15,6 +15,10 @@
 MUST_CHECK bool
 price_store_put(Db *db, const Digest *digest, const char *name, const char *version, Text source, Err *err);
 
+/** Keep which book is in force for which hours of a binding of several; both are kept already. `part` counts from 1. */
+MUST_CHECK bool price_store_put_part(Db *db, const Digest *binding, int64_t part, const Digest *book, int64_t from_us,
+                                     int64_t until_us, Err *err);
+
 /** A book as it is put in force. */
 typedef struct PriceBookGiven {
     Digest sha256;
@@ -56,7 +60,7 @@ typedef struct PriceBookRow {
 } PriceBookRow;
 typedef bool (*PriceBookVisit)(void *context, const PriceBookRow *row, Err *err);
 
-/** Every stored book, by name and time. */
+/** Every stored book, by name and time; bindings of several are left out, their parts count as used where they are. */
 MUST_CHECK bool price_store_list(Db *db, PriceBookVisit visit, void *context, Err *err);
 
 #endif

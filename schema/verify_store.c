@@ -275,12 +275,12 @@ verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *er
 
 const char *const VERIFY_LINE_MEMBERS[VERIFY_LINE_MEMBER_COUNT] = {
     "region",        "architecture",    "mode",       "sku",    "description",  "unit", "tier", "quantity",
-    "free_quantity", "billed_quantity", "unit_price", "amount", "amount_exact",
+    "free_quantity", "billed_quantity", "unit_price", "amount", "amount_exact", "book",
 };
 
 static const char SQL_LINES[] =
     "SELECT region, architecture, mode, sku, description, unit, tier, quantity, free_quantity, billed_quantity, unit_price,"
-    " amount, amount_exact FROM invoice_lines WHERE tenant_id = $1::bigint AND invoice_id = $2::bigint ORDER BY line";
+    " amount, amount_exact, book FROM invoice_lines WHERE tenant_id = $1::bigint AND invoice_id = $2::bigint ORDER BY line";
 
 const char *const VERIFY_FREE_TIER_MEMBERS[VERIFY_FREE_TIER_MEMBER_COUNT] = {
     "name", "unit", "allowance", "used", "account_used",

@@ -150,7 +150,7 @@ MUST_CHECK bool verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, boo
 
 /** One line of an invoice: values in the order of VERIFY_LINE_MEMBERS, which are the members of a document's line too; those
  *  from VERIFY_LINE_NUMBERS on are numbers. */
-enum { VERIFY_LINE_MEMBER_COUNT = 13, VERIFY_LINE_NUMBERS = 6 };
+enum { VERIFY_LINE_MEMBER_COUNT = 14, VERIFY_LINE_NUMBERS = 6 };
 extern const char *const VERIFY_LINE_MEMBERS[VERIFY_LINE_MEMBER_COUNT];
 typedef bool (*VerifyLineVisit)(void *context, const char *const *values, Err *err);
 MUST_CHECK bool

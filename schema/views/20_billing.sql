@@ -85,11 +85,11 @@ BEGIN
                 v_document -> 'payable' ->> 'currency', (v_document -> 'payable' ->> 'total')::numeric)
         RETURNING invoice_id INTO v_id;
     INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
-                                         quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact)
+                                         quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact, book)
         SELECT p_tenant_id, v_id, l.line::integer, d ->> 'region', d ->> 'architecture', d ->> 'mode', d ->> 'sku',
                (d ->> 'tier')::integer, d ->> 'description', (d ->> 'quantity')::numeric, (d ->> 'free_quantity')::numeric,
                (d ->> 'billed_quantity')::numeric, d ->> 'unit', (d ->> 'unit_price')::numeric, (d ->> 'amount')::numeric,
-               (d ->> 'amount_exact')::numeric
+               (d ->> 'amount_exact')::numeric, coalesce((d ->> 'book')::integer, 1)
           FROM jsonb_array_elements(v_document -> 'lines') WITH ORDINALITY AS l(d, line);
     INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)
         SELECT p_tenant_id, v_id, d ->> 'name', d ->> 'unit', (d ->> 'allowance')::numeric, (d ->> 'used')::numeric,
@@ -136,13 +136,14 @@ COMMENT ON COLUMN invoices_overview.document_sha256 IS 'SHA-256 of the canonical
 CREATE OR REPLACE VIEW invoice_lines_view AS
 SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, l.line, l.region, l.architecture,
        l.mode, l.sku, l.tier, l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, i.currency,
-       l.amount, l.amount_exact, i.kind
+       l.amount, l.amount_exact, i.kind, l.book
   FROM invoice_lines l
   JOIN invoices i USING (tenant_id, invoice_id)
   JOIN tenants t USING (tenant_id)
   JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
 COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each document: previews, credit notes and voids (whose amounts are negative) included';
 COMMENT ON COLUMN invoice_lines_view.kind IS 'invoice, credit_note or void';
+COMMENT ON COLUMN invoice_lines_view.book IS 'Which of several price books prices it, from 1 in the order of time: see price_book_parts';
 COMMENT ON COLUMN invoice_lines_view.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
 COMMENT ON COLUMN invoice_lines_view.tier IS 'From 1; tiers are counted over the account and region';
 COMMENT ON COLUMN invoice_lines_view.quantity IS 'Used, in units: free_quantity + billed_quantity';
@@ -162,9 +163,9 @@ COMMENT ON VIEW invoices_in_force IS 'For each tenant and period the final invoi
 -- A line's cost spread over the rollups that made it: a rollup's quantity x (exact amount of all tiers / quantity).
 CREATE OR REPLACE VIEW cost_hourly AS
 WITH skus AS (
-    SELECT tenant_id, invoice_id, region, architecture, mode, sku, unit, sum(quantity) AS quantity,
+    SELECT tenant_id, invoice_id, book, region, architecture, mode, sku, unit, sum(quantity) AS quantity,
            sum(amount_exact) AS amount_exact
-      FROM invoice_lines GROUP BY tenant_id, invoice_id, region, architecture, mode, sku, unit
+      FROM invoice_lines GROUP BY tenant_id, invoice_id, book, region, architecture, mode, sku, unit
 )
 SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.architecture, c.memory_mb, c.mode, s.sku, s.unit,
        q.quantity, i.currency, coalesce(q.quantity * s.amount_exact / nullif(s.quantity, 0), 0) AS cost,
@@ -173,8 +174,9 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.arch
   JOIN rating_runs run USING (run_id)
   JOIN rating_measures m USING (run_id)
   JOIN rollups r ON r.tenant_id = i.tenant_id AND r.hour >= i.period_start AND r.hour < i.period_end
+             AND (m.hour_from IS NULL OR (r.hour >= m.hour_from AND r.hour < m.hour_until))
   JOIN configs c ON c.tenant_id = r.tenant_id AND c.config_id = r.config_id AND c.mode = m.mode AND c.package = m.package
-  JOIN skus s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id AND s.sku = m.sku AND s.mode = c.mode
+  JOIN skus s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id AND s.book = m.part AND s.sku = m.sku AND s.mode = c.mode
              AND s.architecture = c.architecture AND s.region = coalesce(nullif(c.region, ''), run.default_region)
  CROSS JOIN LATERAL (
     SELECT CASE m.rollup_column WHEN 'invocations' THEN r.invocations WHEN 'duration_1ms' THEN r.duration_1ms

@@ -17,7 +17,7 @@ COMMENT ON FUNCTION current_tenant() IS 'tenant_id of a tenant''s login (role mi
 DO $$
 DECLARE
     services constant text := 'millibill_owner, millibill_collector, millibill_compactor, millibill_rater, millibill_reader';
-    evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books', 'price_book_calendar',
+    evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books', 'price_book_calendar', 'price_book_parts',
                                       'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items',
                                       'adjustments', 'adjustment_lines', 'adjustment_causes', 'adjustment_items',
                                       'contracts', 'tenant_contracts', 'account_members', 'seals', 'seal_heads', 'seal_roots',
@@ -52,7 +52,9 @@ BEGIN
             ('contracts', 'tenant_reads',
              'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM tenant_contracts c WHERE c.contract_sha256 = contracts.sha256))'),
             ('price_books', 'tenant_reads',
-             'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.price_book_sha256 = price_books.sha256))')
+             'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.price_book_sha256 = price_books.sha256))'),
+            ('price_book_parts', 'tenant_reads',
+             'FOR SELECT TO millibill_tenant USING (EXISTS (SELECT FROM invoices i WHERE i.price_book_sha256 = price_book_parts.binding_sha256))')
         ), wanted AS (
             SELECT oid, name AS table_name, 'services' AS name, format('FOR ALL TO %s USING (true)', services) AS definition
               FROM tables WHERE NOT is_evidence
