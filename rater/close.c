@@ -78,12 +78,10 @@ plural(int64_t count)
 
 /* Evidence that cannot be read holds its account back. */
 static bool
-find_duplicates(Close *self, const RateTenant *tenant, RateReport *found, Err *err)
+find_duplicates(Close *self, const RateTenant *tenant, DuplicatesReport *found, Err *err)
 {
     Err reason = {0};
-    RateTenant one = *tenant;
-    const RateTenants alone = {.all = &one, .count = 1};
-    if (is_held(self, tenant->account) || rate_exclude_duplicates(self->compactor, &alone, found, &reason))
+    if (is_held(self, tenant->account) || rate_exclude_of(self->compactor, tenant, found, &reason))
         return true;
     db_rollback(self->compactor);
     if (reason.code != ERR_CORRUPT && reason.code != ERR_INPUT)
@@ -96,11 +94,15 @@ static bool
 close_duplicates(Close *self, CloseStep *step, Err *err)
 {
     RateTenants tenants = {0};
-    RateReport found = {0};
+    DuplicatesReport found = {0};
+    SegmentTenants with = {0};
     bool done = rate_tenants_read(&tenants, self->db, NULL, self->request->month, err) &&
-                rate_periods_set(&tenants, self->db, err);
+                rate_periods_set(&tenants, self->db, err) &&
+                rate_duplicates_where(&with, self->compactor, &tenants, err);
     for (size_t i = 0; done && i < tenants.count; i++)
-        done = find_duplicates(self, &tenants.all[i], &found, err);
+        done = !segment_tenants_have(&with, tenants.all[i].tenant_id) ||
+               find_duplicates(self, &tenants.all[i], &found, err);
+    segment_tenants_free(&with);
     if (done)
         snprintf(step->detail, sizeof step->detail,
                  "%zu tenant%s: %" PRId64 " cop%s excluded, %" PRId64 " conflict%s put in quarantine", tenants.count,

@@ -35,6 +35,16 @@ deliver_queue(Db *db, const Config *config, int64_t tenant_id, const char *numbe
     return true;
 }
 
+bool
+deliver_queue_run(Db *db, const Config *config, int64_t run_id, Err *err)
+{
+    for (const DeliveryTarget *target = DELIVERY_TARGETS; target->name != NULL; target++) {
+        if (target->address(config)[0] != '\0' && !delivery_queue_run(db, run_id, target->name, err))
+            return false;
+    }
+    return true;
+}
+
 /* Hand it over while its row is locked. `refused` says why not. */
 static bool
 try_locked(Db *db, const Config *config, const DeliveryTarget *target, const Delivery *delivery, Err *refused, Err *err)

@@ -33,6 +33,9 @@ typedef struct DeliverReport {
 /** Note, inside the transaction that makes it final, that an invoice is to go to every configured target. */
 MUST_CHECK bool deliver_queue(Db *db, const Config *config, int64_t tenant_id, const char *number, Err *err);
 
+/** The same for all that a rating run made final, at its end. */
+MUST_CHECK bool deliver_queue_run(Db *db, const Config *config, int64_t run_id, Err *err);
+
 /** Try every open delivery to every configured target, at most config->deliver_attempts times with pauses that double from 1 s. `db` is a
  *  connection as the rater without a transaction. Failed deliveries are no error: they are counted, logged, and stay
  *  open. ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rater/deliver.h"
 #include "rater/rate_adjust.h"
 #include "rater/rate_duplicates.h"
 #include "rater/rate_evidence.h"
@@ -142,9 +143,10 @@ settle_all(RateMonth *self, Err *err)
     }
     if (!settle_all_unused(self, err))
         return false;
-    if (self->run_id != 0 && !rating_runs_tidy(self->db, self->run_id, err))
-        return false;
-    return true;
+    const RateRequest *request = self->request;
+    return invoice_batch_flush(&self->batch, self->db, err) &&
+           (self->run_id == 0 || rating_runs_tidy(self->db, self->run_id, err)) &&
+           (self->run_id == 0 || !request->final || deliver_queue_run(self->db, request->config, self->run_id, err));
 }
 
 /* ---- one try ---- */
@@ -198,6 +200,7 @@ rate_once(RateMonth *self, Err *err)
     rate_report_free(self->report);
     adjust_bases_free(&self->changed);
     adjust_members_free(&self->members);
+    invoice_batch_clear(&self->batch);
     const RateRequest *request = self->request;
     bool done = (request->inside || db_begin(self->db, true, err)) &&
                 (request->dry_run || rating_run_lock(self->db, err)) && read_watermark(self, err) &&
@@ -227,6 +230,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
         .db = db,
         .request = request,
         .report = report,
+        .batch = invoice_batch_new(),
     };
     *report = (RateReport){0};
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, request->month, err);
@@ -245,6 +249,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     rate_periods_free(&self.periods);
     adjust_bases_free(&self.changed);
     adjust_members_free(&self.members);
+    invoice_batch_free(&self.batch);
     free(self.seen);
     rating_rows_free(&self.rows);
     rate_tenants_free(&self.tenants);

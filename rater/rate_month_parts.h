@@ -10,6 +10,7 @@
 #include "rater/rate_periods.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
+#include "schema/invoice_batch.h"
 
 typedef struct RateMonth {
     Db *db; /* in the snapshot's transaction */
@@ -24,7 +25,8 @@ typedef struct RateMonth {
     int64_t watermark;
     BillingPeriod period; /* the one at hand: that of the tenants of rate_is_at_hand() */
     RatingRows *rows;
-    int64_t run_id; /* of this period; 0: not recorded yet */
+    InvoiceBatch batch; /* invoices on their way to the database */
+    int64_t run_id;     /* of this period; 0: not recorded yet */
 } RateMonth;
 
 /** Has this tenant the period at hand? */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lib/decimal.h"
-#include "rater/deliver.h"
 #include "rater/document.h"
 #include "rater/rate_adjust.h"
 #include "rater/rate_measures.h"
@@ -65,7 +64,8 @@ static bool
 store_document(RateMonth *self, int64_t tenant_id, Json *document, Err *err)
 {
     char *canonical = json_canonical(document, err);
-    bool done = canonical != NULL && invoice_write(self->db, tenant_id, self->run_id, canonical, err);
+    bool done = canonical != NULL &&
+                invoice_batch_add(&self->batch, self->db, self->run_id, tenant_id, text_of(canonical), err);
     free(canonical);
     return done;
 }
@@ -175,11 +175,10 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
                               self->watermark,
                               outcome->is_final && root.revision > 0 ? &root : NULL};
     Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
-    bool done =
-        document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
-        (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
-        (!outcome->is_final || deliver_queue(self->db, request->config, tenant->tenant_id, outcome->number, err)) &&
-        rate_adjust_write(self, plan, outcome->number, err);
+    bool done = document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
+                (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
+                (adjust_plan_is_empty(plan) || invoice_batch_flush(&self->batch, self->db, err)) &&
+                rate_adjust_write(self, plan, outcome->number, err);
     if (request->documents)
         outcome->document = document;
     else

@@ -44,6 +44,13 @@ db_array_free(DbArray *self)
 }
 
 void
+db_array_clear(DbArray *self)
+{
+    buffer_clear(&self->bytes);
+    self->count = 0;
+}
+
+void
 db_array_free_all(DbArray *arrays, size_t count)
 {
     for (size_t i = 0; i < count; i++)

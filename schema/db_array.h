@@ -26,6 +26,8 @@ typedef struct DbArray {
 /** Empty; owns nothing yet. Release with db_array_free. */
 DbArray db_array_of(DbElement element);
 void db_array_free(DbArray *self);
+/** Without elements, its memory kept. */
+void db_array_clear(DbArray *self);
 void db_array_free_all(DbArray *arrays, size_t count);
 
 MUST_CHECK bool db_array_add_i64(DbArray *self, int64_t value, Err *err); /* DB_BIGINT, DB_INTEGER */

@@ -5,6 +5,9 @@
 static const char SQL_QUEUE[] =
     "INSERT INTO invoice_deliveries (tenant_id, invoice_id, target)"
     " SELECT tenant_id, invoice_id, $3 FROM invoices WHERE tenant_id = $1::bigint AND number = $2";
+static const char SQL_QUEUE_RUN[] =
+    "INSERT INTO invoice_deliveries (tenant_id, invoice_id, target)"
+    " SELECT tenant_id, invoice_id, $2 FROM invoices WHERE run_id = $1::bigint AND state = 'final' AND kind = 'invoice'";
 static const char SQL_AGAIN[] =
     "INSERT INTO invoice_deliveries AS d (tenant_id, invoice_id, target)"
     " SELECT tenant_id, invoice_id, $2 FROM invoices WHERE number = $1"
@@ -32,6 +35,15 @@ delivery_queue(Db *db, int64_t tenant_id, const char *number, const char *target
     db_set_i64(&params[0], tenant_id);
     return db_run(db, SQL_QUEUE, params, 3, NULL, err) ||
            err_prefix(err, "noting that invoice %s is to be delivered: ", number);
+}
+
+bool
+delivery_queue_run(Db *db, int64_t run_id, const char *target, Err *err)
+{
+    DbParam params[2] = {db_null(), db_string(target)};
+    db_set_i64(&params[0], run_id);
+    return db_run(db, SQL_QUEUE_RUN, params, 2, NULL, err) ||
+           err_prefix(err, "noting that invoices are to be delivered: ");
 }
 
 bool

@@ -31,6 +31,9 @@ typedef struct Delivery {
 /** Inside the caller's transaction: the final invoice with this number is to go to `target` ("command", "webhook"). */
 MUST_CHECK bool delivery_queue(Db *db, int64_t tenant_id, const char *number, const char *target, Err *err);
 
+/** The same for all final invoices that a rating run made, at its end. */
+MUST_CHECK bool delivery_queue_run(Db *db, int64_t run_id, const char *target, Err *err);
+
 /** Want the final invoice with this number delivered to `target` again, or at last. `*found` is false when there is no such
  *  invoice. ERR_BUSY, ERR_DATABASE. */
 MUST_CHECK bool delivery_again(Db *db, const char *number, const char *target, bool *found, Err *err);

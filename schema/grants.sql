@@ -49,7 +49,7 @@ GRANT INSERT (tenant_id, invoice_id, target) ON invoice_deliveries TO millibill_
 GRANT UPDATE (attempts, tried_at, error, delivered_at) ON invoice_deliveries TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION segment_runs(bytea) TO millibill_rater;
-GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text),
+GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text), invoices_write(bigint, bigint[], text[]),
       adjustment_write(bigint, text, text, text) TO millibill_rater;
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.

@@ -9,7 +9,104 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
 $$;
 COMMENT ON FUNCTION invoice_number_take(text) IS 'Next number of a series; locks the series until the transaction ends, so that a rollback leaves no gap';
 
--- Everything comes from the document: what the tables say and what the document says cannot differ.
+-- Everything comes from the documents: what the tables say and what a document says cannot differ. Many at once, because a statement for
+-- each would cost more than writing it; each document is taken apart once.
+CREATE OR REPLACE FUNCTION invoices_write(p_run_id bigint, p_tenant_ids bigint[], p_documents text[]) RETURNS bigint[]
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+    v_documents jsonb[] := ARRAY(SELECT u.document::jsonb FROM unnest(p_documents) WITH ORDINALITY AS u(document, place) ORDER BY u.place);
+    v_run millibill.rating_runs;
+    v_other record;
+    v_ids bigint[];
+BEGIN
+    SELECT * INTO STRICT v_run FROM millibill.rating_runs WHERE run_id = p_run_id;
+    -- also where one list is longer than the other
+    SELECT u.tenant_id INTO v_other
+      FROM unnest(p_tenant_ids, v_documents) AS u(tenant_id, d)
+      LEFT JOIN millibill.tenants t ON t.tenant_id = u.tenant_id
+     WHERE coalesce(d -> 'invoice' ->> 'kind', 'invoice') <> 'invoice'
+        OR d -> 'invoice' ->> 'state' IS DISTINCT FROM v_run.kind
+        OR (d -> 'invoice' ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
+        OR (d -> 'invoice' ->> 'period_end')::timestamptz IS DISTINCT FROM v_run.period_end
+        OR (d -> 'invoice' ->> 'receipt_watermark')::bigint IS DISTINCT FROM v_run.receipt_watermark
+        OR decode(d -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
+        OR d -> 'invoice' ->> 'tenant' IS DISTINCT FROM t.name OR t.name IS NULL LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', v_other.tenant_id, p_run_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT u.tenant_id, d -> 'contract' AS contract INTO v_other
+      FROM unnest(p_tenant_ids, v_documents) AS u(tenant_id, d)
+     WHERE d -> 'contract' IS NOT NULL AND NOT EXISTS (SELECT FROM millibill.tenant_contracts c
+            WHERE c.tenant_id = u.tenant_id AND c.revision = (d -> 'contract' ->> 'revision')::integer
+              AND c.contract_sha256 = decode(d -> 'contract' ->> 'sha256', 'hex')) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'tenant % has no such contract: %', v_other.tenant_id, v_other.contract USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF v_run.kind = 'final' AND v_run.period_end > now() THEN
+        RAISE EXCEPTION 'the period of a final invoice ends at %, which is not over', v_run.period_end
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- The series' row is locked by invoice_number_take, and its number goes back with a transaction that fails.
+    IF v_run.kind = 'final' THEN
+        SELECT u.d -> 'invoice' ->> 'number' AS number INTO v_other
+          FROM unnest(v_documents) AS u(d)
+         WHERE NOT EXISTS (SELECT FROM millibill.invoice_numbers n
+            WHERE u.d -> 'invoice' ->> 'number' ~ '-[0-9]{1,18}$' AND n.series = regexp_replace(u.d -> 'invoice' ->> 'number', '-[0-9]+$', '')
+              AND substring(u.d -> 'invoice' ->> 'number' FROM '[0-9]+$')::bigint BETWEEN 1 AND n.last_number) LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'number % was not taken from its series', v_other.number USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+    END IF;
+    DELETE FROM millibill.invoices
+     WHERE tenant_id = ANY (p_tenant_ids) AND period_start = v_run.period_start AND state = 'preview';
+    WITH written AS (
+        INSERT INTO millibill.invoices (tenant_id, kind, revision, state, number, run_id, period_start, period_end, receipt_watermark, currency,
+                                        subtotal, total, invocations, price_book_sha256, document, document_sha256,
+                                        contract_sha256, contract_revision, payable_currency, payable_total)
+            SELECT u.tenant_id, 'invoice',
+                   -- The revision that follows those that are void. Where one is in force this is its revision too, and the index refuses.
+                   CASE v_run.kind WHEN 'final' THEN (SELECT count(*) FROM millibill.invoices i
+                        WHERE i.tenant_id = u.tenant_id AND i.period_start = v_run.period_start AND i.kind = 'invoice' AND i.state = 'final'
+                          AND EXISTS (SELECT FROM millibill.invoices v
+                              WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')) ELSE 0 END,
+                   v_run.kind, d -> 'invoice' ->> 'number', p_run_id, v_run.period_start, v_run.period_end, v_run.receipt_watermark,
+                   d ->> 'currency', (d ->> 'subtotal')::numeric, (d ->> 'total')::numeric,
+                   (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(d -> 'functions') f),
+                   v_run.price_book_sha256, u.document, sha256(convert_to(u.document, 'UTF8')),
+                   decode(d -> 'contract' ->> 'sha256', 'hex'), (d -> 'contract' ->> 'revision')::integer,
+                   d -> 'payable' ->> 'currency', (d -> 'payable' ->> 'total')::numeric
+              FROM unnest(p_tenant_ids, p_documents, v_documents) WITH ORDINALITY AS u(tenant_id, document, d, place) ORDER BY u.place
+            RETURNING tenant_id, invoice_id
+    ), made AS MATERIALIZED (
+        SELECT w.tenant_id, w.invoice_id, u.d FROM unnest(p_tenant_ids, v_documents) AS u(tenant_id, d) JOIN written w USING (tenant_id)
+    ), lines AS (
+        INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
+                                             quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact)
+            SELECT m.tenant_id, m.invoice_id, l.line::integer, l.d ->> 'region', l.d ->> 'architecture', l.d ->> 'mode', l.d ->> 'sku',
+                   (l.d ->> 'tier')::integer, l.d ->> 'description', (l.d ->> 'quantity')::numeric, (l.d ->> 'free_quantity')::numeric,
+                   (l.d ->> 'billed_quantity')::numeric, l.d ->> 'unit', (l.d ->> 'unit_price')::numeric, (l.d ->> 'amount')::numeric,
+                   (l.d ->> 'amount_exact')::numeric
+              FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'lines') WITH ORDINALITY AS l(d, line)
+    ), free_tiers AS (
+        INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)
+            SELECT m.tenant_id, m.invoice_id, f.d ->> 'name', f.d ->> 'unit', (f.d ->> 'allowance')::numeric, (f.d ->> 'used')::numeric,
+                   (f.d ->> 'account_used')::numeric
+              FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'free_tiers') AS f(d)
+    ), items AS (
+        INSERT INTO millibill.invoice_items (tenant_id, invoice_id, item, kind, name, description, basis, rate, share, quantity, unit,
+                                             "left", amount, amount_exact)
+            SELECT m.tenant_id, m.invoice_id, (s.d ->> 'item')::integer, s.d ->> 'kind', s.d ->> 'name', s.d ->> 'description',
+                   (s.d ->> 'basis')::numeric, (s.d ->> 'rate')::numeric, (s.d ->> 'share')::numeric, (s.d ->> 'quantity')::numeric,
+                   s.d ->> 'unit', (s.d ->> 'left')::numeric, (s.d ->> 'amount')::numeric, (s.d ->> 'amount_exact')::numeric
+              FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'statement') AS s(d)
+    )
+    SELECT array_agg(invoice_id) INTO v_ids FROM written;
+    RETURN v_ids;
+END $$;
+COMMENT ON FUNCTION invoices_write(bigint, bigint[], text[]) IS 'Write invoices of one rating run from their canonical JSON, each with its tenant; each removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void';
+
+-- One document of any kind: credit notes and voids refer to another.
 CREATE OR REPLACE FUNCTION invoice_write(p_tenant_id bigint, p_run_id bigint, p_document text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
 DECLARE
@@ -22,6 +119,9 @@ DECLARE
     v_revision integer := 0;
     v_id bigint;
 BEGIN
+    IF v_kind = 'invoice' THEN
+        RETURN (millibill.invoices_write(p_run_id, ARRAY[p_tenant_id], ARRAY[p_document]))[1];
+    END IF;
     SELECT * INTO STRICT v_run FROM millibill.rating_runs WHERE run_id = p_run_id;
     IF v_head ->> 'state' IS DISTINCT FROM v_run.kind
        OR (v_head ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
@@ -49,30 +149,20 @@ BEGIN
         RAISE EXCEPTION 'number % was not taken from its series', v_head ->> 'number'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF v_kind = 'invoice' THEN
-        -- The revision that follows those that are void. Where one is in force this is its revision too, and the index refuses.
-        SELECT count(*) INTO v_revision FROM millibill.invoices i
-         WHERE i.tenant_id = p_tenant_id AND i.period_start = v_run.period_start AND i.kind = 'invoice' AND i.state = 'final'
-           AND v_run.kind = 'final' AND EXISTS (SELECT FROM millibill.invoices v
-               WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void');
-        DELETE FROM millibill.invoices
-         WHERE tenant_id = p_tenant_id AND period_start = v_run.period_start AND state = 'preview';
-    ELSE
-        SELECT * INTO v_other FROM millibill.invoices WHERE tenant_id = p_tenant_id AND state = 'final' AND period_start = v_run.period_start
-           AND number = v_head -> 'refers_to' ->> 'number'
-           AND document_sha256 = decode(v_head -> 'refers_to' ->> 'sha256', 'hex') AND kind IN ('invoice', CASE v_kind WHEN 'void' THEN 'credit_note' END);
-        IF v_other.invoice_id IS NULL OR EXISTS (SELECT FROM millibill.invoices
-                WHERE tenant_id = p_tenant_id AND refers_to = v_other.invoice_id AND kind = 'void') THEN
-            RAISE EXCEPTION 'there is no document in force that this % could refer to: %', v_kind, v_head -> 'refers_to'
-                USING ERRCODE = 'integrity_constraint_violation';
-        END IF;
-        IF v_kind = 'void' AND ((v_document ->> 'total')::numeric, v_document ->> 'currency', v_document -> 'contract')
-           IS DISTINCT FROM (-v_other.total, v_other.currency, v_other.document::jsonb -> 'contract') THEN
-            RAISE EXCEPTION 'the document does not take back % as a whole', v_other.number
-                USING ERRCODE = 'integrity_constraint_violation';
-        END IF;
-        v_revision := v_other.revision;
+    SELECT * INTO v_other FROM millibill.invoices WHERE tenant_id = p_tenant_id AND state = 'final' AND period_start = v_run.period_start
+       AND number = v_head -> 'refers_to' ->> 'number'
+       AND document_sha256 = decode(v_head -> 'refers_to' ->> 'sha256', 'hex') AND kind IN ('invoice', CASE v_kind WHEN 'void' THEN 'credit_note' END);
+    IF v_other.invoice_id IS NULL OR EXISTS (SELECT FROM millibill.invoices
+            WHERE tenant_id = p_tenant_id AND refers_to = v_other.invoice_id AND kind = 'void') THEN
+        RAISE EXCEPTION 'there is no document in force that this % could refer to: %', v_kind, v_head -> 'refers_to'
+            USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF v_kind = 'void' AND ((v_document ->> 'total')::numeric, v_document ->> 'currency', v_document -> 'contract')
+       IS DISTINCT FROM (-v_other.total, v_other.currency, v_other.document::jsonb -> 'contract') THEN
+        RAISE EXCEPTION 'the document does not take back % as a whole', v_other.number
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    v_revision := v_other.revision;
     INSERT INTO millibill.invoices (tenant_id, kind, refers_to, revision, state, number, run_id, period_start, period_end, receipt_watermark, currency,
                                     subtotal, total, invocations, price_book_sha256, document, document_sha256,
                                     contract_sha256, contract_revision, payable_currency, payable_total)

@@ -163,7 +163,7 @@ class Access(unittest.TestCase):
         for name, definer, settings, superuser, public in functions:
             self.assertEqual((superuser, public), ("f", "f"), name)
             if definer == "t":
-                self.assertEqual(settings, "search_path=pg_catalog, millibill, pg_temp", name)
+                self.assertIn("search_path=pg_catalog, millibill, pg_temp", settings.split(";"), name)
 
     def test_a_new_table_and_a_new_function_are_closed(self):
         open_to = ("SELECT r.role FROM unnest('{%s,public}'::text[]) AS r(role) WHERE %s" % (",".join(ROLES), "%s"))
