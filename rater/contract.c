@@ -94,8 +94,13 @@ free_party(ContractParty *party)
     for (size_t i = 0; i < party->address_count; i++)
         free(party->address[i]);
     free(party->name);
+    free(party->postal_code);
+    free(party->city);
+    free(party->country);
     free(party->tax_id);
+    free(party->registration);
     free(party->email);
+    free(party->iban);
 }
 
 static void
@@ -107,6 +112,8 @@ free_texts(Contract *self)
     free(self->price_book);
     free(self->currency);
     free(self->purchase_order);
+    free(self->payment_terms);
+    free(self->language);
     free(self->source);
 }
 

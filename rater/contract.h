@@ -65,8 +65,13 @@ typedef struct ContractParty {
     char *name; /* NULL: not said */
     char *address[CONTRACT_ADDRESS_MAX];
     size_t address_count;
+    char *postal_code;
+    char *city;
+    char *country; /* ISO 3166-1 alpha-2 */
     char *tax_id;
+    char *registration; /* in the register of companies */
     char *email;
+    char *iban; /* of a seller */
 } ContractParty;
 
 typedef struct Contract {
@@ -82,6 +87,9 @@ typedef struct Contract {
     int64_t grace_hours;
     int64_t late_months; /* -1: whatever its age */
     char *purchase_order;
+    char *payment_terms;
+    int64_t payment_days; /* after the day of issue; -1: not said */
+    char *language;       /* of the documents; NULL: that of the settings */
     ContractParty seller, buyer;
     ContractEntries lists[CONTRACT_LIST_COUNT];
     bool credits_as_listed;

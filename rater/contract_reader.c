@@ -102,31 +102,6 @@ read_exchange(const Place *list, Contract *self, Err *err)
 }
 
 static bool
-read_party(const Place *place, ContractParty *party, Err *err)
-{
-    static const char *const KEYS[] = {"name", "address", "tax_id", "email", NULL};
-    size_t count = 0;
-    if (!place_exists(place))
-        return true;
-    Place name = place_member(place, "name");
-    Place address = place_member(place, "address");
-    Place tax_id = place_member(place, "tax_id");
-    Place email = place_member(place, "email");
-    if (!place_keys(place, KEYS, err) || !place_text(&name, "name: Example Ltd", &party->name, err) ||
-        !place_optional_text(&tax_id, &party->tax_id, err) || !place_optional_text(&email, &party->email, err))
-        return false;
-    if (place_exists(&address) && !place_sequence(&address, CONTRACT_ADDRESS_MAX, "address: [1 Main St]", &count, err))
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        Place line = place_item(&address, i);
-        if (!place_text(&line, "address: [1 Main St]", &party->address[i], err))
-            return false;
-        party->address_count++;
-    }
-    return true;
-}
-
-static bool
 read_late(const Place *place, Contract *self, Err *err)
 {
     static const char *const KEYS[] = {"months", NULL};
@@ -200,24 +175,22 @@ read_texts(const Place *root, Contract *self, Err *err)
     Place title = place_member(root, "title");
     Place book = place_member(root, "price_book");
     Place order = place_member(root, "purchase_order");
-    Place seller = place_member(root, "seller");
-    Place buyer = place_member(root, "buyer");
     return contract_read_name(&name, &self->name, err) &&
            place_text(&version, "version: \"2026-07-01\"", &self->version, err) &&
            place_optional_text(&title, &self->title, err) &&
            (!place_exists(&book) || contract_read_name(&book, &self->price_book, err)) &&
-           place_optional_text(&order, &self->purchase_order, err) && read_party(&seller, &self->seller, err) &&
-           read_party(&buyer, &self->buyer, err);
+           place_optional_text(&order, &self->purchase_order, err) && contract_read_papers(root, self, err);
 }
 
 bool
 contract_read(const Yaml *yaml, Contract *self, Err *err)
 {
     static const char *const KEYS[] = {
-        "name",         "version",        "title",       "price_book",  "currency",       "exchange",
-        "billing_day",  "time_zone",      "grace_hours", "late_usage",  "purchase_order", "seller",
-        "buyer",        "markup",         "discounts",   "commitments", "prepaid",        "credits",
-        "credit_order", "spending_limit", "tax",         NULL};
+        "name",           "version",      "title",          "price_book",    "currency",
+        "exchange",       "billing_day",  "time_zone",      "grace_hours",   "late_usage",
+        "purchase_order", "seller",       "buyer",          "payment_terms", "payment_days",
+        "language",       "markup",       "discounts",      "commitments",   "prepaid",
+        "credits",        "credit_order", "spending_limit", "tax",           NULL};
     Place root = place_root(yaml_root(yaml));
     return place_keys(&root, KEYS, err) && read_texts(&root, self, err) && read_billing(&root, self, err) &&
            contract_read_lists(&root, self, err);

@@ -10,6 +10,13 @@ add_known(Json *object, const char *key, bool known, const mpq_t value, Err *err
     return known ? document_add_exact(object, key, value, err) : json_add_text(object, key, NULL, err);
 }
 
+/* Members that came later stand only where a contract gives them, so that documents of before keep their bytes. */
+static bool
+add_given(Json *object, const char *key, const char *text, Err *err)
+{
+    return text == NULL || json_add_text(object, key, text, err);
+}
+
 static bool
 add_party(Json *object, const char *key, const ContractParty *party, Err *err)
 {
@@ -25,7 +32,10 @@ add_party(Json *object, const char *key, const ContractParty *party, Err *err)
         if (!json_append(address, json_object_new_string(party->address[i]), err))
             return false;
     }
-    return json_add_text(member, "tax_id", party->tax_id, err) && json_add_text(member, "email", party->email, err);
+    return json_add_text(member, "tax_id", party->tax_id, err) && json_add_text(member, "email", party->email, err) &&
+           add_given(member, "postal_code", party->postal_code, err) && add_given(member, "city", party->city, err) &&
+           add_given(member, "country", party->country, err) &&
+           add_given(member, "registration", party->registration, err) && add_given(member, "iban", party->iban, err);
 }
 
 bool
@@ -44,7 +54,10 @@ statement_add_contract(Json *document, const DocumentTerms *terms, Err *err)
            json_add_text(object, "time_zone", zone_name(contract->zone), err) &&
            json_add_int(object, "billing_day", contract->billing_day, err) &&
            json_add_text(object, "purchase_order", contract->purchase_order, err) &&
-           add_party(object, "seller", &contract->seller, err) && add_party(object, "buyer", &contract->buyer, err);
+           add_party(object, "seller", &contract->seller, err) && add_party(object, "buyer", &contract->buyer, err) &&
+           add_given(object, "payment_terms", contract->payment_terms, err) &&
+           (contract->payment_days < 0 || json_add_int(object, "payment_days", contract->payment_days, err)) &&
+           add_given(object, "language", contract->language, err);
 }
 
 static bool

@@ -5,7 +5,7 @@
 
 static const DocumentFormat FORMATS[] = {
     {"text", "txt", render_text},  {"json", "json", render_json}, {"csv", "csv", render_csv},
-    {"html", "html", render_html}, {"pdf", "pdf", render_pdf},
+    {"html", "html", render_html}, {"pdf", "pdf", render_pdf},    {"ubl", "xml", render_ubl},
 };
 
 const DocumentFormat *
@@ -15,8 +15,18 @@ document_format(const char *name, Err *err)
         if (strcmp(name, FORMATS[i].name) == 0)
             return &FORMATS[i];
     err_set(err, ERR_USAGE, "there is no format '%s'", name);
-    err_hint(err, "give one of text, json, csv, html, pdf");
+    err_hint(err, "give one of text, json, csv, html, pdf, ubl");
     return NULL;
+}
+
+const char *
+document_text(Json *object, const char *key)
+{
+    Json *value = json_member(object, key);
+    Text text;
+    if (json_object_is_type(value, json_type_string))
+        return json_object_get_string(value);
+    return value != NULL && json_number_text(value, &text) ? text.data : "";
 }
 
 /* A member as text: a string's characters, a number's digits, "" where it is absent and may be. */
@@ -174,21 +184,38 @@ take_head(Document *self, Err *err)
     return true;
 }
 
-/* "Name, 1 Main St, DE123": one line of a buyer or seller; "" when there is none. */
+/* ", text" where there is one. */
+static bool
+append_given(Buffer *text, const char *before, const char *part, Err *err)
+{
+    return part[0] == '\0' || buffer_printf(text, err, "%s%s", before, part);
+}
+
+/* "Name, 1 Main St, 10115 Berlin, DE, DE123": one line of a buyer or seller. */
+static bool
+party_line(Json *party, Buffer *text, Err *err)
+{
+    Json *address = json_member(party, "address");
+    size_t lines = json_object_is_type(address, json_type_array) ? json_object_array_length(address) : 0;
+    const char *name = "";
+    const char *postal_code = document_text(party, "postal_code");
+    bool done = take(party, "name", true, &name, err) && buffer_append_text(text, name, err);
+    for (size_t i = 0; done && i < lines; i++)
+        done = append_given(text, ", ", json_object_get_string(json_object_array_get_idx(address, i)), err);
+    return done && append_given(text, ", ", postal_code, err) &&
+           append_given(text, postal_code[0] != '\0' ? " " : ", ", document_text(party, "city"), err) &&
+           append_given(text, ", ", document_text(party, "country"), err) &&
+           append_given(text, ", ", document_text(party, "tax_id"), err) &&
+           append_given(text, ", ", document_text(party, "registration"), err) &&
+           append_given(text, ", IBAN ", document_text(party, "iban"), err);
+}
+
 static bool
 take_party(Json *contract, const char *key, char **out, Err *err)
 {
     Buffer text = {0};
     Json *party = json_member(contract, key);
-    const char *part = "";
-    bool done = party == NULL || (take(party, "name", true, &part, err) && buffer_append_text(&text, part, err));
-    Json *address = party == NULL ? NULL : json_member(party, "address");
-    size_t lines = json_object_is_type(address, json_type_array) ? json_object_array_length(address) : 0;
-    for (size_t i = 0; done && i < lines; i++)
-        done = buffer_printf(&text, err, ", %s", json_object_get_string(json_object_array_get_idx(address, i)));
-    done = done && (party == NULL || take(party, "tax_id", false, &part, err));
-    if (done && party != NULL && part[0] != '\0')
-        done = buffer_printf(&text, err, ", %s", part);
+    bool done = party == NULL || party_line(party, &text, err);
     *out = done ? text_duplicate(buffer_text(&text)) : NULL;
     buffer_free(&text);
     return done && (*out != NULL || err_set(err, ERR_NOMEM, "no memory for an invoice"));
@@ -235,12 +262,15 @@ take_contract(Document *self, Err *err)
 {
     Json *contract = json_member(self->json, "contract");
     self->contract_name = self->contract_version = self->contract_sha256 = self->purchase_order = "";
+    self->payment_terms = self->language = "";
     self->payable_currency = self->payable_total = self->payable_rate = "";
     return take_party(contract, "seller", &self->seller, err) && take_party(contract, "buyer", &self->buyer, err) &&
            (contract == NULL || (take(contract, "name", true, &self->contract_name, err) &&
                                  take(contract, "version", true, &self->contract_version, err) &&
                                  take(contract, "sha256", true, &self->contract_sha256, err) &&
-                                 take(contract, "purchase_order", false, &self->purchase_order, err))) &&
+                                 take(contract, "purchase_order", false, &self->purchase_order, err) &&
+                                 take(contract, "payment_terms", false, &self->payment_terms, err) &&
+                                 take(contract, "language", false, &self->language, err))) &&
            (json_member(self->json, "statement") == NULL || (take_items(self, err) && take_payable(self, err)));
 }
 
@@ -275,6 +305,9 @@ document_issued(Document *self, int64_t issued_at_us)
 {
     self->issued_at_us = issued_at_us;
     utc_format_day(issued_at_us, self->issued_on);
+    Json *days = json_member(json_member(self->json, "contract"), "payment_days");
+    if (days != NULL)
+        utc_format_day(issued_at_us + json_object_get_int(days) * UTC_DAY_US, self->due_on);
 }
 
 void

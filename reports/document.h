@@ -61,6 +61,7 @@ typedef struct Document {
     char sha256[DIGEST_HEX_BYTES];
     int64_t issued_at_us;           /* when its row was written; set by document_issued() */
     char issued_on[UTC_TEXT_BYTES]; /* that day */
+    char due_on[UTC_TEXT_BYTES];    /* by the contract's payment_days after it; "" when not said */
     const char *number;             /* "" for a preview */
     const char *state;
     const char *kind;       /* "invoice", "credit_note", "void" */
@@ -96,7 +97,9 @@ typedef struct Document {
     const char *contract_version;
     const char *contract_sha256;
     const char *purchase_order;
-    char *seller; /* "Name, address, tax id": "" when not said */
+    const char *payment_terms;
+    const char *language; /* of the contract; "" when not said */
+    char *seller;         /* "Name, address, tax id": "" when not said */
     char *buyer;
     const char *payable_currency; /* "" when it is the currency of the lines */
     const char *payable_total;
@@ -108,6 +111,9 @@ typedef struct Document {
 MUST_CHECK Document *document_parse(Text text, Err *err);
 
 void document_free(Document **self);
+
+/** A member's text or digits, "" where it is absent or null. Borrowed. */
+const char *document_text(Json *object, const char *key);
 
 /** Say when it was issued: it is no part of what was signed, and stands in the database beside it. */
 void document_issued(Document *self, int64_t issued_at_us);
@@ -124,6 +130,9 @@ MUST_CHECK bool render_json(const Document *const *documents, size_t count, cons
 MUST_CHECK bool render_csv(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 /** One self-contained page by an XSLT stylesheet over the XML that render_html.c describes. */
 MUST_CHECK bool render_html(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
+
+/** UBL 2.1, after EN 16931: one final document. ERR_INPUT names what its contract has to say. */
+MUST_CHECK bool render_ubl(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 
 /** Pages: one PDF of them all, each document beginning on a page of its own. The same documents and look make the same bytes. */
 MUST_CHECK bool render_pdf(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/utc.h"
+#include "reports/document.h"
 #include "reports/focus_row.h"
 
 enum {
@@ -46,9 +47,6 @@ MUST_CHECK bool focus_document(FocusFile *file, const FocusSource *source, Err *
 /** Its lines / the items of its statement, taxes and the rounding of the whole. */
 MUST_CHECK bool focus_lines(FocusBill *bill, Err *err);
 MUST_CHECK bool focus_items(FocusBill *bill, Err *err);
-
-/** A member's text, "" where it is absent or null. Borrowed. */
-const char *focus_text(Json *object, const char *key);
 
 /** A unit as FOCUS writes it, with capitals and in the plural: "request" is "Requests", "GB-second" "GB-Seconds". */
 void focus_unit_name(const char *unit, char out[FOCUS_UNIT_BYTES]);

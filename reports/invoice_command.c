@@ -88,7 +88,7 @@ invoice_command(int argc, char **argv)
     static const Command commands[] = {
         {"list", "list invoices and previews", invoice_list_command},
         {"show", "show one of them", show_command},
-        {"render", "render them as text, json, csv, html or pdf", invoice_render_command},
+        {"render", "render them as text, json, csv, html, pdf or ubl", invoice_render_command},
         {"void", "take a final invoice back", void_command},
         {NULL, NULL, NULL},
     };

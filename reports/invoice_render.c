@@ -176,7 +176,7 @@ invoice_render_command(int argc, char **argv)
 {
     RenderOptions options = {.format = NULL};
     const Option table[] = {
-        {"format", 'f', OPTION_TEXT, &options.format, "FORMAT", "text, json, csv, html or pdf; default text"},
+        {"format", 'f', OPTION_TEXT, &options.format, "FORMAT", "text, json, csv, html, pdf or ubl; default text"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "the same as --format json"},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
          "all invoices of this month (previews where none is final)"},

@@ -1,15 +1,19 @@
 """Charges for other systems: FOCUS rows and electronic invoices of invoices, credit notes and voids, checked by readers that know the
 standards and not millibill."""
 import json
+import subprocess
 import unittest
 from decimal import Decimal
 
 import focus_check
-from harness import Stack
+import ubl_check
+from harness import MILLIBILL, Stack, environment
 
 PARTIES = """purchase_order: PO-7
-seller: {name: Мир 株式会社, address: [1 Cloud Street], tax_id: DE123456789}
-buyer: {name: "Acme & <Söhne>", address: [2 Main Street], tax_id: FR12345678901}
+seller: {name: Мир 株式会社, address: [1 Cloud Street], postal_code: "10115", city: Berlin, country: DE, tax_id: DE123456789, email: bill@example.com,
+         iban: DE89 3704 0044 0532 0130 00}
+buyer: {name: "Acme & <Söhne>", address: [2 Main Street, Hof], tax_id: FR12345678901}
+payment_days: 30
 """
 TERMS = {
     "acme": "name: acme\nversion: '1'\ncurrency: EUR\nexchange: [{from: 2026-01-01, rate: 0.9215, source: test}]\n" + PARTIES +
@@ -20,9 +24,13 @@ TERMS = {
             "credits: [{name: welcome, amount: 4.21}]\n"
             "tax: {rates: [{name: vat, title: VAT, percent: 19, jurisdiction: Germany}]}\n",
     "yen": "name: yen\nversion: '1'\ncurrency: JPY\nexchange: [{from: 2026-01-01, rate: 151.37, source: test}]\n" + PARTIES +
-           "tax: {rates: [{name: tax, percent: 10}]}\n",
+           "tax: {rates: [{name: tax, percent: 10, exempt: Export of services}]}\n",
     "dinar": "name: dinar\nversion: '1'\ncurrency: KWD\nexchange: [{from: 2026-01-01, rate: 0.30715, source: test}]\n" + PARTIES,
     "late": "name: late\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: vat, percent: 20}]}\n",
+    "gross": "name: gross\nversion: '1'\n" + PARTIES + "tax: {included: true, rates: [{name: vat, percent: 20}]}\n",
+    "free": "name: free\nversion: '1'\nlanguage: de\n" + PARTIES,
+    "bare": "name: bare\nversion: '1'\nseller: {name: S}\nbuyer: {name: B, country: FR}\n",
+    "twice": "name: twice\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: one, percent: 5}, {name: two, percent: 7}]}\n",
 }
 HOSTILE = ["=cmd|' /C calc'!A0", "<script>alert(1)</script>", "a,\"b\";c", "../../etc/passwd", "'; DROP TABLE invoices; --", "名前-שם-नाम"]
 
@@ -179,6 +187,70 @@ class Exports(unittest.TestCase):
         self.stack.run("export", "focus", "--tenant", "nobody", "--output", str(path), status=1)
         self.assertEqual(path.read_text(), "before")
         self.assertEqual([p.name for p in path.parent.glob("kept.csv*")], ["kept.csv"])
+
+    # ---- electronic invoices
+
+    def ubl(self, number, tenant, status=0):
+        path = self.stack.data / "invoice.xml"
+        result = self.stack.run("invoice", "render", number, "--tenant", tenant, "--format", "ubl", "--output", str(path), status=status)
+        return path.read_bytes() if status == 0 else result.stderr
+
+    def finals(self, kind):
+        return [(d["number"], d["tenant"]) for d in self.stack.json("invoice", "list", "--state", "final")
+                if d["kind"] == kind and d["tenant"] in ("acme", "yen", "late", "gross", "free")]
+
+    def test_electronic_invoices_have_the_order_the_fields_and_the_sums_of_en_16931(self):
+        for number, tenant in self.finals("invoice"):
+            data = self.ubl(number, tenant)
+            self.assertEqual(ubl_check.check(data), [], f"{number} of {tenant}")
+            read = ubl_check.Reader(data)
+            owed = self.stack.query("SELECT coalesce(payable_total, total), coalesce(payable_currency, currency), issued_at::date, (issued_at + "
+                                    f"interval '30 days')::date FROM invoices WHERE number = '{number}'")[0]
+            self.assertEqual([str(read.number("LegalMonetaryTotal/PayableAmount")), read.text("DocumentCurrencyCode"), read.text("IssueDate"),
+                              read.text("DueDate")], owed)
+        self.assertEqual({read.text("OrderReference/ID"), read.text("BuyerReference")}, {"PO-7"})
+
+    def test_each_way_of_taxing_has_its_category(self):
+        found = {}
+        for number, tenant in self.finals("invoice"):
+            read = ubl_check.Reader(self.ubl(number, tenant))
+            found[tenant] = read.category(read.find(read.root, "TaxTotal/TaxSubtotal/TaxCategory"))
+        self.assertEqual(found, {"acme": ("S", "19"), "yen": ("E", "0"), "late": ("S", "20"), "gross": ("S", "20"), "free": ("O", "")})
+
+    def test_what_takes_back_is_a_credit_note_about_its_invoice(self):
+        notes = self.finals("credit_note")
+        self.assertTrue(notes)
+        for number, tenant in notes:
+            data = self.ubl(number, tenant)
+            self.assertEqual(ubl_check.check(data), [])
+            read = ubl_check.Reader(data)
+            self.assertEqual((read.kind, read.text("BillingReference/InvoiceDocumentReference/ID")), ("CreditNote", self.number(tenant, "2026-06")))
+            self.assertEqual(-read.number("LegalMonetaryTotal/PayableAmount"),
+                             Decimal(self.stack.value(f"SELECT coalesce(payable_total, total) FROM invoices WHERE number = '{number}'")))
+
+    def test_what_is_missing_for_an_electronic_invoice_is_said(self):
+        for tenant, words in (("bare", ("the seller's country is not said in the contract of tenant 'bare'", "country: DE")),
+                              ("plain", ("the seller is not said", "seller: {name:")), ("twice", ("2 taxes",)), ("dinar", ("KWD has 3 decimals",))):
+            message = self.ubl(self.number(tenant, "2026-06"), tenant, status=1)
+            for word in words:
+                self.assertIn(word, message)
+        self.assertIn("--output-dir", self.stack.run("invoice", "render", "--format", "ubl", "--month", "2026-07", status=2).stderr)
+
+    def test_the_checker_of_electronic_invoices_finds_mistakes(self):
+        data = self.ubl(self.number("acme", "2026-06"), "acme").decode()
+        for old, new, rule in (("<cbc:PayableAmount currencyID=\"EUR\">", "<cbc:PayableAmount currencyID=\"EUR\">1", "BR-CO-16"),
+                               ("<cbc:IssueDate>", "<cbc:Note>x</cbc:Note><cbc:IssueDate>", "UBL"), ("<cbc:Percent>19<", "<cbc:Percent>7<", "BR-CO-17"),
+                               ("<cbc:IdentificationCode>DE<", "<cbc:IdentificationCode>Germany<", "BR-CL-14")):
+            self.assertIn(old, data)
+            self.assertTrue(any(c.startswith(rule) for c in ubl_check.check(data.replace(old, new).encode())), rule)
+
+    def test_a_wrong_account_country_or_language_is_refused_where_the_contract_is_read(self):
+        for wrong, word in (("seller: {name: S, iban: DE88 3704 0044 0532 0130 00}", "check digits"), ("buyer: {name: S, country: Germany}", "ISO 3166-1"),
+                            ("language: German", "ISO 639-1")):
+            path = self.write("wrong.yaml", f"name: a\nversion: '1'\n{wrong}\n")
+            result = subprocess.run([MILLIBILL, "contract", "validate", str(path)], capture_output=True, text=True, env=environment(), check=False)
+            self.assertEqual(result.returncode, 1)
+            self.assertIn(word, result.stdout + result.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,291 @@
+#include "reports/ubl.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/decimal.h"
+#include "reports/figures.h"
+
+enum { SCALE_MAX = 2, EXTRA_LINES = 2 };
+
+static const char NO_TAX[] = "Not subject to VAT";
+
+void
+ubl_free(Ubl *self)
+{
+    for (size_t i = 0; i < self->line_count; i++)
+        mpq_clears(self->lines[i].quantity, self->lines[i].unit_price, self->lines[i].amount, self->lines[i].fee, NULL);
+    for (size_t i = 0; i < self->charge_count; i++)
+        mpq_clear(self->charges[i].amount);
+    free(self->lines);
+    free(self->charges);
+    mpq_clears(self->rate, self->net, self->tax, self->total, NULL);
+}
+
+/* An amount of the document as the bill has it: exchanged, with the sign of a credit note, rounded to what is paid in. */
+static bool
+read_amount(const Ubl *self, Json *object, const char *key, mpq_t out, Err *err)
+{
+    if (!figure_read_optional(object, key, out, err))
+        return false;
+    mpq_mul(out, out, self->rate);
+    if (self->is_credit)
+        mpq_neg(out, out);
+    decimal_round(out, self->scale, ROUND_HALF_UP);
+    return true;
+}
+
+/* ---- lines and charges ---- */
+
+static UblLine *
+add_line(Ubl *self, const char *name, Json *usage)
+{
+    UblLine *line = &self->lines[self->line_count++];
+    *line = (UblLine){.name = name, .usage = usage};
+    mpq_inits(line->quantity, line->unit_price, line->amount, line->fee, NULL);
+    return line;
+}
+
+static bool
+add_usage(Ubl *self, Json *json, Err *err)
+{
+    UblLine *line = add_line(self, document_text(json, "description"), json);
+    mpq_t adjustment;
+    mpq_init(adjustment);
+    bool done = figure_read(json, "billed_quantity", line->quantity, err) &&
+                figure_read(json, "unit_price", line->unit_price, err) &&
+                read_amount(self, json, "amount", line->amount, err) &&
+                read_amount(self, json, "fee", line->fee, err) &&
+                read_amount(self, json, "adjustment", adjustment, err);
+    mpq_add(line->fee, line->fee, adjustment);
+    mpq_mul(line->unit_price, line->unit_price, self->rate);
+    if (self->is_credit)
+        mpq_neg(line->quantity, line->quantity);
+    mpq_clear(adjustment);
+    return done;
+}
+
+/* What is sold beside usage: one piece at its price. A price is never negative, so the quantity is. */
+static void
+add_piece(Ubl *self, const char *name, const mpq_t amount)
+{
+    UblLine *line = add_line(self, name, NULL);
+    mpq_set(line->amount, amount);
+    mpq_abs(line->unit_price, amount);
+    mpq_set_si(line->quantity, mpq_sgn(amount) < 0 ? -1 : 1, 1);
+}
+
+static void
+add_charge(Ubl *self, const char *reason, const mpq_t amount)
+{
+    if (mpq_sgn(amount) == 0)
+        return;
+    UblCharge *charge = &self->charges[self->charge_count++];
+    charge->reason = reason;
+    mpq_init(charge->amount);
+    mpq_set(charge->amount, amount);
+}
+
+static bool
+add_item(Ubl *self, Json *item, Err *err)
+{
+    static const char *const pieces[] = {"minimum", "prepaid_fee", "adjustment"};
+    const char *kind = document_text(item, "kind");
+    const char *description = document_text(item, "description");
+    bool is_piece = false;
+    mpq_t amount;
+    if (strcmp(kind, "usage") == 0 || strcmp(kind, "tax") == 0)
+        return true;
+    mpq_init(amount);
+    bool done = read_amount(self, item, "amount", amount, err);
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++)
+        is_piece = is_piece || strcmp(kind, pieces[i]) == 0;
+    if (is_piece)
+        add_piece(self, description, amount);
+    else
+        add_charge(self, description, amount);
+    mpq_clear(amount);
+    return done;
+}
+
+static size_t
+length_of(Json *array)
+{
+    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+static bool
+read_parts(Ubl *self, Err *err)
+{
+    Json *lines = json_member(self->document->json, "lines");
+    Json *items = json_member(self->document->json, "statement");
+    size_t count = length_of(lines) + length_of(items) + EXTRA_LINES;
+    self->lines = calloc(count, sizeof(*self->lines));
+    self->charges = calloc(count, sizeof(*self->charges));
+    if (self->lines == NULL || self->charges == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an electronic invoice");
+    for (size_t i = 0; i < length_of(lines); i++)
+        if (!add_usage(self, json_object_array_get_idx(lines, i), err))
+            return err_prefix(err, "line %zu: ", i + 1);
+    for (size_t i = 0; i < length_of(items); i++)
+        if (!add_item(self, json_object_array_get_idx(items, i), err))
+            return err_prefix(err, "item %zu: ", i + 1);
+    return true;
+}
+
+/* ---- totals ---- */
+
+/* What lines and charges lack to the net amount that is to be paid: the rounding of each of them. */
+static void
+close_gap(Ubl *self)
+{
+    mpq_t gap;
+    mpq_init(gap);
+    mpq_set(gap, self->net);
+    for (size_t i = 0; i < self->line_count; i++)
+        mpq_sub(gap, gap, self->lines[i].amount);
+    for (size_t i = 0; i < self->charge_count; i++)
+        mpq_sub(gap, gap, self->charges[i].amount);
+    if (self->line_count == 0)
+        add_piece(self, "No usage", gap);
+    else
+        add_charge(self, "Rounding", gap);
+    mpq_clear(gap);
+}
+
+static bool
+read_totals(Ubl *self, Err *err)
+{
+    Json *json = self->document->json;
+    Json *payable = json_member(json, "payable");
+    bool done;
+    if (payable == NULL)
+        done = figure_read(json, "total", self->net, err) && figure_read(json, "total", self->total, err);
+    else
+        done = figure_read(payable, "net", self->net, err) && figure_read(payable, "tax", self->tax, err) &&
+               figure_read(payable, "total", self->total, err);
+    if (self->is_credit) {
+        mpq_neg(self->net, self->net);
+        mpq_neg(self->tax, self->tax);
+        mpq_neg(self->total, self->total);
+    }
+    return done;
+}
+
+static bool
+read_tax(Ubl *self, Err *err)
+{
+    Json *taxes = json_member(json_member(self->document->json, "payable"), "taxes");
+    self->category = 'O';
+    self->percent = "";
+    self->exempt = NO_TAX;
+    if (length_of(taxes) == 0)
+        return true;
+    if (length_of(taxes) > 1) {
+        err_set(err, ERR_RANGE, "it has %zu taxes, and a line of EN 16931 has one", length_of(taxes));
+        return err_hint(err, "use another format for bills with several taxes");
+    }
+    Json *tax = json_object_array_get_idx(taxes, 0);
+    mpq_t percent;
+    mpq_init(percent);
+    bool done = figure_read(tax, "percent", percent, err);
+    self->percent = document_text(tax, "percent");
+    self->exempt = document_text(tax, "exempt");
+    self->category = self->exempt[0] != '\0' ? 'E' : mpq_sgn(percent) == 0 ? 'Z' : 'S';
+    mpq_clear(percent);
+    return done;
+}
+
+/* ---- who, and when to pay ---- */
+
+/* The country that is said, else the one that a VAT number begins with (Greece writes EL there); NULL: neither. */
+static const char *
+country_of(Json *party, char out[3])
+{
+    const char *country = document_text(party, "country");
+    const char *tax_id = document_text(party, "tax_id");
+    if (country[0] != '\0')
+        return country;
+    if (!isupper((unsigned char) tax_id[0]) || !isupper((unsigned char) tax_id[1]) ||
+        !isalnum((unsigned char) tax_id[2]))
+        return NULL;
+    memcpy(out, strncmp(tax_id, "EL", 2) == 0 ? "GR" : tax_id, 2);
+    out[2] = '\0';
+    return out;
+}
+
+static bool
+lacks(const Ubl *self, const char *what, const char *hint, Err *err)
+{
+    err_set(err, ERR_INPUT, "%s is not said in the contract of tenant '%s'", what, self->document->tenant);
+    return err_hint(
+        err, "add it: %s; a final invoice keeps the contract it was made under: void it and rate the month again",
+        hint);
+}
+
+static bool
+check_parties(Ubl *self, Err *err)
+{
+    Json *contract = json_member(self->document->json, "contract");
+    Json *seller = json_member(contract, "seller");
+    Json *buyer = json_member(contract, "buyer");
+    if (seller == NULL)
+        return lacks(self, "the seller", "seller: {name: Example Cloud, country: DE, tax_id: DE123456789}", err);
+    if (buyer == NULL)
+        return lacks(self, "the buyer", "buyer: {name: Acme, country: FR}", err);
+    self->seller_country = country_of(seller, self->countries[0]);
+    self->buyer_country = country_of(buyer, self->countries[1]);
+    if (self->seller_country == NULL)
+        return lacks(self, "the seller's country", "seller: {…, country: DE}", err);
+    if (self->buyer_country == NULL)
+        return lacks(self, "the buyer's country", "buyer: {…, country: FR}", err);
+    if (self->category != 'O' && document_text(seller, "tax_id")[0] == '\0')
+        return lacks(self, "the seller's VAT number", "seller: {…, tax_id: DE123456789}", err);
+    if (document_text(seller, "tax_id")[0] == '\0' && document_text(seller, "registration")[0] == '\0')
+        return lacks(self, "what identifies the seller", "seller: {…, tax_id: …} or {…, registration: …}", err);
+    return true;
+}
+
+static bool
+read_payment(Ubl *self, const Look *look, Err *err)
+{
+    Json *contract = json_member(self->document->json, "contract");
+    const char *terms = document_text(contract, "payment_terms");
+    self->payment_note = terms[0] != '\0' ? terms : look->foot;
+    memcpy(self->due_on, self->document->due_on, sizeof(self->due_on));
+    if (self->is_credit || mpq_sgn(self->total) <= 0 || self->due_on[0] != '\0' || self->payment_note[0] != '\0')
+        return true;
+    return lacks(self, "when to pay", "payment_days: 30, or payment_terms: …", err);
+}
+
+bool
+ubl_make(Ubl *self, const Document *document, const Look *look, Err *err)
+{
+    Json *payable = json_member(document->json, "payable");
+    *self = (Ubl){.document = document,
+                  .currency = payable == NULL ? document->currency : document_text(payable, "currency"),
+                  .payment_note = ""};
+    mpq_inits(self->rate, self->net, self->tax, self->total, NULL);
+    mpq_set_ui(self->rate, 1, 1);
+    self->scale = currency_scale(self->currency);
+    if (!document->is_final) {
+        err_set(err, ERR_INPUT, "a preview is no invoice");
+        return err_hint(err, "make it final: millibill rate --month M --final");
+    }
+    if (self->scale > SCALE_MAX)
+        return err_set(err, ERR_RANGE, "%s has %d decimals, and EN 16931 allows %d", self->currency, self->scale,
+                       SCALE_MAX);
+    mpq_t total;
+    mpq_init(total);
+    bool done = figure_read(payable == NULL ? document->json : payable, "total", total, err) &&
+                (payable == NULL || figure_read_optional(payable, "rate", self->rate, err));
+    bool corrects = strcmp(document->kind, "invoice") != 0;
+    self->is_credit = corrects && mpq_sgn(total) <= 0;
+    mpq_clear(total);
+    done = done && read_totals(self, err) && read_tax(self, err) && check_parties(self, err) &&
+           read_payment(self, look, err) && read_parts(self, err);
+    if (done)
+        close_gap(self);
+    return done;
+}
