@@ -20,7 +20,7 @@ document_format(const char *name, Err *err)
 }
 
 const char *
-document_text(Json *object, const char *key)
+document_member(Json *object, const char *key)
 {
     Json *value = json_member(object, key);
     Text text;
@@ -198,16 +198,16 @@ party_line(Json *party, Buffer *text, Err *err)
     Json *address = json_member(party, "address");
     size_t lines = json_object_is_type(address, json_type_array) ? json_object_array_length(address) : 0;
     const char *name = "";
-    const char *postal_code = document_text(party, "postal_code");
+    const char *postal_code = document_member(party, "postal_code");
     bool done = take(party, "name", true, &name, err) && buffer_append_text(text, name, err);
     for (size_t i = 0; done && i < lines; i++)
         done = append_given(text, ", ", json_object_get_string(json_object_array_get_idx(address, i)), err);
     return done && append_given(text, ", ", postal_code, err) &&
-           append_given(text, postal_code[0] != '\0' ? " " : ", ", document_text(party, "city"), err) &&
-           append_given(text, ", ", document_text(party, "country"), err) &&
-           append_given(text, ", ", document_text(party, "tax_id"), err) &&
-           append_given(text, ", ", document_text(party, "registration"), err) &&
-           append_given(text, ", IBAN ", document_text(party, "iban"), err);
+           append_given(text, postal_code[0] != '\0' ? " " : ", ", document_member(party, "city"), err) &&
+           append_given(text, ", ", document_member(party, "country"), err) &&
+           append_given(text, ", ", document_member(party, "tax_id"), err) &&
+           append_given(text, ", ", document_member(party, "registration"), err) &&
+           append_given(text, ", IBAN ", document_member(party, "iban"), err);
 }
 
 static bool

@@ -113,7 +113,7 @@ MUST_CHECK Document *document_parse(Text text, Err *err);
 void document_free(Document **self);
 
 /** A member's text or digits, "" where it is absent or null. Borrowed. */
-const char *document_text(Json *object, const char *key);
+const char *document_member(Json *object, const char *key);
 
 /** Say when it was issued: it is no part of what was signed, and stands in the database beside it. */
 void document_issued(Document *self, int64_t issued_at_us);

@@ -48,7 +48,7 @@ focus_priced(FocusBill *bill, FocusRow *row, const mpq_t quantity, const char *u
 static const char *
 issuer_of(const FocusSource *source)
 {
-    const char *seller = document_text(json_member(json_member(source->json, "contract"), "seller"), "name");
+    const char *seller = document_member(json_member(json_member(source->json, "contract"), "seller"), "name");
     return seller[0] != '\0' ? seller : source->issuer[0] != '\0' ? source->issuer : "millibill";
 }
 
@@ -57,11 +57,11 @@ set_common(FocusBill *bill, const FocusSource *source)
 {
     Json *head = json_member(source->json, "invoice");
     const char **cells = bill->common.cells;
-    const char *kind = document_text(head, "kind");
+    const char *kind = document_member(head, "kind");
     const char *issuer = issuer_of(source);
-    cells[FOCUS_BILLING_ACCOUNT_ID] = cells[FOCUS_BILLING_ACCOUNT_NAME] = document_text(head, "account");
+    cells[FOCUS_BILLING_ACCOUNT_ID] = cells[FOCUS_BILLING_ACCOUNT_NAME] = document_member(head, "account");
     cells[FOCUS_BILLING_ACCOUNT_TYPE] = "Account";
-    cells[FOCUS_SUB_ACCOUNT_ID] = cells[FOCUS_SUB_ACCOUNT_NAME] = document_text(head, "tenant");
+    cells[FOCUS_SUB_ACCOUNT_ID] = cells[FOCUS_SUB_ACCOUNT_NAME] = document_member(head, "tenant");
     cells[FOCUS_SUB_ACCOUNT_TYPE] = "Tenant";
     cells[FOCUS_BILLING_CURRENCY] = bill->paid_in;
     cells[FOCUS_PRICING_CURRENCY] = bill->currency;
@@ -70,12 +70,12 @@ set_common(FocusBill *bill, const FocusSource *source)
     cells[FOCUS_SERVICE_SUBCATEGORY] = "Serverless Compute";
     cells[FOCUS_SERVICE_NAME] = "Functions";
     cells[FOCUS_TAGS] = "{}";
-    cells[FOCUS_INVOICE_ID] = document_text(head, "number");
-    cells[FOCUS_CHARGE_PERIOD_START] = cells[FOCUS_BILLING_PERIOD_START] = document_text(head, "period_start");
-    cells[FOCUS_CHARGE_PERIOD_END] = cells[FOCUS_BILLING_PERIOD_END] = document_text(head, "period_end");
+    cells[FOCUS_INVOICE_ID] = document_member(head, "number");
+    cells[FOCUS_CHARGE_PERIOD_START] = cells[FOCUS_BILLING_PERIOD_START] = document_member(head, "period_start");
+    cells[FOCUS_CHARGE_PERIOD_END] = cells[FOCUS_BILLING_PERIOD_END] = document_member(head, "period_end");
     cells[FOCUS_X_DOCUMENT_KIND] = kind[0] == '\0' ? "invoice" : kind;
     cells[FOCUS_X_DOCUMENT_SHA256] = source->sha256;
-    cells[FOCUS_X_REFERS_TO] = document_text(json_member(head, "refers_to"), "number");
+    cells[FOCUS_X_REFERS_TO] = document_member(json_member(head, "refers_to"), "number");
 }
 
 /* A credit note or void is charged in the month in which it was issued, for a period that is over. */
@@ -96,8 +96,8 @@ focus_document(FocusFile *file, const FocusSource *source, Err *err)
 {
     FocusBill bill = {.file = file, .json = source->json};
     Json *payable = json_member(source->json, "payable");
-    bill.currency = document_text(source->json, "currency");
-    bill.paid_in = payable == NULL ? bill.currency : document_text(payable, "currency");
+    bill.currency = document_member(source->json, "currency");
+    bill.paid_in = payable == NULL ? bill.currency : document_member(payable, "currency");
     mpq_inits(bill.rate, bill.billed, NULL);
     mpq_set_ui(bill.rate, 1, 1);
     set_common(&bill, source);

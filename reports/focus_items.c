@@ -25,7 +25,7 @@ static const ItemKind KINDS[] = {
 static const ItemKind *
 kind_of(Json *item, Err *err)
 {
-    const char *kind = document_text(item, "kind");
+    const char *kind = document_member(item, "kind");
     for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++)
         if (strcmp(KINDS[i].kind, kind) == 0)
             return &KINDS[i];
@@ -43,11 +43,12 @@ set_commitment(FocusRow *row, const ItemKind *kind, Json *item, const mpq_t amou
     mpq_init(quantity);
     bool spend = strcmp(kind->commitment, "Spend") == 0;
     mpq_set(quantity, amount);
-    row->cells[FOCUS_COMMITMENT_DISCOUNT_ID] = row->cells[FOCUS_COMMITMENT_DISCOUNT_NAME] = document_text(item, "name");
+    row->cells[FOCUS_COMMITMENT_DISCOUNT_ID] = row->cells[FOCUS_COMMITMENT_DISCOUNT_NAME] =
+        document_member(item, "name");
     row->cells[FOCUS_COMMITMENT_DISCOUNT_CATEGORY] = kind->commitment;
     row->cells[FOCUS_COMMITMENT_DISCOUNT_TYPE] = spend ? "Minimum spend" : "Prepaid units";
     bool has_units = strcmp(kind->kind, "prepaid") == 0;
-    focus_unit_name(document_text(item, "unit"), unit);
+    focus_unit_name(document_member(item, "unit"), unit);
     row->cells[FOCUS_COMMITMENT_DISCOUNT_UNIT] = has_units ? unit : currency;
     bool done = (spend       ? figure_read_optional(item, "rate", quantity, err)
                  : has_units ? figure_read_optional(item, "quantity", quantity, err)
@@ -69,8 +70,8 @@ set_period(const FocusBill *bill, FocusRow *row, size_t ordinal)
     row->cells[FOCUS_CHARGE_CLASS] = "Correction";
     if (adjustment == NULL)
         return;
-    row->cells[FOCUS_CHARGE_PERIOD_START] = document_text(adjustment, "period_start");
-    row->cells[FOCUS_CHARGE_PERIOD_END] = document_text(adjustment, "period_end");
+    row->cells[FOCUS_CHARGE_PERIOD_START] = document_member(adjustment, "period_start");
+    row->cells[FOCUS_CHARGE_PERIOD_END] = document_member(adjustment, "period_end");
 }
 
 /* A tax in the currency of the bill is rounded by the bill itself. */
@@ -83,7 +84,7 @@ read_cost(const FocusBill *bill, Json *item, bool is_tax, mpq_t amount, mpq_t co
     mpq_mul(cost, amount, bill->rate);
     for (size_t i = 0; done && i < count; i++) {
         Json *tax = json_object_array_get_idx(taxes, i);
-        if (strcmp(document_text(tax, "name"), document_text(item, "name")) == 0)
+        if (strcmp(document_member(tax, "name"), document_member(item, "name")) == 0)
             done = figure_read(tax, "amount", cost, err);
     }
     return done;
@@ -111,8 +112,8 @@ write_item(FocusBill *bill, Json *item, const ItemKind *kind, size_t ordinal, Er
     bool is_tax = strcmp(kind->kind, "tax") == 0;
     row.cells[FOCUS_CHARGE_CATEGORY] = kind->category;
     row.cells[FOCUS_CHARGE_FREQUENCY] = kind->frequency;
-    row.cells[FOCUS_CHARGE_DESCRIPTION] = document_text(item, "description");
-    row.cells[FOCUS_X_LINE] = document_text(item, "kind");
+    row.cells[FOCUS_CHARGE_DESCRIPTION] = document_member(item, "description");
+    row.cells[FOCUS_X_LINE] = document_member(item, "kind");
     if (strcmp(kind->kind, "adjustment") == 0)
         set_period(bill, &row, ordinal);
     bool done = read_cost(bill, item, is_tax, amount, cost, err) &&
@@ -153,7 +154,7 @@ focus_items(FocusBill *bill, Err *err)
     bool done = true;
     for (size_t i = 0; done && items != NULL && i < json_object_array_length(items); i++) {
         Json *item = json_object_array_get_idx(items, i);
-        if (strcmp(document_text(item, "kind"), "usage") == 0)
+        if (strcmp(document_member(item, "kind"), "usage") == 0)
             continue; /* the sum of the lines */
         const ItemKind *kind = kind_of(item, err);
         done = kind != NULL && write_item(bill, item, kind, adjustments, err);

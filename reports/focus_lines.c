@@ -43,9 +43,9 @@ functions_read(Functions *self, Json *document, Err *err)
         Function *function = &self->all[self->count];
         Json *json = json_object_array_get_idx(array, self->count);
         *function = (Function){.json = json,
-                               .region = document_text(json, "region"),
-                               .architecture = document_text(json, "architecture"),
-                               .mode = document_text(json, "mode")};
+                               .region = document_member(json, "region"),
+                               .architecture = document_member(json, "architecture"),
+                               .mode = document_member(json, "mode")};
         mpq_inits(function->invocations, function->gb_seconds, NULL);
         if (!figure_read(json, "invocations", function->invocations, err) ||
             !figure_read_optional(json, "gb_seconds", function->gb_seconds, err)) {
@@ -59,9 +59,9 @@ functions_read(Functions *self, Json *document, Err *err)
 static bool
 is_of_line(const Function *function, Json *line)
 {
-    return strcmp(function->region, document_text(line, "region")) == 0 &&
-           strcmp(function->architecture, document_text(line, "architecture")) == 0 &&
-           strcmp(function->mode, document_text(line, "mode")) == 0;
+    return strcmp(function->region, document_member(line, "region")) == 0 &&
+           strcmp(function->architecture, document_member(line, "architecture")) == 0 &&
+           strcmp(function->mode, document_member(line, "mode")) == 0;
 }
 
 /* ---- who used a line ---- */
@@ -95,7 +95,7 @@ sku_quantity(Json *lines, Json *line, mpq_t out, Err *err)
         Json *other = json_object_array_get_idx(lines, i);
         bool same = true;
         for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-            same = same && strcmp(document_text(other, keys[k]), document_text(line, keys[k])) == 0;
+            same = same && strcmp(document_member(other, keys[k]), document_member(line, keys[k])) == 0;
         done = !same || figure_read(other, "quantity", quantity, err);
         if (same)
             mpq_add(out, out, quantity);
@@ -161,12 +161,12 @@ describe_price(Line *self, Err *err)
 {
     Json *book = json_member(self->bill->json, "price_book");
     Json *details = json_new_object(err);
-    const char *model = document_text(self->json, "model");
+    const char *model = document_member(self->json, "model");
     bool done = details != NULL && json_add(details, "x_Tier", json_object_get(json_member(self->json, "tier")), err) &&
                 (model[0] == '\0' || json_add_text(details, "x_Model", model, err)) &&
-                json_add_text(details, "x_PriceBook", document_text(book, "name"), err) &&
-                json_add_text(details, "x_PriceBookVersion", document_text(book, "version"), err) &&
-                json_add_text(details, "x_PriceBookSha256", document_text(book, "sha256"), err);
+                json_add_text(details, "x_PriceBook", document_member(book, "name"), err) &&
+                json_add_text(details, "x_PriceBookVersion", document_member(book, "version"), err) &&
+                json_add_text(details, "x_PriceBookSha256", document_member(book, "sha256"), err);
     self->details = done ? json_canonical(details, err) : NULL;
     json_object_put(details);
     return self->details != NULL;
@@ -177,23 +177,23 @@ line_common(Line *self, size_t number, char digits[DIGITS_BYTES], Err *err)
 {
     Json *json = self->json;
     const char **cells = self->row.cells;
-    const char *region = document_text(json, "region");
-    focus_unit_name(document_text(json, "unit"), self->unit);
+    const char *region = document_member(json, "region");
+    focus_unit_name(document_member(json, "unit"), self->unit);
     snprintf(digits, DIGITS_BYTES, "%zu", number);
     snprintf(self->id, sizeof(self->id), "%s/%s/%s/%s/%s/%s",
-             document_text(json_member(self->bill->json, "price_book"), "name"), region,
-             document_text(json, "architecture"), document_text(json, "mode"), document_text(json, "sku"),
-             document_text(json, "tier"));
+             document_member(json_member(self->bill->json, "price_book"), "name"), region,
+             document_member(json, "architecture"), document_member(json, "mode"), document_member(json, "sku"),
+             document_member(json, "tier"));
     cells[FOCUS_CHARGE_CATEGORY] = "Usage";
     cells[FOCUS_CHARGE_FREQUENCY] = "Usage-Based";
     cells[FOCUS_PRICING_CATEGORY] = "Standard";
-    cells[FOCUS_CHARGE_DESCRIPTION] = cells[FOCUS_SKU_METER] = document_text(json, "description");
+    cells[FOCUS_CHARGE_DESCRIPTION] = cells[FOCUS_SKU_METER] = document_member(json, "description");
     cells[FOCUS_REGION_ID] = cells[FOCUS_REGION_NAME] = region;
-    cells[FOCUS_SKU_ID] = document_text(json, "sku");
+    cells[FOCUS_SKU_ID] = document_member(json, "sku");
     cells[FOCUS_SKU_PRICE_ID] = self->id;
     cells[FOCUS_X_LINE] = digits;
-    cells[FOCUS_X_ARCHITECTURE] = document_text(json, "architecture");
-    cells[FOCUS_X_MODE] = document_text(json, "mode");
+    cells[FOCUS_X_ARCHITECTURE] = document_member(json, "architecture");
+    cells[FOCUS_X_MODE] = document_member(json, "mode");
     if (!describe_price(self, err))
         return false;
     cells[FOCUS_SKU_PRICE_DETAILS] = self->details;
@@ -217,9 +217,9 @@ write_share(Line *self, FocusRow *row, const Part *part, const mpq_t quantity, c
 static void
 name_function(FocusRow *row, const Function *function)
 {
-    row->cells[FOCUS_RESOURCE_ID] = row->cells[FOCUS_RESOURCE_NAME] = document_text(function->json, "function");
+    row->cells[FOCUS_RESOURCE_ID] = row->cells[FOCUS_RESOURCE_NAME] = document_member(function->json, "function");
     row->cells[FOCUS_RESOURCE_TYPE] = "Function";
-    row->cells[FOCUS_X_MEMORY_MB] = document_text(function->json, "memory_mb");
+    row->cells[FOCUS_X_MEMORY_MB] = document_member(function->json, "memory_mb");
 }
 
 /* What of `whole` belongs to those who measure up to `reached`: exact at the end, so that shares add up. */
@@ -278,7 +278,7 @@ write_extra(Line *self, const char *category, const char *what, mpq_t amount, Er
     mpq_init(one);
     mpq_set_ui(one, 1, 1);
     bool purchase = strcmp(category, "Purchase") == 0;
-    snprintf(description, sizeof(description), "%s: %s", document_text(self->json, "description"), what);
+    snprintf(description, sizeof(description), "%s: %s", document_member(self->json, "description"), what);
     row.cells[FOCUS_CHARGE_CATEGORY] = category;
     row.cells[FOCUS_CHARGE_DESCRIPTION] = description;
     row.cells[FOCUS_CHARGE_FREQUENCY] = "Recurring";

@@ -131,8 +131,8 @@ postal_address(Writer *self, Json *party, const char *code)
     for (size_t i = 0; i < count && i < 2; i++)
         element(self, i == 0 ? "cbc:StreetName" : "cbc:AdditionalStreetName",
                 json_object_get_string(json_object_array_get_idx(address, i)));
-    given(self, "cbc:CityName", document_text(party, "city"));
-    given(self, "cbc:PostalZone", document_text(party, "postal_code"));
+    given(self, "cbc:CityName", document_member(party, "city"));
+    given(self, "cbc:PostalZone", document_member(party, "postal_code"));
     for (size_t i = 2; i < count && i < 3; i++) {
         begin(self, "cac:AddressLine");
         element(self, "cbc:Line", json_object_get_string(json_object_array_get_idx(address, i)));
@@ -173,9 +173,9 @@ party_tax(Writer *self, const char *tax_id, const char *code, bool is_seller)
 static void
 write_party(Writer *self, const char *role, Json *party, const char *code, bool is_seller)
 {
-    const char *tax_id = document_text(party, "tax_id");
-    const char *registration = document_text(party, "registration");
-    const char *email = document_text(party, "email");
+    const char *tax_id = document_member(party, "tax_id");
+    const char *registration = document_member(party, "registration");
+    const char *email = document_member(party, "email");
     begin(self, role);
     begin(self, "cac:Party");
     if (email[0] != '\0') {
@@ -185,12 +185,12 @@ write_party(Writer *self, const char *role, Json *party, const char *code, bool 
         end(self);
     }
     begin(self, "cac:PartyName");
-    element(self, "cbc:Name", document_text(party, "name"));
+    element(self, "cbc:Name", document_member(party, "name"));
     end(self);
     postal_address(self, party, code);
     party_tax(self, tax_id, code, is_seller);
     begin(self, "cac:PartyLegalEntity");
-    element(self, "cbc:RegistrationName", document_text(party, "name"));
+    element(self, "cbc:RegistrationName", document_member(party, "name"));
     given(self, "cbc:CompanyID", registration[0] != '\0' ? registration : self->ubl->category == 'O' ? tax_id : "");
     end(self);
     if (email[0] != '\0') {
@@ -293,22 +293,22 @@ write_item(Writer *self, const UblLine *line)
 {
     Json *usage = line->usage;
     char place[PLACE_BYTES];
-    snprintf(place, sizeof(place), "%s, %s, %s", document_text(usage, "region"), document_text(usage, "architecture"),
-             document_text(usage, "mode"));
+    snprintf(place, sizeof(place), "%s, %s, %s", document_member(usage, "region"),
+             document_member(usage, "architecture"), document_member(usage, "mode"));
     begin(self, "cac:Item");
     if (usage != NULL)
         element(self, "cbc:Description", place);
     element(self, "cbc:Name", line->name);
     if (usage != NULL) {
         begin(self, "cac:SellersItemIdentification");
-        element(self, "cbc:ID", document_text(usage, "sku"));
+        element(self, "cbc:ID", document_member(usage, "sku"));
         end(self);
     }
     tax_category(self, "cac:ClassifiedTaxCategory", false);
-    property(self, "unit", document_text(usage, "unit"));
-    property(self, "quantity used", document_text(usage, "quantity"));
-    property(self, "quantity free", document_text(usage, "free_quantity"));
-    property(self, "tier", document_text(usage, "tier"));
+    property(self, "unit", document_member(usage, "unit"));
+    property(self, "quantity used", document_member(usage, "quantity"));
+    property(self, "quantity free", document_member(usage, "free_quantity"));
+    property(self, "tier", document_member(usage, "tier"));
     end(self);
 }
 
@@ -420,7 +420,7 @@ write_references(Writer *self)
 static void
 write_payment(Writer *self, Json *seller)
 {
-    const char *iban = document_text(seller, "iban");
+    const char *iban = document_member(seller, "iban");
     if (iban[0] != '\0') {
         begin(self, "cac:PaymentMeans");
         element(self, "cbc:PaymentMeansCode", "30"); /* credit transfer */

@@ -50,7 +50,7 @@ add_line(Ubl *self, const char *name, Json *usage)
 static bool
 add_usage(Ubl *self, Json *json, Err *err)
 {
-    UblLine *line = add_line(self, document_text(json, "description"), json);
+    UblLine *line = add_line(self, document_member(json, "description"), json);
     mpq_t adjustment;
     mpq_init(adjustment);
     bool done = figure_read(json, "billed_quantity", line->quantity, err) &&
@@ -91,8 +91,8 @@ static bool
 add_item(Ubl *self, Json *item, Err *err)
 {
     static const char *const pieces[] = {"minimum", "prepaid_fee", "adjustment"};
-    const char *kind = document_text(item, "kind");
-    const char *description = document_text(item, "description");
+    const char *kind = document_member(item, "kind");
+    const char *description = document_member(item, "description");
     bool is_piece = false;
     mpq_t amount;
     if (strcmp(kind, "usage") == 0 || strcmp(kind, "tax") == 0)
@@ -190,8 +190,8 @@ read_tax(Ubl *self, Err *err)
     mpq_t percent;
     mpq_init(percent);
     bool done = figure_read(tax, "percent", percent, err);
-    self->percent = document_text(tax, "percent");
-    self->exempt = document_text(tax, "exempt");
+    self->percent = document_member(tax, "percent");
+    self->exempt = document_member(tax, "exempt");
     self->category = self->exempt[0] != '\0' ? 'E' : mpq_sgn(percent) == 0 ? 'Z' : 'S';
     mpq_clear(percent);
     return done;
@@ -203,8 +203,8 @@ read_tax(Ubl *self, Err *err)
 static const char *
 country_of(Json *party, char out[3])
 {
-    const char *country = document_text(party, "country");
-    const char *tax_id = document_text(party, "tax_id");
+    const char *country = document_member(party, "country");
+    const char *tax_id = document_member(party, "tax_id");
     if (country[0] != '\0')
         return country;
     if (!isupper((unsigned char) tax_id[0]) || !isupper((unsigned char) tax_id[1]) ||
@@ -240,9 +240,9 @@ check_parties(Ubl *self, Err *err)
         return lacks(self, "the seller's country", "seller: {…, country: DE}", err);
     if (self->buyer_country == NULL)
         return lacks(self, "the buyer's country", "buyer: {…, country: FR}", err);
-    if (self->category != 'O' && document_text(seller, "tax_id")[0] == '\0')
+    if (self->category != 'O' && document_member(seller, "tax_id")[0] == '\0')
         return lacks(self, "the seller's VAT number", "seller: {…, tax_id: DE123456789}", err);
-    if (document_text(seller, "tax_id")[0] == '\0' && document_text(seller, "registration")[0] == '\0')
+    if (document_member(seller, "tax_id")[0] == '\0' && document_member(seller, "registration")[0] == '\0')
         return lacks(self, "what identifies the seller", "seller: {…, tax_id: …} or {…, registration: …}", err);
     return true;
 }
@@ -251,7 +251,7 @@ static bool
 read_payment(Ubl *self, const Look *look, Err *err)
 {
     Json *contract = json_member(self->document->json, "contract");
-    const char *terms = document_text(contract, "payment_terms");
+    const char *terms = document_member(contract, "payment_terms");
     self->payment_note = terms[0] != '\0' ? terms : look->foot;
     memcpy(self->due_on, self->document->due_on, sizeof(self->due_on));
     if (self->is_credit || mpq_sgn(self->total) <= 0 || self->due_on[0] != '\0' || self->payment_note[0] != '\0')
@@ -264,7 +264,7 @@ ubl_make(Ubl *self, const Document *document, const Look *look, Err *err)
 {
     Json *payable = json_member(document->json, "payable");
     *self = (Ubl){.document = document,
-                  .currency = payable == NULL ? document->currency : document_text(payable, "currency"),
+                  .currency = payable == NULL ? document->currency : document_member(payable, "currency"),
                   .payment_note = ""};
     mpq_inits(self->rate, self->net, self->tax, self->total, NULL);
     mpq_set_ui(self->rate, 1, 1);
