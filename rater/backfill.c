@@ -8,6 +8,7 @@
 #include "lib/digest.h"
 #include "rater/counted.h"
 #include "rater/rate_book.h"
+#include "rater/rate_books.h"
 #include "rater/rate_tenants.h"
 #include "rater/reconcile_spill.h"
 #include "schema/duplicates.h"
@@ -152,16 +153,24 @@ static bool
 open_month(Backfill *self, BackfillMonth *month, Err *err)
 {
     RateTenants members = {0};
+    RateContracts contracts = {0};
     month->rows = rating_rows_new(err);
     bool done = month->rows != NULL;
     if (done && !month->is_new_tenant) {
-        month->book = rate_book(self->calendar, self->request->book, month->month, err);
-        done = month->book != NULL && rate_tenants_read(&members, self->db, month->tenant, month->month, err);
+        month->calendar = self->calendar;
+        month->price_book = self->request->book;
+        done = rate_tenants_read(&members, self->db, month->tenant, month->month, err) &&
+               rate_contracts_read(&contracts, self->db, month->month, err);
         const RateTenant *tenant = done ? rate_tenants_find(&members, month->tenant) : NULL;
+        const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&contracts, tenant->tenant_id);
+        month->book =
+            !done ? NULL : rate_book(self->calendar, rate_books_name(contract, month->price_book), month->month, err);
+        done = month->book != NULL;
         month->account = tenant == NULL ? NULL : strdup(tenant->account);
         if (done && month->account == NULL)
             done = err_set(err, ERR_NOMEM, "no memory for the account of tenant '%s'", month->tenant);
     }
+    rate_contracts_free(&contracts);
     rate_tenants_free(&members);
     return done;
 }

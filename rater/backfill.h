@@ -32,14 +32,16 @@ typedef struct BackfillMonth {
     const char *tenant; /* borrowed */
     bool is_new_tenant;
     UtcMonth month;
-    int64_t fresh;     /* records that would be billed */
-    int64_t known;     /* that are there already */
-    int64_t reversed;  /* of them: taken back, and stays so */
-    int64_t conflicts; /* another record of that identity is there: to quarantine */
-    int64_t repeated;  /* copies within the files */
-    UsageSum mb_ms;    /* of the fresh: memory times duration, rounded up to 1 ms */
-    const PriceBook *book;
-    RatingRows *rows; /* the fresh, by record; else … */
+    int64_t fresh;          /* records that would be billed */
+    int64_t known;          /* that are there already */
+    int64_t reversed;       /* of them: taken back, and stays so */
+    int64_t conflicts;      /* another record of that identity is there: to quarantine */
+    int64_t repeated;       /* copies within the files */
+    UsageSum mb_ms;         /* of the fresh: memory times duration, rounded up to 1 ms */
+    BookCalendar *calendar; /* borrowed, as the name of the book of tenants whose contract names none */
+    const char *price_book;
+    const PriceBook *book; /* of this tenant */
+    RatingRows *rows;      /* the fresh, by record; else … */
     struct BackfillSum *sums;
     size_t sum_count, sum_room, sum_last;
     char *account;

@@ -153,7 +153,8 @@ rate_member(Db *db, const BackfillMonth *month, const RateTenant *member, bool w
                                  .tenant = member->name,
                                  .dry_run = true,
                                  .free_tier = true,
-                                 .book = month->book,
+                                 .calendar = month->calendar,
+                                 .price_book = month->price_book,
                                  .inside = true,
                                  .more = with_fresh ? month->rows : NULL};
     BillChange *change = bill_changes_of(changes, member->name, member->account, err);

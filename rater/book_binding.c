@@ -190,3 +190,16 @@ price_book_of_part(const PriceBook *book, size_t part)
 {
     return book->part_count == 0 ? book : book->parts[part].book;
 }
+
+const Meter *
+price_book_meter(const PriceBook *book, const char *sku)
+{
+    const Meter *found = NULL;
+    for (size_t i = 0; i < book->meter_count; i++) {
+        if (strcmp(book->meters[i].sku, sku) == 0)
+            return &book->meters[i];
+    }
+    for (size_t i = 0; found == NULL && i < book->part_count; i++)
+        found = price_book_meter(book->parts[i].book, sku);
+    return found;
+}

@@ -26,6 +26,9 @@ size_t price_book_part_at(const PriceBook *book, int64_t time_us);
 /** The book of a part; of a book that is not a binding itself. */
 const PriceBook *price_book_of_part(const PriceBook *book, size_t part);
 
+/** The meter of a sku, of the first part that has it; NULL: none. */
+const Meter *price_book_meter(const PriceBook *book, const char *sku);
+
 /** May one bill have lines of both: have they one currency and one way of rounding? */
 bool books_share_a_bill(const PriceBook *left, const PriceBook *right);
 

@@ -191,6 +191,25 @@ book_calendar_parts(BookCalendar *self, const char *name_or_path, int64_t start_
     return true;
 }
 
+/* A binding of exactly these parts that was made before. */
+static const PriceBook *
+find_bound(const BookCalendar *self, const BookParts *parts)
+{
+    for (size_t i = 0; i < self->bound_count; i++) {
+        const PriceBook *bound = self->bound[i];
+        bool same = bound->part_count == parts->count;
+        for (size_t p = 0; same && p < parts->count; p++) {
+            const BookPart *ours = &bound->parts[p];
+            const BookPart *theirs = &parts->all[p];
+            same = ours->start_us == theirs->start_us && ours->end_us == theirs->end_us &&
+                   memcmp(&ours->book->digest, &theirs->book->digest, sizeof(Digest)) == 0;
+        }
+        if (same)
+            return bound;
+    }
+    return NULL;
+}
+
 static const PriceBook *
 keep_bound(BookCalendar *self, PriceBook *book, Err *err)
 {
@@ -208,8 +227,9 @@ book_calendar_book(BookCalendar *self, const char *name_or_path, int64_t start_u
     BookParts parts = {0};
     const PriceBook *book = NULL;
     if (book_calendar_parts(self, name_or_path, start_us, end_us, &parts, err))
-        book =
-            parts.count == 1 ? parts.all[0].book : keep_bound(self, price_book_bind(parts.all, parts.count, err), err);
+        book = parts.count == 1 ? parts.all[0].book : find_bound(self, &parts);
+    if (book == NULL && !err_is_set(err))
+        book = keep_bound(self, price_book_bind(parts.all, parts.count, err), err);
     book_parts_free(&parts);
     return book;
 }

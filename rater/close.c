@@ -133,7 +133,8 @@ rate_all(Close *self, bool final, RateReport *report, Err *err)
         .final = final,
         .dry_run = !final,
         .free_tier = self->request->free_tier,
-        .book = self->request->book,
+        .calendar = self->request->calendar,
+        .price_book = self->request->price_book,
         .config = self->request->config,
         .held = held,
         .held_count = self->hold_count,
@@ -145,16 +146,32 @@ rate_all(Close *self, bool final, RateReport *report, Err *err)
     return done;
 }
 
+/* "aws-lambda 2026-11 and others" */
+static void
+tell_books(const RateReport *report, char *out, size_t room)
+{
+    const char *first = NULL;
+    bool others = false;
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        const char *book = report->outcomes[i].price_book;
+        others = others || (book != NULL && first != NULL && strcmp(book, first) != 0);
+        first = first == NULL ? book : first;
+    }
+    snprintf(out, room, "%s%s", first == NULL ? "no price book" : first, others ? " and others" : "");
+}
+
 /* Rate without writing: what is wrong with a tenant shows before anybody has a number. */
 static bool
 close_rate(Close *self, CloseStep *step, Err *err)
 {
+    char books[192];
     if (!rate_all(self, false, &self->rated, err) || !hold_skips(self, CLOSE_RATE, &self->rated, err))
         return false;
+    tell_books(&self->rated, books, sizeof books);
     snprintf(step->detail, sizeof step->detail,
-             "%zu tenant%s by %s %s, up to receipt %" PRId64 "; %zu account%s held back", self->rated.outcome_count,
-             plural((int64_t) self->rated.outcome_count), self->request->book->name, self->request->book->version,
-             self->rated.receipt_watermark, self->hold_count, self->hold_count == 1 ? " is" : "s are");
+             "%zu tenant%s by %s, up to receipt %" PRId64 "; %zu account%s held back", self->rated.outcome_count,
+             plural((int64_t) self->rated.outcome_count), books, self->rated.receipt_watermark, self->hold_count,
+             self->hold_count == 1 ? " is" : "s are");
     return true;
 }
 

@@ -17,7 +17,6 @@
 #include "lib/err.h"
 #include "lib/options.h"
 #include "rater/bill_changes.h"
-#include "rater/price_book.h"
 #include "rater/rate_month.h"
 #include "schema/db.h"
 
@@ -47,7 +46,8 @@ typedef struct CloseStep {
 
 typedef struct CloseRequest {
     UtcMonth month;
-    const PriceBook *book;
+    BookCalendar *calendar;
+    const char *price_book; /* of tenants whose contract names none */
     bool free_tier;
     bool wait;                 /* for agents that have not reported past the end */
     int64_t wait_s;            /* at most */

@@ -226,8 +226,10 @@ run(const CloseOptions *options)
     Close self = {.request = &request, .step_done = options->json ? NULL : print_step};
     self.db = request_make(options, &request, &err) ? rater_connect(options->data, &config, PROGRAM, &err) : NULL;
     BookCalendar *calendar = self.db == NULL ? NULL : book_calendar_new(self.db, &err);
-    request.book = calendar == NULL ? NULL : rate_book(calendar, options->book_name, request.month, &err);
-    self.compactor = request.book == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, &err);
+    request.calendar = calendar;
+    request.price_book = options->book_name;
+    bool known = calendar != NULL && rate_book(calendar, options->book_name, request.month, &err) != NULL;
+    self.compactor = !known ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, &err);
     int status = self.compactor == NULL ? err_report(&err, PROGRAM) : close_and_say(options, &self);
     close_free(&self);
     db_free(&self.compactor);
@@ -242,7 +244,8 @@ close_command(int argc, char **argv)
     CloseOptions options = {.book_name = RATER_DEFAULT_BOOK, .wait_s = CLOSE_WAIT_S};
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "the month to close (UTC)"},
-        {"price-book", 'b', OPTION_TEXT, &options.book_name, "FILE|NAME", "price book; default " RATER_DEFAULT_BOOK},
+        {"price-book", 'b', OPTION_TEXT, &options.book_name, "FILE|NAME",
+         "price book, where a contract names none; default " RATER_DEFAULT_BOOK},
         {"no-free-tier", 0, OPTION_FLAG, &options.no_free_tier, NULL, "leave the free tier out"},
         {"output", 'o', OPTION_TEXT, &options.output, "DIR",
          "write every invoice there as json, csv, text, html and pdf"},

@@ -4,17 +4,8 @@
 #include <string.h>
 
 #include "lib/decimal.h"
+#include "rater/book_binding.h"
 #include "rater/contract_reader.h"
-
-static bool
-has_sku(const PriceBook *book, const char *sku)
-{
-    for (size_t i = 0; i < book->meter_count; i++) {
-        if (strcmp(book->meters[i].sku, sku) == 0)
-            return true;
-    }
-    return false;
-}
 
 static bool
 fail_sku(const Contract *self, const ContractEntry *entry, const PriceBook *book, const char *sku, Err *err)
@@ -27,10 +18,10 @@ fail_sku(const Contract *self, const ContractEntry *entry, const PriceBook *book
 static bool
 entry_fits(const Contract *self, const ContractEntry *entry, const PriceBook *book, Err *err)
 {
-    if (entry->sku != NULL && !has_sku(book, entry->sku))
+    if (entry->sku != NULL && price_book_meter(book, entry->sku) == NULL)
         return fail_sku(self, entry, book, entry->sku, err);
     for (size_t i = 0; i < entry->on_count; i++) {
-        if (!has_sku(book, entry->on[i]))
+        if (price_book_meter(book, entry->on[i]) == NULL)
             return fail_sku(self, entry, book, entry->on[i], err);
     }
     return true;

@@ -10,6 +10,7 @@
 #include "lib/options.h"
 #include "rater/commands.h"
 #include "rater/contract.h"
+#include "rater/rate_book.h"
 #include "schema/contract_store.h"
 #include "schema/migrate.h"
 #include "schema/tenant_store.h"
@@ -57,16 +58,19 @@ parse(const char *command, const char *arguments, const char *summary, size_t co
 
 /* ---- set ---- */
 
-/** What rating would refuse later is refused here: a book that does not fit, a period that is no UTC month. */
+/** What rating would refuse later is refused here: a book that is not in force in the first month or does not fit, a period that is no UTC month. */
 static bool
-check_contract(const SetOptions *options, const Contract *contract, Err *err)
+check_contract(const SetOptions *options, const Contract *contract, UtcMonth from, Err *err)
 {
     const char *name = options->book != NULL          ? options->book
                        : contract->price_book != NULL ? contract->price_book
                                                       : RATER_DEFAULT_BOOK;
-    PriceBook *book = price_book_find(name, err);
+    Db *db = connect_as(options, "millibill_owner", err);
+    BookCalendar *calendar = db == NULL ? NULL : book_calendar_new(db, err);
+    const PriceBook *book = calendar == NULL ? NULL : rate_book(calendar, name, from, err);
     bool fits = book != NULL && contract_fits(contract, book, err);
-    price_book_free(&book);
+    book_calendar_free(&calendar);
+    db_free(&db);
     if (!fits)
         return false;
     UtcMonth month = {2026, 3}; /* a month with changeovers */
@@ -128,7 +132,7 @@ set_run(const SetOptions *options, const char *file, Err *err)
     if (!utc_month_parse(options->month, &from, err))
         return err_prefix(err, "--from: ");
     Contract *contract = contract_open(file, err);
-    bool done = contract != NULL && check_contract(options, contract, err) &&
+    bool done = contract != NULL && check_contract(options, contract, from, err) &&
                 give(options, contract, from, &revision, err) && print_set(options, contract, revision, err);
     contract_free(&contract);
     return done;

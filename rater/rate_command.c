@@ -66,22 +66,50 @@ outcome_state(const RateOutcome *outcome)
     return outcome->is_final ? "final" : "preview";
 }
 
-/* The sum of the totals in the book's currency. */
+/* The sum of the totals in a currency. */
 static char *
-sum_totals(const RateReport *report, const PriceBook *book, Err *err)
+sum_totals(const RateReport *report, const char *currency, int scale, RoundingMode rounding, Err *err)
 {
     mpq_t sum, total;
     mpq_inits(sum, total, NULL);
     bool done = true;
     for (size_t i = 0; done && i < report->outcome_count; i++) {
-        if (strcmp(report->outcomes[i].currency, book->currency) != 0)
+        if (strcmp(report->outcomes[i].currency, currency) != 0)
             continue;
         done = decimal_parse(text_of(report->outcomes[i].total), total, err);
         mpq_add(sum, sum, total);
     }
-    char *text = done ? decimal_format(sum, book->rounding_scale, book->rounding, err) : NULL;
+    char *text = done ? decimal_format(sum, scale, rounding, err) : NULL;
     mpq_clears(sum, total, NULL);
     return text;
+}
+
+/* The currency of outcome `at`, when no outcome before it has it and it is not `but`; else NULL. */
+static const char *
+first_in_currency(const RateReport *report, size_t at, const char *but)
+{
+    const char *currency = report->outcomes[at].currency;
+    bool known = strcmp(currency, but) == 0;
+    for (size_t i = 0; !known && i < at; i++)
+        known = strcmp(report->outcomes[i].currency, currency) == 0;
+    return known ? NULL : currency;
+}
+
+/* ", EUR 12.00": contracts may name other currencies and other price books. */
+static bool
+print_other_totals(const RateReport *report, const PriceBook *book, Err *err)
+{
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        const char *currency = first_in_currency(report, i, book->currency);
+        char *total =
+            currency == NULL ? NULL : sum_totals(report, currency, currency_scale(currency), ROUND_HALF_UP, err);
+        if (total != NULL)
+            printf(", %s %s", currency, total);
+        else if (currency != NULL)
+            return false;
+        free(total);
+    }
+    return true;
 }
 
 static void
@@ -130,18 +158,22 @@ print_warnings(const RateReport *report)
 static bool
 print_text(const RateCommand *self, const RateReport *report, const PriceBook *book, Err *err)
 {
-    char *total = sum_totals(report, book, err);
+    char *total = sum_totals(report, book->currency, book->rounding_scale, book->rounding, err);
     if (total == NULL)
         return false;
     for (size_t i = 0; i < report->outcome_count; i++)
         print_line(self, &report->outcomes[i]);
-    if (report->outcome_count == 0 && report->skip_count == 0)
+    bool told = true;
+    if (report->outcome_count == 0 && report->skip_count == 0) {
         printf("no usage in %s: nothing to bill\n", self->month_text);
-    else
-        printf("%zu invoice%s, total %s %s%s\n", report->outcome_count, report->outcome_count == 1 ? "" : "s",
-               book->currency, total, self->dry_run ? " (dry run: nothing was written)" : "");
+    } else {
+        printf("%zu invoice%s, total %s %s", report->outcome_count, report->outcome_count == 1 ? "" : "s",
+               book->currency, total);
+        told = print_other_totals(report, book, err);
+        puts(self->dry_run ? " (dry run: nothing was written)" : "");
+    }
     free(total);
-    return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+    return told && (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
 }
 
 static bool
@@ -182,7 +214,7 @@ static bool
 print_json(const RateCommand *self, const RateReport *report, const PriceBook *book, Err *err)
 {
     Json *object = json_object_new_object();
-    char *total = sum_totals(report, book, err);
+    char *total = sum_totals(report, book->currency, book->rounding_scale, book->rounding, err);
     Json *price_book = document_price_book(book, err);
     bool done = object != NULL && total != NULL && price_book != NULL &&
                 json_add_text(object, "month", self->month_text, err) &&
@@ -238,7 +270,8 @@ run(RateCommand *self, bool *skipped, Err *err)
         .dry_run = self->dry_run,
         .free_tier = !self->no_free_tier,
         .documents = self->json,
-        .book = book,
+        .calendar = calendar,
+        .price_book = self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name,
         .config = &config,
     };
     bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err);
@@ -268,7 +301,8 @@ rate_command(int argc, char **argv)
          "who would pay how much more or less by --price-book or --contract; writes nothing"},
         {"contract", 'c', OPTION_TEXT, &self.contract_file, "FILE",
          "with --what-if: under this contract, everybody or --tenant"},
-        {"price-book", 'b', OPTION_TEXT, &self.book_name, "FILE|NAME", "price book; default " RATER_DEFAULT_BOOK},
+        {"price-book", 'b', OPTION_TEXT, &self.book_name, "FILE|NAME",
+         "price book, where a contract names none; default " RATER_DEFAULT_BOOK},
         {"no-free-tier", 0, OPTION_FLAG, &self.no_free_tier, NULL, "leave the free tier out"},
         {"dry-run", 'n', OPTION_FLAG, &self.dry_run, NULL, "show what would be billed, write no invoice"},
         {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document with every invoice"},

@@ -157,8 +157,7 @@ is_utc_month(const Contract *contract, UtcMonth month)
 }
 
 bool
-rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *book, bool final, int64_t now_us,
-                     Err *reason)
+rate_contract_allows(const RateContract *self, UtcMonth month, bool final, int64_t now_us, Err *reason)
 {
     char until[UTC_TEXT_BYTES];
     const Contract *contract = self->contract;
@@ -168,11 +167,6 @@ rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *
         err_set(reason, ERR_INPUT, "contract '%s': billing periods other than UTC months are not supported yet",
                 contract->name);
         return err_hint(reason, "set a contract with billing_day: 1 and time_zone: UTC");
-    }
-    if (book != NULL && contract->price_book != NULL && strcmp(contract->price_book, book->name) != 0) {
-        err_set(reason, ERR_INPUT, "contract '%s' names the price book %s, and this run goes by %s", contract->name,
-                contract->price_book, book->name);
-        return err_hint(reason, "rate its tenant with --price-book %s", contract->price_book);
     }
     int64_t end_us = utc_month_end_us(month) + contract->grace_hours * UTC_HOUR_US;
     if (!final || end_us <= now_us)

@@ -41,10 +41,9 @@ void rate_contracts_free(RateContracts *self);
 /** NULL: the tenant has none. */
 const RateContract *rate_contracts_find(const RateContracts *self, int64_t tenant_id);
 
-/** May the month be billed under it now, with this book (NULL: with any)? False with `reason` for people: another book is named, its period is no
- *  UTC month, or a final invoice is within the grace period. */
-MUST_CHECK bool rate_contract_allows(const RateContract *self, UtcMonth month, const PriceBook *book, bool final,
-                                     int64_t now_us, Err *reason);
+/** May the month be billed under it now? False with `reason` for people: its period is no UTC month, or a final invoice is within the grace
+ *  period. */
+MUST_CHECK bool rate_contract_allows(const RateContract *self, UtcMonth month, bool final, int64_t now_us, Err *reason);
 
 /** A statement with what it borrows from. */
 typedef struct RateTerms {

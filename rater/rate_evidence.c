@@ -30,7 +30,7 @@ rate_rows_from_evidence(RateMonth *self, Err *err)
         qsort(order, count, sizeof(order[0]), compare_accounts);
     bool done = true;
     for (size_t i = 0; done && i < count; i++)
-        done = verify_derive(self->db, order[i], &period, self->watermark, self->request->book, self->rows, err) ||
+        done = verify_derive(self->db, order[i], &period, self->watermark, self->book, self->rows, err) ||
                err_prefix(err, "tenant '%s': ", order[i]->name);
     free(order);
     return done;

@@ -5,6 +5,7 @@
 
 #include "rater/deliver.h"
 #include "rater/rate_adjust.h"
+#include "rater/rate_books.h"
 #include "rater/rate_duplicates.h"
 #include "rater/rate_evidence.h"
 #include "rater/rate_month_parts.h"
@@ -50,11 +51,22 @@ take_row_at_hand(void *context, const RollupRow *from, Err *err)
     return (tenant != NULL && !rate_is_at_hand(self, tenant)) || take_row(self, from, err);
 }
 
-/* All tenants in one stream; for one tenant, every member of its account. */
+/* Most of all tenants are at hand, or a few that go by another book. */
+static bool
+most_are_at_hand(const RateMonth *self)
+{
+    enum { SHARE = 16 };
+    size_t count = 0;
+    for (size_t i = 0; i < self->tenants.count; i++)
+        count += rate_is_at_hand(self, &self->tenants.all[i]) ? 1 : 0;
+    return count * SHARE >= self->tenants.count;
+}
+
+/* All tenants in one stream; a few, or for one tenant every member of its account, one by one. */
 static bool
 read_whole_hours(RateMonth *self, int64_t start_us, int64_t end_us, Err *err)
 {
-    if (self->request->tenant == NULL)
+    if (self->request->tenant == NULL && most_are_at_hand(self))
         return rollup_stream(self->db, NULL, start_us, end_us, take_row_at_hand, self, err);
     for (size_t i = 0; i < self->tenants.count; i++) {
         if (rate_is_at_hand(self, &self->tenants.all[i]) &&
@@ -82,7 +94,7 @@ read_parts(RateMonth *self, const PriceBook *book, Err *err)
 static bool
 read_rows_there(RateMonth *self, Err *err)
 {
-    const PriceBook *book = self->request->book;
+    const PriceBook *book = self->book;
     if (self->request->as_of_receipt != 0 || tally_beyond_rollups(book) != NULL)
         return rate_rows_from_evidence(self, err);
     return book->part_count > 0 ? read_parts(self, book, err)
@@ -165,6 +177,7 @@ read_contracts(RateMonth *self, Err *err)
     const RateRequest *request = self->request;
     return rate_contracts_read(&self->contracts, self->db, request->month, err) &&
            rate_periods_find(&self->periods, &self->tenants, &self->contracts, self->db, err) &&
+           rate_books_assign(self, err) &&
            (request->contract == NULL ||
             rate_contracts_assume(&self->contracts, &self->tenants, request->tenant, request->contract, err));
 }
@@ -178,18 +191,37 @@ report_refused(RateMonth *self, Err *err)
     return true;
 }
 
+/* The period at hand, price book after price book. */
+static bool
+rate_period(RateMonth *self, size_t *runs, Err *err)
+{
+    bool more = true;
+    bool done = true;
+    self->book_name = NULL;
+    while (done && more) {
+        done = rate_books_next(self, &more, err);
+        if (!done || !more)
+            break;
+        self->run_id = 0;
+        ++*runs;
+        rating_rows_clear(self->rows);
+        done = read_rows(self, err) && settle_all(self, err);
+    }
+    self->book_name = NULL;
+    return done;
+}
+
 static bool
 rate_periods(RateMonth *self, Err *err)
 {
+    size_t runs = 0;
     bool done = report_refused(self, err);
     memset(self->seen, 0, self->tenants.count * sizeof *self->seen);
     for (size_t i = 0; done && i < self->periods.count; i++) {
         self->period = self->periods.all[i];
-        self->run_id = 0;
-        rating_rows_clear(self->rows);
-        done = read_rows(self, err) && settle_all(self, err);
+        done = rate_period(self, &runs, err);
     }
-    if (self->periods.count > 1)
+    if (runs > 1)
         rate_report_sort(self->report);
     return done;
 }

@@ -18,8 +18,8 @@
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/utc.h"
+#include "rater/book_calendar.h"
 #include "rater/contract.h"
-#include "rater/price_book.h"
 #include "rater/usage.h"
 #include "schema/db.h"
 
@@ -29,9 +29,10 @@ typedef struct RateRequest {
     bool final;
     bool dry_run; /* no invoice is written or looked at */
     bool free_tier;
-    bool documents; /* keep the documents for the report */
-    const PriceBook *book;
-    const Config *config; /* where the sealing key and the heads file are */
+    bool documents;         /* keep the documents for the report */
+    BookCalendar *calendar; /* what books names stand for */
+    const char *price_book; /* name or path, for tenants whose contract names none */
+    const Config *config;   /* where the sealing key and the heads file are */
 
     const char *const *held; /* accounts that are left out, as if they were not there: the caller knows why */
     size_t held_count;
@@ -40,7 +41,7 @@ typedef struct RateRequest {
     bool inside;            /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
     int64_t as_of_receipt;  /* what had been received up to it, read from the evidence; 0: all there is */
     const RatingRows *more; /* usage that is added to what is there, of the account of `tenant`; NULL: none */
-    bool any_book;          /* `book` also where a contract names another */
+    bool any_book;          /* `price_book` also where a contract names another */
     const Contract *contract; /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */
 } RateRequest;
 
@@ -48,7 +49,8 @@ typedef struct RateRequest {
 typedef struct RateOutcome {
     char *tenant;
     char *account;
-    char *number; /* NULL for a preview */
+    char *number;     /* NULL for a preview */
+    char *price_book; /* "aws-lambda 2026-11"; NULL: it was final before */
     char *currency;
     char *total; /* as printed: what is owed */
     char *alert; /* percentage of its spending limit that it has reached; NULL: none */

@@ -4,6 +4,8 @@
 #ifndef RATER_RATE_MONTH_PARTS_H
 #define RATER_RATE_MONTH_PARTS_H
 
+#include <string.h>
+
 #include "rater/adjust_rating.h"
 #include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
@@ -23,18 +25,28 @@ typedef struct RateMonth {
     AdjustBases changed;   /* earlier final periods of which something changed */
     RatePeriods periods;   /* that the tenants have: they are rated one after the other */
     int64_t watermark;
-    BillingPeriod period; /* the one at hand: that of the tenants of rate_is_at_hand() */
+    BillingPeriod period;  /* the one at hand: that of the tenants of rate_is_at_hand() */
+    const char *book_name; /* the one at hand, among those of the tenants with this period */
+    const PriceBook *book;
     RatingRows *rows;
     InvoiceBatch batch; /* invoices on their way to the database */
-    int64_t run_id;     /* of this period; 0: not recorded yet */
+    int64_t run_id;     /* of this period and book; 0: not recorded yet */
 } RateMonth;
 
 /** Has this tenant the period at hand? */
 static inline bool
-rate_is_at_hand(const RateMonth *self, const RateTenant *tenant)
+rate_has_period(const RateMonth *self, const RateTenant *tenant)
 {
     return tenant->has_period && tenant->period.start_us == self->period.start_us &&
            tenant->period.end_us == self->period.end_us;
+}
+
+/** … and the price book at hand? Before there is one: the period is enough. */
+static inline bool
+rate_is_at_hand(const RateMonth *self, const RateTenant *tenant)
+{
+    return rate_has_period(self, tenant) &&
+           (self->book_name == NULL || strcmp(tenant->price_book, self->book_name) == 0);
 }
 
 #endif

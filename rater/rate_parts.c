@@ -269,8 +269,9 @@ rate_one(const RatingRow *rows, size_t count, const BookPart *part, size_t place
     RatingRow *own = calloc(count + 1, sizeof *own);
     size_t own_count = 0;
     RateOptions how = *options;
-    how.part_start_us = part->start_us;
-    how.part_end_us = part->end_us;
+    how.part_start_us = part->start_us > options->month_start_us ? part->start_us : options->month_start_us;
+    how.part_end_us =
+        options->period_end_us != 0 && options->period_end_us < part->end_us ? options->period_end_us : part->end_us;
     how.carry = carry;
     if (own == NULL) {
         err_set(err, ERR_NOMEM, "no memory for %zu rows", count);

@@ -17,6 +17,7 @@ rate_report_free(RateReport *report)
         free(outcome->tenant);
         free(outcome->account);
         free(outcome->number);
+        free(outcome->price_book);
         free(outcome->currency);
         free(outcome->total);
         free(outcome->alert);

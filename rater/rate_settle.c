@@ -62,8 +62,7 @@ contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
         const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&self->contracts, tenant->tenant_id);
         if (contract == NULL)
             continue;
-        if (!rate_contract_allows(contract, request->month, request->any_book ? NULL : request->book,
-                                  request->final && !request->dry_run, utc_now_us(), reason))
+        if (!rate_contract_allows(contract, request->month, request->final && !request->dry_run, utc_now_us(), reason))
             return false;
         StatementInput input = rate_statement_input(self, rated, &slice);
         RateTerms terms;
@@ -102,7 +101,7 @@ rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *e
                                  .period_end_us = self->period.end_us,
                                  .free_tier = self->request->free_tier};
     Err reason = {0};
-    Rated *rated = rate(rows, count, self->request->book, &options, &reason);
+    Rated *rated = rate(rows, count, self->book, &options, &reason);
     if (rated == NULL)
         return reason.code == ERR_INPUT ? rate_skip_add(self, rows[0].account, &reason, err)
                                         : err_set(err, reason.code, "%s", reason.message);
@@ -130,10 +129,10 @@ rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};
-    if (contract != NULL && !rate_contract_allows(contract, request->month, request->any_book ? NULL : request->book,
-                                                  request->final && !request->dry_run, utc_now_us(), &reason))
+    if (contract != NULL &&
+        !rate_contract_allows(contract, request->month, request->final && !request->dry_run, utc_now_us(), &reason))
         return rate_skip_add(self, tenant->account, &reason, err);
-    Rated *rated = rate(NULL, 0, request->book, &options, err);
+    Rated *rated = rate(NULL, 0, self->book, &options, err);
     bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, false, err)
                                          : rate_write_earlier(self, tenant, rated, &nothing, err));
     rated_free(&rated);

@@ -24,8 +24,8 @@ take_tenant(void *context, const TenantRow *row, Err *err)
         self->capacity = capacity;
     }
     RateTenant *tenant = &self->all[self->count++];
-    *tenant =
-        (RateTenant){row->tenant_id, strdup(row->name), strdup(row->account), billing_period_utc(self->month), true};
+    *tenant = (RateTenant){
+        row->tenant_id, strdup(row->name), strdup(row->account), billing_period_utc(self->month), true, NULL};
     return (tenant->name != NULL && tenant->account != NULL) || err_set(err, ERR_NOMEM, "no memory for a tenant");
 }
 

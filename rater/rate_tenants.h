@@ -18,8 +18,9 @@ typedef struct RateTenant {
     int64_t tenant_id;
     char *name;
     char *account;
-    BillingPeriod period; /* of the month that was read; the UTC month until rate_periods_find() says otherwise */
-    bool has_period;      /* false: its account cannot be rated, its members' periods differ */
+    BillingPeriod period;   /* of the month that was read; the UTC month until rate_periods_find() says otherwise */
+    bool has_period;        /* false: its account cannot be rated, its members' periods or price books differ */
+    const char *price_book; /* borrowed, set by rate_books_assign(); NULL: not yet */
 } RateTenant;
 
 typedef struct RateTenants {

@@ -32,7 +32,7 @@ store_book(Db *db, const PriceBook *book, Err *err)
 static bool
 record_run(RateMonth *self, Err *err)
 {
-    const PriceBook *book = self->request->book;
+    const PriceBook *book = self->book;
     const RatingRun run = {
         .final = self->request->final,
         .period_start_us = self->period.start_us,
@@ -103,7 +103,7 @@ outcome_of_statement(const RateContract *contract, RateOutcome *outcome, const S
 StatementInput
 rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice)
 {
-    return (StatementInput){.book = self->request->book,
+    return (StatementInput){.book = self->book,
                             .rated = rated,
                             .slice = *slice,
                             .period_start_us = self->period.start_us,
@@ -132,8 +132,8 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
     if (unnamed && plan->adjustment_count > 0)
         contract = &plain;
     if (contract == NULL)
-        return outcome_of_lines(request->book, outcome, rated, slice, err)
-                   ? document_invoice(head, rated, slice, request->book, request->free_tier, NULL, err)
+        return outcome_of_lines(self->book, outcome, rated, slice, err)
+                   ? document_invoice(head, rated, slice, self->book, request->free_tier, NULL, err)
                    : NULL;
     RateTerms terms;
     StatementInput input = rate_statement_input(self, rated, slice);
@@ -145,7 +145,7 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
         return NULL;
     terms.document.unnamed = unnamed;
     Json *document = outcome_of_statement(contract, outcome, &terms.statement, err)
-                         ? document_invoice(head, rated, slice, request->book, request->free_tier, &terms.document, err)
+                         ? document_invoice(head, rated, slice, self->book, request->free_tier, &terms.document, err)
                          : NULL;
     rate_terms_free(&terms);
     return document;
@@ -161,6 +161,10 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
         return false;
     if (!request->dry_run && self->run_id == 0 && !record_run(self, err))
         return false;
+    if (asprintf(&outcome->price_book, "%s %s", self->book->name, self->book->version) < 0) {
+        outcome->price_book = NULL;
+        return rate_report_no_memory(err);
+    }
     outcome->is_final = request->final && !request->dry_run;
     SealRoot root;
     const bool used = slice->function < slice->function_end;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/decimal.h"
+#include "rater/book_binding.h"
 #include "rater/statement_parts.h"
 
 static bool
@@ -79,12 +80,8 @@ units_available(const Work *self, const ContractEntry *entry, const mpq_t share,
 static const char *
 unit_of(const Work *self, const ContractEntry *entry)
 {
-    const PriceBook *book = self->input->book;
-    for (size_t i = 0; i < book->meter_count; i++) {
-        if (strcmp(book->meters[i].sku, entry->sku) == 0)
-            return book->meters[i].unit;
-    }
-    return NULL;
+    const Meter *meter = price_book_meter(self->input->book, entry->sku);
+    return meter == NULL ? NULL : meter->unit;
 }
 
 static bool

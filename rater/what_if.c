@@ -49,25 +49,17 @@ behind_find(const Asking *self, const char *tenant)
 }
 
 static RateRequest
-request_of(const Asking *self, const PriceBook *book)
+request_of(const Asking *self, const char *book)
 {
     return (RateRequest){
         .month = self->request->month,
         .tenant = self->request->tenant,
         .dry_run = true,
         .free_tier = self->request->free_tier,
-        .book = book,
+        .calendar = self->request->calendar,
+        .price_book = book,
         .inside = true,
     };
-}
-
-static bool
-book_title(const PriceBook *book, char **title, Err *err)
-{
-    if (asprintf(title, "%s %s", book->name, book->version) >= 0)
-        return true;
-    *title = NULL;
-    return err_set(err, ERR_NOMEM, "no memory for a comparison of bills");
 }
 
 static bool
@@ -96,13 +88,14 @@ take_skips(Asking *self, const RateReport *report, bool unknown_only, Err *err)
 
 /* A tenant without a final invoice: what the book in force makes of its month. */
 static bool
-take_before(Asking *self, const RateReport *report, const char *title, Err *err)
+take_before(Asking *self, const RateReport *report, Err *err)
 {
     for (size_t i = 0; i < report->outcome_count; i++) {
         const RateOutcome *outcome = &report->outcomes[i];
         BillChange *change = bill_changes_of(self->changes, outcome->tenant, outcome->account, err);
-        if (change == NULL || (change->before.total == NULL && !bill_side_set(&change->before, "not final", title,
-                                                                              outcome->currency, outcome->total, err)))
+        if (change == NULL ||
+            (change->before.total == NULL &&
+             !bill_side_set(&change->before, "not final", outcome->price_book, outcome->currency, outcome->total, err)))
             return false;
     }
     return take_skips(self, report, true, err);
@@ -112,16 +105,13 @@ static bool
 read_before(Asking *self, int64_t *watermark, Err *err)
 {
     RateReport report = {0};
-    char *title = NULL;
     const WhatIf *request = self->request;
     RateRequest asked = request_of(self, request->in_force);
     asked.free_tier = true;
     bool done = bill_visit(self->db, request->month, request->tenant, "final", take_final, self, err) &&
-                book_title(request->in_force, &title, err) && rate_month(self->db, NULL, &asked, &report, err) &&
-                take_before(self, &report, title, err);
+                rate_month(self->db, NULL, &asked, &report, err) && take_before(self, &report, err);
     *watermark = report.receipt_watermark;
     rate_report_free(&report);
-    free(title);
     return done;
 }
 
@@ -129,32 +119,32 @@ read_before(Asking *self, int64_t *watermark, Err *err)
 
 /* `only_behind`: outcomes of a run up to the watermark of one tenant's invoice; else that tenant's turn comes later. */
 static bool
-take_after(Asking *self, const RateReport *report, const char *title, bool only_behind, Err *err)
+take_after(Asking *self, const RateReport *report, bool only_behind, Err *err)
 {
     for (size_t i = 0; i < report->outcome_count; i++) {
         const RateOutcome *outcome = &report->outcomes[i];
         if (!only_behind && behind_find(self, outcome->tenant) != NULL)
             continue;
         BillChange *change = bill_changes_of(self->changes, outcome->tenant, outcome->account, err);
-        if (change == NULL || !bill_side_set(&change->after, NULL, title, outcome->currency, outcome->total, err))
+        if (change == NULL ||
+            !bill_side_set(&change->after, NULL, outcome->price_book, outcome->currency, outcome->total, err))
             return false;
     }
     return take_skips(self, report, false, err);
 }
 
 static bool
-rate_after(Asking *self, const Behind *behind, const char *title, Err *err)
+rate_after(Asking *self, const Behind *behind, Err *err)
 {
     RateReport report = {0};
-    RateRequest asked = request_of(self, self->request->book);
-    asked.any_book = true;
+    RateRequest asked = request_of(self, self->request->price_book);
+    asked.any_book = self->request->any_book;
     asked.contract = self->request->contract;
     if (behind != NULL) {
         asked.tenant = behind->tenant;
         asked.as_of_receipt = behind->watermark;
     }
-    bool done =
-        rate_month(self->db, NULL, &asked, &report, err) && take_after(self, &report, title, behind != NULL, err);
+    bool done = rate_month(self->db, NULL, &asked, &report, err) && take_after(self, &report, behind != NULL, err);
     rate_report_free(&report);
     return done;
 }
@@ -162,11 +152,9 @@ rate_after(Asking *self, const Behind *behind, const char *title, Err *err)
 static bool
 read_after(Asking *self, Err *err)
 {
-    char *title = NULL;
-    bool done = book_title(self->request->book, &title, err) && rate_after(self, NULL, title, err);
+    bool done = rate_after(self, NULL, err);
     for (size_t i = 0; done && i < self->behind_count; i++)
-        done = rate_after(self, &self->behind[i], title, err);
-    free(title);
+        done = rate_after(self, &self->behind[i], err);
     return done;
 }
 

@@ -15,10 +15,12 @@
 
 typedef struct WhatIf {
     UtcMonth month;
-    const char *tenant;        /* NULL: all */
-    const PriceBook *book;     /* that is tried */
-    const PriceBook *in_force; /* by which a month that is not final is billed */
-    const Contract *contract;  /* that is tried, for `tenant` or everybody; NULL: each keeps its own */
+    const char *tenant; /* NULL: all */
+    BookCalendar *calendar;
+    const char *price_book;   /* that is tried */
+    bool any_book;            /* also where a contract names another */
+    const char *in_force;     /* by which a month that is not final is billed where a contract names none */
+    const Contract *contract; /* that is tried, for `tenant` or everybody; NULL: each keeps its own */
     bool free_tier;
 } WhatIf;
 

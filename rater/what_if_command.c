@@ -23,11 +23,11 @@ add_contract(Json *object, const Contract *contract, Err *err)
 }
 
 static bool
-print_json(const WhatIf *request, const BillChanges *changes, int64_t watermark, Err *err)
+print_json(const WhatIf *request, const PriceBook *by, const BillChanges *changes, int64_t watermark, Err *err)
 {
     char month[UTC_TEXT_BYTES];
     Json *object = json_new_object(err);
-    Json *book = document_price_book(request->book, err);
+    Json *book = document_price_book(by, err);
     bool done = object != NULL && book != NULL &&
                 json_add_text(object, "month", utc_month_format(request->month, month), err) &&
                 json_add_int(object, "receipt_watermark", watermark, err) &&
@@ -41,7 +41,7 @@ print_json(const WhatIf *request, const BillChanges *changes, int64_t watermark,
 }
 
 static bool
-print_text(const WhatIf *request, const BillChanges *changes, Err *err)
+print_text(const WhatIf *request, const PriceBook *by, const BillChanges *changes, Err *err)
 {
     char month[UTC_TEXT_BYTES];
     utc_month_format(request->month, month);
@@ -49,7 +49,7 @@ print_text(const WhatIf *request, const BillChanges *changes, Err *err)
         printf("no usage in %s: nothing to compare\n", month);
         return true;
     }
-    printf("%s by %s %s", month, request->book->name, request->book->version);
+    printf("%s by %s %s%s", month, by->name, by->version, request->any_book ? "" : ", or the book of its contract");
     if (request->contract != NULL)
         printf(" under contract %s %s", request->contract->name, request->contract->version);
     printf("%s. Nothing is written.\n\n", request->free_tier ? "" : " without the free tier");
@@ -58,12 +58,12 @@ print_text(const WhatIf *request, const BillChanges *changes, Err *err)
 }
 
 static bool
-ask(Db *db, const WhatIf *request, bool json, Err *err)
+ask(Db *db, const WhatIf *request, const PriceBook *by, bool json, Err *err)
 {
     BillChanges changes = {0};
     int64_t watermark = 0;
     bool done = what_if(db, request, &changes, &watermark, err) &&
-                (json ? print_json(request, &changes, watermark, err) : print_text(request, &changes, err));
+                (json ? print_json(request, by, &changes, watermark, err) : print_text(request, by, &changes, err));
     bill_changes_free(&changes);
     return done;
 }
@@ -79,10 +79,16 @@ what_if_run(const WhatIfOptions *options, Err *err)
     Db *db = err_is_set(err) ? NULL : rater_connect(options->data, &config, PROGRAM, err);
     BookCalendar *calendar = db == NULL ? NULL : book_calendar_new(db, err);
     const PriceBook *book = calendar == NULL ? NULL : rate_book(calendar, name, options->month, err);
-    const PriceBook *in_force = book == NULL ? NULL : rate_book(calendar, RATER_DEFAULT_BOOK, options->month, err);
-    const WhatIf request = {options->month, options->tenant, book, in_force, contract, options->free_tier};
-    bool done = in_force != NULL && (contract == NULL || contract_fits(contract, book, err)) &&
-                ask(db, &request, options->json, err);
+    const WhatIf request = {.month = options->month,
+                            .tenant = options->tenant,
+                            .calendar = calendar,
+                            .price_book = name,
+                            .any_book = options->book_name != NULL || contract != NULL,
+                            .in_force = RATER_DEFAULT_BOOK,
+                            .contract = contract,
+                            .free_tier = options->free_tier};
+    bool done = book != NULL && (contract == NULL || contract_fits(contract, book, err)) &&
+                ask(db, &request, book, options->json, err);
     book_calendar_free(&calendar);
     db_free(&db);
     contract_free(&contract);

@@ -82,11 +82,11 @@ BEGIN
         SELECT w.tenant_id, w.invoice_id, u.d FROM unnest(p_tenant_ids, v_documents) AS u(tenant_id, d) JOIN written w USING (tenant_id)
     ), lines AS (
         INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
-                                             quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact)
+                                             quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact, book)
             SELECT m.tenant_id, m.invoice_id, l.line::integer, l.d ->> 'region', l.d ->> 'architecture', l.d ->> 'mode', l.d ->> 'sku',
                    (l.d ->> 'tier')::integer, l.d ->> 'description', (l.d ->> 'quantity')::numeric, (l.d ->> 'free_quantity')::numeric,
                    (l.d ->> 'billed_quantity')::numeric, l.d ->> 'unit', (l.d ->> 'unit_price')::numeric, (l.d ->> 'amount')::numeric,
-                   (l.d ->> 'amount_exact')::numeric
+                   (l.d ->> 'amount_exact')::numeric, coalesce((l.d ->> 'book')::integer, 1)
               FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'lines') WITH ORDINALITY AS l(d, line)
     ), free_tiers AS (
         INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)

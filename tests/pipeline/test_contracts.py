@@ -146,13 +146,6 @@ class Contracts(unittest.TestCase):
         for terms in ("billing_day: 15\n", "time_zone: Europe/Berlin\n"):
             self.assertIn("not supported yet", self.contract("plain", "2027-01", "name: odd\nversion: '1'\n" + terms, status=1).stderr)
 
-    def test_another_book_and_the_grace_period_hold_an_account_back_and_no_other(self):
-        self.stack.run("tenant", "add", "other")
-        self.contract("other", "2026-09", "name: other\nversion: '1'\nprice_book: aws-lambda-2019\ncommitments: [{name: a, minimum: 1}]\n")
-        done = self.stack.run("rate", "--month", "2026-09", "--no-free-tier", "--dry-run", status=1)
-        self.assertIn("names the price book aws-lambda-2019", done.stderr)
-        self.assertIn("plain", done.stdout)
-
     def test_the_sum_of_items_in_the_tables_is_the_total(self):
         rows = self.stack.query("SELECT i.number, i.total, sum(s.amount) FROM invoices i JOIN invoice_items s USING (tenant_id, invoice_id) GROUP BY 1, 2")
         self.assertGreaterEqual(len(rows), 4)
