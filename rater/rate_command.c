@@ -30,6 +30,7 @@ typedef struct RateCommand {
     bool what_if;
     bool no_free_tier;
     bool dry_run;
+    const char *suppose_file;
     bool json;
     UtcMonth month;
 } RateCommand;
@@ -46,6 +47,8 @@ check_options(RateCommand *self, int64_t now_us, Err *err)
         err_set(err, ERR_USAGE, "--contract goes with --what-if");
         return err_hint(err, "millibill contract set gives a tenant a contract");
     }
+    if (self->suppose_file != NULL && (!self->dry_run || self->what_if || self->final))
+        return err_set(err, ERR_USAGE, "--suppose goes with --dry-run alone: nothing is billed for what is supposed");
     if (self->month_text == NULL) {
         err_set(err, ERR_USAGE, "which month? Give --month YYYY-MM");
         return err_hint(err, "see: millibill rate --help");
@@ -262,6 +265,11 @@ run(RateCommand *self, bool *skipped, Err *err)
         calendar == NULL
             ? NULL
             : rate_book(calendar, self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name, self->month, err);
+    RateSuppose *suppose = NULL;
+    if (book != NULL && self->suppose_file != NULL) {
+        suppose = rate_suppose_open(self->suppose_file, err);
+        book = suppose == NULL ? NULL : book;
+    }
     Db *compactor = book == NULL ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, err);
     const RateRequest request = {
         .month = self->month,
@@ -273,6 +281,8 @@ run(RateCommand *self, bool *skipped, Err *err)
         .calendar = calendar,
         .price_book = self->book_name == NULL ? RATER_DEFAULT_BOOK : self->book_name,
         .config = &config,
+        .any_book = suppose != NULL && rate_suppose_any_book(suppose),
+        .suppose = suppose,
     };
     bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err);
     if (done) {
@@ -282,6 +292,7 @@ run(RateCommand *self, bool *skipped, Err *err)
     done = done && (!self->final || self->dry_run || deliver(db, &config, err));
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
+    rate_suppose_free(&suppose);
     db_free(&compactor);
     book_calendar_free(&calendar);
     db_free(&db);
@@ -305,6 +316,8 @@ rate_command(int argc, char **argv)
          "price book, where a contract names none; default " RATER_DEFAULT_BOOK},
         {"no-free-tier", 0, OPTION_FLAG, &self.no_free_tier, NULL, "leave the free tier out"},
         {"dry-run", 'n', OPTION_FLAG, &self.dry_run, NULL, "show what would be billed, write no invoice"},
+        {"suppose", 0, OPTION_TEXT, &self.suppose_file, "FILE",
+         "with --dry-run: the usage with another architecture or other memory sizes (JSON; - for stdin)"},
         {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document with every invoice"},
         {"data", 'd', OPTION_TEXT, &self.data, "DIR", "the stack's directory"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},

@@ -116,6 +116,34 @@ read_rows(RateMonth *self, Err *err)
     return done;
 }
 
+/* The rows as they would be, in a set of their own. */
+static bool
+suppose_rows(RateMonth *self, Err *err)
+{
+    const RateSuppose *suppose = self->request->suppose;
+    RatingRows *there = self->rows;
+    RatingRows *supposed = suppose == NULL ? NULL : rating_rows_new(err);
+    bool done = suppose == NULL || supposed != NULL;
+    for (size_t i = 0; supposed != NULL && done && i < rating_rows_count(there); i++) {
+        RatingRow row = rating_rows_all(there)[i];
+        const RatingNames names = {text_of(row.account), text_of(row.tenant), text_of(row.function),
+                                   text_of(row.region)};
+        rate_suppose_change(suppose, &names, &row);
+        if (row.tallies != NULL) {
+            row.tallies = rating_rows_keep(supposed, row.tallies, self->book->tally_count, err);
+            done = row.tallies != NULL;
+        }
+        done = done && rating_rows_add(supposed, &names, &row, err);
+    }
+    if (!done || supposed == NULL) {
+        rating_rows_free(&supposed);
+        return done;
+    }
+    rating_rows_free(&self->rows);
+    self->rows = supposed;
+    return true;
+}
+
 static bool
 settle_all_unused(RateMonth *self, Err *err)
 {
@@ -205,7 +233,7 @@ rate_period(RateMonth *self, size_t *runs, Err *err)
         self->run_id = 0;
         ++*runs;
         rating_rows_clear(self->rows);
-        done = read_rows(self, err) && settle_all(self, err);
+        done = read_rows(self, err) && suppose_rows(self, err) && settle_all(self, err);
     }
     self->book_name = NULL;
     return done;

@@ -20,6 +20,7 @@
 #include "lib/utc.h"
 #include "rater/book_calendar.h"
 #include "rater/contract.h"
+#include "rater/rate_suppose.h"
 #include "rater/usage.h"
 #include "schema/db.h"
 
@@ -42,7 +43,8 @@ typedef struct RateRequest {
     int64_t as_of_receipt;  /* what had been received up to it, read from the evidence; 0: all there is */
     const RatingRows *more; /* usage that is added to what is there, of the account of `tenant`; NULL: none */
     bool any_book;          /* `price_book` also where a contract names another */
-    const Contract *contract; /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */
+    const RateSuppose *suppose; /* the usage is another; borrowed. NULL: as it is */
+    const Contract *contract;   /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */
 } RateRequest;
 
 /** What became of one tenant (owned by the report). */

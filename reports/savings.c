@@ -10,25 +10,6 @@
 
 /* ---- amounts ---- */
 
-static void
-amount_init(Amount *amount)
-{
-    mpq_inits(amount->printed, amount->exact, NULL);
-}
-
-static void
-amount_clear(Amount *amount)
-{
-    mpq_clears(amount->printed, amount->exact, NULL);
-}
-
-void
-savings_amount_add(Amount *sum, const Amount *amount)
-{
-    mpq_add(sum->printed, sum->printed, amount->printed);
-    mpq_add(sum->exact, sum->exact, amount->exact);
-}
-
 /* quantity x unit price, the quantity taken from the invocations where the item says so. */
 static void
 item_make(SavingsItem *out, const CostItem *item, const SavingsReport *report)
@@ -42,6 +23,10 @@ item_make(SavingsItem *out, const CostItem *item, const SavingsReport *report)
         mpq_div(out->quantity, report->invocations, out->quantity);
     }
     mpq_mul(out->amount.exact, out->quantity, item->unit_price);
+    if (item->rated) {
+        mpq_set(out->amount.printed, item->printed);
+        return;
+    }
     mpq_set(out->amount.printed, out->amount.exact);
     decimal_round(out->amount.printed, report->currency_scale, ROUND_HALF_UP);
 }
@@ -93,13 +78,13 @@ make_readings(SavingsComparison *self, const SavingsReport *report)
 {
     for (size_t kind = 0; kind < SAVINGS_READINGS; kind++) {
         SavingsReading *reading = &self->readings[kind];
-        savings_amount_add(&reading->serverless, &report->lines_total);
+        amount_add(&reading->serverless, &report->lines_total);
         for (size_t i = 0; i < report->extra_count; i++)
             if (report->extras[i].item->kind <= kind || report->extras[i].item->kind == COST_AROUND)
-                savings_amount_add(&reading->serverless, &report->extras[i].amount);
+                amount_add(&reading->serverless, &report->extras[i].amount);
         for (size_t i = 0; i < self->item_count; i++)
             if (self->items[i].item->kind <= kind)
-                savings_amount_add(&reading->alternative, &self->items[i].amount);
+                amount_add(&reading->alternative, &self->items[i].amount);
         reading_finish(reading);
     }
 }
@@ -198,7 +183,10 @@ comparison_init(SavingsComparison *self, const Alternative *alternative)
         mpq_inits(self->readings[i].saving, self->readings[i].saving_percent, NULL);
     }
     mpq_inits(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even,
-              self->horizon_serverless, self->horizon_alternative, self->slots, self->memory_gb, NULL);
+              self->horizon_serverless, self->horizon_alternative, self->slots, self->memory_gb, self->rate_now, NULL);
+    SavingsRange *range = &self->range;
+    mpq_inits(range->serverless_low, range->serverless_high, range->alternative_low, range->alternative_high,
+              range->saving_low, range->saving_high, NULL);
 }
 
 static bool
@@ -218,6 +206,7 @@ make_comparisons(SavingsReport *report, const SavingsInput *input, Err *err)
         if (!make_horizon(self, report, err) || !savings_break_even(report, self, err) ||
             !savings_small_hours(self, report, err))
             return false;
+        savings_range(self, report);
     }
     return true;
 }
@@ -233,6 +222,8 @@ savings_make(const SavingsInput *input, Err *err)
     self->month = input->month;
     amount_init(&self->lines_total);
     amount_init(&self->total);
+    amount_init(&self->free_value);
+    self->fleet = input->fleet;
     mpq_inits(self->invocations, self->busy_hours, self->concurrency_mean, NULL);
     savings_take_usage(self, input);
     if (!savings_take_documents(self, input, err) || !savings_take_extras(self, input, err) ||
@@ -251,7 +242,13 @@ comparison_clear(SavingsComparison *self)
         mpq_clears(self->readings[i].saving, self->readings[i].saving_percent, NULL);
     }
     mpq_clears(self->hours, self->utilization_percent, self->idle_hours, self->idle_amount, self->break_even,
-               self->horizon_serverless, self->horizon_alternative, self->slots, self->memory_gb, NULL);
+               self->horizon_serverless, self->horizon_alternative, self->slots, self->memory_gb, self->rate_now, NULL);
+    SavingsRange *range = &self->range;
+    mpq_clears(range->serverless_low, range->serverless_high, range->alternative_low, range->alternative_high,
+               range->saving_low, range->saving_high, NULL);
+    for (size_t i = 0; self->curve != NULL && i < SAVINGS_CURVE_POINTS; i++)
+        mpq_clears(self->curve[i].rate, self->curve[i].serverless, NULL);
+    free(self->curve);
     free(self->small_hours);
 }
 
@@ -264,10 +261,13 @@ savings_free(SavingsReport **self)
     for (size_t i = 0; i < report->comparison_count; i++)
         comparison_clear(&report->comparisons[i]);
     free(report->comparisons);
+    for (size_t i = 0; i < report->verdict_count; i++)
+        mpq_clears(report->verdicts[i].cost, report->verdicts[i].right_size_saving, NULL);
     free(report->verdicts);
     items_free(report->extras, report->extra_count);
     amount_clear(&report->lines_total);
     amount_clear(&report->total);
+    amount_clear(&report->free_value);
     mpq_clears(report->invocations, report->busy_hours, report->concurrency_mean, NULL);
     json_object_put(report->lines);
     json_object_put(report->free_tiers);

@@ -13,6 +13,11 @@
  *                is scaled at this mix and at the lines' unit prices; the free tier counts as far as it goes
  *   too small    an hour in which more ran at a time than the instances take, or used more memory than they have
  *   readings     the comparison with instances alone, with all infrastructure, and with people's work
+ *   range        from the alternative at its cheapest against functions whose free tier others have used up, to the
+ *                alternative at its dearest against functions with the free tier taken off. No saving is ever more than what
+ *                the dearer side costs
+ *   right size   the least memory that would have held every measured run; what it saves is at today's unit price of
+ *                duration, the same run times supposed, and never more than the function costs
  */
 #ifndef REPORTS_SAVINGS_H
 #define REPORTS_SAVINGS_H
@@ -26,9 +31,16 @@
 #include "lib/json.h"
 #include "lib/utc.h"
 #include "reports/alternative.h"
+#include "reports/amount.h"
 #include "reports/savings_usage.h"
 
-enum { SAVINGS_READINGS = 3, SAVINGS_REASON_BYTES = 256, SAVINGS_REASONS_MAX = 8 };
+enum {
+    SAVINGS_READINGS = 3,
+    SAVINGS_REASON_BYTES = 256,
+    SAVINGS_REASONS_MAX = 12,
+    SAVINGS_ASSUMPTIONS_MAX = 4,
+    SAVINGS_CURVE_POINTS = 61
+};
 
 typedef enum SavingsSide { SIDE_SERVERLESS, SIDE_ALTERNATIVE } SavingsSide;
 
@@ -39,14 +51,9 @@ typedef struct SavingsInput {
     size_t document_count;
     const SavingsUsage *usage;
     const Alternative *const *alternatives;
-    size_t alternative_count; /* at least 1 */
+    size_t alternative_count; /* at least 1; their fleets are sized, their functions are rated */
+    const FleetPlan *fleet;   /* sized and replayed (--fleet); NULL: not asked for */
 } SavingsInput;
-
-/** An amount as printed (rounded, or a sum of rounded amounts) and as it is. */
-typedef struct Amount {
-    mpq_t printed;
-    mpq_t exact;
-} Amount;
 
 typedef struct SavingsItem {
     const CostItem *item; /* borrowed from its alternative */
@@ -62,6 +69,24 @@ typedef struct SavingsReading {
     SavingsSide cheaper;
 } SavingsReading;
 
+/** What the comparison may come to instead, all in printed amounts. */
+typedef struct SavingsRange {
+    mpq_t serverless_low;  /* with the free tier, as in the comparison */
+    mpq_t serverless_high; /* without it */
+    mpq_t alternative_low;
+    mpq_t alternative_high;
+    mpq_t saving_low;  /* alternative_low - serverless_high */
+    mpq_t saving_high; /* alternative_high - serverless_low */
+    char assumptions[SAVINGS_ASSUMPTIONS_MAX][SAVINGS_REASON_BYTES];
+    size_t assumption_count;
+} SavingsRange;
+
+/** What both sides cost at a load. */
+typedef struct SavingsPoint {
+    mpq_t rate; /* requests a second over the alternative's hours, at this mix */
+    mpq_t serverless;
+} SavingsPoint;
+
 typedef struct SavingsComparison {
     const Alternative *alternative; /* borrowed */
     SavingsItem *items;
@@ -76,6 +101,11 @@ typedef struct SavingsComparison {
     mpq_t horizon_alternative;
     mpq_t break_even;
     bool has_break_even;
+    mpq_t rate_now; /* requests a second, as measured, over the same hours */
+    SavingsPoint *
+        curve; /* SAVINGS_CURVE_POINTS, evenly from no load to twice the break-even; NULL: there are no requests, or the
+                            alternative's cost grows with them too. The alternative costs the same at each */
+    SavingsRange range;
     /* against the hours of report->timeline */
     mpq_t slots;         /* executions that all instances take at a time */
     mpq_t memory_gb;     /* of all of them; meaningless unless has_memory */
@@ -86,8 +116,19 @@ typedef struct SavingsComparison {
 } SavingsComparison;
 
 typedef struct SavingsVerdict {
+    const char *tenant;   /* borrowed from the usage */
     const char *function; /* borrowed from the usage */
     SavingsSide side;
+    mpq_t cost; /* exact: its lines, and its part of what grows with requests */
+    /* from single records; -1 where they do not say */
+    int64_t memory_mb;       /* the largest size that it ran with */
+    int64_t used_mb;         /* the most that a run used */
+    int64_t right_size_mb;   /* the least size that would have held them; -1 also when it is no less than memory_mb */
+    mpq_t right_size_saving; /* exact; over all of its sizes */
+    int64_t cold_starts;
+    int64_t records; /* that the figures come from */
+    int64_t init_us_mean;
+    int64_t init_us_max;
     char reasons[SAVINGS_REASONS_MAX][SAVINGS_REASON_BYTES];
     size_t reason_count;
 } SavingsVerdict;
@@ -96,11 +137,13 @@ typedef struct SavingsReport {
     UtcMonth month;
     char currency[8];
     int currency_scale;
-    Json *lines;          /* all lines, owned */
-    Json *free_tiers;     /* what documents say of free tiers and what is left of them, owned */
-    bool several_tenants; /* among the lines */
-    bool several_places;  /* regions or architectures */
-    bool has_free_tier;   /* it was taken off */
+    Json *lines;            /* all lines, owned */
+    Json *free_tiers;       /* what documents say of free tiers and what is left of them, owned */
+    bool several_tenants;   /* among the lines */
+    bool several_places;    /* regions or architectures */
+    bool has_free_tier;     /* it was taken off */
+    Amount free_value;      /* what the free quantities would cost at their lines' unit prices, each line rounded */
+    const FleetPlan *fleet; /* borrowed; NULL: not asked for */
     SavingsItem *extras;
     size_t extra_count;
     Amount lines_total;

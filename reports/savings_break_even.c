@@ -164,9 +164,73 @@ covered_seconds(const SavingsComparison *self, const SavingsReport *report, mpq_
         decimal_set_i64(out, (utc_month_end_us(report->month) - utc_month_start_us(report->month)) / UTC_SECOND_US);
 }
 
+/* What functions cost at k times the load. */
+static void
+cost_at(const Term *terms, size_t count, const mpq_t constant, const mpq_t k, mpq_t out)
+{
+    mpq_t term;
+    mpq_init(term);
+    mpq_set(out, constant);
+    for (size_t i = 0; i < count; i++) {
+        mpq_mul(term, terms[i].slope, k);
+        mpq_sub(term, term, terms[i].free);
+        if (mpq_sgn(term) > 0)
+            mpq_add(out, out, term);
+    }
+    mpq_clear(term);
+}
+
+/* From no load to twice the break-even, or twice the present load where there is none. `k` is the break-even's. */
+static bool
+make_curve(SavingsComparison *self, const Term *terms, size_t count, const mpq_t constant, const mpq_t k, Err *err)
+{
+    self->curve = calloc(SAVINGS_CURVE_POINTS, sizeof(*self->curve));
+    if (self->curve == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a savings report");
+    mpq_t at;
+    mpq_t step;
+    mpq_inits(at, step, NULL);
+    mpq_set_ui(step, 2, SAVINGS_CURVE_POINTS - 1);
+    mpq_canonicalize(step);
+    if (self->has_break_even)
+        mpq_mul(step, step, k);
+    for (size_t i = 0; i < SAVINGS_CURVE_POINTS; i++) {
+        SavingsPoint *point = &self->curve[i];
+        mpq_inits(point->rate, point->serverless, NULL);
+        cost_at(terms, count, constant, at, point->serverless);
+        mpq_mul(point->rate, at, self->rate_now);
+        mpq_add(at, at, step);
+    }
+    mpq_clears(at, step, NULL);
+    return true;
+}
+
+/* From the terms: `target` is what of the alternative's cost is left for what grows. */
+static bool
+find_break_even(const SavingsReport *report, SavingsComparison *self, Term *terms, size_t count, const mpq_t target,
+                Err *err)
+{
+    if (mpq_sgn(report->invocations) == 0)
+        return true;
+    mpq_t seconds;
+    mpq_t constant;
+    mpq_t k;
+    mpq_inits(seconds, constant, k, NULL);
+    covered_seconds(self, report, seconds);
+    mpq_div(self->rate_now, report->invocations, seconds);
+    mpq_sub(constant, savings_reading(self)->alternative.exact, target);
+    self->has_break_even = solve_terms(terms, count, target, k);
+    mpq_mul(self->break_even, k, self->rate_now);
+    bool done = make_curve(self, terms, count, constant, k, err);
+    mpq_clears(seconds, constant, k, NULL);
+    return done;
+}
+
 bool
 savings_break_even(const SavingsReport *report, SavingsComparison *self, Err *err)
 {
+    if (self->alternative->functions != NULL) /* its cost grows with the requests as well */
+        return true;
     size_t count = json_object_array_length(report->lines) + report->extra_count;
     Term *terms = calloc(count + 1, sizeof(*terms));
     if (terms == NULL)
@@ -176,17 +240,10 @@ savings_break_even(const SavingsReport *report, SavingsComparison *self, Err *er
         terms[i].active = true;
     }
     mpq_t target;
-    mpq_t seconds;
-    mpq_inits(target, seconds, NULL);
+    mpq_init(target);
     mpq_set(target, savings_reading(self)->alternative.exact);
-    bool done = make_terms(report, terms, target, err);
-    if (done && mpq_sgn(report->invocations) > 0 && solve_terms(terms, count, target, self->break_even)) {
-        covered_seconds(self, report, seconds);
-        mpq_mul(self->break_even, self->break_even, report->invocations);
-        mpq_div(self->break_even, self->break_even, seconds);
-        self->has_break_even = true;
-    }
-    mpq_clears(target, seconds, NULL);
+    bool done = make_terms(report, terms, target, err) && find_break_even(report, self, terms, count, target, err);
+    mpq_clear(target);
     for (size_t i = 0; i < count; i++)
         mpq_clears(terms[i].slope, terms[i].free, NULL);
     free(terms);

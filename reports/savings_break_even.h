@@ -10,7 +10,7 @@
 
 #include "reports/savings.h"
 
-/** Fill comparison->break_even and has_break_even from its complete reading. ERR_NOMEM, ERR_INPUT (a line without its
+/** Fill comparison->break_even, has_break_even, rate_now and curve from its complete reading. ERR_NOMEM, ERR_INPUT (a line without its
  *  figures). */
 MUST_CHECK bool savings_break_even(const SavingsReport *report, SavingsComparison *comparison, Err *err);
 

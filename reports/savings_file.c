@@ -14,7 +14,7 @@
 static const char *const PASSED_ON[] = {"tenant",           "function",     "region", "architecture",
                                         "memory_mb",        "ephemeral_mb", "mode",   "init_duration_ms",
                                         "init_duration_us", "cpu_ms",       "cpu_us", "response_bytes",
-                                        "streamed",         "package",      "status"};
+                                        "streamed",         "package",      "status", "max_memory_used_mb"};
 
 typedef struct Reader {
     SavingsUsage *usage;

@@ -99,6 +99,51 @@ add_small_hours(Json *object, const SavingsReport *self, const SavingsComparison
 }
 
 static bool
+add_texts(Json *object, const char *key, const char (*texts)[SAVINGS_REASON_BYTES], size_t count, Err *err)
+{
+    Json *array = json_new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < count; i++) {
+        Json *text = json_object_new_string(texts[i]);
+        done = json_adopt_item(array, text, text != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
+    }
+    return json_adopt(object, key, array, done, err);
+}
+
+static bool
+add_range(Json *object, const SavingsRange *range, int scale, Err *err)
+{
+    Json *entry = json_new_object(err);
+    bool made = entry != NULL && figure_add(entry, "serverless_low", range->serverless_low, scale, err) &&
+                figure_add(entry, "serverless_high", range->serverless_high, scale, err) &&
+                figure_add(entry, "alternative_low", range->alternative_low, scale, err) &&
+                figure_add(entry, "alternative_high", range->alternative_high, scale, err) &&
+                figure_add(entry, "saving_low", range->saving_low, scale, err) &&
+                figure_add(entry, "saving_high", range->saving_high, scale, err) &&
+                add_texts(entry, "assumptions", range->assumptions, range->assumption_count, err);
+    return json_adopt(object, "range", entry, made, err);
+}
+
+/* What both sides cost by load, for a chart; null when nothing grows with the requests, or both sides do. */
+static bool
+add_curve(Json *object, const SavingsComparison *comparison, int scale, Err *err)
+{
+    if (comparison->curve == NULL)
+        return json_add_text(object, "cost_by_load", NULL, err);
+    Json *array = json_new_array(err);
+    bool done = array != NULL;
+    for (size_t i = 0; done && i < SAVINGS_CURVE_POINTS; i++) {
+        const SavingsPoint *point = &comparison->curve[i];
+        Json *entry = json_new_object(err);
+        bool made = entry != NULL && figure_add(entry, "requests_per_second", point->rate, RATE_SCALE, err) &&
+                    figure_add(entry, "serverless", point->serverless, scale, err) &&
+                    figure_add(entry, "alternative", savings_reading(comparison)->alternative.exact, scale, err);
+        done = json_adopt_item(array, entry, made, err);
+    }
+    return json_adopt(object, "cost_by_load", array, done, err);
+}
+
+static bool
 add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *comparison, int scale, Err *err)
 {
     const SavingsReading *reading = savings_reading(comparison);
@@ -115,7 +160,9 @@ add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *
         add_optional(entry, "break_even_requests_per_second", comparison->has_break_even, comparison->break_even,
                      RATE_SCALE, err) &&
         add_readings(entry, comparison, scale, err) && add_horizon(entry, comparison, scale, err) &&
-        add_small_hours(entry, self, comparison, err);
+        add_small_hours(entry, self, comparison, err) && add_range(entry, &comparison->range, scale, err) &&
+        add_optional(entry, "requests_per_second", comparison->curve != NULL, comparison->rate_now, RATE_SCALE, err) &&
+        add_curve(entry, comparison, scale, err);
     return json_adopt_item(array, entry, made, err);
 }
 
@@ -153,15 +200,37 @@ add_concurrency(Json *object, const SavingsReport *self, Err *err)
 }
 
 static bool
-add_reasons(Json *object, const SavingsVerdict *verdict, Err *err)
+add_known(Json *object, const char *key, bool known, int64_t value, Err *err)
 {
-    Json *array = json_new_array(err);
-    bool done = array != NULL;
-    for (size_t i = 0; done && i < verdict->reason_count; i++) {
-        Json *text = json_object_new_string(verdict->reasons[i]);
-        done = json_adopt_item(array, text, text != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
-    }
-    return json_adopt(object, "reasons", array, done, err);
+    return known ? json_add_int(object, key, value, err) : json_add_text(object, key, NULL, err);
+}
+
+/* What single records say of a function. */
+static bool
+add_facts(Json *object, const SavingsVerdict *verdict, int scale, Err *err)
+{
+    bool cold = verdict->cold_starts > 0;
+    bool smaller = verdict->right_size_mb >= 0;
+    mpq_t figure;
+    mpq_init(figure);
+    bool done = add_known(object, "memory_mb", verdict->memory_mb >= 0, verdict->memory_mb, err) &&
+                add_known(object, "memory_used_mb", verdict->used_mb >= 0, verdict->used_mb, err) &&
+                add_known(object, "right_size_mb", smaller, verdict->right_size_mb, err) &&
+                add_optional(object, "right_size_saving", verdict->records > 0, verdict->right_size_saving, scale, err);
+    if (verdict->records > 0)
+        mpq_set_si(figure, verdict->cold_starts * 100, (unsigned long) verdict->records);
+    mpq_canonicalize(figure);
+    done = done && add_optional(object, "cold_start_percent", verdict->records > 0, figure, UTILIZATION_SCALE, err);
+    mpq_set_si(figure, verdict->init_us_mean, 1000);
+    mpq_canonicalize(figure);
+    done = done && (cold ? figure_add_exact(object, "init_ms_mean", figure, err)
+                         : json_add_text(object, "init_ms_mean", NULL, err));
+    mpq_set_si(figure, verdict->init_us_max, 1000);
+    mpq_canonicalize(figure);
+    done = done && (cold ? figure_add_exact(object, "init_ms_max", figure, err)
+                         : json_add_text(object, "init_ms_max", NULL, err));
+    mpq_clear(figure);
+    return done;
 }
 
 static bool
@@ -173,10 +242,33 @@ add_verdicts(Json *object, const SavingsReport *self, Err *err)
         Json *entry = json_new_object(err);
         bool made = entry != NULL && json_add_text(entry, "function", self->verdicts[i].function, err) &&
                     json_add_text(entry, "verdict", savings_side_name(self->verdicts[i].side), err) &&
-                    add_reasons(entry, &self->verdicts[i], err);
+                    add_texts(entry, "reasons", self->verdicts[i].reasons, self->verdicts[i].reason_count, err) &&
+                    json_add_text(entry, "tenant", self->verdicts[i].tenant, err) &&
+                    figure_add_exact(entry, "cost_exact", self->verdicts[i].cost, err) &&
+                    add_facts(entry, &self->verdicts[i], self->currency_scale, err);
         done = json_adopt_item(array, entry, made, err);
     }
     return json_adopt(object, "verdicts", array, done, err);
+}
+
+/* Was it taken off, what is it worth, who shares it. */
+static bool
+add_free_tier(Json *object, const SavingsReport *self, Err *err)
+{
+    Json *entry = json_new_object(err);
+    bool made = entry != NULL && json_add_bool(entry, "taken_off", self->has_free_tier, err) &&
+                add_amount(entry, "value", "value_exact", &self->free_value, self->currency_scale, err) &&
+                json_add(entry, "tiers", json_object_get(self->free_tiers), err);
+    return json_adopt(object, "free_tier", entry, made, err);
+}
+
+static bool
+add_fleet(Json *object, const SavingsReport *self, Err *err)
+{
+    if (self->fleet == NULL)
+        return json_add_text(object, "fleet", NULL, err);
+    Json *fleet = fleet_json(self->fleet, err);
+    return json_adopt(object, "fleet", fleet, fleet != NULL, err);
 }
 
 Json *
@@ -188,7 +280,8 @@ savings_json(const SavingsReport *self, Err *err)
         return NULL;
     if (json_add_text(root, "currency", self->currency, err) &&
         json_add_text(root, "period", utc_month_format(self->month, period), err) && add_serverless(root, self, err) &&
-        add_alternatives(root, self, err) && add_concurrency(root, self, err) && add_verdicts(root, self, err))
+        add_alternatives(root, self, err) && add_concurrency(root, self, err) && add_verdicts(root, self, err) &&
+        add_free_tier(root, self, err) && add_fleet(root, self, err))
         return root;
     json_object_put(root);
     return NULL;

@@ -49,6 +49,25 @@ take_line(SavingsReport *report, Json *line, Err *err)
     return done;
 }
 
+/* What the free quantity of a line would cost. */
+static bool
+add_free_value(SavingsReport *report, Json *line, Err *err)
+{
+    mpq_t value;
+    mpq_t price;
+    Amount amount;
+    mpq_inits(value, price, NULL);
+    amount_init(&amount);
+    bool done =
+        figure_read_optional(line, "free_quantity", value, err) && figure_read_optional(line, "unit_price", price, err);
+    mpq_mul(value, value, price);
+    amount_round(&amount, value, report->currency_scale);
+    amount_add(&report->free_value, &amount);
+    amount_clear(&amount);
+    mpq_clears(value, price, NULL);
+    return done;
+}
+
 /* Lines, and what contract and tax made of their sum. */
 static bool
 take_document(SavingsReport *report, Json *document, Err *err)
@@ -60,7 +79,8 @@ take_document(SavingsReport *report, Json *document, Err *err)
     if (!take_currency(report, currency, "the price book", err))
         return false;
     for (size_t i = 0; i < json_object_array_length(lines); i++)
-        if (!take_line(report, json_object_array_get_idx(lines, i), err))
+        if (!take_line(report, json_object_array_get_idx(lines, i), err) ||
+            !add_free_value(report, json_object_array_get_idx(lines, i), err))
             return err_prefix(err, "line %zu of the rater's answer: ", i + 1);
     mpq_t total;
     mpq_t subtotal;
@@ -148,8 +168,8 @@ savings_take_extras(SavingsReport *report, const SavingsInput *input, Err *err)
     const CostItems *extras = said == NULL ? &NONE : &said->extras;
     if (!savings_items_make(extras, report, &report->extras, &report->extra_count, err))
         return false;
-    savings_amount_add(&report->total, &report->lines_total);
+    amount_add(&report->total, &report->lines_total);
     for (size_t i = 0; i < report->extra_count; i++)
-        savings_amount_add(&report->total, &report->extras[i].amount);
+        amount_add(&report->total, &report->extras[i].amount);
     return true;
 }

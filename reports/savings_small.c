@@ -11,7 +11,7 @@ add_capacity(SavingsComparison *self)
     self->has_memory = true;
     for (size_t i = 0; i < self->item_count; i++) {
         const CostItem *item = self->items[i].item;
-        if (item->kind != COST_INSTANCES)
+        if (item->kind != COST_INSTANCES || mpq_sgn(item->slots) == 0) /* one that takes no executions */
             continue;
         any = true;
         mpq_add(self->slots, self->slots, item->slots);

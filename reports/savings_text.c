@@ -3,8 +3,9 @@
 
 #include "lib/decimal.h"
 #include "lib/harmless.h"
+#include "reports/chart.h"
 #include "reports/figures.h"
-#include "reports/savings.h"
+#include "reports/savings_parts.h"
 #include "reports/sentence.h"
 #include "reports/table.h"
 #include "reports/timeline.h"
@@ -183,6 +184,41 @@ print_readings(const SavingsReport *self, const SavingsComparison *comparison, B
     return true;
 }
 
+/* "costs 3.10 more to saves 14.35", "saves 4.85 to 27.59" */
+static bool
+print_ends(const SavingsReport *self, const SavingsRange *range, Buffer *out, Err *err)
+{
+    mpq_t low;
+    mpq_t high;
+    mpq_inits(low, high, NULL);
+    mpq_abs(low, range->saving_low);
+    mpq_abs(high, range->saving_high);
+    const char *form = mpq_sgn(range->saving_low) >= 0    ? "serverless saves %s to %s"
+                       : mpq_sgn(range->saving_high) <= 0 ? "serverless costs %s to %s more"
+                                                          : "serverless costs %s more to saves %s";
+    bool done = sentence(
+        out, err, form,
+        FIGURES(figure_people(low, self->currency_scale, err), figure_people(high, self->currency_scale, err)));
+    mpq_clears(low, high, NULL);
+    return done;
+}
+
+/* From the worst to the best for serverless, with what that assumes. */
+static bool
+print_range(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
+{
+    const SavingsRange *range = &comparison->range;
+    if (mpq_equal(range->saving_low, range->saving_high))
+        return true;
+    if (!buffer_append_text(out, "  Range               ", err) || !print_ends(self, range, out, err) ||
+        !buffer_printf(out, err, ", %s a month\n", self->currency))
+        return false;
+    for (size_t i = 0; i < range->assumption_count; i++)
+        if (!buffer_printf(out, err, "                      %s\n", range->assumptions[i]))
+            return false;
+    return true;
+}
+
 static bool
 print_horizon(const SavingsReport *self, const SavingsComparison *comparison, Buffer *out, Err *err)
 {
@@ -247,10 +283,13 @@ print_small_hours(const SavingsReport *self, const SavingsComparison *comparison
 static bool
 print_break_even(const SavingsComparison *comparison, Buffer *out, Err *err)
 {
+    if (comparison->alternative->functions != NULL)
+        return true;
     if (!comparison->has_break_even)
         return buffer_append_text(out, "  Break-even          none: requests do not change who is cheaper\n", err);
-    return sentence(out, err, "  Break-even          %s requests a second at this mix, all month\n",
-                    FIGURES(figure_people(comparison->break_even, 3, err)));
+    return sentence(
+        out, err, "  Break-even          %s requests a second at this mix, all month (now: %s)\n",
+        FIGURES(figure_people(comparison->break_even, 3, err), figure_people(comparison->rate_now, 3, err)));
 }
 
 static bool
@@ -258,26 +297,11 @@ print_comparison(const SavingsReport *self, const SavingsComparison *comparison,
 {
     bool requests = mpq_sgn(self->invocations) > 0;
     return print_sides(self, comparison, out, err) && buffer_append(out, "\n", 1, err) &&
-           print_readings(self, comparison, out, err) && print_horizon(self, comparison, out, err) &&
-           print_utilization(self, comparison, out, err) && print_small_hours(self, comparison, out, err) &&
-           (!requests || print_break_even(comparison, out, err)) && buffer_append(out, "\n", 1, err);
-}
-
-static bool
-print_verdicts(const SavingsReport *self, Buffer *out, Err *err)
-{
-    for (size_t i = 0; i < self->verdict_count; i++) {
-        const SavingsVerdict *verdict = &self->verdicts[i];
-        if (!buffer_append_text(out, "  ", err) || !text_append_harmless(out, verdict->function, err) ||
-            !buffer_printf(out, err, ": %s\n",
-                           verdict->side == SIDE_SERVERLESS ? "keep it serverless" : "move it to the alternative"))
-            return false;
-        for (size_t r = 0; r < verdict->reason_count; r++)
-            if (!buffer_append_text(out, "    - ", err) || !text_append_harmless(out, verdict->reasons[r], err) ||
-                !buffer_append(out, "\n", 1, err))
-                return false;
-    }
-    return true;
+           print_readings(self, comparison, out, err) && print_range(self, comparison, out, err) &&
+           print_horizon(self, comparison, out, err) && print_utilization(self, comparison, out, err) &&
+           print_small_hours(self, comparison, out, err) && (!requests || print_break_even(comparison, out, err)) &&
+           (!comparison->has_break_even || chart_break_even(self, comparison, out, err)) &&
+           buffer_append(out, "\n", 1, err);
 }
 
 static bool
@@ -309,6 +333,7 @@ savings_text(const SavingsReport *self, Buffer *out, Err *err)
     for (size_t i = 0; i < self->comparison_count; i++)
         if (!print_comparison(self, &self->comparisons[i], out, err))
             return false;
-    return print_concurrency(self, out, err) && print_verdicts(self, out, err) &&
+    return savings_free_tiers_text(self, out, err) && print_concurrency(self, out, err) &&
+           (self->fleet == NULL || fleet_text(self->fleet, out, err)) && savings_verdicts_text(self, out, err) &&
            buffer_append_text(out, DEFINITIONS, err);
 }

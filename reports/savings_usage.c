@@ -82,6 +82,13 @@ savings_usage_function(SavingsUsage *self, Text tenant, Text name, Err *err)
     return function;
 }
 
+const UsageFunction *
+savings_usage_find(const SavingsUsage *self, Text tenant, Text name)
+{
+    const size_t *slot = self->index_slots == 0 ? NULL : slot_of(self, tenant, name);
+    return slot == NULL || *slot == 0 ? NULL : &self->functions[*slot - 1];
+}
+
 void
 savings_usage_clear(SavingsUsage *self)
 {

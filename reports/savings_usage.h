@@ -65,6 +65,9 @@ typedef struct SavingsUsage {
 /** The function of that tenant and name, made when new. NULL: ERR_NOMEM. Borrowed until the next call. */
 MUST_CHECK UsageFunction *savings_usage_function(SavingsUsage *self, Text tenant, Text name, Err *err);
 
+/** The same if it is known already; NULL. */
+const UsageFunction *savings_usage_find(const SavingsUsage *self, Text tenant, Text name);
+
 /** What one record says besides what sums hold; -1: it does not say. */
 typedef struct UsageFacts {
     int64_t memory_mb;

@@ -1,13 +1,24 @@
 #include "reports/savings_verdict.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/decimal.h"
+#include "reports/alternative_functions.h"
 #include "reports/figures.h"
+#include "reports/savings_costs.h"
 
-enum { RUN_TIME_MAX_S = 900, CONSTANT_LOAD = 1, IDLE_PERCENT = 5 };
+enum {
+    RUN_TIME_MAX_S = 900,
+    CONSTANT_LOAD = 1,
+    IDLE_PERCENT = 5,
+    MEMORY_FAR_ABOVE = 2,        /* times what is used */
+    EPHEMERAL_MB_INCLUDED = 512, /* of local storage, with every function */
+    COLD_PERCENT = 1             /* of runs: what those who wait notice */
+};
 
 /* What a function costs and how busy it is. */
 typedef struct FunctionCost {
@@ -16,45 +27,42 @@ typedef struct FunctionCost {
     mpq_t mean;        /* executions at a time, averaged over the month */
 } FunctionCost;
 
+/* Everything that verdicts are made from. */
+typedef struct Court {
+    const SavingsReport *report;
+    const SavingsInput *input;
+    const SavingsComparison *servers; /* the cheapest that is not the same functions; NULL */
+    SavingsCost *costs;
+    SavingsCost **other; /* of each alternative that is the same functions, else NULL */
+} Court;
+
+/* A text that was cut must not end within a character. */
+static void
+end_at_character(char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && !text_is_utf8((Text){text, length}))
+        length--;
+    text[length] = '\0';
+}
+
 static void PRINTF_LIKE(2, 3) reason(SavingsVerdict *verdict, const char *format, ...)
 {
     if (verdict->reason_count == SAVINGS_REASONS_MAX)
         return;
+    char *out = verdict->reasons[verdict->reason_count++];
     va_list arguments;
     va_start(arguments, format);
-    (void) vsnprintf(verdict->reasons[verdict->reason_count++], SAVINGS_REASON_BYTES, format, arguments);
+    if (vsnprintf(out, SAVINGS_REASON_BYTES, format, arguments) >= SAVINGS_REASON_BYTES)
+        end_at_character(out);
     va_end(arguments);
 }
 
-/* Sum of amount_exact over the documents' entries of this function. */
-static bool
-sum_of_function(const SavingsInput *input, const char *name, mpq_t sum, Err *err)
+static void
+cost_of_function(const Court *court, const UsageFunction *function, FunctionCost *cost)
 {
-    mpq_t amount;
-    mpq_init(amount);
-    bool done = true;
-    for (size_t d = 0; done && d < input->document_count; d++) {
-        Json *functions = json_member(input->documents[d], "functions");
-        size_t count = json_object_is_type(functions, json_type_array) ? json_object_array_length(functions) : 0;
-        for (size_t i = 0; done && i < count; i++) {
-            Json *entry = json_object_array_get_idx(functions, i);
-            Text function;
-            if (!json_text(json_member(entry, "function"), &function) || !text_is(function, name))
-                continue;
-            done = figure_read(entry, "amount_exact", amount, err);
-            mpq_add(sum, sum, amount);
-        }
-    }
-    mpq_clear(amount);
-    return done;
-}
-
-static bool
-cost_of_function(const SavingsReport *report, const SavingsInput *input, const UsageFunction *function,
-                 FunctionCost *cost, Err *err)
-{
-    if (!sum_of_function(input, function->name, cost->amount, err))
-        return false;
+    const SavingsReport *report = court->report;
+    mpq_set(cost->amount, court->costs[function - court->input->usage->functions].amount);
     mpq_t share;
     mpq_init(share);
     if (mpq_sgn(report->invocations) > 0)
@@ -70,17 +78,19 @@ cost_of_function(const SavingsReport *report, const SavingsInput *input, const U
     decimal_set_i64(cost->mean, period_us / UTC_SECOND_US);
     mpq_div(cost->mean, function->busy_s, cost->mean);
     mpq_clear(share);
-    return true;
 }
 
 static const SavingsComparison *
-cheapest(const SavingsReport *report)
+cheapest_servers(const SavingsReport *report)
 {
-    const SavingsComparison *best = &report->comparisons[0];
-    for (size_t i = 1; i < report->comparison_count; i++)
-        if (mpq_cmp(savings_reading(&report->comparisons[i])->alternative.exact,
-                    savings_reading(best)->alternative.exact) < 0)
-            best = &report->comparisons[i];
+    const SavingsComparison *best = NULL;
+    for (size_t i = 0; i < report->comparison_count; i++) {
+        const SavingsComparison *comparison = &report->comparisons[i];
+        if (comparison->alternative->functions == NULL &&
+            (best == NULL ||
+             mpq_cmp(savings_reading(comparison)->alternative.exact, savings_reading(best)->alternative.exact) < 0))
+            best = comparison;
+    }
     return best;
 }
 
@@ -103,13 +113,15 @@ judge_requests(const SavingsReport *report, const FunctionCost *cost, SavingsVer
 
 /* The side that is cheaper if the alternative were kept for this function alone, and whether people's work turns it. */
 static bool
-judge_cost(const SavingsReport *report, const FunctionCost *cost, SavingsVerdict *verdict, Err *err)
+judge_cost(const Court *court, const FunctionCost *cost, SavingsVerdict *verdict, Err *err)
 {
-    const SavingsComparison *best = cheapest(report);
+    const SavingsComparison *best = court->servers;
+    if (best == NULL)
+        return true;
     const SavingsReading *all = savings_reading(best);
     const mpq_t *machines = &best->readings[COST_AROUND].alternative.exact;
     verdict->side = mpq_cmp(cost->amount, all->alternative.exact) <= 0 ? SIDE_SERVERLESS : SIDE_ALTERNATIVE;
-    int scale = report->currency_scale;
+    int scale = court->report->currency_scale;
     char *own = figure_people(cost->amount, scale, err);
     char *other = figure_people(all->alternative.exact, scale, err);
     char *bare = figure_people(*machines, scale, err);
@@ -122,21 +134,50 @@ judge_cost(const SavingsReport *report, const FunctionCost *cost, SavingsVerdict
     free(own);
     free(other);
     free(bare);
-    return done && judge_requests(report, cost, verdict, err);
+    return done && judge_requests(court->report, cost, verdict, err);
+}
+
+/* The same function, rated in another way. */
+static bool
+judge_other_rating(const Court *court, size_t position, SavingsVerdict *verdict, Err *err)
+{
+    const SavingsReport *report = court->report;
+    const mpq_t *own = &court->costs[position].amount;
+    bool done = true;
+    for (size_t i = 0; done && i < report->comparison_count; i++) {
+        if (court->other[i] == NULL)
+            continue;
+        const mpq_t *other = &court->other[i][position].amount;
+        int order = mpq_cmp(*other, *own);
+        if (order < 0 && court->servers == NULL)
+            verdict->side = SIDE_ALTERNATIVE;
+        char *before = figure_people(*own, report->currency_scale, err);
+        char *after = figure_people(*other, report->currency_scale, err);
+        done = before != NULL && after != NULL;
+        if (done && order != 0)
+            reason(verdict, "with %s its lines come to %s instead of %s", report->comparisons[i].alternative->name,
+                   after, before);
+        free(before);
+        free(after);
+    }
+    return done;
 }
 
 /* Do the instances hold the memory that the function has in use on average? Not known of all of them: nothing said. */
 static bool
-judge_memory(const SavingsReport *report, const UsageFunction *function, SavingsVerdict *verdict, Err *err)
+judge_memory(const Court *court, const UsageFunction *function, SavingsVerdict *verdict, Err *err)
 {
-    const SavingsComparison *best = cheapest(report);
+    const SavingsReport *report = court->report;
+    const SavingsComparison *best = court->servers;
+    if (best == NULL)
+        return true;
     mpq_t has_gb;
     mpq_t uses_gb;
     mpq_inits(has_gb, uses_gb, NULL);
     bool known = best->has_utilization; /* there are instances, and each says its memory */
     for (size_t i = 0; i < best->item_count; i++) {
         const CostItem *item = best->items[i].item;
-        known = known && (item->kind != COST_INSTANCES || mpq_sgn(item->memory_gb) > 0);
+        known = known && (mpq_sgn(item->slots) == 0 || mpq_sgn(item->memory_gb) > 0);
         mpq_add(has_gb, has_gb, item->memory_gb);
     }
     int64_t period_us = utc_month_end_us(report->month) - utc_month_start_us(report->month);
@@ -180,33 +221,148 @@ judge_load(const UsageFunction *function, const FunctionCost *cost, SavingsVerdi
     return done;
 }
 
+/* ---- what single records say ---- */
+
+static void
+take_facts(const Court *court, const UsageFunction *function, SavingsVerdict *verdict)
+{
+    int64_t right_mb = -1;
+    verdict->memory_mb = verdict->used_mb = verdict->right_size_mb = -1;
+    for (size_t i = 0; i < function->size_count; i++) {
+        const UsageSize *size = &function->sizes[i];
+        if (size->measured > 0 && size->used_mb_max > verdict->used_mb)
+            verdict->used_mb = size->used_mb_max;
+        if (size->memory_mb > verdict->memory_mb) {
+            verdict->memory_mb = size->memory_mb;
+            right_mb = usage_size_right(size);
+        }
+    }
+    if (right_mb < verdict->memory_mb)
+        verdict->right_size_mb = right_mb;
+    mpq_set(verdict->right_size_saving, court->costs[function - court->input->usage->functions].right_size_saving);
+    verdict->records = function->records;
+    verdict->cold_starts = function->cold_starts;
+    verdict->init_us_max = function->init_us_max;
+    verdict->init_us_mean =
+        function->cold_starts == 0 ? 0 : (int64_t) (function->init_us / (unsigned __int128) function->cold_starts);
+}
+
+/* Memory that is far above what is used. */
 static bool
-judge(const SavingsReport *report, const SavingsInput *input, const UsageFunction *function, SavingsVerdict *verdict,
-      Err *err)
+judge_right_size(const Court *court, SavingsVerdict *verdict, Err *err)
+{
+    if (verdict->right_size_mb < 0 || verdict->right_size_mb * MEMORY_FAR_ABOVE > verdict->memory_mb)
+        return true;
+    char *saving = figure_people(verdict->right_size_saving, court->report->currency_scale, err);
+    if (saving != NULL)
+        reason(verdict,
+               "memory far above what is used: has %" PRId64 " MB, used %" PRId64 " MB at most; %" PRId64
+               " MB would have held%s%s, if it runs no longer with that size's CPU",
+               verdict->memory_mb, verdict->used_mb, verdict->right_size_mb,
+               mpq_sgn(verdict->right_size_saving) > 0 ? " and save " : "",
+               mpq_sgn(verdict->right_size_saving) > 0 ? saving : "");
+    free(saving);
+    return saving != NULL;
+}
+
+/* Somebody waits for the answer, and now and then for an initialization too. */
+static void
+judge_cold_starts(const UsageFunction *function, SavingsVerdict *verdict)
+{
+    if (function->over_http == 0 || function->cold_starts * 100 < function->records * COLD_PERCENT)
+        return;
+    int64_t thousandths = function->cold_starts * 1000 / function->records;
+    reason(verdict,
+           "latency-critical with cold starts: somebody waits for %s of its answers, and %" PRId64 ".%" PRId64
+           " %% of the runs initialize first, for %" PRId64 " ms on average and %" PRId64
+           " ms at most: keep some ready, or use instances",
+           function->over_http == function->records ? "all" : "some", thousandths / 10, thousandths % 10,
+           verdict->init_us_mean / 1000, verdict->init_us_max / 1000);
+}
+
+static void
+judge_state(const UsageFunction *function, SavingsVerdict *verdict)
+{
+    if (function->ephemeral_mb_max > EPHEMERAL_MB_INCLUDED)
+        reason(verdict,
+               "state: keeps up to %" PRId64
+               " MB in local storage, which goes with the instance; what has to last belongs in a store",
+               function->ephemeral_mb_max);
+}
+
+static bool
+judge_records(const Court *court, const UsageFunction *function, SavingsVerdict *verdict, Err *err)
+{
+    take_facts(court, function, verdict);
+    judge_cold_starts(function, verdict);
+    judge_state(function, verdict);
+    return judge_right_size(court, verdict, err);
+}
+
+/* ---- all together ---- */
+
+static bool
+judge(const Court *court, const UsageFunction *function, SavingsVerdict *verdict, Err *err)
 {
     FunctionCost cost;
     mpq_inits(cost.amount, cost.per_request, cost.mean, NULL);
+    verdict->tenant = function->tenant;
     verdict->function = function->name;
-    bool done = cost_of_function(report, input, function, &cost, err) && judge_cost(report, &cost, verdict, err) &&
-                judge_load(function, &cost, verdict, err) && judge_memory(report, function, verdict, err);
+    cost_of_function(court, function, &cost);
+    mpq_set(verdict->cost, cost.amount);
+    bool done = judge_cost(court, &cost, verdict, err) &&
+                judge_other_rating(court, (size_t) (function - court->input->usage->functions), verdict, err) &&
+                judge_load(function, &cost, verdict, err) && judge_memory(court, function, verdict, err) &&
+                judge_records(court, function, verdict, err);
     if (done && mpq_sgn(cost.amount) == 0)
         reason(verdict, "the free tier covers all of it");
     else if (done && mpq_cmp_ui(cost.amount, 1, 1) < 0)
-        reason(verdict, "tiny usage: less than 1 %s a month", report->currency);
+        reason(verdict, "tiny usage: less than 1 %s a month", court->report->currency);
     mpq_clears(cost.amount, cost.per_request, cost.mean, NULL);
+    return done;
+}
+
+static void
+court_clear(Court *court)
+{
+    size_t count = court->input->usage->count;
+    savings_costs_free(&court->costs, count);
+    for (size_t i = 0; court->other != NULL && i < court->report->comparison_count; i++)
+        savings_costs_free(&court->other[i], count);
+    free(court->other);
+}
+
+static bool
+court_make(Court *court, Err *err)
+{
+    const SavingsInput *input = court->input;
+    court->other = calloc(court->report->comparison_count + 1, sizeof(SavingsCost *));
+    if (court->other == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a savings report");
+    court->costs = savings_costs_make(input->documents, input->document_count, input->usage, err);
+    bool done = court->costs != NULL;
+    for (size_t i = 0; done && i < court->report->comparison_count; i++) {
+        const AlternativeFunctions *functions = court->report->comparisons[i].alternative->functions;
+        if (functions == NULL)
+            continue;
+        court->other[i] = savings_costs_make(functions->documents, functions->document_count, input->usage, err);
+        done = court->other[i] != NULL;
+    }
     return done;
 }
 
 bool
 savings_verdicts(SavingsReport *report, const SavingsInput *input, Err *err)
 {
+    Court court = {.report = report, .input = input, .servers = cheapest_servers(report)};
     report->verdicts = calloc(input->usage->count + 1, sizeof(*report->verdicts));
-    if (report->verdicts == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a savings report");
-    for (size_t i = 0; i < input->usage->count; i++) {
-        if (!judge(report, input, &input->usage->functions[i], &report->verdicts[i], err))
-            return false;
-        report->verdict_count++;
+    bool done = report->verdicts != NULL || err_set(err, ERR_NOMEM, "no memory for a savings report");
+    done = done && court_make(&court, err);
+    for (size_t i = 0; done && i < input->usage->count; i++) {
+        SavingsVerdict *verdict = &report->verdicts[report->verdict_count++];
+        mpq_inits(verdict->cost, verdict->right_size_saving, NULL);
+        done = judge(&court, &input->usage->functions[i], verdict, err);
     }
-    return true;
+    court_clear(&court);
+    return done;
 }

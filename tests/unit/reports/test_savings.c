@@ -67,7 +67,7 @@ static Json *
 report_json(Json *document, const SavingsUsage *usage, const Alternative *const *alternatives, size_t count)
 {
     Err err = {0};
-    SavingsInput input = {NOVEMBER, &document, document == NULL ? 0 : 1, usage, alternatives, count};
+    SavingsInput input = {NOVEMBER, &document, document == NULL ? 0 : 1, usage, alternatives, count, NULL};
     SavingsReport *report = savings_make(&input, &err);
     if (report == NULL)
         fail_msg("%s", err.message);
@@ -527,7 +527,7 @@ alternatives_that_disagree_about_the_serverless_side_are_refused(void **state)
     SavingsUsage none = {0};
     Json *document = parse("{\"currency\":\"USD\",\"lines\":[],\"functions\":[],\"subtotal\":\"0\",\"total\":\"0\"}");
     Alternative *both[2] = {shipped("api"), shipped("avatars")};
-    SavingsInput input = {NOVEMBER, &document, 1, &none, (const Alternative *const *) both, 2};
+    SavingsInput input = {NOVEMBER, &document, 1, &none, (const Alternative *const *) both, 2, NULL};
     assert_null(savings_make(&input, &err));
     assert_int_equal(err.code, ERR_INPUT);
     assert_non_null(strstr(err.message, "different 'serverless' sections"));
@@ -545,7 +545,7 @@ an_alternative_in_another_currency_is_refused(void **state)
     Json *document = parse("{\"currency\":\"USD\",\"lines\":[],\"functions\":[],\"subtotal\":\"0\",\"total\":\"0\"}");
     Alternative *alternative =
         alternative_parse(TEXT_LITERAL("name: e\ncurrency: EUR\ninstances: {hourly: 1}\n"), "e.yaml", &err);
-    SavingsInput input = {NOVEMBER, &document, 1, &none, (const Alternative *const *) &alternative, 1};
+    SavingsInput input = {NOVEMBER, &document, 1, &none, (const Alternative *const *) &alternative, 1, NULL};
     assert_null(savings_make(&input, &err));
     assert_non_null(strstr(err.message, "in EUR, the comparison in USD"));
     json_object_put(document);

@@ -1,0 +1,12 @@
+/**
+ * fleet_cost - what an option of a fleet costs (fleet.h says how it is worked out)
+ */
+#ifndef REPORTS_FLEET_COST_H
+#define REPORTS_FLEET_COST_H
+
+#include "reports/fleet.h"
+
+/** Fill the option's amounts; its numbers of instances and its outcome are ready. */
+void fleet_cost(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *timeline);
+
+#endif
