@@ -93,8 +93,11 @@ rate_suppose_open(const char *path, Err *err)
 {
     Buffer text = {0};
     RateSuppose *self = calloc(1, sizeof *self);
-    bool done = self != NULL || err_set(err, ERR_NOMEM, "no memory for what is supposed");
-    done = done && file_read(path, SUPPOSE_BYTES_MAX, &text, err);
+    if (self == NULL) {
+        err_set(err, ERR_NOMEM, "no memory for what is supposed");
+        return NULL;
+    }
+    bool done = file_read(path, SUPPOSE_BYTES_MAX, &text, err);
     if (done) {
         self->document = json_parse(buffer_text(&text), err);
         done = self->document != NULL && read_suppose(self, err);

@@ -217,24 +217,27 @@ alternative_fleet_size(Alternative *self, SavingsUsage *usage, UtcMonth month, E
     return done || err_prefix(err, "alternative '%s': ", self->name);
 }
 
+static bool
+fill_from_option(Alternative *self, const FleetPlan *plan, const FleetOption *option, bool scaled, Err *err)
+{
+    char name[NAME_BYTES];
+    self->months = 1;
+    self->name = text_duplicate(text_of(option_name(option, ON_DEMAND, scaled, name)));
+    self->currency = text_duplicate(text_of(plan->catalogue->currency));
+    self->fleet = calloc(1, sizeof(*self->fleet));
+    if (self->name == NULL || self->currency == NULL || self->fleet == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an alternative");
+    *self->fleet = (AlternativeFleet){.burst = option->burst, .scaled = scaled, .rules = plan->rules};
+    return alternative_fleet_add(self, plan, option, ON_DEMAND, scaled, err);
+}
+
 MUST_CHECK Alternative *
 alternative_of_option(const FleetPlan *plan, const FleetOption *option, bool scaled, Err *err)
 {
-    char name[NAME_BYTES];
     Alternative *self = calloc(1, sizeof(*self));
-    bool done = self != NULL || err_set(err, ERR_NOMEM, "no memory for an alternative");
-    if (done) {
-        self->months = 1;
-        self->name = text_duplicate(text_of(option_name(option, ON_DEMAND, scaled, name)));
-        self->currency = text_duplicate(text_of(plan->catalogue->currency));
-        self->fleet = calloc(1, sizeof(*self->fleet));
-        done = (self->name != NULL && self->currency != NULL && self->fleet != NULL) ||
-               err_set(err, ERR_NOMEM, "no memory for an alternative");
-        if (done)
-            *self->fleet = (AlternativeFleet){.burst = option->burst, .scaled = scaled, .rules = plan->rules};
-        done = done && alternative_fleet_add(self, plan, option, ON_DEMAND, scaled, err);
-    }
-    if (!done && self != NULL)
+    if (self == NULL)
+        err_set(err, ERR_NOMEM, "no memory for an alternative");
+    else if (!fill_from_option(self, plan, option, scaled, err))
         alternative_free(&self);
     return self;
 }

@@ -129,13 +129,13 @@ work_clear(Work *self)
 static bool
 work_make(Work *self, size_t options, Err *err)
 {
-    self->fits = calloc(2 * options, sizeof(*self->fits));
-    self->sizes = calloc(options, sizeof(*self->sizes));
-    self->replays = calloc(options, sizeof(FleetReplay *));
-    self->outcomes = calloc(options, sizeof(*self->outcomes));
-    self->fit_of[0] = calloc(options, sizeof(size_t));
-    self->fit_of[1] = calloc(options, sizeof(size_t));
-    self->replay_of = calloc(options, sizeof(size_t));
+    self->fits = calloc(2 * options + 1, sizeof(*self->fits));
+    self->sizes = calloc(options + 1, sizeof(*self->sizes));
+    self->replays = calloc(options + 1, sizeof(FleetReplay *));
+    self->outcomes = calloc(options + 1, sizeof(*self->outcomes));
+    self->fit_of[0] = calloc(options + 1, sizeof(size_t));
+    self->fit_of[1] = calloc(options + 1, sizeof(size_t));
+    self->replay_of = calloc(options + 1, sizeof(size_t));
     bool done = self->fits != NULL && self->sizes != NULL && self->replays != NULL && self->outcomes != NULL &&
                 self->fit_of[0] != NULL && self->fit_of[1] != NULL && self->replay_of != NULL;
     return done || err_set(err, ERR_NOMEM, "no memory for %zu fleets", options);

@@ -138,11 +138,10 @@ watch(FleetReplay *self, int64_t now_us)
 }
 
 static void
-change_demand(FleetReplay *self, FleetRoom need, int sign, int64_t now_us)
+change_demand(FleetReplay *self, FleetRoom need, int sign)
 {
     self->demand.memory_mb += sign * need.memory_mb;
     self->demand.share_mb += sign * need.share_mb;
-    watch(self, now_us);
 }
 
 /* When a decision falls that something has to stand for since then. */
@@ -255,7 +254,8 @@ refuse(FleetReplay *self, const FleetRequest *request, int64_t now_us)
 {
     note_trouble(self, request);
     self->outcome.refused++;
-    change_demand(self, request->need, -1, now_us);
+    change_demand(self, request->need, -1);
+    watch(self, now_us);
 }
 
 static bool
@@ -276,6 +276,7 @@ serve_queue(FleetReplay *self, int64_t now_us, Err *err)
 
 /* ---- time ---- */
 
+/* What is wanted is looked at when all that end at one instant have: no demand is seen that lasted no time. */
 static void
 end_runs(FleetReplay *self, int64_t now_us)
 {
@@ -290,8 +291,9 @@ end_runs(FleetReplay *self, int64_t now_us)
         } else if (instance->running == 0) {
             let_go(self, run.instance, now_us);
         }
-        change_demand(self, run.need, -1, now_us);
+        change_demand(self, run.need, -1);
     }
+    watch(self, now_us);
 }
 
 static void
@@ -418,7 +420,8 @@ fleet_replay_add(FleetReplay *self, int64_t start_us, int64_t duration_us, Fleet
     if (at == FLEET_NONE ? !fleet_queue_push(&self->queue, &request, err)
                          : !start_run(self, at, &request, start_us, err))
         return false;
-    change_demand(self, need, 1, start_us);
+    change_demand(self, need, 1);
+    watch(self, start_us);
     return true;
 }
 
