@@ -36,7 +36,7 @@ static const Entry ENTRIES[] = {
     {"Billing", "rate", "make a month's invoices, as preview or final", "millibill-rater", NULL},
     {"Billing", "close", "take a month from open to final invoices", "millibill-rater", NULL},
     {"Billing", "price-book", "list, show, validate, compare or add price books", "millibill-rater", NULL},
-    {"Billing", "invoice", "list, show, render or void invoices", "millibill-report", NULL},
+    {"Billing", "invoice", "list, show, render or void invoices; what was written off", "millibill-report", NULL},
     {"Billing", "verify", "prove streams, evidence, rollups, seals and every final invoice", "millibill-rater", NULL},
     {"Billing", "explain", "a line down to its invocations; what became of a record", "millibill-rater", NULL},
     {"Billing", "contract", "contracts of tenants: discounts, commitments, credits, tax", "millibill-rater", NULL},

@@ -59,13 +59,12 @@ show_command(int argc, char **argv)
     return run_show(rest[0], tenant, data, json, &err) ? EXIT_SUCCESS : err_report(&err, line.command);
 }
 
-/* What changes the bill is the rater's: it takes our place. */
+/* What makes a bill is the rater's: it takes our place. */
 static int
-void_command(int argc, char **argv)
+hand_over(char *word, int argc, char **argv)
 {
     char path[PATH_MAX];
     char invoice[] = "invoice";
-    char word[] = "void";
     Err err = {0};
     char **arguments = calloc((size_t) argc + 3, sizeof *arguments);
     if (arguments == NULL)
@@ -79,7 +78,15 @@ void_command(int argc, char **argv)
         err_set(&err, ERR_NOT_FOUND, "cannot run '%s': %s", path, strerror(errno));
     }
     free(arguments);
-    return err_report(&err, "millibill invoice void");
+    err_prefix(&err, "invoice %s: ", word);
+    return err_report(&err, "millibill");
+}
+
+static int
+void_command(int argc, char **argv)
+{
+    char word[] = "void";
+    return hand_over(word, argc, argv);
 }
 
 int
@@ -90,6 +97,7 @@ invoice_command(int argc, char **argv)
         {"show", "show one of them", show_command},
         {"render", "render them as text, json, csv, html, pdf or ubl", invoice_render_command},
         {"void", "take a final invoice back", void_command},
+        {"write-offs", "usage that came too late to be billed", invoice_write_offs_command},
         {NULL, NULL, NULL},
     };
     return command_dispatch("millibill invoice", "Invoices: list, show, render, void", commands, argc, argv);

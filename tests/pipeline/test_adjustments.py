@@ -139,6 +139,19 @@ class Adjustments(unittest.TestCase):
                                 "WHERE disposition = 'written_off' ORDER BY 1")
         self.assertEqual(rows, [["policy0", "2026-06", "60", "0.9000"], ["policy1", "2026-06", "10", "0.1500"]])
 
+    def test_the_write_off_report_says_what_was_not_billed_and_why(self):
+        rows = self.stack.json("invoice", "write-offs")
+        self.assertEqual([(row["tenant"], row["period_start"][:7], row["settled_for"], row["late_usage_months"], row["records"]) for row in rows],
+                         [("policy0", "2026-06", "2026-07", 0, "60"), ("policy1", "2026-06", "2026-08", 1, "10")])
+        self.assertEqual([row["tenant"] for row in self.stack.json("invoice", "write-offs", "--tenant", "policy1", "--month", "2026-06")], ["policy1"])
+        self.assertEqual(self.stack.json("invoice", "write-offs", "--month", "2026-07"), [])
+        table = list(csv.DictReader(io.StringIO(self.stack.run("invoice", "write-offs", "--csv").stdout)))
+        worth = {t: sum(Fraction(row["amount_exact"]) for row in table if row["tenant"] == t) for t in ("policy0", "policy1")}
+        self.assertEqual({t: worth[t] for t in worth}, {"policy0": 60 * 900 * PRICE, "policy1": 10 * 900 * PRICE})  # the free million takes the requests
+        text = self.stack.run("invoice", "write-offs").stdout
+        self.assertRegex(text, r"policy1\s+2026-06\s+MB-2026-\d+\s+2026-08\s+1 month\s+10\s+0.15\s+USD")
+        self.assertRegex(text, r"Together\s+1.05\s+USD")
+
     def test_a_second_run_changes_nothing(self):
         before = self.stack.query("SELECT number, document FROM invoices WHERE state = 'final' ORDER BY 1")
         again = self.rate("2026-08")
