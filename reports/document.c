@@ -4,8 +4,8 @@
 #include <string.h>
 
 static const DocumentFormat FORMATS[] = {
-    {"text", "txt", render_text},  {"json", "json", render_json}, {"csv", "csv", render_csv},
-    {"html", "html", render_html}, {"pdf", "pdf", render_pdf},    {"ubl", "xml", render_ubl},
+    {"text", "txt", render_text, false},  {"json", "json", render_json, false}, {"csv", "csv", render_csv, false},
+    {"html", "html", render_html, false}, {"pdf", "pdf", render_pdf, true},     {"ubl", "xml", render_ubl, true},
 };
 
 const DocumentFormat *

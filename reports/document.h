@@ -141,6 +141,7 @@ typedef struct DocumentFormat {
     const char *name;
     const char *extension;
     DocumentRender render;
+    bool is_issued; /* goes to a customer as it is: the first bytes of a final document stay */
 } DocumentFormat;
 
 /** The format of that name; ERR_USAGE lists the names there are. */

@@ -16,6 +16,7 @@ found_clear(Found *found)
         document_free(&found->documents[i]);
     free(found->documents);
     free(found->ids);
+    free(found->tenant_ids);
 }
 
 static bool
@@ -30,7 +31,10 @@ found_add(void *context, const DocumentRow *row, Err *err)
     int64_t *ids = reallocarray(found->ids, found->count + 1, sizeof(*ids));
     if (ids != NULL)
         found->ids = ids;
-    if (documents == NULL || ids == NULL)
+    int64_t *tenant_ids = reallocarray(found->tenant_ids, found->count + 1, sizeof(*tenant_ids));
+    if (tenant_ids != NULL)
+        found->tenant_ids = tenant_ids;
+    if (documents == NULL || ids == NULL || tenant_ids == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu invoices", found->count + 1);
     Document *document = document_parse(row->document, err);
     if (document == NULL)
@@ -42,6 +46,7 @@ found_add(void *context, const DocumentRow *row, Err *err)
     }
     document_issued(document, row->issued_at_us);
     found->ids[found->count] = row->invoice_id;
+    found->tenant_ids[found->count] = row->tenant_id;
     found->documents[found->count++] = document;
     return true;
 }

@@ -13,6 +13,7 @@
 typedef struct Found {
     Document **documents;
     int64_t *ids;
+    int64_t *tenant_ids;
     size_t count;
 } Found;
 

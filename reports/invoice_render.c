@@ -12,6 +12,7 @@
 #include "lib/options.h"
 #include "reports/commands.h"
 #include "reports/found.h"
+#include "reports/issue.h"
 #include "reports/stack.h"
 
 enum { STEM_BYTES = 200, FILE_NAME_BYTES = 255 };
@@ -22,6 +23,7 @@ typedef struct RenderOptions {
     const char *format; /* NULL: text */
     bool json;
     bool final; /* no previews */
+    bool anew;  /* not what was issued */
     const char *style;
     const char *output;
     const char *output_folder;
@@ -53,16 +55,15 @@ file_name(const Document *document, int64_t id, const char *extension, char out[
 /* Documents on their way into a folder, a file each. */
 typedef struct Folder {
     const char *path;
-    const DocumentFormat *format;
     const Found *found;
-    const Look *look;
+    Issue issue;
 } Folder;
 
 static bool
 path_of(const Folder *folder, size_t i, char out[PATH_MAX], Err *err)
 {
     char name[FILE_NAME_BYTES];
-    file_name(folder->found->documents[i], folder->found->ids[i], folder->format->extension, name);
+    file_name(folder->found->documents[i], folder->found->ids[i], folder->issue.format->extension, name);
     return snprintf(out, PATH_MAX, "%s/%s", folder->path, name) < PATH_MAX ||
            err_set(err, ERR_RANGE, "the path of '%s' is too long", name);
 }
@@ -82,44 +83,54 @@ write_if_new(const char *path, Text text, Err *err)
 static bool
 render_file(void *context, size_t i, Err *err)
 {
-    const Folder *folder = context;
+    Folder *folder = context;
+    const Found *found = folder->found;
     char path[PATH_MAX];
     Buffer text = {0};
-    bool done =
-        path_of(folder, i, path, err) &&
-        folder->format->render((const Document *const *) &folder->found->documents[i], 1, folder->look, &text, err) &&
-        write_if_new(path, buffer_text(&text), err);
+    bool done = path_of(folder, i, path, err) &&
+                issue_document(&folder->issue, found->documents[i], found->tenant_ids[i], found->ids[i], &text, err) &&
+                write_if_new(path, buffer_text(&text), err);
     buffer_free(&text);
     return done;
 }
 
 static bool
-render_to_folder(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look,
-                 Err *err)
+render_to_folder(const RenderOptions *options, const Issue *issue, const Found *found, Err *err)
 {
-    Folder folder = {options->output_folder, format, found, look};
+    Folder folder = {options->output_folder, found, *issue};
     char path[PATH_MAX];
-    if (!directory_make(folder.path, 0755, err) || !crew_work(found->count, render_file, &folder, err))
-        return false;
-    for (size_t i = 0; i < found->count; i++) {
-        if (!path_of(&folder, i, path, err))
-            return false;
-        printf("%s\n", path);
+    bool done = directory_make(folder.path, 0755, err) && crew_work(found->count, render_file, &folder, err);
+    for (size_t i = 0; done && i < found->count; i++) {
+        done = path_of(&folder, i, path, err);
+        if (done)
+            printf("%s\n", path);
     }
-    return true;
+    issue_close(&folder.issue);
+    return done;
+}
+
+/* Several documents in one file are a file of its own, and not what was issued. */
+static bool
+render_text_of(const Found *found, const Issue *issue, Buffer *out, Err *err)
+{
+    Issue one = *issue;
+    if (found->count != 1)
+        return issue->format->render((const Document *const *) found->documents, found->count, issue->look, out, err);
+    bool done = issue_document(&one, found->documents[0], found->tenant_ids[0], found->ids[0], out, err);
+    issue_close(&one);
+    return done;
 }
 
 static bool
-render_to_one(const RenderOptions *options, const DocumentFormat *format, const Found *found, const Look *look,
-              Err *err)
+render_to_one(const RenderOptions *options, const Issue *issue, const Found *found, Err *err)
 {
     Buffer text = {0};
     bool to_file = options->output != NULL && strcmp(options->output, "-") != 0;
-    if (!to_file && format->render == render_pdf && isatty(STDOUT_FILENO)) {
+    if (!to_file && issue->format->render == render_pdf && isatty(STDOUT_FILENO)) {
         err_set(err, ERR_USAGE, "a PDF is not for a terminal");
         return err_hint(err, "say where to with --output FILE or --output-dir DIR");
     }
-    bool done = format->render((const Document *const *) found->documents, found->count, look, &text, err);
+    bool done = render_text_of(found, issue, &text, err);
     if (done && to_file)
         done = file_write(options->output, text.data, text.length, 0644, err);
     else if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
@@ -161,11 +172,12 @@ run_render(const RenderOptions *options, Err *err)
     if (!config_load(options->data, &config, err) || !look_read(&config, &look, err))
         return false;
     look.style = options->style;
+    const Issue issue = {.data = options->data, .format = format, .look = &look, .anew = options->anew};
     Db *db = stack_connect(options->data, err);
     bool done = db != NULL && stack_tenant_check(db, options->tenant, err) && find_all(db, options, &found, err);
     if (done)
-        done = options->output_folder != NULL ? render_to_folder(options, format, &found, &look, err)
-                                              : render_to_one(options, format, &found, &look, err);
+        done = options->output_folder != NULL ? render_to_folder(options, &issue, &found, err)
+                                              : render_to_one(options, &issue, &found, err);
     found_clear(&found);
     db_free(&db);
     return done;
@@ -185,6 +197,7 @@ invoice_render_command(int argc, char **argv)
         {"output", 'o', OPTION_TEXT, &options.output, "FILE", "write one file; default standard output"},
         {"output-dir", 'd', OPTION_TEXT, &options.output_folder, "DIR",
          "write a file for each invoice and print its path"},
+        {"anew", 0, OPTION_FLAG, &options.anew, NULL, "as this build and these settings make it, not as it was issued"},
         {"style", 0, OPTION_TEXT, &options.style, "FILE", "XSLT stylesheet for html; default the shipped one"},
         {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
@@ -193,7 +206,9 @@ invoice_render_command(int argc, char **argv)
         .command = "millibill invoice render",
         .arguments = "[NUMBER|ID|latest…]",
         .summary = "Render invoices as documents.",
-        .detail = "The json form is the canonical document, byte for byte: its SHA-256 is the invoice's digest.",
+        .detail =
+            "The json form is the canonical document, byte for byte: its SHA-256 is the invoice's digest. A final document that\n"
+            "was made as pdf or ubl once stays as it was issued, byte for byte.",
         .options = table,
         .arguments_max = SIZE_MAX};
     OptionsResult result = options_parse(&line, argc, argv, &options.which);

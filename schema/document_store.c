@@ -10,7 +10,7 @@
     " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint,"                                               \
     " i.receipt_watermark, i.currency, i.subtotal, i.total, i.invocations,"                                                                                        \
     " (extract(epoch FROM i.issued_at) * 1000000)::bigint, encode(i.document_sha256, 'hex'), i.document, i.kind,"                                                  \
-    " coalesce(o.number, ''), coalesce(v.number, '')"                                                                                                              \
+    " coalesce(o.number, ''), coalesce(v.number, ''), i.tenant_id"                                                                                                 \
     " FROM invoices i JOIN tenants t ON t.tenant_id = i.tenant_id JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(                                           \
         "i.period_start") " LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to"                                                      \
                           " LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'"                                  \
@@ -59,6 +59,7 @@ visit_row(void *context, const DbResult *row, Err *err)
         .kind = db_value(row, 0, 16),
         .refers_to = db_value(row, 0, 17),
         .void_by = db_value(row, 0, 18),
+        .tenant_id = db_i64(row, 0, 19),
     };
     return visit->visit(visit->context, &document, err);
 }

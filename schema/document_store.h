@@ -27,6 +27,7 @@ typedef struct DocumentFilter {
 
 /** Texts are borrowed for the time of the callback. */
 typedef struct DocumentRow {
+    int64_t tenant_id;
     int64_t invoice_id;
     const char *number; /* "" for a preview */
     int64_t revision;

@@ -50,7 +50,7 @@ GRANT UPDATE (attempts, tried_at, error, delivered_at) ON invoice_deliveries TO 
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION segment_runs(bytea) TO millibill_rater;
 GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text), invoices_write(bigint, bigint[], text[]),
-      adjustment_write(bigint, text, text, text) TO millibill_rater;
+      adjustment_write(bigint, text, text, text), issued_document_keep(bigint, bigint, text, bytea, text) TO millibill_rater;
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
 GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
@@ -60,7 +60,7 @@ GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
 GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
 GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source, line, received_at, digest, other_digest,
               replayed_at, repeats) ON quarantine TO millibill_reader;
-GRANT SELECT ON adjustments, adjustment_lines, adjustment_causes, adjustment_items TO millibill_reader, millibill_tenant;
+GRANT SELECT ON adjustments, adjustment_lines, adjustment_causes, adjustment_items, issued_documents TO millibill_reader, millibill_tenant;
 
 -- Tenant: its own rows (policies) through the views below, and the columns that these read. What is summed over an account
 -- (free_tier_use) would be wrong with one tenant's rows and is not shown.
@@ -89,7 +89,7 @@ BEGIN
     FOREACH view_name IN ARRAY ARRAY['usage_hourly', 'usage_daily', 'usage_by_function', 'invoices_overview',
                                      'invoice_lines_view', 'invoices_in_force', 'cost_hourly', 'cost_daily',
                                      'cost_by_function', 'free_tier_use_by_tenant', 'adjustments_in_force',
-                                     'adjustments_overview'] LOOP
+                                     'adjustments_overview', 'documents_issued'] LOOP
         EXECUTE format('GRANT SELECT ON millibill.%I TO millibill_tenant', view_name);
     END LOOP;
     GRANT EXECUTE ON FUNCTION quarantine_bytes(bigint) TO millibill_reader, millibill_rater;

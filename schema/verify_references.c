@@ -41,6 +41,10 @@ const char VERIFY_SQL_REFERENCES[] =
     "  'invoice of ' || count(*) || ' rows of invoice_lines', 'a row of invoices', 'none' FROM invoice_lines l"
     "  WHERE NOT EXISTS (SELECT FROM invoices i WHERE (i.tenant_id, i.invoice_id) = (l.tenant_id, l.invoice_id))"
     "  GROUP BY l.tenant_id, l.invoice_id"
+    " UNION ALL SELECT t.name, NULL, coalesce('invoice ' || i.number, 'invoice_id ' || d.invoice_id), NULL, NULL, NULL,"
+    "  'SHA-256 of the issued ' || d.format, encode(d.sha256, 'hex'), encode(sha256(d.bytes), 'hex')"
+    "  FROM issued_documents d LEFT JOIN tenants t USING (tenant_id) LEFT JOIN invoices i ON (i.tenant_id, i.invoice_id) ="
+    "   (d.tenant_id, d.invoice_id) WHERE sha256(d.bytes) <> d.sha256 OR i.invoice_id IS NULL"
     " UNION ALL SELECT t.name, NULL, 'invoice ' || i.number || ' of ' || " MONTH
     ", NULL, NULL, NULL, d.what, d.expected,"
     "  d.found FROM " FINALS " i LEFT JOIN tenants t USING (tenant_id) LEFT JOIN rating_runs r USING (run_id)"

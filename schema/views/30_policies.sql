@@ -18,7 +18,7 @@ DO $$
 DECLARE
     services constant text := 'millibill_owner, millibill_collector, millibill_compactor, millibill_rater, millibill_reader';
     evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books', 'price_book_calendar', 'price_book_parts',
-                                      'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items',
+                                      'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items', 'issued_documents',
                                       'adjustments', 'adjustment_lines', 'adjustment_causes', 'adjustment_items',
                                       'contracts', 'tenant_contracts', 'account_members', 'seals', 'seal_heads', 'seal_roots',
                                       'seal_invoices'];

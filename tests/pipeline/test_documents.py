@@ -1,11 +1,12 @@
 """Invoices as PDF: what the pages say, on which paper, in which fonts, byte for byte again; brand; a file for each invoice."""
+import hashlib
 import json
 import re
 import subprocess
 import unittest
 from pathlib import Path
 
-from harness import Stack
+from harness import SUPERUSER, Stack
 
 MONTH = "2026-08"
 TERMS = """name: acme
@@ -108,6 +109,38 @@ class Documents(unittest.TestCase):
         path.write_text(changed + "paper: a5\n", encoding="utf-8")
         result = self.stack.run("invoice", "render", "--format", "pdf", "latest", "--tenant", "plain", status=1)
         self.assertIn("expected a4 or letter", result.stderr)
+
+    def test_the_bytes_that_were_issued_stay_whatever_is_set_later(self):
+        number, tenant = self.finals["acme"]["number"], "acme"
+        first = self.pdf("latest", "--tenant", tenant).read_bytes()
+        kept = self.stack.query(f"SELECT sha256, size_bytes, format, build FROM documents_issued WHERE number = '{number}' AND format = 'pdf'")
+        self.assertEqual(kept[0][:3], [hashlib.sha256(first).hexdigest(), str(len(first)), "pdf"])
+        self.assertRegex(kept[0][3], r"^millibill \d.*cairo \d.*pango \d")
+        path = self.stack.data / "millibill.yaml"
+        settings = path.read_text(encoding="utf-8")
+        self.addCleanup(path.write_text, settings, encoding="utf-8")
+        path.write_text(re.sub(r"(?m)^paper:.*\n", "", settings) + "paper: letter\n", encoding="utf-8")
+        out = self.stack.data / "again.pdf"
+        result = self.stack.run("invoice", "render", number, "--tenant", tenant, "--format", "pdf", "--output", str(out))
+        self.assertEqual(out.read_bytes(), first)
+        self.assertIn("would make other bytes", result.stderr)
+        self.assertIn("letter", tool("pdfinfo", self.pdf(number, "--tenant", tenant, "--anew", name="anew.pdf")))
+        folder = self.stack.data / "later"
+        self.stack.run("invoice", "render", "--format", "pdf", "--month", MONTH, "--final", "--output-dir", str(folder))
+        self.assertEqual((folder / f"acme-{number}.pdf").read_bytes(), first)
+
+    def test_what_was_issued_is_changed_by_nobody_unnoticed(self):
+        self.pdf("latest", "--tenant", "plain")
+        for statement in ("UPDATE issued_documents SET bytes = ''", "DELETE FROM issued_documents"):
+            self.assertIn("0", self.stack.value(f"WITH x AS ({statement} RETURNING 1) SELECT count(*) FROM x"))
+        self.assertEqual(self.stack.value("SELECT bool_and(sha256(bytes) = sha256) FROM issued_documents"), "t")
+        where = f"WHERE format = 'pdf' AND invoice_id = (SELECT invoice_id FROM millibill.invoices WHERE number = '{self.finals['plain']['number']}')"
+        kept = self.stack.value(f"SELECT encode(bytes, 'hex') FROM millibill.issued_documents {where}")
+        self.stack.query(f"UPDATE millibill.issued_documents SET bytes = bytes || 'x' {where}", SUPERUSER)
+        self.addCleanup(self.stack.query, f"UPDATE millibill.issued_documents SET bytes = decode('{kept}', 'hex') {where}", SUPERUSER)
+        result = self.stack.run("invoice", "render", "latest", "--tenant", "plain", "--format", "pdf", "--output", str(self.stack.data / "x.pdf"), status=1)
+        self.assertIn("does not have its stored digest", result.stderr)
+        self.assertIn("SHA-256 of the issued pdf", self.stack.run("verify", status=3).stdout)
 
     def test_every_invoice_gets_its_file(self):
         folder = self.stack.data / "out"
