@@ -182,21 +182,31 @@ adjust_event_again(AdjustEvent *self, Db *db, AdjustMembers *members, const Adju
 }
 
 bool
+adjust_plan_of_rows(AdjustPlan *self, Db *db, AdjustMembers *members, const RateTenant *tenant, const AdjustRow *rows,
+                    size_t count, int64_t before_id, Err *err)
+{
+    *self = (AdjustPlan){.tenant = tenant};
+    bool done = count == 0 || start(self, tenant, count, err);
+    for (size_t i = 0; done && i < count; i++) {
+        AdjustEvent *event = &self->events[self->count++];
+        done = adjust_event_again(event, db, members, &rows[i], before_id, self->used, self->used_count, err) &&
+               add_used(self, event, err);
+        if (done && event->document != NULL)
+            add_adjustment(self, event);
+    }
+    return done;
+}
+
+bool
 adjust_plan_of_invoice(AdjustPlan *self, Db *db, AdjustMembers *members, const RateTenant *tenant, int64_t invoice_id,
                        Err *err)
 {
     Rows rows = {0};
     *self = (AdjustPlan){.tenant = tenant};
-    bool done = adjust_carried(db, tenant->tenant_id, invoice_id, keep_row, &rows, err) &&
-                (rows.count == 0 || start(self, tenant, rows.count, err));
-    for (size_t i = 0; done && i < rows.count; i++) {
-        AdjustEvent *event = &self->events[self->count++];
+    bool done = adjust_carried(db, tenant->tenant_id, invoice_id, keep_row, &rows, err);
+    for (size_t i = 0; done && i < rows.count; i++)
         rows.all[i].disposition = "billed"; /* credit notes stand on themselves */
-        done = adjust_event_again(event, db, members, &rows.all[i], invoice_id, self->used, self->used_count, err) &&
-               add_used(self, event, err);
-        if (done && event->document != NULL)
-            add_adjustment(self, event);
-    }
+    done = done && adjust_plan_of_rows(self, db, members, tenant, rows.all, rows.count, invoice_id, err);
     free_rows(&rows);
     return done;
 }

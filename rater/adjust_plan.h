@@ -39,6 +39,9 @@ adjust_plan_make(AdjustPlan *self, const AdjustRun *run, const RateTenant *tenan
 /** The adjustments of an invoice that exists, made again: those that stand on it. */
 MUST_CHECK bool adjust_plan_of_invoice(AdjustPlan *self, Db *db, AdjustMembers *members, const RateTenant *tenant,
                                        int64_t invoice_id, Err *err);
+/** The same of rows (borrowed) of which the tenant is said to be billed, when documents below `before_id` were there. */
+MUST_CHECK bool adjust_plan_of_rows(AdjustPlan *self, Db *db, AdjustMembers *members, const RateTenant *tenant,
+                                    const AdjustRow *rows, size_t count, int64_t before_id, Err *err);
 void adjust_plan_free(AdjustPlan *self);
 bool adjust_plan_is_empty(const AdjustPlan *self);
 

@@ -17,6 +17,7 @@ int contract_command(int argc, char **argv);
 int close_command(int argc, char **argv);
 int deliver_command(int argc, char **argv);
 int invoice_command(int argc, char **argv);
+int invoice_remake_command(int argc, char **argv); /* millibill invoice remake */
 
 #define RATER_DEFAULT_BOOK "aws-lambda"
 

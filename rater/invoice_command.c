@@ -112,6 +112,7 @@ invoice_command(int argc, char **argv)
 {
     static const Command commands[] = {
         {"void", "take a final invoice back", void_command},
+        {"remake", "make a document again from the evidence", invoice_remake_command},
         {NULL, NULL, NULL},
     };
     return command_dispatch("millibill invoice", "What changes invoices", commands, argc, argv);

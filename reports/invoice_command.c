@@ -89,6 +89,13 @@ void_command(int argc, char **argv)
     return hand_over(word, argc, argv);
 }
 
+static int
+remake_command(int argc, char **argv)
+{
+    char word[] = "remake";
+    return hand_over(word, argc, argv);
+}
+
 int
 invoice_command(int argc, char **argv)
 {
@@ -97,6 +104,7 @@ invoice_command(int argc, char **argv)
         {"show", "show one of them", show_command},
         {"render", "render them as text, json, csv, html, pdf or ubl", invoice_render_command},
         {"void", "take a final invoice back", void_command},
+        {"remake", "make one again from the evidence and compare", remake_command},
         {"write-offs", "usage that came too late to be billed", invoice_write_offs_command},
         {NULL, NULL, NULL},
     };

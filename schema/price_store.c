@@ -12,6 +12,7 @@ static const char SQL_PUT[] =
 static const char SQL_PUT_PART[] =
     "INSERT INTO price_book_parts (binding_sha256, part, price_book_sha256, in_force_from, in_force_until)"
     " VALUES ($1, $2::integer, $3, $4::timestamptz, $5::timestamptz) ON CONFLICT (binding_sha256, part) DO NOTHING";
+static const char SQL_SOURCE[] = "SELECT source FROM price_books WHERE encode(sha256, 'hex') = $1";
 static const char SQL_FINAL[] =
     "SELECT v.number, to_char(v.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD'), b.version FROM invoices v"
     " LEFT JOIN price_book_parts p ON p.binding_sha256 = v.price_book_sha256"
@@ -59,6 +60,22 @@ price_store_put_part(Db *db, const Digest *binding, int64_t part, const Digest *
                         db_string(utc_format(from_us, from)), db_string(utc_format(until_us, until))};
     db_set_i64(&params[1], part);
     return db_run(db, SQL_PUT_PART, params, 5, NULL, err) || err_prefix(err, "keeping the price books of a period: ");
+}
+
+bool
+price_store_source(Db *db, const char *sha256, Buffer *out, Err *err)
+{
+    const DbParam params[] = {db_string(sha256)};
+    DbResult *result = db_query(db, SQL_SOURCE, params, 1, err);
+    if (result == NULL)
+        return err_prefix(err, "reading a price book: ");
+    bool done = db_rows(result) == 1 || err_set(err, ERR_NOT_FOUND, "price book %.64s is not kept", sha256);
+    if (done) {
+        const Text source = db_slice(result, 0, 0);
+        done = buffer_append(out, source.data, source.length, err);
+    }
+    db_result_free(&result);
+    return done;
 }
 
 static bool

@@ -19,6 +19,9 @@ price_store_put(Db *db, const Digest *digest, const char *name, const char *vers
 MUST_CHECK bool price_store_put_part(Db *db, const Digest *binding, int64_t part, const Digest *book, int64_t from_us,
                                      int64_t until_us, Err *err);
 
+/** Append the source of the book with this digest (hex) to `out`. ERR_NOT_FOUND: it is not kept. */
+MUST_CHECK bool price_store_source(Db *db, const char *sha256, Buffer *out, Err *err);
+
 /** A book as it is put in force. */
 typedef struct PriceBookGiven {
     Digest sha256;
