@@ -102,11 +102,9 @@ bill_events(AdjustPlan *self, const AdjustRun *run, const AdjustBase *bases, int
 bool
 adjust_plan_make(AdjustPlan *self, const AdjustRun *run, const RateTenant *tenant, int64_t late_months, Err *err)
 {
-    size_t first = 0;
-    size_t count = 0;
     const AdjustBases *bases = run->bases;
-    while (first < bases->count && bases->all[first].tenant_id < tenant->tenant_id)
-        first++;
+    const size_t first = adjust_bases_first(bases, tenant->tenant_id);
+    size_t count = 0;
     while (first + count < bases->count && bases->all[first + count].tenant_id == tenant->tenant_id)
         count++;
     *self = (AdjustPlan){.tenant = tenant};

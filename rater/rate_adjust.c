@@ -37,10 +37,8 @@ rate_adjust_plan(RateMonth *self, const RateTenant *tenant, AdjustPlan *plan, Er
 bool
 rate_adjust_waits(const RateMonth *self, const RateTenant *tenant)
 {
-    for (size_t i = 0; i < self->changed.count; i++)
-        if (self->changed.all[i].tenant_id == tenant->tenant_id)
-            return true;
-    return false;
+    size_t first = adjust_bases_first(&self->changed, tenant->tenant_id);
+    return first < self->changed.count && self->changed.all[first].tenant_id == tenant->tenant_id;
 }
 
 static const char *

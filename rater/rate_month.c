@@ -3,146 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/progress.h"
 #include "rater/deliver.h"
 #include "rater/rate_adjust.h"
 #include "rater/rate_books.h"
 #include "rater/rate_duplicates.h"
-#include "rater/rate_evidence.h"
+#include "rater/rate_flow.h"
 #include "rater/rate_month_parts.h"
 #include "rater/rate_report.h"
+#include "rater/rate_rows.h"
 #include "rater/rate_seals.h"
 #include "rater/rate_settle.h"
-#include "rater/tally.h"
 #include "schema/invoice_store.h"
-#include "schema/rollup_store.h"
-
-/* ---- reading ---- */
-
-static bool
-take_row(void *context, const RollupRow *from, Err *err)
-{
-    RateMonth *self = context;
-    const RatingNames names = {from->account, from->tenant, from->function, from->region};
-    const RatingRow row = {
-        .architecture = from->architecture,
-        .mode = from->mode,
-        .package = from->package,
-        .memory_mb = from->memory_mb,
-        .ephemeral_mb = from->ephemeral_mb,
-        .invocations = from->invocations,
-        .errors = from->errors,
-        .timeouts = from->timeouts,
-        .duration_1ms = from->duration_1ms,
-        .duration_100ms = from->duration_100ms,
-        .with_init_1ms = from->with_init_1ms,
-        .with_init_100ms = from->with_init_100ms,
-        .cpu_us = from->cpu_us,
-        .streamed_bytes = from->streamed_bytes,
-    };
-    return rating_rows_add(self->rows, &names, &row, err);
-}
-
-/* What was read may be of tenants with another period. */
-static bool
-take_row_at_hand(void *context, const RollupRow *from, Err *err)
-{
-    RateMonth *self = context;
-    const RateTenant *tenant = rate_tenants_find_text(&self->tenants, from->tenant);
-    return (tenant != NULL && !rate_is_at_hand(self, tenant)) || take_row(self, from, err);
-}
-
-/* Most of all tenants are at hand, or a few that go by another book. */
-static bool
-most_are_at_hand(const RateMonth *self)
-{
-    enum { SHARE = 16 };
-    size_t count = 0;
-    for (size_t i = 0; i < self->tenants.count; i++)
-        count += rate_is_at_hand(self, &self->tenants.all[i]) ? 1 : 0;
-    return count * SHARE >= self->tenants.count;
-}
-
-/* All tenants in one stream; a few, or for one tenant every member of its account, one by one. */
-static bool
-read_whole_hours(RateMonth *self, int64_t start_us, int64_t end_us, Err *err)
-{
-    if (self->request->tenant == NULL && most_are_at_hand(self))
-        return rollup_stream(self->db, NULL, start_us, end_us, take_row_at_hand, self, err);
-    for (size_t i = 0; i < self->tenants.count; i++) {
-        if (rate_is_at_hand(self, &self->tenants.all[i]) &&
-            !rollup_stream(self->db, self->tenants.all[i].name, start_us, end_us, take_row, self, err))
-            return false;
-    }
-    return true;
-}
-
-/* The hours of one book after those of another; then each account's rows stand together again. */
-static bool
-read_parts(RateMonth *self, const PriceBook *book, Err *err)
-{
-    for (size_t i = 0; i < book->part_count; i++) {
-        const size_t first = rating_rows_count(self->rows);
-        if (!read_whole_hours(self, book->parts[i].start_us, book->parts[i].end_us, err))
-            return false;
-        rating_rows_set_part(self->rows, first, i);
-    }
-    rating_rows_sort(self->rows);
-    return true;
-}
-
-/* A book that counts what hourly sums do not hold is rated from the evidence itself. */
-static bool
-read_rows_there(RateMonth *self, Err *err)
-{
-    const PriceBook *book = self->book;
-    if (self->request->as_of_receipt != 0 || tally_beyond_rollups(book) != NULL)
-        return rate_rows_from_evidence(self, err);
-    return book->part_count > 0 ? read_parts(self, book, err)
-                                : read_whole_hours(self, self->period.start_us, self->period.end_us, err);
-}
-
-/* What a question adds belongs to the one account that is rated. */
-static bool
-read_rows(RateMonth *self, Err *err)
-{
-    const RatingRows *more = self->request->more;
-    bool done = read_rows_there(self, err);
-    for (size_t i = 0; done && more != NULL && i < rating_rows_count(more); i++) {
-        const RatingRow *row = &rating_rows_all(more)[i];
-        const RatingNames names = {text_of(row->account), text_of(row->tenant), text_of(row->function),
-                                   text_of(row->region)};
-        done = rating_rows_add(self->rows, &names, row, err);
-    }
-    return done;
-}
-
-/* The rows as they would be, in a set of their own. */
-static bool
-suppose_rows(RateMonth *self, Err *err)
-{
-    const RateSuppose *suppose = self->request->suppose;
-    RatingRows *there = self->rows;
-    RatingRows *supposed = suppose == NULL ? NULL : rating_rows_new(err);
-    bool done = suppose == NULL || supposed != NULL;
-    for (size_t i = 0; supposed != NULL && done && i < rating_rows_count(there); i++) {
-        RatingRow row = rating_rows_all(there)[i];
-        const RatingNames names = {text_of(row.account), text_of(row.tenant), text_of(row.function),
-                                   text_of(row.region)};
-        rate_suppose_change(suppose, &names, &row);
-        if (row.tallies != NULL) {
-            row.tallies = rating_rows_keep(supposed, row.tallies, self->book->tally_count, err);
-            done = row.tallies != NULL;
-        }
-        done = done && rating_rows_add(supposed, &names, &row, err);
-    }
-    if (!done || supposed == NULL) {
-        rating_rows_free(&supposed);
-        return done;
-    }
-    rating_rows_free(&self->rows);
-    self->rows = supposed;
-    return true;
-}
 
 static bool
 settle_all_unused(RateMonth *self, Err *err)
@@ -171,16 +43,90 @@ is_held(const RateRequest *request, const char *account)
 }
 
 static bool
-settle_all(RateMonth *self, Err *err)
+is_stopped(const RateMonth *self, Err *err)
+{
+    const atomic_bool *stop = self->request->stop;
+    return stop != NULL && atomic_load(stop) && !err_set(err, ERR_CONFLICT, "interrupted");
+}
+
+static bool
+settle_account(RateMonth *self, const RateAccount *account, Progress *progress, Err *err)
+{
+    if (is_stopped(self, err))
+        return false;
+    progress_show(progress, (int64_t) self->report->outcome_count, (int64_t) self->tenants.count);
+    return is_held(self->request, account->rows[0].account) || rate_settle_account(self, account, err);
+}
+
+static bool
+settle_held(RateMonth *self, Progress *progress, Err *err)
 {
     const RatingRow *rows = rating_rows_all(self->rows);
-    size_t count = rating_rows_count(self->rows);
-    for (size_t start = 0, end = 0; start < count; start = end) {
+    const size_t count = rating_rows_count(self->rows);
+    bool done = true;
+    for (size_t start = 0, end = 0; done && start < count; start = end) {
         while (end < count && strcmp(rows[end].account, rows[start].account) == 0)
             end++;
-        if (!is_held(self->request, rows[start].account) && !rate_settle_account(self, rows + start, end - start, err))
-            return false;
+        done = settle_account(self, &(RateAccount){.rows = rows + start, .count = end - start}, progress, err);
     }
+    return done;
+}
+
+/* What is final already of the tenants of these accounts. */
+static bool
+find_finals(RateMonth *self, const RateAccount *accounts, size_t count, Err *err)
+{
+    const char *last = NULL;
+    bool done = true;
+    invoice_finals_clear(&self->finals);
+    if (self->request->dry_run)
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t r = 0; done && r < accounts[i].count; r++) {
+            const char *name = accounts[i].rows[r].tenant;
+            if (last != NULL && strcmp(last, name) == 0)
+                continue;
+            const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
+            done = tenant == NULL || invoice_finals_want(&self->finals, tenant->tenant_id, err);
+            last = name;
+        }
+    }
+    return done && invoice_finals_read(&self->finals, self->db, self->period.start_us, err);
+}
+
+static bool
+settle_flow(RateMonth *self, Progress *progress, Err *err)
+{
+    RateAccount *accounts = NULL;
+    size_t count = 0;
+    RateFlow *flow = rate_flow_start(self, err);
+    bool done = flow != NULL;
+    while (done && (done = rate_flow_next(flow, &accounts, &count, err)) && count > 0) {
+        done = find_finals(self, accounts, count, err);
+        for (size_t i = 0; done && i < count; i++)
+            done = settle_account(self, &accounts[i], progress, err);
+    }
+    rate_flow_free(&flow);
+    invoice_finals_clear(&self->finals);
+    return done;
+}
+
+static bool
+settle_used(RateMonth *self, Err *err)
+{
+    Progress progress = progress_start("Rating");
+    rating_rows_clear(self->rows);
+    bool done = rate_rows_stream(self) ? settle_flow(self, &progress, err)
+                                       : rate_rows_read(self, err) && settle_held(self, &progress, err);
+    progress_end(&progress);
+    return done;
+}
+
+static bool
+settle_all(RateMonth *self, Err *err)
+{
+    if (!settle_used(self, err))
+        return false;
     if (!settle_all_unused(self, err))
         return false;
     const RateRequest *request = self->request;
@@ -232,8 +178,7 @@ rate_period(RateMonth *self, size_t *runs, Err *err)
             break;
         self->run_id = 0;
         ++*runs;
-        rating_rows_clear(self->rows);
-        done = read_rows(self, err) && suppose_rows(self, err) && settle_all(self, err);
+        done = settle_all(self, err);
     }
     self->book_name = NULL;
     return done;
@@ -283,6 +228,14 @@ seal_and_rate(RateMonth *self, Db *compactor, Err *err)
     return rate_once(self, err);
 }
 
+static void
+watch_for_stop(Db *db, Db *compactor, const atomic_bool *stop)
+{
+    db_stop_when(db, stop);
+    if (compactor != NULL)
+        db_stop_when(compactor, stop);
+}
+
 bool
 rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report, Err *err)
 {
@@ -293,6 +246,8 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
         .batch = invoice_batch_new(),
     };
     *report = (RateReport){0};
+    if (request->stop != NULL)
+        watch_for_stop(db, compactor, request->stop);
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, request->month, err);
     rate_tenants_leave_out(&self.tenants, request->held, request->held_count);
     done = done && (compactor == NULL ||
@@ -305,10 +260,13 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
                (compactor == NULL || db_is_connected(compactor) || db_reconnect(compactor, err));
     if (done && request->final && !request->dry_run)
         rate_seal_invoices(compactor, request->config);
+    if (request->stop != NULL)
+        watch_for_stop(db, compactor, NULL);
     rate_contracts_free(&self.contracts);
     rate_periods_free(&self.periods);
     adjust_bases_free(&self.changed);
     adjust_members_free(&self.members);
+    invoice_finals_free(&self.finals);
     invoice_batch_free(&self.batch);
     free(self.seen);
     rating_rows_free(&self.rows);

@@ -5,11 +5,13 @@
  * account by account; all invoices are written in the snapshot's transaction or none. An account whose usage cannot be
  * priced is skipped and reported, the others get their invoices. A final invoice that exists stays as it is. Of two
  * runs at once the later one waits and finds what the first one wrote.
- * Holds one row for each function configuration of the month in memory.
+ * Accounts are read, rated and written in a pipeline of threads (rate_flow.h): in memory are its chunks, the names of the tenants, their
+ * contracts and the report. Where a book or a question needs more than hourly sums, all rows of the period are held.
  */
 #ifndef RATER_RATE_MONTH_H
 #define RATER_RATE_MONTH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +36,9 @@ typedef struct RateRequest {
     BookCalendar *calendar; /* what books names stand for */
     const char *price_book; /* name or path, for tenants whose contract names none */
     const Config *config;   /* where the sealing key and the heads file are */
+
+    const atomic_bool *
+        stop; /* when it becomes true the run ends (ERR_CONFLICT, ERR_DATABASE), and no invoice is written. NULL: never */
 
     const char *const *held; /* accounts that are left out, as if they were not there: the caller knows why */
     size_t held_count;
@@ -73,7 +78,7 @@ typedef struct RateSkip {
 
 typedef struct RateReport {
     RateOutcome *outcomes; /* by account and tenant */
-    size_t outcome_count;
+    size_t outcome_count, outcome_capacity;
     RateSkip *skips;
     size_t skip_count;
     int64_t receipt_watermark;

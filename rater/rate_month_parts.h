@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "rater/adjust_rating.h"
+#include "rater/rate.h"
 #include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
 #include "rater/rate_periods.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
 #include "schema/invoice_batch.h"
+#include "schema/invoice_finals.h"
 
 typedef struct RateMonth {
     Db *db; /* in the snapshot's transaction */
@@ -29,9 +31,19 @@ typedef struct RateMonth {
     const char *book_name; /* the one at hand, among those of the tenants with this period */
     const PriceBook *book;
     RatingRows *rows;
-    InvoiceBatch batch; /* invoices on their way to the database */
-    int64_t run_id;     /* of this period and book; 0: not recorded yet */
+    InvoiceFinals finals; /* of the tenants that are settled now */
+    InvoiceBatch batch;   /* invoices on their way to the database */
+    int64_t run_id;       /* of this period and book; 0: not recorded yet */
 } RateMonth;
+
+/** How an account of the period at hand is rated. */
+static inline RateOptions
+rate_month_options(const RateMonth *self)
+{
+    return (RateOptions){.month_start_us = self->period.start_us,
+                         .period_end_us = self->period.end_us,
+                         .free_tier = self->request->free_tier};
+}
 
 /** Has this tenant the period at hand? */
 static inline bool

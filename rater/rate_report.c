@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
+
 bool
 rate_report_no_memory(Err *err)
 {
@@ -32,7 +34,7 @@ rate_report_free(RateReport *report)
     free(report->skips);
     report->outcomes = NULL;
     report->skips = NULL;
-    report->outcome_count = report->skip_count = 0;
+    report->outcome_count = report->outcome_capacity = report->skip_count = 0;
     report->receipt_watermark = 0;
 }
 
@@ -40,13 +42,9 @@ RateOutcome *
 rate_outcome_add(RateMonth *self, const char *account, const char *tenant, Err *err)
 {
     RateReport *report = self->report;
-    RateOutcome *grown = reallocarray(report->outcomes, report->outcome_count + 1, sizeof(*grown));
-    if (grown == NULL) {
-        rate_report_no_memory(err);
+    if (!array_grow(&report->outcomes, &report->outcome_capacity, report->outcome_count, sizeof *report->outcomes, err))
         return NULL;
-    }
-    report->outcomes = grown;
-    RateOutcome *outcome = &grown[report->outcome_count++];
+    RateOutcome *outcome = &report->outcomes[report->outcome_count++];
     *outcome = (RateOutcome){.tenant = strdup(tenant), .account = strdup(account)};
     if (outcome->tenant == NULL || outcome->account == NULL) {
         rate_report_no_memory(err);

@@ -16,8 +16,7 @@ count_finals(RateMonth *self, const Rated *rated, size_t *tenants, size_t *final
     while (rated_next_tenant(rated, &slice)) {
         const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
         FinalInvoice found = {0};
-        if (tenant != NULL &&
-            !invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, &found, NULL, err))
+        if (tenant != NULL && !rate_find_final(self, tenant, &found, NULL, err))
             return false;
         ++*tenants;
         *finals += found.exists || found.was_void ? 1 : 0;
@@ -78,43 +77,58 @@ contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
 
 /* Each tenant of an account that was asked for. */
 static bool
-settle_tenants(RateMonth *self, const Rated *rated, bool finals_only, Err *err)
+settle_tenants(RateMonth *self, const RateAccount *account, const Rated *rated, bool finals_only, Err *err)
 {
     bool done = true;
+    size_t place = 0;
     RatedSlice slice = {0};
     while (done && rated_next_tenant(rated, &slice)) {
+        RateDraft *draft = account->drafts == NULL ? NULL : &account->drafts[place++];
         const char *name = rated->functions[slice.function].tenant;
         const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
         if (tenant == NULL)
             done = err_set(err, ERR_BUSY, "tenant '%s' appeared while rating", name);
         else if (self->request->tenant == NULL || strcmp(self->request->tenant, name) == 0)
-            done = rate_write_tenant(self, tenant, rated, &slice, finals_only, err);
+            done = rate_write_tenant(self, tenant, rated, &slice, draft, finals_only, err);
     }
     return done;
 }
 
-/* One account: rate it, then settle each tenant that was asked for. */
-bool
-rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *err)
+static void
+see_tenants(RateMonth *self, const RateAccount *account)
 {
-    const RateOptions options = {.month_start_us = self->period.start_us,
-                                 .period_end_us = self->period.end_us,
-                                 .free_tier = self->request->free_tier};
-    Err reason = {0};
-    Rated *rated = rate(rows, count, self->book, &options, &reason);
-    if (rated == NULL)
-        return reason.code == ERR_INPUT ? rate_skip_add(self, rows[0].account, &reason, err)
-                                        : err_set(err, reason.code, "%s", reason.message);
-    for (size_t i = 0; i < count; i++) {
-        const RateTenant *tenant = i > 0 && strcmp(rows[i].tenant, rows[i - 1].tenant) == 0
-                                       ? NULL
-                                       : rate_tenants_find(&self->tenants, rows[i].tenant);
+    for (size_t i = 0; i < account->count; i++) {
+        const char *name = account->rows[i].tenant;
+        const RateTenant *tenant =
+            i > 0 && strcmp(name, account->rows[i - 1].tenant) == 0 ? NULL : rate_tenants_find(&self->tenants, name);
         if (tenant != NULL)
             self->seen[tenant - self->tenants.all] = true;
     }
+}
+
+static bool
+settle_rated(RateMonth *self, const RateAccount *account, const Rated *rated, const Err *why_not, Err *err)
+{
+    Err reason = {0};
+    if (rated == NULL)
+        return why_not->code == ERR_INPUT ? rate_skip_add(self, account->rows[0].account, why_not, err)
+                                          : err_set(err, why_not->code, "%s", why_not->message);
+    see_tenants(self, account);
     bool whole = may_settle(self, rated, &reason, err) && contracts_allow(self, rated, &reason, err);
-    bool done = !err_is_set(err) && settle_tenants(self, rated, !whole, err) &&
-                (whole || rate_skip_add(self, rows[0].account, &reason, err));
+    return !err_is_set(err) && settle_tenants(self, account, rated, !whole, err) &&
+           (whole || rate_skip_add(self, account->rows[0].account, &reason, err));
+}
+
+/* One account: rated here, unless another thread did it. */
+bool
+rate_settle_account(RateMonth *self, const RateAccount *account, Err *err)
+{
+    const RateOptions options = rate_month_options(self);
+    Err reason = {0};
+    if (account->is_rated)
+        return settle_rated(self, account, account->rated, account->reason, err);
+    Rated *rated = rate(account->rows, account->count, self->book, &options, &reason);
+    bool done = settle_rated(self, account, rated, &reason, err);
     rated_free(&rated);
     return done;
 }
@@ -123,9 +137,7 @@ rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *e
 bool
 rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, bool billed, Err *err)
 {
-    const RateOptions options = {.month_start_us = self->period.start_us,
-                                 .period_end_us = self->period.end_us,
-                                 .free_tier = self->request->free_tier};
+    const RateOptions options = rate_month_options(self);
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};
@@ -133,7 +145,7 @@ rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract
         !rate_contract_allows(contract, request->month, request->final && !request->dry_run, utc_now_us(), &reason))
         return rate_skip_add(self, tenant->account, &reason, err);
     Rated *rated = rate(NULL, 0, self->book, &options, err);
-    bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, false, err)
+    bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, NULL, false, err)
                                          : rate_write_earlier(self, tenant, rated, &nothing, err));
     rated_free(&rated);
     return done;

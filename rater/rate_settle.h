@@ -4,11 +4,12 @@
 #ifndef RATER_RATE_SETTLE_H
 #define RATER_RATE_SETTLE_H
 
+#include "rater/rate_flow.h"
 #include "rater/rate_month_parts.h"
 
-/** Rate the rows of one account (at least one) and settle its tenants that were asked for. An account that cannot be billed is
+/** Rate one account, unless that is done, and settle its tenants that were asked for. An account that cannot be billed is
  *  a skip in the report, no error. Errors as of rate_write_tenant(). */
-MUST_CHECK bool rate_settle_account(RateMonth *self, const RatingRow *rows, size_t count, Err *err);
+MUST_CHECK bool rate_settle_account(RateMonth *self, const RateAccount *account, Err *err);
 
 /** Settle a tenant without usage whose contract may bill something all the same. */
 MUST_CHECK bool

@@ -60,6 +60,16 @@ take_number(RateMonth *self, char **number, Err *err)
     return *number != NULL || rate_report_no_memory(err);
 }
 
+bool
+rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, Buffer *document, Err *err)
+{
+    const FinalInvoice *known = invoice_finals_find(&self->finals, tenant->tenant_id, self->period.start_us);
+    if (known == NULL || (known->exists && document != NULL && self->request->documents))
+        return invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, found, document, err);
+    *found = *known;
+    return true;
+}
+
 static bool
 store_document(RateMonth *self, int64_t tenant_id, Json *document, Err *err)
 {
@@ -149,6 +159,21 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
                          : NULL;
     rate_terms_free(&terms);
     return document;
+}
+
+/* Made ahead: nothing but usage and book goes into it. */
+static bool
+write_draft(RateMonth *self, RateDraft *draft, Err *err)
+{
+    RateOutcome *outcome = rate_outcome_add(self, draft->tenant->account, draft->tenant->name, err);
+    if (outcome == NULL || (self->run_id == 0 && !record_run(self, err)))
+        return false;
+    outcome->total = draft->total;
+    draft->total = NULL;
+    outcome->currency = strdup(self->book->currency);
+    return (outcome->currency != NULL || rate_report_no_memory(err)) &&
+           invoice_batch_add(&self->batch, self->db, self->run_id, draft->tenant->tenant_id, text_of(draft->canonical),
+                             err);
 }
 
 static bool
@@ -242,8 +267,7 @@ rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated
 {
     FinalInvoice found = {0};
     Buffer document = {0};
-    bool done = self->request->dry_run ||
-                invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, &found, &document, err);
+    bool done = self->request->dry_run || rate_find_final(self, tenant, &found, &document, err);
     if (done)
         done = found.exists ? keep_final(self, tenant, &found, &document, err)
                             : write_planned(self, tenant, rated, nothing, true, err);
@@ -253,16 +277,16 @@ rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated
 
 bool
 rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice,
-                  bool finals_only, Err *err)
+                  RateDraft *draft, bool finals_only, Err *err)
 {
     FinalInvoice found = {0};
     Buffer document = {0};
-    bool done = self->request->dry_run ||
-                invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, &found, &document, err);
+    bool done = self->request->dry_run || rate_find_final(self, tenant, &found, &document, err);
     if (done && found.exists)
         done = keep_final(self, tenant, &found, &document, err);
     else if (done && (!finals_only || found.was_void))
-        done = write_planned(self, tenant, rated, slice, false, err);
+        done = draft != NULL && draft->tenant != NULL ? write_draft(self, draft, err)
+                                                      : write_planned(self, tenant, rated, slice, false, err);
     buffer_free(&document);
     return done;
 }

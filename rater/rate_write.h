@@ -5,13 +5,18 @@
 #define RATER_RATE_WRITE_H
 
 #include "rater/rate.h"
+#include "rater/rate_draft.h"
 #include "rater/rate_month_parts.h"
 #include "rater/statement.h"
 
-/** Keep the final invoice that exists, or write the tenant's slice (with `finals_only` only where it takes the place of one that is void); the report says which. Inside the
+/** Keep the final invoice that exists, or write the tenant's slice (with `finals_only` only where it takes the place of one that is void); the report says which. A `draft` (NULL, or empty: none) is what is written. Inside the
  *  run's transaction. ERR_BUSY (rate again), ERR_DATABASE, ERR_NOMEM. */
 MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
-                                  const RatedSlice *slice, bool finals_only, Err *err);
+                                  const RatedSlice *slice, RateDraft *draft, bool finals_only, Err *err);
+
+/** The final invoice in force of a tenant for the period at hand; its document, when that is asked for and the report wants it. */
+MUST_CHECK bool
+rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, Buffer *document, Err *err);
 
 /** A tenant without anything of its own in this period: its earlier periods alone, on an invoice where they became more. */
 MUST_CHECK bool

@@ -123,6 +123,21 @@ adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, int64_t befo
            err_prefix(err, "looking for what changed of final periods: ");
 }
 
+size_t
+adjust_bases_first(const AdjustBases *self, int64_t tenant_id)
+{
+    size_t from = 0;
+    size_t to = self->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (self->all[middle].tenant_id < tenant_id)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
 void
 adjust_bases_free(AdjustBases *self)
 {

@@ -40,6 +40,8 @@ typedef struct AdjustBases {
 MUST_CHECK bool
 adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, int64_t before_us, int64_t to_receipt, Err *err);
 void adjust_bases_free(AdjustBases *self);
+/** The place of a tenant's first; where it has none, of the first of the tenants that follow (or `count`). */
+size_t adjust_bases_first(const AdjustBases *self, int64_t tenant_id);
 
 /** What kinds of evidence tenants ("{1,2}", their ids) have for a period after one receipt and up to another. */
 typedef struct AdjustKinds {

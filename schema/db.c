@@ -136,6 +136,8 @@ fail_to_connect(PGconn *connection, const char *conninfo, Err *err)
 MUST_CHECK bool
 db_reconnect(Db *self, Err *err)
 {
+    PQfreeCancel(self->cancel);
+    self->cancel = NULL;
     PQfinish(self->connection);
     self->connection = connection_open(self->conninfo, self->application_name);
     if (self->connection == NULL || PQstatus(self->connection) != CONNECTION_OK)
@@ -143,6 +145,7 @@ db_reconnect(Db *self, Err *err)
     PQsetNoticeReceiver(self->connection, notice_to_log, NULL);
     self->gave_up = false;
     self->trouble = DB_TROUBLE_NONE;
+    self->cancel = PQgetCancel(self->connection);
     return PQsetnonblocking(self->connection, 1) == 0 || db_fail_connection(self, err);
 }
 
@@ -164,11 +167,18 @@ db_connect(const char *conninfo, const char *application_name, Err *err)
     return NULL;
 }
 
+MUST_CHECK Db *
+db_connect_again(const Db *self, Err *err)
+{
+    return db_connect(self->conninfo, self->application_name, err);
+}
+
 void
 db_free(Db **self)
 {
     if (*self == NULL)
         return;
+    PQfreeCancel((*self)->cancel);
     PQfinish((*self)->connection);
     free((*self)->conninfo);
     free((*self)->application_name);

@@ -9,6 +9,7 @@
 #ifndef SCHEMA_DB_H
 #define SCHEMA_DB_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,13 @@ typedef struct DbParam {
 MUST_CHECK Db *db_connect(const char *conninfo, const char *application_name, Err *err);
 MUST_CHECK bool db_reconnect(Db *self, Err *err);
 void db_free(Db **self);
+/** Another connection with the same parameters. NULL as of db_connect(). Caller frees with db_free(). */
+MUST_CHECK Db *db_connect_again(const Db *self, Err *err);
+/** From now on, when `*stop` becomes true, the statement that runs is cancelled (ERR_DATABASE), once. A signal handler may set it: a wait is
+ *  looked at within 200 ms. NULL: never. */
+void db_stop_when(Db *self, const atomic_bool *stop);
+/** Ask the server to end the statement that runs, if one does; from any thread, while the connection is not opened or freed. */
+void db_cancel(const Db *self);
 /** The longest that one answer (of a stream: one row) may take from now on, 0: without end, as after db_connect. Then the
  *  connection is given up (ERR_BUSY): whatever swallowed statement or answer, nobody waits for ever. */
 void db_be_patient(Db *self, int64_t patience_ms);
@@ -77,6 +85,11 @@ MUST_CHECK bool db_begin(Db *self, bool snapshot, Err *err);
  *  that broke), the server ends it, so that the locks it holds do not keep others waiting. The client finds the connection
  *  lost (ERR_BUSY). */
 MUST_CHECK bool db_begin_short(Db *self, Err *err);
+/** Let another connection see what this transaction sees (BEGIN … REPEATABLE READ), as long as it lasts. */
+enum { DB_SNAPSHOT_BYTES = 64 };
+MUST_CHECK bool db_snapshot_export(Db *self, char snapshot[DB_SNAPSHOT_BYTES], Err *err);
+/** BEGIN, read only, with the snapshot of another connection's transaction. */
+MUST_CHECK bool db_begin_at(Db *self, const char *snapshot, Err *err);
 /** COMMIT, and the tag must say COMMIT: a failed transaction that "commits" as ROLLBACK is an error here. After ERR_BUSY the
  *  outcome is unknown: run the whole transaction again, its own keys decide. */
 MUST_CHECK bool db_commit(Db *self, Err *err);

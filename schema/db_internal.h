@@ -7,6 +7,7 @@
 #define SCHEMA_DB_INTERNAL_H
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 #include "schema/db.h"
 
@@ -19,6 +20,9 @@ struct Db {
     int64_t patience_ms; /* 0: without end */
     bool gave_up;        /* this connection's server did not answer in time */
     DbTrouble trouble;
+    PGcancel *cancel; /* of this connection; NULL: there is none */
+    const atomic_bool *stop;
+    bool cancelled; /* because of `stop` */
 };
 
 struct DbResult {

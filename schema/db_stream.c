@@ -9,15 +9,10 @@
 static void
 stream_cancel(Db *self)
 {
-    char ignored[256];
-    if (self->patience_ms > 0) {
+    if (self->patience_ms > 0)
         db_give_up(self);
-        return;
-    }
-    PGcancel *cancel = PQgetCancel(self->connection);
-    if (cancel != NULL)
-        PQcancel(cancel, ignored, (int) sizeof ignored);
-    PQfreeCancel(cancel);
+    else
+        db_cancel(self);
 }
 
 /** Read every result until the end; after a failure the rest is drained so that the connection can be used again. */

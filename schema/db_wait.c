@@ -5,6 +5,8 @@
 #include "lib/utc.h"
 #include "schema/db_internal.h"
 
+enum { STOP_LOOK_MS = 200 };
+
 void
 db_be_patient(Db *self, int64_t patience_ms)
 {
@@ -20,14 +22,41 @@ db_give_up(Db *self)
         shutdown(descriptor, SHUT_RDWR); /* libpq finds the end of the connection, and cleans up as usual */
 }
 
+void
+db_stop_when(Db *self, const atomic_bool *stop)
+{
+    self->stop = stop;
+    self->cancelled = false;
+}
+
+void
+db_cancel(const Db *self)
+{
+    char ignored[256];
+    if (self->cancel != NULL)
+        PQcancel(self->cancel, ignored, (int) sizeof ignored);
+}
+
+/** Cancel once when the program is to stop: what follows, as ROLLBACK, goes through. */
+static void
+look_whether_to_stop(Db *self)
+{
+    if (self->stop == NULL || self->cancelled || !atomic_load(self->stop))
+        return;
+    self->cancelled = true;
+    db_cancel(self);
+}
+
 /** Milliseconds for poll: -1 without end. */
 static int
 time_left_ms(const Db *self, int64_t until_us)
 {
+    const bool watches = self->stop != NULL && !self->cancelled;
     if (self->patience_ms == 0 || self->gave_up)
-        return -1;
+        return watches ? STOP_LOOK_MS : -1;
     int64_t left_us = until_us - utc_monotonic_us();
-    return left_us <= 0 ? 0 : left_us > INT64_C(3600000000) ? 3600000 : (int) ((left_us + 999) / 1000);
+    int left_ms = left_us <= 0 ? 0 : left_us > INT64_C(3600000000) ? 3600000 : (int) ((left_us + 999) / 1000);
+    return watches && left_ms > STOP_LOOK_MS ? STOP_LOOK_MS : left_ms;
 }
 
 void
@@ -35,6 +64,7 @@ db_await(Db *self)
 {
     const int64_t until_us = utc_monotonic_us() + self->patience_ms * 1000;
     while (PQstatus(self->connection) == CONNECTION_OK) {
+        look_whether_to_stop(self);
         int unsent = PQflush(self->connection);
         if (unsent <= 0 && !PQisBusy(self->connection))
             return;

@@ -1,0 +1,22 @@
+/**
+ * rate_rows - the usage of a rating run as rows, account after account
+ */
+#ifndef RATER_RATE_ROWS_H
+#define RATER_RATE_ROWS_H
+
+#include "rater/rate_month_parts.h"
+#include "schema/rollup_store.h"
+
+/** Add the sums of one configuration. ERR_NOMEM. */
+MUST_CHECK bool rate_rows_take(RatingRows *rows, const RollupRow *from, Err *err);
+
+/** Is it of the period at hand? Rows of a span are of tenants with any period. */
+bool rate_rows_at_hand(const RateMonth *self, const RollupRow *from);
+
+/** Can the rows of all accounts come in one stream of hourly sums, or does the book, the question or the evidence want more? */
+bool rate_rows_stream(const RateMonth *self);
+
+/** Read all of the period at hand into self->rows. */
+MUST_CHECK bool rate_rows_read(RateMonth *self, Err *err);
+
+#endif

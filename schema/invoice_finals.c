@@ -1,0 +1,97 @@
+#include "schema/invoice_finals.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+#include "lib/utc.h"
+#include "schema/db_array.h"
+
+static const char SQL_FINALS[] =
+    "SELECT DISTINCT ON (tenant_id) tenant_id, number, coalesce(payable_currency, currency), coalesce(payable_total, total),"
+    " receipt_watermark, EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id"
+    " AND v.kind = 'void') FROM invoices i WHERE tenant_id = ANY ($1::bigint[]) AND period_start = $2::timestamptz"
+    " AND state = 'final' AND kind = 'invoice' ORDER BY tenant_id, revision DESC";
+
+static int
+compare(const void *left, const void *right)
+{
+    int64_t a = ((const TenantFinal *) left)->tenant_id;
+    int64_t b = ((const TenantFinal *) right)->tenant_id;
+    return (a > b) - (a < b);
+}
+
+static TenantFinal *
+find(const InvoiceFinals *self, int64_t tenant_id)
+{
+    const TenantFinal key = {.tenant_id = tenant_id};
+    return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare);
+}
+
+bool
+invoice_finals_want(InvoiceFinals *self, int64_t tenant_id, Err *err)
+{
+    if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+        return false;
+    self->all[self->count++] = (TenantFinal){.tenant_id = tenant_id};
+    return true;
+}
+
+static void
+fill(FinalInvoice *found, const DbResult *result, int row)
+{
+    found->was_void = strcmp(db_value(result, row, 5), "t") == 0;
+    if (found->was_void)
+        return;
+    found->exists = true;
+    snprintf(found->number, sizeof found->number, "%s", db_value(result, row, 1));
+    snprintf(found->currency, sizeof found->currency, "%s", db_value(result, row, 2));
+    snprintf(found->total, sizeof found->total, "%s", db_value(result, row, 3));
+    found->receipt_watermark = db_i64(result, row, 4);
+}
+
+bool
+invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    DbArray tenants = db_array_of(DB_BIGINT);
+    DbParam params[2] = {db_null(), db_string(utc_format(period_start_us, start))};
+    self->period_start_us = period_start_us;
+    if (self->count > 0)
+        qsort(self->all, self->count, sizeof *self->all, compare);
+    bool done = true;
+    for (size_t i = 0; done && i < self->count; i++)
+        done = db_array_add_i64(&tenants, self->all[i].tenant_id, err);
+    done = done && db_array_param(&tenants, &params[0], err);
+    DbResult *result = done ? db_query(db, SQL_FINALS, params, 2, err) : NULL;
+    for (int row = 0; result != NULL && row < db_rows(result); row++) {
+        TenantFinal *final = find(self, db_i64(result, row, 0));
+        if (final != NULL)
+            fill(&final->found, result, row);
+    }
+    done = result != NULL;
+    db_result_free(&result);
+    db_array_free(&tenants);
+    return done || err_prefix(err, "looking for final invoices: ");
+}
+
+const FinalInvoice *
+invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us)
+{
+    const TenantFinal *final = self->period_start_us == period_start_us ? find(self, tenant_id) : NULL;
+    return final == NULL ? NULL : &final->found;
+}
+
+void
+invoice_finals_clear(InvoiceFinals *self)
+{
+    self->count = 0;
+}
+
+void
+invoice_finals_free(InvoiceFinals *self)
+{
+    free(self->all);
+    *self = (InvoiceFinals){0};
+}

@@ -1,0 +1,31 @@
+/**
+ * invoice_finals - the final invoices in force of many tenants for one period, read in one statement
+ */
+#ifndef SCHEMA_INVOICE_FINALS_H
+#define SCHEMA_INVOICE_FINALS_H
+
+#include "schema/invoice_store.h"
+
+typedef struct TenantFinal {
+    int64_t tenant_id;
+    FinalInvoice found;
+} TenantFinal;
+
+/** Of the tenants that were asked for: what there is, or that there is nothing. All zero: nobody was. */
+typedef struct InvoiceFinals {
+    int64_t period_start_us;
+    TenantFinal *all; /* by tenant_id */
+    size_t count, capacity;
+} InvoiceFinals;
+
+/** Ask for another tenant with the next invoice_finals_read(). ERR_NOMEM. */
+MUST_CHECK bool invoice_finals_want(InvoiceFinals *self, int64_t tenant_id, Err *err);
+/** Read, as invoice_find_final() would for each. */
+MUST_CHECK bool invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *err);
+/** NULL: it was not asked for. */
+const FinalInvoice *invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us);
+/** Nobody was asked for; memory is kept. */
+void invoice_finals_clear(InvoiceFinals *self);
+void invoice_finals_free(InvoiceFinals *self);
+
+#endif
