@@ -1,4 +1,4 @@
-/* `millibill simulate`: the deterministic load of a scenario through the agent's path. */
+/* `millibill simulate`: the deterministic load of a scenario or of a public trace through the agent's path. */
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,6 +7,7 @@
 
 #include "agent/commands.h"
 #include "agent/scenario.h"
+#include "agent/trace.h"
 #include "agent/upload.h"
 #include "lib/config.h"
 #include "lib/json.h"
@@ -17,8 +18,12 @@
 
 enum { PROGRESS_RECORDS = 4096 };
 
+static const char TRACE_TENANT[] = "trace";
+
 typedef struct SimulateOptions {
     const char *scenario;
+    OptionList traces;
+    int64_t memory_mb;
     const char *month;
     const char *scale;
     const char *tenant;
@@ -31,8 +36,11 @@ typedef struct SimulateOptions {
 
 /* What was asked for, checked. */
 typedef struct Task {
-    Scenario *scenario;
+    Scenario *scenario; /* or: */
+    Trace *trace;
+    const char *name;
     const char *tenant;
+    int64_t whole; /* invocations that there are */
     UtcMonth month;
     int64_t seed;
     int64_t count;
@@ -44,7 +52,10 @@ static const char DETAIL[] =
     "one unless\n"
     "--month names another. The same scenario, month, seed and number of records give the same records, ids included: "
     "running\n"
-    "it again bills nothing twice. --scale 1/1000 takes that part of the invocations; it has to be a whole number.";
+    "it again bills nothing twice. --scale 1/1000 takes that part of the invocations; it has to be a whole number.\n"
+    "\n"
+    "--trace replays the public Azure Functions traces: the file of 2021, or those of 2019 (invocations by minute,\n"
+    "durations, and memory, each with its own --trace); --records and --scale take a part of it. See doc/traces.md.";
 
 static bool
 scale_count(const char *scale, int64_t invocations, int64_t *count, Err *err)
@@ -67,19 +78,23 @@ scale_count(const char *scale, int64_t invocations, int64_t *count, Err *err)
     return true;
 }
 
+/* A trace has what it has; a scenario makes as many as it is asked for. */
 static bool
 choose_count(const SimulateOptions *options, Task *task, Err *err)
 {
+    int64_t most = task->trace != NULL ? task->whole : SCENARIO_INVOCATIONS_MAX;
     task->scale = options->scale != NULL ? options->scale : "1";
-    task->count = task->scenario->invocations;
+    task->count = task->whole;
     if (options->scale != NULL && options->records != 0)
         return err_set(err, ERR_USAGE, "--scale and --records exclude each other");
-    if (options->scale != NULL)
-        return scale_count(options->scale, task->scenario->invocations, &task->count, err);
-    if (options->records < 0 || options->records > SCENARIO_INVOCATIONS_MAX)
-        return err_set(err, ERR_USAGE, "--records: expected 1 to %d", SCENARIO_INVOCATIONS_MAX);
+    if (options->scale != NULL && !scale_count(options->scale, task->whole, &task->count, err))
+        return false;
+    if (options->records < 0 || options->records > most)
+        return err_set(err, ERR_USAGE, "--records: expected 1 to %" PRId64, most);
     if (options->records > 0)
         task->count = options->records;
+    if (task->count > most)
+        return err_set(err, ERR_USAGE, "--scale: the trace has %" PRId64 " invocations, not more", most);
     return true;
 }
 
@@ -99,52 +114,121 @@ choose_month(const SimulateOptions *options, int64_t now_us, UtcMonth *month, Er
 }
 
 static bool
-prepare(const SimulateOptions *options, Task *task, Err *err)
+open_scenario(const SimulateOptions *options, Task *task, Err *err)
 {
     char path[PATH_MAX];
-    if (options->scenario == NULL) {
-        err_set(err, ERR_USAGE, "--scenario is missing: a name such as basic, or a file");
+    if (!share_resolve("agent/scenarios", options->scenario, path, err))
+        return false;
+    task->scenario = scenario_open(path, err);
+    if (task->scenario == NULL)
+        return false;
+    task->name = task->scenario->name;
+    task->whole = task->scenario->invocations;
+    task->tenant = options->tenant != NULL ? options->tenant : task->scenario->tenant;
+    return true;
+}
+
+/* What is left out is said. */
+static void
+tell_notes(const Trace *trace)
+{
+    const TraceNotes *notes = trace_notes(trace);
+    if (notes->outside > 0)
+        fprintf(stderr, "%s: %" PRId64 " invocations left out: they start outside the month\n", trace_name(trace),
+                notes->outside);
+    if (notes->without_durations > 0)
+        fprintf(stderr, "%s: %" PRId64 " invocations of %zu functions left out: no file has durations for them\n",
+                trace_name(trace), notes->without_durations, notes->functions_without);
+}
+
+static bool
+open_trace(const SimulateOptions *options, Task *task, Err *err)
+{
+    if (options->memory_mb < 1 || options->memory_mb > USAGE_MEMORY_MB_MAX)
+        return err_set(err, ERR_USAGE, "--memory: expected 1 to %d MB", USAGE_MEMORY_MB_MAX);
+    task->tenant = options->tenant != NULL ? options->tenant : TRACE_TENANT;
+    const TraceOptions how = {task->tenant, task->month, options->seed, options->memory_mb};
+    task->trace = trace_open(options->traces.items, options->traces.count, &how, err);
+    if (task->trace == NULL)
+        return false;
+    task->name = trace_name(task->trace);
+    task->whole = trace_total(task->trace);
+    tell_notes(task->trace);
+    return true;
+}
+
+static bool
+prepare(const SimulateOptions *options, Task *task, Err *err)
+{
+    bool has_trace = options->traces.count > 0;
+    if (options->scenario == NULL && !has_trace) {
+        err_set(err, ERR_USAGE, "--scenario is missing: a name such as basic, or a file; or give --trace");
         err_hint(err, "millibill simulate --help lists the shipped ones");
         return false;
     }
-    if (!choose_month(options, utc_now_us(), &task->month, err) ||
-        !share_resolve("agent/scenarios", options->scenario, path, err))
-        return false;
-    task->scenario = scenario_open(path, err);
-    if (task->scenario == NULL || !choose_count(options, task, err))
-        return false;
+    if (options->scenario != NULL && has_trace)
+        return err_set(err, ERR_USAGE, "--scenario and --trace exclude each other");
     task->seed = options->seed;
-    task->tenant = options->tenant != NULL ? options->tenant : task->scenario->tenant;
+    if (!choose_month(options, utc_now_us(), &task->month, err) ||
+        !(has_trace ? open_trace(options, task, err) : open_scenario(options, task, err)) ||
+        !choose_count(options, task, err))
+        return false;
+    if (has_trace)
+        trace_thin(task->trace, task->count);
     return true;
+}
+
+/* Where records come from: a simulation, or a trace. */
+typedef struct Origin {
+    Simulation *simulation;
+    Trace *trace;
+} Origin;
+
+static bool
+next_record(const Origin *self, UsageRecord *record, bool *more, Err *err)
+{
+    if (self->trace != NULL)
+        return trace_next(self->trace, record, more, err);
+    *more = simulation_next(self->simulation, record);
+    return true;
+}
+
+static bool
+send_record(const Task *task, const UsageRecord *record, Upload *upload, Err *err)
+{
+    UsageFault fault;
+    if (!usage_record_check(record, true, true, &fault))
+        return err_set(err, ERR_INPUT, "'%s': %s %s", task->name, fault.field, fault.message);
+    return upload_record(upload, record, err);
 }
 
 static bool
 send_all(const Task *task, Upload *upload, Err *err)
 {
-    Simulation *simulation = simulation_new(task->scenario, task->tenant, task->month, task->seed, task->count, err);
-    if (simulation == NULL)
-        return false;
-    Progress progress = progress_start(task->scenario->name);
+    Origin origin = {NULL, task->trace};
+    if (task->trace == NULL) {
+        origin.simulation = simulation_new(task->scenario, task->tenant, task->month, task->seed, task->count, err);
+        if (origin.simulation == NULL)
+            return false;
+    }
+    Progress progress = progress_start(task->name);
     UsageRecord record;
-    UsageFault fault;
-    bool going = true;
-    for (int64_t i = 0; going && simulation_next(simulation, &record); i++) {
-        if (i == 0 && !usage_record_check(&record, true, true, &fault))
-            going = err_set(err, ERR_INPUT, "scenario '%s': %s %s", task->scenario->name, fault.field, fault.message);
-        else
-            going = upload_record(upload, &record, err);
+    bool more = true;
+    bool going = next_record(&origin, &record, &more, err);
+    for (int64_t i = 0; going && more; i++) {
+        going = send_record(task, &record, upload, err) && next_record(&origin, &record, &more, err);
         if (i % PROGRESS_RECORDS == 0)
             progress_show(&progress, i, task->count);
     }
     progress_end(&progress);
-    simulation_free(&simulation);
+    simulation_free(&origin.simulation);
     return going;
 }
 
 static bool
 simulate(const Task *task, const SimulateOptions *options, const Config *config, LocalOutcome *outcome, Err *err)
 {
-    const LocalBegin begin = {"simulate", task->scenario->name, task->tenant, true, 0};
+    const LocalBegin begin = {"simulate", task->name, task->tenant, true, 0};
     Upload *upload = upload_open(config->import_socket, &begin, err);
     bool done = upload != NULL && send_all(task, upload, err) && upload_finish(upload, !options->no_wait, outcome, err);
     upload_free(&upload);
@@ -157,7 +241,7 @@ print_json(const Task *task, const LocalOutcome *outcome, Err *err)
     char month[UTC_TEXT_BYTES];
     int64_t accepted = outcome->settled ? (int64_t) outcome->accepted : task->count;
     Json *object = json_object_new_object();
-    bool done = object != NULL && json_add_text(object, "scenario", task->scenario->name, err) &&
+    bool done = object != NULL && json_add_text(object, task->trace != NULL ? "trace" : "scenario", task->name, err) &&
                 json_add_text(object, "tenant", task->tenant, err) &&
                 json_add_text(object, "month", utc_month_format(task->month, month), err) &&
                 json_add_text(object, "scale", task->scale, err) && json_add_int(object, "seed", task->seed, err) &&
@@ -174,11 +258,11 @@ static void
 print_text(const Task *task, const LocalOutcome *outcome)
 {
     char month[UTC_TEXT_BYTES];
-    fprintf(stderr, "%s: %" PRId64 " invocations of tenant '%s' in %s", task->scenario->name, task->count, task->tenant,
+    fprintf(stderr, "%s: %" PRId64 " invocations of tenant '%s' in %s", task->name, task->count, task->tenant,
             utc_month_format(task->month, month));
     if (strcmp(task->scale, "1") != 0)
-        fprintf(stderr, " (scale %s: %s of the scenario's %" PRId64 ")", task->scale, task->scale,
-                task->scenario->invocations);
+        fprintf(stderr, " (scale %s: %s of the %s's %" PRId64 ")", task->scale, task->scale,
+                task->trace != NULL ? "trace" : "scenario", task->whole);
     if (!outcome->settled)
         fprintf(stderr, ": in the spool, not yet committed\n");
     else
@@ -192,14 +276,18 @@ print_text(const Task *task, const LocalOutcome *outcome)
 int
 simulate_command(int argc, char **argv)
 {
-    SimulateOptions options = {.seed = 1};
+    SimulateOptions options = {.seed = 1, .memory_mb = TRACE_MEMORY_MB};
     const Option table[] = {
-        {"scenario", 's', OPTION_TEXT, &options.scenario, "FILE|NAME", "the workload (required)"},
+        {"scenario", 's', OPTION_TEXT, &options.scenario, "FILE|NAME", "the workload: a described one,"},
+        {"trace", 0, OPTION_LIST, &options.traces, "FILE", "or the files of a public trace, each with its own --trace"},
+        {"memory", 0, OPTION_INTEGER, &options.memory_mb, "MB",
+         "of a trace's functions whose memory it does not tell (256)"},
         {"month", 'm', OPTION_TEXT, &options.month, "YYYY-MM", "month of the invocations (the last complete one)"},
         {"seed", 0, OPTION_INTEGER, &options.seed, "N", "another seed gives other ids and moments (1)"},
-        {"records", 'n', OPTION_INTEGER, &options.records, "N", "that many instead of the scenario's number"},
-        {"scale", 0, OPTION_TEXT, &options.scale, "A/B", "that part of the scenario's number, such as 1/1000"},
-        {"tenant", 't', OPTION_TEXT, &options.tenant, "TENANT", "bill this tenant instead of the scenario's"},
+        {"records", 'n', OPTION_INTEGER, &options.records, "N", "that many instead of all of them"},
+        {"scale", 0, OPTION_TEXT, &options.scale, "A/B", "that part of them, such as 1/1000"},
+        {"tenant", 't', OPTION_TEXT, &options.tenant, "TENANT",
+         "bill this tenant instead of the scenario's (of a trace: trace)"},
         {"no-wait", 0, OPTION_FLAG, &options.no_wait, NULL, "return when the agent's spool has all"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print the counts as JSON on standard output"},
         {"data", 0, OPTION_TEXT, &options.data, "DIR", "directory of the stack"},
@@ -207,7 +295,7 @@ simulate_command(int argc, char **argv)
     };
     const CommandLine line = {.command = "millibill simulate",
                               .arguments = "",
-                              .summary = "Produce the invocations of a described workload.",
+                              .summary = "Produce the invocations of a described workload, or those of a public trace.",
                               .detail = DETAIL,
                               .options = table};
     OptionsResult parsed = options_parse(&line, argc, argv, NULL);
@@ -216,7 +304,7 @@ simulate_command(int argc, char **argv)
     Err err;
     err_clear(&err);
     Config config;
-    Task task = {0};
+    Task task = {.scale = "1"};
     LocalOutcome outcome = {0};
     bool done = prepare(&options, &task, &err) && config_load(options.data, &config, &err) &&
                 simulate(&task, &options, &config, &outcome, &err);
@@ -225,5 +313,6 @@ simulate_command(int argc, char **argv)
     if (done && options.json)
         done = print_json(&task, &outcome, &err);
     scenario_free(&task.scenario);
+    trace_free(&task.trace);
     return done ? 0 : err_report(&err, "millibill simulate");
 }

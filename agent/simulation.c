@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/mix.h"
 #include "agent/scenario.h"
 #include "lib/digest.h"
 
@@ -22,17 +23,8 @@ struct Simulation {
     int hour;                                /* the one that holds the next invocation, or an earlier one */
     uint64_t before[SCENARIO_HOURS_MAX + 1]; /* weight of all hours before this one */
     uint64_t key[4];                         /* what ids and jitter come from */
-    char id[37];
+    char id[MIX_ID_BYTES];
 };
-
-/* A well-mixed 64-bit number for each input (SplitMix64's finisher: a bijection). */
-static uint64_t
-mix(uint64_t value)
-{
-    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return value ^ (value >> 31);
-}
 
 static unsigned
 weight_of(ScenarioPattern pattern, int64_t hour_us)
@@ -122,18 +114,6 @@ hourly_time(const Simulation *self)
     return self->month_us + hour * UTC_HOUR_US + (int64_t) delay_us;
 }
 
-static void
-make_id(Simulation *self)
-{
-    uint64_t halves[2] = {mix(self->key[0] + (uint64_t) self->next), mix(self->key[1] ^ (uint64_t) self->next)};
-    uint8_t uuid[16];
-    for (int i = 0; i < 16; i++)
-        uuid[i] = (uint8_t) (halves[i / 8] >> (56 - 8 * (i % 8)));
-    uuid[6] = (uint8_t) ((uuid[6] & 0x0F) | 0x40); /* version 4 */
-    uuid[8] = (uint8_t) ((uuid[8] & 0x3F) | 0x80);
-    uuid_format(uuid, self->id);
-}
-
 bool
 simulation_next(Simulation *self, UsageRecord *out)
 {
@@ -141,7 +121,7 @@ simulation_next(Simulation *self, UsageRecord *out)
         return false;
     const Scenario *scenario = self->scenario;
     *out = usage_record_empty();
-    make_id(self);
+    mix_id(self->key, (uint64_t) self->next, self->id);
     out->request_id = text_of(self->id);
     out->tenant = text_of(self->tenant);
     out->function = text_of(scenario->function);

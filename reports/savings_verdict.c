@@ -356,8 +356,9 @@ savings_verdicts(SavingsReport *report, const SavingsInput *input, Err *err)
 {
     Court court = {.report = report, .input = input, .servers = cheapest_servers(report)};
     report->verdicts = calloc(input->usage->count + 1, sizeof(*report->verdicts));
-    bool done = report->verdicts != NULL || err_set(err, ERR_NOMEM, "no memory for a savings report");
-    done = done && court_make(&court, err);
+    if (report->verdicts == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for a savings report");
+    bool done = court_make(&court, err);
     for (size_t i = 0; done && i < input->usage->count; i++) {
         SavingsVerdict *verdict = &report->verdicts[report->verdict_count++];
         mpq_inits(verdict->cost, verdict->right_size_saving, NULL);
