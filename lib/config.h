@@ -106,6 +106,13 @@ typedef struct Config {
     int64_t deliver_attempts;            /* 5: in one run */
     int64_t deliver_timeout_s;           /* 30 */
 
+    /* thresholds; see doc/alerts.md */
+    char alert_percent[256];           /* "50, 80, 100": of free tiers, and where a contract names none; empty: none */
+    char alert_command[PATH_MAX];      /* program that gets each alert on its standard input; empty: none */
+    char alert_url[CONFIG_TEXT_BYTES]; /* http(s) address that each one is posted to; empty: none */
+    char alert_price_book[128];        /* that `alerts check` rates by; empty: the one that `rate` goes by */
+    int64_t alerts_every_min;          /* 0: how often the supervisor of `millibill up` looks; 0 never */
+
     /* how documents look */
     char paper[16];                     /* a4 or letter */
     char brand_name[CONFIG_TEXT_BYTES]; /* who sends documents, where no contract says it */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/array.h"
+#include "rater/alert.h"
 #include "rater/close_parts.h"
 #include "rater/deliver.h"
 #include "rater/rate_duplicates.h"
@@ -277,10 +278,14 @@ static bool
 close_deliver(Close *self, CloseStep *step, Err *err)
 {
     DeliverReport report = {0};
-    if (!deliver_open(self->db, self->request->config, &report, err))
+    DbArray raised = db_array_of(DB_BIGINT);
+    bool done = alerts_raise(self->db, self->request->config, self->request->month, &raised, err);
+    const uint32_t alerts = raised.count;
+    db_array_free(&raised);
+    if (!done || !deliver_open(self->db, self->request->config, &report, err))
         return false;
-    snprintf(step->detail, sizeof step->detail, "%" PRId64 " delivered, %" PRId64 " open%s", report.delivered,
-             report.open, report.open == 0 ? "" : ": millibill deliver --list");
+    snprintf(step->detail, sizeof step->detail, "%u new alert%s; %" PRId64 " delivered, %" PRId64 " open%s", alerts,
+             plural(alerts), report.delivered, report.open, report.open == 0 ? "" : ": millibill deliver --list");
     return true;
 }
 

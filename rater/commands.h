@@ -16,6 +16,7 @@ int reverse_command(int argc, char **argv);
 int contract_command(int argc, char **argv);
 int close_command(int argc, char **argv);
 int deliver_command(int argc, char **argv);
+int alerts_command(int argc, char **argv);
 int invoice_command(int argc, char **argv);
 int invoice_remake_command(int argc, char **argv); /* millibill invoice remake */
 

@@ -124,7 +124,7 @@ contract_free(Contract **self)
         free(contract->exchange[i].source);
     }
     for (size_t i = 0; i < CONTRACT_ALERTS_MAX; i++)
-        mpq_clear(contract->alerts[i]);
+        mpq_clears(contract->alerts[i], contract->watch[i], NULL);
     mpq_clear(contract->spending_limit);
     free(contract->exchange);
     free_party(&contract->seller);
@@ -146,7 +146,7 @@ contract_of(Yaml *yaml, Err *err)
     }
     mpq_init(self->spending_limit);
     for (size_t i = 0; i < CONTRACT_ALERTS_MAX; i++)
-        mpq_init(self->alerts[i]);
+        mpq_inits(self->alerts[i], self->watch[i], NULL);
     self->source = text_duplicate(source);
     self->source_length = source.length;
     self->digest = digest_of(source.data, source.length);

@@ -95,8 +95,10 @@ typedef struct Contract {
     bool credits_as_listed;
     bool has_spending_limit;
     mpq_t spending_limit;
-    mpq_t alerts[CONTRACT_ALERTS_MAX]; /* percent, ascending */
+    mpq_t alerts[CONTRACT_ALERTS_MAX]; /* of the spending limit: percent, ascending */
     size_t alert_count;
+    mpq_t watch[CONTRACT_ALERTS_MAX]; /* of everything else that the contract limits: percent, ascending */
+    size_t watch_count;
     bool tax_included;
     Digest digest; /* of the file's bytes */
     char *source;  /* the file's bytes and a NUL */

@@ -117,7 +117,7 @@ read_late(const Place *place, Contract *self, Err *err)
 }
 
 static bool
-read_alerts(const Place *list, Contract *self, Err *err)
+read_alerts(const Place *list, mpq_t alerts[CONTRACT_ALERTS_MAX], size_t *alert_count, Err *err)
 {
     size_t count = 0;
     if (!place_exists(list))
@@ -126,13 +126,13 @@ read_alerts(const Place *list, Contract *self, Err *err)
         return false;
     for (size_t i = 0; i < count; i++) {
         Place item = place_item(list, i);
-        if (!place_amount(&item, "a percentage", "alerts: [50, 80, 100]", self->alerts[i], err))
+        if (!place_amount(&item, "a percentage", "alerts: [50, 80, 100]", alerts[i], err))
             return false;
-        if (mpq_sgn(self->alerts[i]) == 0 || mpq_cmp_ui(self->alerts[i], 1000, 1) > 0)
+        if (mpq_sgn(alerts[i]) == 0 || mpq_cmp_ui(alerts[i], 1000, 1) > 0)
             return place_fail(&item, err, "is not above 0 and at most 1000; write a percentage of the limit");
-        if (i > 0 && mpq_cmp(self->alerts[i - 1], self->alerts[i]) >= 0)
+        if (i > 0 && mpq_cmp(alerts[i - 1], alerts[i]) >= 0)
             return place_fail(&item, err, "is not above the one before it; write percentages in ascending order");
-        self->alert_count++;
+        ++*alert_count;
     }
     return true;
 }
@@ -148,7 +148,7 @@ read_spending_limit(const Place *place, Contract *self, Err *err)
     self->has_spending_limit = true;
     return place_keys(place, KEYS, err) &&
            place_amount(&amount, "a limit", "amount: 5000", self->spending_limit, err) &&
-           read_alerts(&alerts, self, err);
+           read_alerts(&alerts, self->alerts, &self->alert_count, err);
 }
 
 static bool
@@ -161,10 +161,11 @@ read_billing(const Place *root, Contract *self, Err *err)
     Place currency = place_member(root, "currency");
     Place exchange = place_member(root, "exchange");
     Place limit = place_member(root, "spending_limit");
+    Place alerts = place_member(root, "alerts");
     return read_zone(&zone, self, err) && place_integer(&day, 1, 31, 1, &self->billing_day, err) &&
            place_integer(&grace, 0, GRACE_HOURS_MAX, 0, &self->grace_hours, err) && read_late(&late, self, err) &&
            read_currency(&currency, &self->currency, err) && read_exchange(&exchange, self, err) &&
-           read_spending_limit(&limit, self, err);
+           read_spending_limit(&limit, self, err) && read_alerts(&alerts, self->watch, &self->watch_count, err);
 }
 
 static bool
@@ -185,12 +186,32 @@ read_texts(const Place *root, Contract *self, Err *err)
 bool
 contract_read(const Yaml *yaml, Contract *self, Err *err)
 {
-    static const char *const KEYS[] = {
-        "name",           "version",      "title",          "price_book",    "currency",
-        "exchange",       "billing_day",  "time_zone",      "grace_hours",   "late_usage",
-        "purchase_order", "seller",       "buyer",          "payment_terms", "payment_days",
-        "language",       "markup",       "discounts",      "commitments",   "prepaid",
-        "credits",        "credit_order", "spending_limit", "tax",           NULL};
+    static const char *const KEYS[] = {"name",
+                                       "version",
+                                       "title",
+                                       "price_book",
+                                       "currency",
+                                       "exchange",
+                                       "billing_day",
+                                       "time_zone",
+                                       "grace_hours",
+                                       "late_usage",
+                                       "purchase_order",
+                                       "seller",
+                                       "buyer",
+                                       "payment_terms",
+                                       "payment_days",
+                                       "language",
+                                       "markup",
+                                       "discounts",
+                                       "commitments",
+                                       "prepaid",
+                                       "credits",
+                                       "credit_order",
+                                       "spending_limit",
+                                       "alerts",
+                                       "tax",
+                                       NULL};
     Place root = place_root(yaml_root(yaml));
     return place_keys(&root, KEYS, err) && read_texts(&root, self, err) && read_billing(&root, self, err) &&
            contract_read_lists(&root, self, err);

@@ -1,6 +1,7 @@
 #include "rater/deliver.h"
 
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 #include "lib/log.h"
@@ -19,17 +20,47 @@ webhook_address(const Config *config)
     return config->deliver_url;
 }
 
+static const char *
+alert_command_address(const Config *config)
+{
+    return config->alert_command;
+}
+
+static const char *
+alert_webhook_address(const Config *config)
+{
+    return config->alert_url;
+}
+
 const DeliveryTarget DELIVERY_TARGETS[] = {
-    {"command", command_address, deliver_to_command},
-    {"webhook", webhook_address, deliver_to_webhook},
-    {NULL, NULL, NULL},
+    {DELIVERY_INVOICE, "command", command_address, deliver_to_command},
+    {DELIVERY_INVOICE, "webhook", webhook_address, deliver_to_webhook},
+    {DELIVERY_ALERT, "command", alert_command_address, deliver_to_command},
+    {DELIVERY_ALERT, "webhook", alert_webhook_address, deliver_to_webhook},
+    {NULL, NULL, NULL, NULL},
 };
+
+static bool
+is_configured(const DeliveryTarget *target, const Config *config, const char *event)
+{
+    return strcmp(target->event, event) == 0 && target->address(config)[0] != '\0';
+}
+
+bool
+deliver_targets(const Config *config, const char *event, DbArray *names, Err *err)
+{
+    for (const DeliveryTarget *target = DELIVERY_TARGETS; target->name != NULL; target++)
+        if (is_configured(target, config, event) && !db_array_add_text(names, text_of(target->name), err))
+            return false;
+    return true;
+}
 
 bool
 deliver_queue(Db *db, const Config *config, int64_t tenant_id, const char *number, Err *err)
 {
     for (const DeliveryTarget *target = DELIVERY_TARGETS; target->name != NULL; target++) {
-        if (target->address(config)[0] != '\0' && !delivery_queue(db, tenant_id, number, target->name, err))
+        if (is_configured(target, config, DELIVERY_INVOICE) &&
+            !delivery_queue(db, tenant_id, number, target->name, err))
             return false;
     }
     return true;
@@ -39,7 +70,7 @@ bool
 deliver_queue_run(Db *db, const Config *config, int64_t run_id, Err *err)
 {
     for (const DeliveryTarget *target = DELIVERY_TARGETS; target->name != NULL; target++) {
-        if (target->address(config)[0] != '\0' && !delivery_queue_run(db, run_id, target->name, err))
+        if (is_configured(target, config, DELIVERY_INVOICE) && !delivery_queue_run(db, run_id, target->name, err))
             return false;
     }
     return true;
@@ -49,12 +80,13 @@ deliver_queue_run(Db *db, const Config *config, int64_t run_id, Err *err)
 static bool
 try_locked(Db *db, const Config *config, const DeliveryTarget *target, const Delivery *delivery, Err *refused, Err *err)
 {
-    bool accepted = target->deliver(config, delivery, refused);
+    bool accepted = target->deliver(config, target->address(config), delivery, refused);
+    const char *what = strcmp(delivery->event, DELIVERY_INVOICE) == 0 ? "invoice" : "alert";
     if (accepted)
-        log_info("delivered invoice=%s target=%s id=%s", delivery->number, target->name, delivery->id);
+        log_info("delivered %s=%s target=%s id=%s", what, delivery->number, target->name, delivery->id);
     else
-        log_warn("not delivered invoice=%s target=%s: %s", delivery->number, target->name, refused->message);
-    return delivery_tried(db, delivery, target->name, accepted ? NULL : refused->message, err) && db_commit(db, err);
+        log_warn("not delivered %s=%s target=%s: %s", what, delivery->number, target->name, refused->message);
+    return delivery_tried(db, delivery, accepted ? NULL : refused->message, err) && db_commit(db, err);
 }
 
 static bool
@@ -62,7 +94,8 @@ try_next(Db *db, const Config *config, const DeliveryTarget *target, const char 
          Err *err)
 {
     Delivery delivery = {0};
-    bool done = db_begin(db, false, err) && delivery_next(db, target->name, pass_start, &delivery, found, err);
+    bool done =
+        db_begin(db, false, err) && delivery_next(db, target->event, target->name, pass_start, &delivery, found, err);
     if (done && *found)
         done = try_locked(db, config, target, &delivery, refused, err);
     db_rollback(db);

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { VARIABLES = 4, VARIABLE_BYTES = 1200, MS = 1000 };
+enum { VARIABLES = 6, VARIABLE_BYTES = 1200, MS = 1000 };
 
 /** The environment of the command: ours, and what it is about. */
 typedef struct Environment {
@@ -30,10 +30,13 @@ environment_make(Environment *self, const Delivery *delivery, Err *err)
     self->all = calloc(count + VARIABLES + 1, sizeof(char *));
     if (self->all == NULL)
         return err_set(err, ERR_NOMEM, "no memory to start a command");
+    bool is_invoice = strcmp(delivery->event, DELIVERY_INVOICE) == 0;
     snprintf(self->texts[0], VARIABLE_BYTES, "MILLIBILL_DELIVERY_ID=%s", delivery->id);
-    snprintf(self->texts[1], VARIABLE_BYTES, "MILLIBILL_INVOICE=%s", delivery->number);
-    snprintf(self->texts[2], VARIABLE_BYTES, "MILLIBILL_TENANT=%s", delivery->tenant);
-    snprintf(self->texts[3], VARIABLE_BYTES, "MILLIBILL_DOCUMENT_SHA256=%s", delivery->sha256);
+    snprintf(self->texts[1], VARIABLE_BYTES, "MILLIBILL_EVENT=%s", delivery->event);
+    snprintf(self->texts[2], VARIABLE_BYTES, "MILLIBILL_INVOICE=%s", is_invoice ? delivery->number : "");
+    snprintf(self->texts[3], VARIABLE_BYTES, "MILLIBILL_ALERT=%s", is_invoice ? "" : delivery->number);
+    snprintf(self->texts[4], VARIABLE_BYTES, "MILLIBILL_TENANT=%s", delivery->tenant);
+    snprintf(self->texts[5], VARIABLE_BYTES, "MILLIBILL_DOCUMENT_SHA256=%s", delivery->sha256);
     for (size_t i = 0; i < VARIABLES; i++)
         self->all[i] = self->texts[i];
     memcpy(self->all + VARIABLES, environ, count * sizeof(char *));
@@ -44,7 +47,7 @@ environment_make(Environment *self, const Delivery *delivery, Err *err)
 static int
 document_file(const Delivery *delivery, Err *err)
 {
-    int fd = memfd_create("millibill-invoice", MFD_CLOEXEC);
+    int fd = memfd_create("millibill-document", MFD_CLOEXEC);
     size_t written = 0;
     while (fd >= 0 && written < delivery->document.length) {
         ssize_t step = write(fd, delivery->document.data + written, delivery->document.length - written);
@@ -107,14 +110,13 @@ finish(const char *path, pid_t pid, int64_t timeout_s, Err *err)
 }
 
 bool
-deliver_to_command(const Config *config, const Delivery *delivery, Err *err)
+deliver_to_command(const Config *config, const char *path, const Delivery *delivery, Err *err)
 {
     Environment environment = {.all = NULL};
     pid_t pid = 0;
     int document = document_file(delivery, err);
     bool done = document >= 0 && environment_make(&environment, delivery, err) &&
-                start(config->deliver_command, document, environment.all, &pid, err) &&
-                finish(config->deliver_command, pid, config->deliver_timeout_s, err);
+                start(path, document, environment.all, &pid, err) && finish(path, pid, config->deliver_timeout_s, err);
     if (document >= 0)
         close(document);
     free(environment.all);

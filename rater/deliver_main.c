@@ -1,7 +1,8 @@
-/* deliver - hand final invoices to the configured command and webhook */
+/* deliver - hand final invoices and alerts to the configured commands and webhooks */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/harmless.h"
 #include "lib/json.h"
@@ -26,7 +27,7 @@ queue_again(Db *db, const Config *config, const char *number, Err *err)
     bool found = false;
     bool configured = false;
     for (const DeliveryTarget *target = DELIVERY_TARGETS; target->name != NULL; target++) {
-        if (target->address(config)[0] == '\0')
+        if (strcmp(target->event, DELIVERY_INVOICE) != 0 || target->address(config)[0] == '\0')
             continue;
         configured = true;
         if (!delivery_again(db, number, target->name, &found, err))
@@ -58,10 +59,13 @@ print_text(Json *list, Err *err)
     for (size_t i = 0; done && i < json_object_array_length(list); i++) {
         Json *entry = json_object_array_get_idx(list, i);
         bool open = json_member(entry, "delivered_at") == NULL;
-        done = line_append_harmless(
-            &out, err, "%-16s  %-24s  %-8s  %s %s%s%s", member(entry, "number"), member(entry, "tenant"),
-            member(entry, "target"), open ? "open, attempts:" : "delivered",
-            member(entry, open ? "attempts" : "delivered_at"), open ? "; " : "", open ? member(entry, "error") : "");
+        char what[32];
+        snprintf(what, sizeof what, "%s%s", json_member(entry, "alert") == NULL ? "" : "alert ",
+                 member(entry, json_member(entry, "alert") == NULL ? "number" : "alert"));
+        done = line_append_harmless(&out, err, "%-16s  %-24s  %-8s  %s %s%s%s", what, member(entry, "tenant"),
+                                    member(entry, "target"), open ? "open, attempts:" : "delivered",
+                                    member(entry, open ? "attempts" : "delivered_at"), open ? "; " : "",
+                                    open ? member(entry, "error") : "");
     }
     if (done && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
         done = err_set(err, ERR_IO, "cannot write to standard output");
@@ -113,9 +117,9 @@ deliver_command(int argc, char **argv)
     const CommandLine line = {
         .command = PROGRAM,
         .arguments = "",
-        .summary = "Hand final invoices to the configured command and webhook.",
+        .summary = "Hand final invoices and alerts to the configured commands and webhooks.",
         .detail =
-            "`rate --final` does so itself; this is for what could not be delivered then. Each invoice goes to each target\n"
+            "`rate` and `alerts check` do so themselves; this is for what could not be delivered then. Each goes to each target\n"
             "until it says yes, and then never again. Exit status 1: something is still open.",
         .options = table,
     };

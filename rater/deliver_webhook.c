@@ -88,12 +88,14 @@ headers_make(struct curl_slist **list, const Secret *secret, const Delivery *del
 {
     char seconds[24];
     char signature[SIGNATURE_BYTES];
+    const bool is_invoice = strcmp(delivery->event, DELIVERY_INVOICE) == 0;
     int64_t now_s = utc_now_us() / UTC_SECOND_US;
     snprintf(seconds, sizeof seconds, "%" PRId64, now_s);
     bool done = header_add(list, "content-type", "application/json") && header_add(list, "webhook-id", delivery->id) &&
                 header_add(list, "webhook-timestamp", seconds) &&
-                header_add(list, "millibill-event", "invoice.final") &&
-                header_add(list, "millibill-invoice", delivery->number) && header_add(list, "expect", "");
+                header_add(list, "millibill-event", delivery->event) &&
+                header_add(list, is_invoice ? "millibill-invoice" : "millibill-alert", delivery->number) &&
+                header_add(list, "expect", "");
     if (done && secret->length > 0) {
         sign(secret, delivery, now_s, signature);
         done = header_add(list, "webhook-signature", signature);
@@ -111,11 +113,12 @@ ignore(char *bytes, size_t size, size_t count, void *context)
 }
 
 static bool
-request(CURL *curl, const Config *config, const Delivery *delivery, struct curl_slist *headers, Err *err)
+request(CURL *curl, const Config *config, const char *url, const Delivery *delivery, struct curl_slist *headers,
+        Err *err)
 {
     char problem[CURL_ERROR_SIZE] = "";
     long status = 0;
-    curl_easy_setopt(curl, CURLOPT_URL, config->deliver_url);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) delivery->document.length);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, delivery->document.data);
@@ -127,15 +130,13 @@ request(CURL *curl, const Config *config, const Delivery *delivery, struct curl_
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "millibill");
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK)
-        return err_set(err, ERR_IO, "%s: %s", config->deliver_url,
-                       problem[0] != '\0' ? problem : curl_easy_strerror(code));
+        return err_set(err, ERR_IO, "%s: %s", url, problem[0] != '\0' ? problem : curl_easy_strerror(code));
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    return (status >= STATUS_OK && status < STATUS_OK_END) ||
-           err_set(err, ERR_IO, "%s answered %ld", config->deliver_url, status);
+    return (status >= STATUS_OK && status < STATUS_OK_END) || err_set(err, ERR_IO, "%s answered %ld", url, status);
 }
 
 bool
-deliver_to_webhook(const Config *config, const Delivery *delivery, Err *err)
+deliver_to_webhook(const Config *config, const char *url, const Delivery *delivery, Err *err)
 {
     Secret secret;
     struct curl_slist *headers = NULL;
@@ -143,7 +144,7 @@ deliver_to_webhook(const Config *config, const Delivery *delivery, Err *err)
         return false;
     CURL *curl = curl_easy_init();
     bool done = curl != NULL || err_set(err, ERR_NOMEM, "no memory for a request");
-    done = done && headers_make(&headers, &secret, delivery, err) && request(curl, config, delivery, headers, err);
+    done = done && headers_make(&headers, &secret, delivery, err) && request(curl, config, url, delivery, headers, err);
     sodium_memzero(&secret, sizeof secret);
     curl_slist_free_all(headers);
     curl_easy_cleanup(curl);

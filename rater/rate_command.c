@@ -9,6 +9,7 @@
 #include "lib/json.h"
 #include "lib/options.h"
 #include "lib/utc.h"
+#include "rater/alert.h"
 #include "rater/commands.h"
 #include "rater/deliver.h"
 #include "rater/document.h"
@@ -233,7 +234,7 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
     return done;
 }
 
-/* The invoices are final whether they arrive or not: what does not arrive is said, and waits. */
+/* What was written stands whether it arrives or not: what does not arrive is said, and waits. */
 static bool
 deliver(Db *db, const Config *config, Err *err)
 {
@@ -241,9 +242,24 @@ deliver(Db *db, const Config *config, Err *err)
     if (!deliver_open(db, config, &report, err))
         return false;
     if (report.open > 0)
-        fprintf(stderr, "%s: warning: %" PRId64 " invoice%s could not be delivered: see `millibill deliver --list`\n",
-                PROGRAM, report.open, report.open == 1 ? "" : "s");
+        fprintf(stderr,
+                "%s: warning: %" PRId64 " deliver%s of invoices and alerts failed: see `millibill deliver --list`\n",
+                PROGRAM, report.open, report.open == 1 ? "y" : "ies");
     return true;
+}
+
+/* The thresholds that this run has reached, and everything that is to be handed on. */
+static bool
+raise_and_deliver(Db *db, const Config *config, const RateCommand *self, Err *err)
+{
+    DbArray raised = db_array_of(DB_BIGINT);
+    bool done = alerts_raise(db, config, self->month, &raised, err) ||
+                err_prefix(err, "the invoices are written; looking for thresholds that were reached failed: ");
+    const uint32_t count = raised.count;
+    db_array_free(&raised);
+    if (count > 0)
+        fprintf(stderr, "%s: %u new alert%s: see `millibill alerts list`\n", PROGRAM, count, count == 1 ? "" : "s");
+    return done && ((!self->final && count == 0) || deliver(db, config, err));
 }
 
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
@@ -289,7 +305,7 @@ run(RateCommand *self, bool *skipped, Err *err)
         print_warnings(&report);
         done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);
     }
-    done = done && (!self->final || self->dry_run || deliver(db, &config, err));
+    done = done && (self->dry_run || raise_and_deliver(db, &config, self, err));
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
     rate_suppose_free(&suppose);

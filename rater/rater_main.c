@@ -15,7 +15,8 @@ static const Command COMMANDS[] = {
     {"reverse", "take a record that is wrong out of what is billed", reverse_command},
     {"contract", "contracts of tenants", contract_command},
     {"invoice", "take a final invoice back", invoice_command},
-    {"deliver", "hand final invoices to the configured command and webhook", deliver_command},
+    {"deliver", "hand final invoices and alerts to the configured commands and webhooks", deliver_command},
+    {"alerts", "thresholds of free tiers, commitments, credits and spending limits", alerts_command},
     {NULL, NULL, NULL},
 };
 

@@ -3,30 +3,40 @@
 #include <stdio.h>
 
 static const char SQL_QUEUE[] =
-    "INSERT INTO invoice_deliveries (tenant_id, invoice_id, target)"
-    " SELECT tenant_id, invoice_id, $3 FROM invoices WHERE tenant_id = $1::bigint AND number = $2";
+    "INSERT INTO deliveries (event, tenant_id, invoice_id, target)"
+    " SELECT '" DELIVERY_INVOICE
+    "', tenant_id, invoice_id, $3 FROM invoices WHERE tenant_id = $1::bigint AND number = $2";
 static const char SQL_QUEUE_RUN[] =
-    "INSERT INTO invoice_deliveries (tenant_id, invoice_id, target)"
-    " SELECT tenant_id, invoice_id, $2 FROM invoices WHERE run_id = $1::bigint AND state = 'final' AND kind = 'invoice'";
+    "INSERT INTO deliveries (event, tenant_id, invoice_id, target)"
+    " SELECT '" DELIVERY_INVOICE "', tenant_id, invoice_id, $2 FROM invoices WHERE run_id = $1::bigint AND state = 'final' AND kind = 'invoice'";
 static const char SQL_AGAIN[] =
-    "INSERT INTO invoice_deliveries AS d (tenant_id, invoice_id, target)"
-    " SELECT tenant_id, invoice_id, $2 FROM invoices WHERE number = $1"
+    "INSERT INTO deliveries AS d (event, tenant_id, invoice_id, target)"
+    " SELECT '" DELIVERY_INVOICE "', tenant_id, invoice_id, $2 FROM invoices WHERE number = $1"
     " ON CONFLICT (tenant_id, invoice_id, target) DO UPDATE SET attempts = 0, tried_at = NULL, error = NULL, delivered_at = NULL";
-static const char SQL_NEXT[] =
-    "SELECT d.tenant_id, d.invoice_id, d.delivery_id, i.number, t.name, encode(i.document_sha256, 'hex'), i.document"
-    " FROM invoice_deliveries d JOIN invoices i USING (tenant_id, invoice_id) JOIN tenants t ON t.tenant_id = d.tenant_id"
-    " WHERE d.target = $1 AND d.delivered_at IS NULL AND (d.tried_at IS NULL OR d.tried_at < $2::timestamptz)"
-    " ORDER BY i.number LIMIT 1 FOR UPDATE OF d SKIP LOCKED";
-static const char SQL_TRIED[] =
-    "UPDATE invoice_deliveries SET attempts = attempts + 1, tried_at = clock_timestamp(), error = $4,"
-    " delivered_at = CASE WHEN $4::text IS NULL THEN clock_timestamp() END"
-    " WHERE tenant_id = $1::bigint AND invoice_id = $2::bigint AND target = $3";
-static const char SQL_CLOCK[] = "SELECT clock_timestamp()";
 #define TIME(column) "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+/* What an alert says never changes, and neither do its bytes: they are made of its row at each attempt. */
+#define ALERT_TEXT                                                                                                     \
+    "jsonb_build_object('event', '" DELIVERY_ALERT "', 'alert', l.alert_id, 'subject', l.subject, 'tenant', l.tenant," \
+    " 'account', l.account, 'kind', l.kind, 'item', nullif(l.item, ''), 'period', l.period,"                           \
+    " 'percent', l.percent::text, 'value', l.value::text, 'limit', l.\"limit\"::text, 'unit', l.unit,"                 \
+    " 'invoice_state', l.invoice_state, 'receipt_watermark', l.receipt_watermark, 'reached_at', " TIME(                \
+        "l.reached_at") ")::text"
+static const char SQL_NEXT[] =
+    "SELECT d.delivery_id, d.event, coalesce(i.number, l.alert_id::text), coalesce(t.name, l.tenant, ''), coalesce(i.document, x.text),"
+    " encode(coalesce(i.document_sha256, sha256(convert_to(x.text, 'UTF8'))), 'hex')"
+    " FROM deliveries d LEFT JOIN invoices i USING (tenant_id, invoice_id) LEFT JOIN tenants t ON t.tenant_id = d.tenant_id"
+    " LEFT JOIN alerts_overview l ON l.alert_id = d.alert_id CROSS JOIN LATERAL (SELECT " ALERT_TEXT " AS text) x"
+    " WHERE d.event = $1 AND d.target = $2 AND d.delivered_at IS NULL AND (d.tried_at IS NULL OR d.tried_at < $3::timestamptz)"
+    " ORDER BY i.number, d.alert_id LIMIT 1 FOR UPDATE OF d SKIP LOCKED";
+static const char SQL_TRIED[] =
+    "UPDATE deliveries SET attempts = attempts + 1, tried_at = clock_timestamp(), error = $2,"
+    " delivered_at = CASE WHEN $2::text IS NULL THEN clock_timestamp() END WHERE delivery_id = $1::uuid";
+static const char SQL_CLOCK[] = "SELECT clock_timestamp()";
 static const char SQL_LIST[] =
-    "SELECT i.number, t.name, d.target, d.delivery_id, " TIME("d.queued_at") ", d.attempts, " TIME("d.tried_at") ", d.error, " TIME(
-        "d.delivered_at") " FROM invoice_deliveries d JOIN invoices i USING (tenant_id, invoice_id)"
-                          " JOIN tenants t ON t.tenant_id = d.tenant_id WHERE NOT $1::boolean OR d.delivered_at IS NULL ORDER BY i.number, d.target";
+    "SELECT d.event, i.number, d.alert_id, coalesce(t.name, l.tenant), d.target, d.delivery_id, " TIME("d.queued_at") ", d.attempts, " TIME(
+        "d.tried_at") ", d.error, " TIME("d.delivered_at") " FROM deliveries d LEFT JOIN invoices i USING (tenant_id, invoice_id)"
+                                                           " LEFT JOIN tenants t ON t.tenant_id = d.tenant_id LEFT JOIN alerts_overview l ON l.alert_id = d.alert_id"
+                                                           " WHERE NOT $1::boolean OR d.delivered_at IS NULL ORDER BY i.number, d.alert_id, d.target";
 
 bool
 delivery_queue(Db *db, int64_t tenant_id, const char *number, const char *target, Err *err)
@@ -60,22 +70,24 @@ delivery_again(Db *db, const char *number, const char *target, bool *found, Err 
 static bool
 take_delivery(const DbResult *row, Delivery *delivery, Err *err)
 {
-    Text document = db_slice(row, 0, 6);
-    *delivery = (Delivery){.tenant_id = db_i64(row, 0, 0), .invoice_id = db_i64(row, 0, 1)};
-    snprintf(delivery->id, sizeof delivery->id, "%s", db_value(row, 0, 2));
-    snprintf(delivery->number, sizeof delivery->number, "%s", db_value(row, 0, 3));
-    snprintf(delivery->tenant, sizeof delivery->tenant, "%s", db_value(row, 0, 4));
+    Text document = db_slice(row, 0, 4);
+    *delivery = (Delivery){.document = {0}};
+    snprintf(delivery->id, sizeof delivery->id, "%s", db_value(row, 0, 0));
+    snprintf(delivery->event, sizeof delivery->event, "%s", db_value(row, 0, 1));
+    snprintf(delivery->number, sizeof delivery->number, "%s", db_value(row, 0, 2));
+    snprintf(delivery->tenant, sizeof delivery->tenant, "%s", db_value(row, 0, 3));
     snprintf(delivery->sha256, sizeof delivery->sha256, "%s", db_value(row, 0, 5));
     return buffer_append(&delivery->document, document.data, document.length, err);
 }
 
 bool
-delivery_next(Db *db, const char *target, const char *pass_start, Delivery *delivery, bool *found, Err *err)
+delivery_next(Db *db, const char *event, const char *target, const char *pass_start, Delivery *delivery, bool *found,
+              Err *err)
 {
-    const DbParam params[] = {db_string(target), db_string(pass_start)};
-    DbResult *result = db_query(db, SQL_NEXT, params, 2, err);
+    const DbParam params[] = {db_string(event), db_string(target), db_string(pass_start)};
+    DbResult *result = db_query(db, SQL_NEXT, params, 3, err);
     if (result == NULL)
-        return err_prefix(err, "looking for invoices to deliver: ");
+        return err_prefix(err, "looking for what is to be delivered: ");
     *found = db_rows(result) > 0;
     bool done = !*found || take_delivery(result, delivery, err);
     db_result_free(&result);
@@ -83,13 +95,11 @@ delivery_next(Db *db, const char *target, const char *pass_start, Delivery *deli
 }
 
 bool
-delivery_tried(Db *db, const Delivery *delivery, const char *target, const char *error, Err *err)
+delivery_tried(Db *db, const Delivery *delivery, const char *error, Err *err)
 {
-    DbParam params[4] = {db_null(), db_null(), db_string(target), db_string(error)};
-    db_set_i64(&params[0], delivery->tenant_id);
-    db_set_i64(&params[1], delivery->invoice_id);
-    return db_run(db, SQL_TRIED, params, 4, NULL, err) ||
-           err_prefix(err, "noting the delivery of invoice %s: ", delivery->number);
+    const DbParam params[] = {db_string(delivery->id), db_string(error)};
+    return db_run(db, SQL_TRIED, params, 2, NULL, err) ||
+           err_prefix(err, "noting the delivery of %s: ", delivery->number);
 }
 
 bool
@@ -106,14 +116,15 @@ delivery_clock(Db *db, char out[64], Err *err)
 static bool
 list_row(void *context, const DbResult *row, Err *err)
 {
-    static const char *const keys[] = {"number",   "tenant",   "target", "delivery_id", "queued_at",
-                                       "attempts", "tried_at", "error",  "delivered_at"};
-    enum { ATTEMPTS = 5 };
+    static const char *const keys[] = {"event",     "number",   "alert",    "tenant", "target",      "delivery_id",
+                                       "queued_at", "attempts", "tried_at", "error",  "delivered_at"};
+    enum { ALERT = 2, ATTEMPTS = 7 };
     Json *entry = json_new_object(err);
     bool done = entry != NULL && json_append(context, entry, err);
     for (int i = 0; done && i < (int) (sizeof keys / sizeof keys[0]); i++)
-        done = i == ATTEMPTS ? json_add_int(entry, keys[i], db_i64(row, 0, i), err)
-                             : json_add_text(entry, keys[i], db_is_null(row, 0, i) ? NULL : db_value(row, 0, i), err);
+        done = (i == ATTEMPTS || i == ALERT) && !db_is_null(row, 0, i)
+                   ? json_add_int(entry, keys[i], db_i64(row, 0, i), err)
+                   : json_add_text(entry, keys[i], db_is_null(row, 0, i) ? NULL : db_value(row, 0, i), err);
     return done;
 }
 

@@ -45,8 +45,10 @@ GRANT EXECUTE ON FUNCTION segments_replace(bigint, timestamptz, bigint[], bigint
 -- Rater: reads everything, writes billing, invoices by functions only.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
 GRANT INSERT ON price_books, price_book_parts, rating_runs, rating_measures TO millibill_rater;
-GRANT INSERT (tenant_id, invoice_id, target) ON invoice_deliveries TO millibill_rater;
-GRANT UPDATE (attempts, tried_at, error, delivered_at) ON invoice_deliveries TO millibill_rater;
+GRANT INSERT (event, tenant_id, invoice_id, alert_id, target) ON deliveries TO millibill_rater;
+GRANT UPDATE (attempts, tried_at, error, delivered_at) ON deliveries TO millibill_rater;
+GRANT INSERT (account_id, tenant_id, subject, kind, item, period, percent, value, "limit", unit, invoice_state, receipt_watermark)
+      ON alerts TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION segment_runs(bytea) TO millibill_rater;
 GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text), invoices_write(bigint, bigint[], text[]),
@@ -55,7 +57,7 @@ GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigin
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
 GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
       price_book_calendar, price_book_parts, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts, account_members,
-      invoice_deliveries TO millibill_reader;
+      deliveries, alerts TO millibill_reader;
 GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
 GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
 GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source, line, received_at, digest, other_digest,
@@ -71,6 +73,7 @@ GRANT SELECT (tenant_id, invoice_id, state, number, revision, run_id, period_sta
               subtotal, total, invocations, price_book_sha256, document, document_sha256, issued_at,
               contract_sha256, contract_revision, payable_currency, payable_total, kind, refers_to) ON invoices TO millibill_tenant;
 GRANT SELECT (tenant_id, invoice_id, name, unit, allowance, used) ON invoice_free_tiers TO millibill_tenant;
+GRANT SELECT ON alerts TO millibill_tenant;
 GRANT SELECT (run_id, default_region, free_tier) ON rating_runs TO millibill_tenant;
 GRANT SELECT ON rating_measures TO millibill_tenant;
 GRANT SELECT (sha256, name, version) ON price_books TO millibill_tenant;
@@ -89,7 +92,7 @@ BEGIN
     FOREACH view_name IN ARRAY ARRAY['usage_hourly', 'usage_daily', 'usage_by_function', 'invoices_overview',
                                      'invoice_lines_view', 'invoices_in_force', 'cost_hourly', 'cost_daily',
                                      'cost_by_function', 'free_tier_use_by_tenant', 'adjustments_in_force',
-                                     'adjustments_overview', 'documents_issued'] LOOP
+                                     'adjustments_overview', 'documents_issued', 'alerts_overview'] LOOP
         EXECUTE format('GRANT SELECT ON millibill.%I TO millibill_tenant', view_name);
     END LOOP;
     GRANT EXECUTE ON FUNCTION quarantine_bytes(bigint) TO millibill_reader, millibill_rater;

@@ -21,7 +21,7 @@ DECLARE
                                       'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items', 'issued_documents',
                                       'adjustments', 'adjustment_lines', 'adjustment_causes', 'adjustment_items',
                                       'contracts', 'tenant_contracts', 'account_members', 'seals', 'seal_heads', 'seal_roots',
-                                      'seal_invoices'];
+                                      'seal_invoices', 'alerts'];
     found record;
 BEGIN
     FOR found IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'millibill'::regnamespace AND c.relkind IN ('r', 'p')

@@ -97,7 +97,7 @@ class Stack:
     def _option_place(command, words):
         if command == "exec":
             return 0
-        if command in ("tenant", "account", "agent", "quarantine", "invoice", "price-book", "contract"):
+        if command in ("tenant", "account", "agent", "quarantine", "invoice", "price-book", "contract", "alerts"):
             return 1 if words else 0
         return words.index("--") if "--" in words else len(words)
 

@@ -2,7 +2,6 @@
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import os
 import signal
@@ -13,38 +12,9 @@ import unittest
 from pathlib import Path
 
 from harness import Stack, wait_until
+from receiver import Receiver
 
 SECRET = bytes(range(32))
-
-
-class Receiver:
-    """A webhook's other end: remembers what it got and answers with what `answers` says next (200 when it is empty)."""
-
-    def __init__(self):
-        self.got = []
-        self.answers = []
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                outer.got.append((dict(self.headers), body))
-                status = outer.answers.pop(0) if outer.answers else 200
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("location", "/elsewhere")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/invoices"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 class Deliveries(unittest.TestCase):

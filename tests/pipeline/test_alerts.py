@@ -1,0 +1,221 @@
+"""Thresholds of free tiers and of contracts' limits: an alert for each that is reached, once, whatever is run twice, at once or killed."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+from fractions import Fraction
+from pathlib import Path
+
+from harness import SUPERUSER, Stack, wait_until
+from receiver import Receiver
+
+FREE_GB_SECONDS = 400_000
+GB_SECOND_PRICE = Fraction("0.0000166667")  # x86_64, us-east-1, first tier
+RECORD_GB_SECONDS = 9_000  # 900 s with 10,240 MB
+
+
+class Alerts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp(prefix="mb-alerts-"))
+        cls.addClassCleanup(subprocess.run, ["rm", "-rf", str(cls.folder)], check=False)
+        cls.receiver = Receiver("/alerts")
+        cls.addClassCleanup(cls.receiver.close)
+        cls.stack = Stack(settings={"deliver_attempts": 2, "deliver_timeout_s": 20})
+        cls.stack.up()
+        cls.addClassCleanup(cls.stack.remove)
+        cls.tenants = 0
+
+    def setUp(self):
+        self.receiver.got.clear()
+        self.receiver.answers.clear()
+        self.configure()
+
+    def configure(self, **settings):
+        path = self.stack.data / "millibill.yaml"
+        wanted = {"alert_percent": "50, 80, 100", "alert_command": "", "alert_url": "", **settings}
+        lines = [line for line in path.read_text().splitlines() if line.split(":")[0] not in wanted]
+        path.write_text("\n".join([*lines, *(f'{key}: "{value}"' for key, value in wanted.items())]) + "\n")
+
+    def tenant(self, account=None):
+        """A tenant and a month of its own, with a month after it that nobody else has: (name, month)."""
+        number = self.tenants
+        type(self).tenants += 1
+        name, month = f"t{number}", f"{2020 + number // 6}-{1 + number % 6 * 2:02}"
+        self.stack.run("tenant", "add", name, *(["--account", account] if account else []))
+        return name, month
+
+    def use(self, tenant, month, first, count, **fields):
+        """Records first … first + count - 1 of a month: each 9,000 GB-seconds."""
+        lines = "".join(json.dumps({"request_id": f"{month}-{i}", "tenant": tenant, "function": "f", "memory_mb": 10240,
+                                    "started_at": f"{month}-{1 + i % 28:02}T10:00:00Z", "duration_ms": 900_000, **fields}) + "\n"
+                        for i in range(first, first + count))
+        self.stack.run("import", "--format", "ndjson", "-", input=lines)
+
+    def contract(self, tenant, month, text):
+        path = self.folder / f"{tenant}.yaml"
+        path.write_text(f"name: c-{tenant}\nversion: \"1\"\n{text}")
+        self.stack.run("contract", "set", "--tenant", tenant, "--from", month, str(path))
+
+    def alerts(self, tenant):
+        return self.stack.json("alerts", "list", "--tenant", tenant)["alerts"]
+
+    def levels(self, tenant):
+        return [(alert["kind"], alert["item"], alert["period"], alert["percent"]) for alert in self.alerts(tenant)]
+
+    def check(self, month, *more, **options):
+        return self.stack.json("alerts", "check", "--month", month, *more, **options)
+
+    def test_each_threshold_of_a_free_tier_is_raised_once_as_use_grows(self):
+        tenant, month = self.tenant()
+        self.use(tenant, month, 0, 22)  # 198,000 GB-seconds: 49.5 %
+        self.stack.run("rate", "--month", month, "--preview")
+        self.assertEqual(self.alerts(tenant), [])
+        self.use(tenant, month, 22, 1)
+        self.stack.run("rate", "--month", month, "--preview")
+        self.stack.run("rate", "--month", month, "--preview")
+        alert, = self.alerts(tenant)
+        self.assertEqual((alert["subject"], alert["tenant"], alert["kind"], alert["period"], alert["percent"], alert["unit"]),
+                         ("account", tenant, "free_tier", month, "50", "GB-second"))
+        used = self.stack.value("SELECT trim_scale(sum(r.with_init_1ms::numeric * c.memory_mb) / 1024000) FROM rollups r "
+                                f"JOIN configs c USING (tenant_id, config_id) JOIN tenants t USING (tenant_id) WHERE t.name = '{tenant}'")
+        self.assertEqual((Fraction(alert["value"]), Fraction(alert["limit"])), (Fraction(used), FREE_GB_SECONDS))
+        self.use(tenant, month, 23, 22)  # 405,000: both of the others at once
+        self.assertEqual([a["percent"] for a in self.check(month)["alerts"]], ["80", "100"])
+        self.assertEqual(self.check(month)["alerts"], [])
+        self.stack.run("rate", "--month", month, "--final")
+        self.stack.run("close", "--month", month, "--no-wait")
+        self.assertEqual(len(self.alerts(tenant)), 3)
+
+    def test_an_account_that_several_share_is_one_subject_that_none_of_them_sees(self):
+        tenant, month = self.tenant("holding")
+        other, _ = self.tenant("holding")
+        self.use(tenant, month, 0, 12)
+        self.use(other, month, 0, 12)
+        self.check(month)
+        alert, = self.alerts(tenant)
+        self.assertEqual((alert["account"], alert["tenant"], Fraction(alert["value"])), ("holding", None, 24 * RECORD_GB_SECONDS))
+        for name in (tenant, other):
+            number = self.stack.number(f"SELECT tenant_id FROM tenants WHERE name = '{name}'")
+            self.stack.run("tenant", "login", name)
+            seen = f"SET ROLE millibill_tenant_{number}; SET search_path = millibill; SELECT count(*) FROM alerts_overview"
+            self.assertEqual(self.stack.value(seen, SUPERUSER), "0")
+
+    def test_limits_of_a_contract_alert_at_its_own_percentages(self):
+        tenant, month = self.tenant()
+        spend = round(Fraction(50 * RECORD_GB_SECONDS - FREE_GB_SECONDS) * GB_SECOND_PRICE, 2)  # 0.83
+        self.contract(tenant, month, "alerts: [25, 75]\nspending_limit: {amount: 1, alerts: [83, 84]}\n"
+                                     f"commitments: [{{name: floor, minimum: 2, until: {month[:5]}{int(month[5:]) + 1:02}-01}}]\n"
+                                     "credits: [{name: welcome, amount: 1, from: 2020-01-01, until: 2030-01-01}]\n")
+        self.use(tenant, month, 0, 50)
+        self.check(month)
+        found = {(a["kind"], a["percent"]): a for a in self.alerts(tenant) if a["kind"] != "free_tier"}
+        self.assertEqual(set(found), {("spending_limit", "83"), ("spending_limit", "84"), ("commitment", "25"), ("credit", "25"), ("credit", "75")})
+        # what is missing to the minimum is spend too: 2.00 in all, so the credit is used up
+        self.assertEqual(Fraction(found["commitment", "25"]["value"]), spend)
+        self.assertEqual((found["commitment", "25"]["period"], found["commitment", "25"]["item"]), (month, "floor"))
+        self.assertEqual((found["credit", "75"]["period"], Fraction(found["credit", "75"]["value"])), ("2020-01-01/2030-01-01", 1))
+        self.assertEqual(Fraction(found["spending_limit", "84"]["value"]), 2)
+        number = self.stack.number(f"SELECT tenant_id FROM tenants WHERE name = '{tenant}'")
+        self.stack.run("tenant", "login", tenant)
+        rows = self.stack.query(f"SET ROLE millibill_tenant_{number}; SET search_path = millibill; SELECT tenant, kind FROM alerts_overview", SUPERUSER)
+        self.assertEqual({row[0] for row in rows}, {tenant})
+        self.assertEqual(len(rows), len(self.alerts(tenant)))
+
+    def test_a_limit_without_percentages_takes_the_installations_and_a_term_counts_over_its_months(self):
+        tenant, month = self.tenant()
+        following = f"{month[:5]}{int(month[5:]) + 1:02}"
+        self.contract(tenant, month, "spending_limit: {amount: 100}\n"
+                                     f"prepaid: [{{name: block, sku: requests, units: 100, every: term, from: {month}-01, until: 2030-01-01}}]\n")
+        self.configure(alert_percent="0.83")
+        self.use(tenant, month, 0, 50)
+        self.check(month)
+        self.assertIn(("spending_limit", None, month, "0.83"), self.levels(tenant))
+        self.stack.run("rate", "--month", month, "--final")
+        self.use(tenant, following, 0, 50)
+        self.check(following)
+        self.assertIn(("spending_limit", None, following, "0.83"), self.levels(tenant))
+        self.assertEqual([level for level in self.levels(tenant) if level[0] == "prepaid"], [])  # requests are free
+
+    def test_who_is_told_gets_each_alert_once_signed_and_tried_again(self):
+        tenant, month = self.tenant()
+        self.configure(alert_url=self.receiver.url)
+        self.receiver.answers[:] = [503]
+        self.use(tenant, month, 0, 23)
+        self.stack.run("rate", "--month", month, "--preview")
+        self.assertEqual(self.check(month)["delivered"], 0)
+        (first, body), (second, again) = self.receiver.got
+        self.assertEqual((first["webhook-id"], body), (second["webhook-id"], again))
+        self.assertEqual(first["millibill-event"], "alert.reached")
+        alert, = self.alerts(tenant)
+        self.assertEqual(json.loads(body), {"event": "alert.reached", **alert})
+        delivery, = (d for d in self.stack.json("deliver", "--list", "--all")["deliveries"] if d["alert"] == alert["alert"])
+        self.assertEqual((delivery["event"], delivery["number"], delivery["attempts"]), ("alert.reached", None, 2))
+
+    def test_a_command_is_told_too_and_listeners_get_the_number_alone(self):
+        tenant, month = self.tenant()
+        inbox = self.folder / "inbox"
+        program = self.folder / "tell"
+        program.write_text(f'#!/bin/sh\n(cat; echo; echo "$MILLIBILL_EVENT $MILLIBILL_ALERT $MILLIBILL_TENANT $MILLIBILL_INVOICE") >> {inbox}\n')
+        program.chmod(0o755)
+        self.configure(alert_command=program)
+        listener = self.stack.psql_process("LISTEN millibill_alerts;\n", "millibill_reader")
+        self.use(tenant, month, 0, 23)
+        self.stack.run("alerts", "check", "--month", month)
+        alert, = self.alerts(tenant)
+        document, variables = inbox.read_text().splitlines()
+        self.assertEqual(json.loads(document)["percent"], "50")
+        self.assertEqual(variables.split(), ["alert.reached", str(alert["alert"]), tenant])
+        output, _ = listener.communicate("SELECT 1;\n", timeout=60)
+        told = [line for line in output.splitlines() if "millibill_alerts" in line]
+        self.assertEqual(len(told), 1, output)
+        self.assertIn(f'"{{"alert" : {alert["alert"]}}}"', told[0])
+
+    def test_of_many_checks_at_once_one_raises_and_one_delivers(self):
+        tenant, month = self.tenant()
+        self.use(tenant, month, 0, 45)
+        self.configure(alert_percent="")
+        self.stack.run("rate", "--month", month, "--preview")
+        self.configure(alert_url=self.receiver.url, alert_percent="10, 20, 30, 40, 50, 100")
+        together = [self.stack.popen("alerts", "check", "--month", month, "--no-rate", "--json", stdout=subprocess.PIPE) for _ in range(4)]
+        answers = [json.loads(process.communicate(timeout=60)[0]) for process in together]
+        self.assertEqual(sum(len(answer["alerts"]) for answer in answers), 6)
+        self.assertEqual([alert["percent"] for alert in self.alerts(tenant)], ["10", "20", "30", "40", "50", "100"])
+        wait_until(lambda: self.stack.json("deliver", status=None)["open"] == 0, "everything is delivered")
+        self.assertEqual(len({headers["webhook-id"] for headers, _ in self.receiver.got}), 6)
+        self.assertEqual(len(self.receiver.got), 6)
+
+    def test_who_is_killed_before_it_raises_leaves_it_to_the_next(self):
+        tenant, month = self.tenant()
+        self.use(tenant, month, 0, 23)
+        holder = self.stack.psql_process("BEGIN; LOCK TABLE millibill.alerts IN ACCESS EXCLUSIVE MODE;\n")
+        self.addCleanup(holder.kill)
+        killed = self.stack.popen("rate", "--month", month, "--preview", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  start_new_session=True)
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'millibill rate'"
+        wait_until(lambda: self.stack.number(waits, SUPERUSER) == 1, "the run waits to raise")
+        written = f"SELECT count(*) FROM invoices_overview WHERE tenant = '{tenant}' AND period_start = '{month}-01Z'"
+        self.assertEqual(self.stack.number(written), 1)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+        holder.communicate("ROLLBACK;\n", timeout=60)
+        wait_until(lambda: self.stack.number(waits, SUPERUSER) == 0, "the killed run is gone")
+        self.check(month, "--no-rate")
+        self.check(month, "--no-rate")
+        self.assertEqual(len(self.alerts(tenant)), 1)
+
+    def test_an_empty_month_raises_nothing_one_record_at_its_threshold_does_and_mistakes_are_named(self):
+        self.assertEqual(self.check("2024-01")["alerts"], [])
+        tenant, month = self.tenant()
+        self.configure(alert_percent="0.0001")  # one request of a million
+        self.use(tenant, month, 0, 1, memory_mb=128, duration_ms=1)
+        self.check(month)
+        self.assertEqual([(a["item"], Fraction(a["value"])) for a in self.alerts(tenant)], [("requests", 1)])
+        self.configure(alert_percent="80, 50")
+        self.assertIn("'50' is not above the one before it", self.stack.run("alerts", "check", "--month", month, status=1).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
