@@ -11,7 +11,10 @@
 
 enum { FILE_BYTES_MAX = 16 << 20 };
 
-static const char *const FOLDERS[] = {"schema", "schema/migrations", "schema/views"};
+static const struct {
+    const char *path;
+    const char *ending; /* of the files that are copied */
+} FOLDERS[] = {{"schema", ".sql"}, {"schema/migrations", ".sql"}, {"schema/views", ".sql"}, {"rater/books", ".yaml"}};
 
 typedef bool (*FileVisit)(const char *path, const char *name, const char *target, Err *err);
 
@@ -44,7 +47,7 @@ remove_file(const char *path, const char *name, const char *target, Err *err)
 }
 
 static bool
-sql_files_visit(const char *folder, FileVisit visit, const char *target, Err *err)
+files_visit(const char *folder, const char *ending, FileVisit visit, const char *target, Err *err)
 {
     char path[PATH_MAX];
     DIR *directory = opendir(folder);
@@ -53,7 +56,8 @@ sql_files_visit(const char *folder, FileVisit visit, const char *target, Err *er
     bool done = true;
     for (struct dirent *entry = readdir(directory); done && entry != NULL; entry = readdir(directory)) {
         size_t length = strlen(entry->d_name);
-        if (length <= 4 || strcmp(entry->d_name + length - 4, ".sql") != 0)
+        size_t end = strlen(ending);
+        if (length <= end || strcmp(entry->d_name + length - end, ending) != 0)
             continue;
         if (snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= PATH_MAX)
             done = err_set(err, ERR_RANGE, "path '%s/%s' is too long", folder, entry->d_name);
@@ -71,10 +75,13 @@ share_copy(const Config *config, Err *err)
     if (!share_copy_root(config, root, err))
         return false;
     for (size_t i = 0; i < sizeof(FOLDERS) / sizeof(FOLDERS[0]); i++) {
-        if (snprintf(target, sizeof(target), "%s/%s", root, FOLDERS[i]) >= PATH_MAX)
-            return err_set(err, ERR_RANGE, "path '%s/%s' is too long", root, FOLDERS[i]);
-        if (!share_path(FOLDERS[i], "", source, err) || !directory_make(target, 0755, err) ||
-            !sql_files_visit(target, remove_file, NULL, err) || !sql_files_visit(source, copy_file, target, err))
+        const char *path = FOLDERS[i].path;
+        const char *ending = FOLDERS[i].ending;
+        if (snprintf(target, sizeof(target), "%s/%s", root, path) >= PATH_MAX)
+            return err_set(err, ERR_RANGE, "path '%s/%s' is too long", root, path);
+        if (!share_path(path, "", source, err) || !directory_make(target, 0755, err) ||
+            !files_visit(target, ending, remove_file, NULL, err) ||
+            !files_visit(source, ending, copy_file, target, err))
             return false;
     }
     return true;

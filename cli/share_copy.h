@@ -1,8 +1,8 @@
 /**
- * share_copy - the shipped SQL files where the service user can read them
+ * share_copy - the shipped SQL files and price books where the service user can read them
  *
- * The collector compares the database with the migrations of its program. In a checkout below a home directory closed
- * to others the service user cannot read those, so the command that starts the stack copies them into DATA/share.
+ * The collector compares the database with the migrations of its program, and the supervisor's checks rate by shipped price
+ * books. In a checkout below a home directory closed to others the service user cannot read those, so the command that starts the stack copies them into DATA/share.
  */
 #ifndef CLI_SHARE_COPY_H
 #define CLI_SHARE_COPY_H

@@ -16,6 +16,7 @@
 #include "cli/fd_store.h"
 #include "cli/launch.h"
 #include "cli/orphans.h"
+#include "cli/periodic.h"
 #include "cli/share_copy.h"
 #include "lib/log.h"
 #include "lib/share.h"
@@ -49,6 +50,7 @@ typedef struct Supervisor {
     Part parts[PART_COUNT];
     ClusterCommand cluster;
     const char *daemon_argv[PART_COUNT][5];
+    Periodic alerts;
     FdStore *rings; /* what the agent leaves with us over its restarts; NULL: there is no such thing */
     int signal_fd;
     int go_fd; /* -1 once `up` has spoken */
@@ -162,6 +164,7 @@ children_reap(Supervisor *self)
         if (ended.si_pid == self->parts[PART_AGENT].pid)
             fd_store_receive(self->rings, self->parts[PART_AGENT].pid);
         (void) waitpid(ended.si_pid, &status, 0);
+        (void) periodic_ended(&self->alerts, ended.si_pid, status);
         for (StackPart part = 0; part < PART_COUNT; part++)
             if (self->parts[part].pid == ended.si_pid)
                 part_ended(self, part, status);
@@ -173,7 +176,7 @@ children_reap(Supervisor *self)
 static int
 due_start(Supervisor *self)
 {
-    int64_t next_us = 0;
+    int64_t next_us = periodic_run(&self->alerts, &self->user);
     for (StackPart part = 0; part < PART_COUNT; part++) {
         int64_t at_us = self->parts[part].next_start_us;
         if (at_us != 0 && at_us <= utc_monotonic_us()) {
@@ -218,6 +221,7 @@ go_read(Supervisor *self)
     }
     part_start(self, PART_COLLECTOR);
     part_start(self, PART_AGENT);
+    periodic_plan(&self->alerts);
 }
 
 /* Waits for one program, still reaping the others; a stubborn one is killed. */
@@ -254,6 +258,7 @@ supervise(Supervisor *self)
         if (!self->stopping && self->go_fd >= 0 && waited[1].revents != 0)
             go_read(self);
     }
+    periodic_stop(&self->alerts);
     for (int part = PART_COUNT - 1; part >= 0; part--)
         part_stop(self, (StackPart) part);
     part_pid_forget(self, PART_COUNT);
@@ -284,7 +289,8 @@ parts_open(Supervisor *self, Err *err)
                                         .patience_ms = PATIENCE_DATABASE_MS};
     return cluster_command(self->config, &self->user, &self->parts[PART_POSTGRES].program, &self->cluster, err) &&
            daemon_open(self, PART_COLLECTOR, "millibill-collector", err) &&
-           daemon_open(self, PART_AGENT, "millibill-agent", err);
+           daemon_open(self, PART_AGENT, "millibill-agent", err) &&
+           periodic_open(&self->alerts, self->config, &self->user, err);
 }
 
 static bool
@@ -331,10 +337,11 @@ supervisor_main(Supervisor *self)
 {
     Err err = {0};
     char log[PATH_MAX];
-    int keep[] = {self->go_fd, self->parts[0].program.fd, self->parts[1].program.fd, self->parts[2].program.fd};
+    int keep[] = {self->go_fd, self->parts[0].program.fd, self->parts[1].program.fd, self->parts[2].program.fd,
+                  self->alerts.program.fd};
     bool ready = setsid() >= 0 && chdir("/") == 0 && share_point(self, &err) &&
                  service_user_become(&self->user, &err) && part_log(self->config, PART_COUNT, log, &err) &&
-                 descriptors_detach(log, keep, 4, &err) && signals_take(self, &err);
+                 descriptors_detach(log, keep, self->alerts.program.fd < 0 ? 4 : 5, &err) && signals_take(self, &err);
     log_start("supervisor", LOG_LEVEL_INFO);
     if (!ready) {
         log_err(LOG_LEVEL_ERROR, "start_failed", &err);
@@ -351,7 +358,7 @@ supervisor_main(Supervisor *self)
 bool
 supervisor_start(const Config *config, const ServiceUser *user, Process *supervisor, int *go_fd, Err *err)
 {
-    Supervisor self = {.config = config, .user = *user};
+    Supervisor self = {.config = config, .user = *user, .alerts = {.program = {.fd = -1}}};
     int go[2];
     bool done = parts_open(&self, err);
     if (done && pipe2(go, O_CLOEXEC) != 0)
@@ -364,6 +371,7 @@ supervisor_start(const Config *config, const ServiceUser *user, Process *supervi
     }
     for (StackPart part = 0; part < PART_COUNT; part++)
         program_close(&self.parts[part].program);
+    periodic_close(&self.alerts);
     if (!done)
         return false;
     close(go[0]);

@@ -51,7 +51,7 @@ static const char *
 instant_text(int64_t time_us, char out[UTC_TEXT_BYTES])
 {
     if (time_us == INT64_MIN || time_us == INT64_MAX)
-        return strcpy(out, "..");
+        return "..";
     return time_us % UTC_DAY_US == 0 ? utc_format_day(time_us, out) : utc_format(time_us, out);
 }
 

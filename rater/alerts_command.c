@@ -10,7 +10,6 @@
 #include "rater/alert.h"
 #include "rater/commands.h"
 #include "rater/deliver.h"
-#include "rater/rate_book.h"
 #include "rater/rate_month.h"
 #include "rater/stack.h"
 
@@ -147,22 +146,47 @@ typedef struct Check {
     Db *db;
     Db *compactor;
     RateReport rated;
+    bool skipped; /* an account could not be rated */
     DbArray raised;
     DeliverReport delivered;
 } Check;
 
-/* A preview of the month as it stands now, by the same function as every invoice. */
+static void
+tell_skips(const Check *self)
+{
+    for (size_t i = 0; i < self->rated.skip_count; i++)
+        fprintf(stderr, "%s: account '%s' cannot be rated: %s\n  %s\n", CHECK, self->rated.skips[i].account,
+                self->rated.skips[i].message, self->rated.skips[i].hint);
+}
+
+/* Previews of a month as it stands now, by the same function as every invoice. */
+static bool
+rate_one(Check *self, BookCalendar *calendar, const char *book, UtcMonth month, Err *err)
+{
+    const RateRequest request = {
+        .month = month, .free_tier = true, .calendar = calendar, .price_book = book, .config = &self->config};
+    rate_report_free(&self->rated);
+    bool done = rate_month(self->db, self->compactor, &request, &self->rated, err);
+    if (done)
+        tell_skips(self);
+    self->skipped = self->skipped || self->rated.skip_count > 0;
+    return done;
+}
+
+/* A period that began in the month before may not be over: contracts have billing days and time zones. */
 static bool
 check_rate(Check *self, const CheckOptions *options, Err *err)
 {
-    const char *name = options->book_name != NULL                 ? options->book_name
+    const char *book = options->book_name != NULL                 ? options->book_name
                        : self->config.alert_price_book[0] != '\0' ? self->config.alert_price_book
                                                                   : RATER_DEFAULT_BOOK;
+    const UtcMonth before = utc_month_previous(options->month);
+    bool open = false;
     BookCalendar *calendar = book_calendar_new(self->db, err);
-    const PriceBook *book = calendar == NULL ? NULL : rate_book(calendar, name, options->month, err);
-    self->compactor = book == NULL ? NULL : rater_connect_as("millibill_compactor", &self->config, CHECK, err);
-    const RateRequest request = {.month = options->month, .free_tier = true, .book = book, .config = &self->config};
-    bool done = self->compactor != NULL && rate_month(self->db, self->compactor, &request, &self->rated, err);
+    self->compactor = calendar == NULL ? NULL : rater_connect_as("millibill_compactor", &self->config, CHECK, err);
+    bool done = self->compactor != NULL && alert_month_is_open(self->db, before, &open, err) &&
+                (!open || rate_one(self, calendar, book, before, err)) &&
+                rate_one(self, calendar, book, options->month, err);
     book_calendar_free(&calendar);
     return done;
 }
@@ -176,14 +200,6 @@ check_make(Check *self, const CheckOptions *options, Err *err)
            alerts_raise(self->db, &self->config, utc_month_previous(options->month), &self->raised, err) &&
            alerts_raise(self->db, &self->config, options->month, &self->raised, err) &&
            deliver_open(self->db, &self->config, &self->delivered, err);
-}
-
-static void
-tell_skips(const Check *self)
-{
-    for (size_t i = 0; i < self->rated.skip_count; i++)
-        fprintf(stderr, "%s: account '%s' cannot be rated: %s\n  %s\n", CHECK, self->rated.skips[i].account,
-                self->rated.skips[i].message, self->rated.skips[i].hint);
 }
 
 static bool
@@ -237,11 +253,8 @@ check_run(CheckOptions *options, bool *incomplete, Err *err)
     if (options->month_text != NULL && !utc_month_parse(options->month_text, &options->month, err))
         return err_prefix(err, "--month: ");
     bool done = check_make(&self, options, err);
-    if (done) {
-        tell_skips(&self);
-        done = print_check(&self, options, err);
-    }
-    *incomplete = self.rated.skip_count > 0 || self.delivered.open > 0;
+    done = done && print_check(&self, options, err);
+    *incomplete = self.skipped || self.delivered.open > 0;
     rate_report_free(&self.rated);
     db_array_free(&self.raised);
     db_free(&self.compactor);

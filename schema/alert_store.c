@@ -71,6 +71,9 @@ static const char SQL_LIST[] =
                         " AND ($2::text IS NULL OR l.period = $2 OR to_char(l.reached_at AT TIME ZONE 'UTC', 'YYYY-MM') = $2)"
                         " AND ($3::bigint[] IS NULL OR l.alert_id = ANY ($3)) ORDER BY l.alert_id";
 
+static const char SQL_OPEN[] = "SELECT 1 FROM invoices WHERE state = 'preview' AND period_start >= $1::timestamptz"
+                               " AND period_start < $2::timestamptz AND period_end > now() LIMIT 1";
+
 typedef struct Visit {
     AlertUseVisit visit;
     void *context;
@@ -147,6 +150,22 @@ alert_raise_free_tiers(Db *db, UtcMonth month, DbArray *percents, DbArray *targe
     return (db_array_param(percents, &params[2], err) && db_array_param(targets, &params[3], err) &&
             db_stream(db, SQL_RAISE_FREE_TIERS, params, 4, take_id, raised, err)) ||
            err_prefix(err, "raising alerts of free tiers: ");
+}
+
+bool
+alert_month_is_open(Db *db, UtcMonth month, bool *open, Err *err)
+{
+    char from[UTC_TEXT_BYTES];
+    char until[UTC_TEXT_BYTES];
+    utc_format(utc_month_start_us(month) - UTC_DAY_US, from);
+    utc_format(utc_month_end_us(month), until);
+    const DbParam params[] = {db_string(from), db_string(until)};
+    DbResult *result = db_query(db, SQL_OPEN, params, 2, err);
+    if (result == NULL)
+        return err_prefix(err, "looking for periods that are not over: ");
+    *open = db_rows(result) > 0;
+    db_result_free(&result);
+    return true;
 }
 
 static bool

@@ -70,6 +70,9 @@ MUST_CHECK bool alert_raise(Db *db, DbArray columns[ALERT_COLUMN_COUNT], DbArray
 MUST_CHECK bool
 alert_raise_free_tiers(Db *db, UtcMonth month, DbArray *percents, DbArray *targets, DbArray *raised, Err *err);
 
+/** Is there a preview of a period that started in a month and is not over? ERR_BUSY, ERR_DATABASE. */
+MUST_CHECK bool alert_month_is_open(Db *db, UtcMonth month, bool *open, Err *err);
+
 /** Append {alert, subject, tenant, account, kind, item, period, percent, value, limit, unit, invoice_state, receipt_watermark,
  *  reached_at} of alerts to the array `list`, by id. `tenant`: its own and those of its account; `month`: "2026-11", of this
  *  period or seen in it; `ids` (DB_BIGINT): these. NULL each: whatever. ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */

@@ -8,7 +8,8 @@ static const char SQL_QUEUE[] =
     "', tenant_id, invoice_id, $3 FROM invoices WHERE tenant_id = $1::bigint AND number = $2";
 static const char SQL_QUEUE_RUN[] =
     "INSERT INTO deliveries (event, tenant_id, invoice_id, target)"
-    " SELECT '" DELIVERY_INVOICE "', tenant_id, invoice_id, $2 FROM invoices WHERE run_id = $1::bigint AND state = 'final' AND kind = 'invoice'";
+    " SELECT '" DELIVERY_INVOICE
+    "', tenant_id, invoice_id, $2 FROM invoices WHERE run_id = $1::bigint AND state = 'final' AND kind = 'invoice'";
 static const char SQL_AGAIN[] =
     "INSERT INTO deliveries AS d (event, tenant_id, invoice_id, target)"
     " SELECT '" DELIVERY_INVOICE "', tenant_id, invoice_id, $2 FROM invoices WHERE number = $1"

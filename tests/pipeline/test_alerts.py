@@ -128,16 +128,18 @@ class Alerts(unittest.TestCase):
         tenant, month = self.tenant()
         following = f"{month[:5]}{int(month[5:]) + 1:02}"
         self.contract(tenant, month, "spending_limit: {amount: 100}\n"
-                                     f"prepaid: [{{name: block, sku: requests, units: 100, every: term, from: {month}-01, until: 2030-01-01}}]\n")
-        self.configure(alert_percent="0.83")
-        self.use(tenant, month, 0, 50)
+                                     f"prepaid: [{{name: block, sku: duration, units: 80000, every: term, from: {month}-01, until: 2030-01-01}}]\n")
+        self.configure(alert_percent="0.33, 62.5, 100")
+        self.use(tenant, month, 0, 50)  # 50,000 GB-seconds beyond the free tier: 62.5 % of the block
         self.check(month)
-        self.assertIn(("spending_limit", None, month, "0.83"), self.levels(tenant))
+        term = f"{month}-01/2030-01-01"
+        own = [level for level in self.levels(tenant) if level[0] != "free_tier"]
+        self.assertEqual(own, [("prepaid", "block", term, "0.33"), ("prepaid", "block", term, "62.5")])
         self.stack.run("rate", "--month", month, "--final")
-        self.use(tenant, following, 0, 50)
+        self.use(tenant, following, 0, 50)  # the other 30,000, and 20,000 for 0.33
         self.check(following)
-        self.assertIn(("spending_limit", None, following, "0.83"), self.levels(tenant))
-        self.assertEqual([level for level in self.levels(tenant) if level[0] == "prepaid"], [])  # requests are free
+        own = [level for level in self.levels(tenant) if level[0] != "free_tier"]
+        self.assertEqual(own[2:], [("prepaid", "block", term, "100"), ("spending_limit", None, following, "0.33")])
 
     def test_who_is_told_gets_each_alert_once_signed_and_tried_again(self):
         tenant, month = self.tenant()
@@ -205,6 +207,17 @@ class Alerts(unittest.TestCase):
         self.check(month, "--no-rate")
         self.check(month, "--no-rate")
         self.assertEqual(len(self.alerts(tenant)), 1)
+
+    def test_the_stack_checks_at_its_start_and_at_intervals_when_told_to(self):
+        tenant, _ = self.tenant()
+        today = self.stack.value("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')")
+        self.configure(alert_percent="0.0001", alerts_every_min=1440)
+        self.use(tenant, today, 0, 1, memory_mb=128, duration_ms=1, started_at=f"{today}-01T00:00:00Z")
+        self.stack.down()
+        self.stack.up()
+        wait_until(lambda: self.alerts(tenant), "the check at the start has raised it", 60)
+        self.assertIn("1 new alert", (self.stack.data / "log" / "alerts.log").read_text())
+        self.configure(alerts_every_min=0)
 
     def test_an_empty_month_raises_nothing_one_record_at_its_threshold_does_and_mistakes_are_named(self):
         self.assertEqual(self.check("2024-01")["alerts"], [])
