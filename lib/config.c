@@ -95,6 +95,7 @@ static const Setting SETTINGS[] = {
     TEXT_SETTING(brand_logo),
     TEXT_SETTING(brand_color),
     TEXT_SETTING(brand_foot),
+    TEXT_SETTING(language),
 };
 enum { SETTING_COUNT = sizeof(SETTINGS) / sizeof(SETTINGS[0]) };
 

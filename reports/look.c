@@ -6,7 +6,7 @@
 Look
 look_plain(void)
 {
-    return (Look){.accent_rgb = LOOK_ACCENT_RGB, .logo = "", .name = "", .address = "", .foot = ""};
+    return (Look){.accent_rgb = LOOK_ACCENT_RGB, .logo = "", .name = "", .address = "", .language = "", .foot = ""};
 }
 
 static bool
@@ -38,6 +38,8 @@ look_read(const Config *config, Look *out, Err *err)
     out->name = config->brand_name;
     out->address = config->brand_address;
     out->foot = config->brand_foot;
+    out->language = config->language;
+    out->data = config->data;
     return read_paper(config->paper, &out->paper, err) &&
            (config->brand_color[0] == '\0' || read_color(config->brand_color, &out->accent_rgb, err));
 }

@@ -22,7 +22,9 @@ typedef struct Look {
     const char *logo; /* path of a PNG picture */
     const char *name; /* who sends the document, where no contract says it */
     const char *address;
-    const char *foot; /* at the end of each document: bank details, legal notes */
+    const char *language; /* where no contract says it */
+    const char *data;     /* the stack's directory, where its own languages are; NULL: none */
+    const char *foot;     /* at the end of each document: bank details, legal notes */
 } Look;
 
 /** The shipped look: A4, no brand. */

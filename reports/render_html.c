@@ -7,7 +7,8 @@
  *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
  *              sha256="" subtotal="" total="" evidence_root="" evidence_head="" evidence_seals="" evidence_public_key=""
  *              evidence_signature="" contract="" contract_version="" contract_sha256="" purchase_order="" seller="" buyer=""
- *              payable_currency="" payable_total="" payable_rate="">
+ *              payable_currency="" payable_total="" payable_rate="" language="en" due_on="" payment_terms="">
+ *       <word key="Invoice" text="Rechnung"/> …  (everything that the page says, in the language of the document)
  *       <line region="" architecture="" mode="" sku="" tier="" description="" unit="" quantity="" free_quantity=""
  *             billed_quantity="" unit_price="" amount="" amount_exact=""/> …
  *       <item kind="" name="" description="" amount=""/> …  (under a contract: from the subtotal to the total)
@@ -36,6 +37,7 @@
 #include "reports/document.h"
 #include "reports/figures.h"
 #include "reports/table.h"
+#include "reports/words.h"
 
 enum { QUANTITY_SCALE = 3, SHARE_SCALE = 6, STYLE_BYTES_MAX = 1 << 20 };
 
@@ -52,8 +54,9 @@ set_attribute(xmlNode *node, const char *name, const char *value, Err *err)
 
 /* Takes `figure`, NULL when it could not be made. */
 static bool
-set_figure(xmlNode *node, const char *name, char *figure, Err *err)
+set_figure(xmlNode *node, const Words *words, const char *name, char *figure, Err *err)
 {
+    figure = words_figure(words, figure, err);
     bool done = figure != NULL && set_attribute(node, name, figure, err);
     free(figure);
     return done;
@@ -69,46 +72,47 @@ add_node(xmlNode *parent, const char *name, Err *err)
 }
 
 static bool
-add_line(xmlNode *parent, const DocumentLine *line, Err *err)
+add_line(xmlNode *parent, const Words *words, const DocumentLine *line, Err *err)
 {
     xmlNode *node = add_node(parent, "line", err);
     return node != NULL && set_attribute(node, "region", line->region, err) &&
            set_attribute(node, "architecture", line->architecture, err) &&
            set_attribute(node, "mode", line->mode, err) && set_attribute(node, "sku", line->sku, err) &&
-           set_attribute(node, "tier", line->tier, err) && set_attribute(node, "description", line->description, err) &&
-           set_attribute(node, "unit", line->unit, err) &&
-           set_figure(node, "quantity", figure_brief(line->quantity, QUANTITY_SCALE, err), err) &&
-           set_figure(node, "free_quantity", figure_brief(line->free_quantity, QUANTITY_SCALE, err), err) &&
-           set_figure(node, "billed_quantity", figure_brief(line->billed_quantity, QUANTITY_SCALE, err), err) &&
-           set_figure(node, "unit_price", figure_grouped(line->unit_price, err), err) &&
-           set_figure(node, "amount", figure_grouped(line->amount, err), err) &&
-           set_figure(node, "amount_exact", figure_grouped(line->amount_exact, err), err);
+           set_attribute(node, "tier", line->tier, err) &&
+           set_attribute(node, "description", words_say(words, line->description), err) &&
+           set_attribute(node, "unit", words_say(words, line->unit), err) &&
+           set_figure(node, words, "quantity", figure_brief(line->quantity, QUANTITY_SCALE, err), err) &&
+           set_figure(node, words, "free_quantity", figure_brief(line->free_quantity, QUANTITY_SCALE, err), err) &&
+           set_figure(node, words, "billed_quantity", figure_brief(line->billed_quantity, QUANTITY_SCALE, err), err) &&
+           set_figure(node, words, "unit_price", figure_grouped(line->unit_price, err), err) &&
+           set_figure(node, words, "amount", figure_grouped(line->amount, err), err) &&
+           set_figure(node, words, "amount_exact", figure_grouped(line->amount_exact, err), err);
 }
 
 static bool
-add_function(xmlNode *parent, const DocumentFunction *function, Err *err)
+add_function(xmlNode *parent, const Words *words, const DocumentFunction *function, Err *err)
 {
     xmlNode *node = add_node(parent, "function", err);
     return node != NULL && set_attribute(node, "name", function->name, err) &&
            set_attribute(node, "region", function->region, err) &&
            set_attribute(node, "architecture", function->architecture, err) &&
            set_attribute(node, "mode", function->mode, err) &&
-           set_figure(node, "memory_mb", figure_grouped(function->memory_mb, err), err) &&
-           set_figure(node, "invocations", figure_grouped(function->invocations, err), err) &&
-           set_figure(node, "errors", figure_grouped(function->errors, err), err) &&
-           set_figure(node, "timeouts", figure_grouped(function->timeouts, err), err) &&
-           set_figure(node, "gb_seconds", figure_brief(function->gb_seconds, QUANTITY_SCALE, err), err) &&
-           set_figure(node, "amount", figure_brief(function->amount_exact, SHARE_SCALE, err), err);
+           set_figure(node, words, "memory_mb", figure_grouped(function->memory_mb, err), err) &&
+           set_figure(node, words, "invocations", figure_grouped(function->invocations, err), err) &&
+           set_figure(node, words, "errors", figure_grouped(function->errors, err), err) &&
+           set_figure(node, words, "timeouts", figure_grouped(function->timeouts, err), err) &&
+           set_figure(node, words, "gb_seconds", figure_brief(function->gb_seconds, QUANTITY_SCALE, err), err) &&
+           set_figure(node, words, "amount", figure_brief(function->amount_exact, SHARE_SCALE, err), err);
 }
 
 static bool
-set_head(xmlNode *node, const Document *document, Err *err)
+set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
 {
     char month[8];
     snprintf(month, sizeof(month), "%.7s", document->period_start);
     return set_attribute(node, "number", document->number, err) && set_attribute(node, "state", document->state, err) &&
            set_attribute(node, "kind", document->kind, err) &&
-           set_attribute(node, "kind_title", document->kind_title, err) &&
+           set_attribute(node, "kind_title", words_say(words, document->kind_title), err) &&
            set_attribute(node, "refers_to", document->refers_to, err) &&
            set_attribute(node, "reason", document->reason, err) &&
            set_attribute(node, "tenant", document->tenant, err) &&
@@ -116,25 +120,28 @@ set_head(xmlNode *node, const Document *document, Err *err)
            set_attribute(node, "period_start", document->period_start, err) &&
            set_attribute(node, "period_end", document->period_end, err) &&
            set_attribute(node, "issued_on", document->is_final ? document->issued_on : "", err) &&
-           set_attribute(node, "month", month, err) && set_attribute(node, "currency", document->currency, err) &&
+           set_attribute(node, "due_on", document->is_final ? document->due_on : "", err) &&
+           set_attribute(node, "payment_terms", document->payment_terms, err) &&
+           set_attribute(node, "language", words_language(words), err) && set_attribute(node, "month", month, err) &&
+           set_attribute(node, "currency", document->currency, err) &&
            set_attribute(node, "receipt_watermark", document->receipt_watermark, err) &&
            set_attribute(node, "price_book", document->book_name, err) &&
            set_attribute(node, "price_book_version", document->book_version, err) &&
            set_attribute(node, "price_book_sha256", document->book_sha256, err) &&
            set_attribute(node, "rounding", document->rounding, err) &&
-           set_attribute(node, "free_tier", document->free_tier, err) &&
+           set_attribute(node, "free_tier", words_say(words, document->free_tier), err) &&
            set_attribute(node, "sha256", document->sha256, err) &&
            set_attribute(node, "evidence_root", document->evidence_root, err) &&
            set_attribute(node, "evidence_head", document->evidence_head, err) &&
            set_attribute(node, "evidence_seals", document->evidence_seals, err) &&
            set_attribute(node, "evidence_public_key", document->evidence_public_key, err) &&
            set_attribute(node, "evidence_signature", document->evidence_signature, err) &&
-           set_figure(node, "subtotal", figure_grouped(document->subtotal, err), err) &&
-           set_figure(node, "total", figure_grouped(document->total, err), err);
+           set_figure(node, words, "subtotal", figure_grouped(document->subtotal, err), err) &&
+           set_figure(node, words, "total", figure_grouped(document->total, err), err);
 }
 
 static bool
-set_contract(xmlNode *node, const Document *document, Err *err)
+set_contract(xmlNode *node, const Words *words, const Document *document, Err *err)
 {
     const char *const total = document->payable_total;
     return set_attribute(node, "contract", document->contract_name, err) &&
@@ -143,34 +150,51 @@ set_contract(xmlNode *node, const Document *document, Err *err)
            set_attribute(node, "purchase_order", document->purchase_order, err) &&
            set_attribute(node, "seller", document->seller, err) && set_attribute(node, "buyer", document->buyer, err) &&
            set_attribute(node, "payable_currency", document->payable_currency, err) &&
-           set_attribute(node, "payable_rate", document->payable_rate, err) &&
+           set_figure(node, words, "payable_rate", figure_grouped(document->payable_rate, err), err) &&
            (total[0] == '\0' ? set_attribute(node, "payable_total", "", err)
-                             : set_figure(node, "payable_total", figure_grouped(total, err), err));
+                             : set_figure(node, words, "payable_total", figure_grouped(total, err), err));
 }
 
 static bool
-add_item(xmlNode *parent, const DocumentItem *item, Err *err)
+add_item(xmlNode *parent, const Words *words, const DocumentItem *item, Err *err)
 {
-    xmlNode *node = add_node(parent, "item", err);
-    return node != NULL && set_attribute(node, "kind", item->kind, err) &&
-           set_attribute(node, "name", item->name, err) && set_attribute(node, "description", item->description, err) &&
-           set_figure(node, "amount", figure_grouped(item->amount, err), err);
+    char *description = words_sentence(words, item->description, err);
+    xmlNode *node = description == NULL ? NULL : add_node(parent, "item", err);
+    bool done = node != NULL && set_attribute(node, "kind", item->kind, err) &&
+                set_attribute(node, "name", item->name, err) && set_attribute(node, "description", description, err) &&
+                set_figure(node, words, "amount", figure_grouped(item->amount, err), err);
+    free(description);
+    return done;
 }
 
 static bool
-add_invoice(xmlNode *parent, const Document *document, Err *err)
+add_words(xmlNode *parent, const Words *words, Err *err)
 {
-    xmlNode *node = add_node(parent, "invoice", err);
-    if (node == NULL || !set_head(node, document, err) || !set_contract(node, document, err))
+    for (const char *const *word = WORDS_ALL; *word != NULL; word++) {
+        xmlNode *node = add_node(parent, "word", err);
+        if (node == NULL || !set_attribute(node, "key", *word, err) ||
+            !set_attribute(node, "text", words_say(words, *word), err))
+            return false;
+    }
+    return true;
+}
+
+static bool
+add_invoice(xmlNode *parent, const Document *document, const Look *look, Err *err)
+{
+    const Words *words = words_of(document->language[0] != '\0' ? document->language : look->language, look->data, err);
+    xmlNode *node = words == NULL ? NULL : add_node(parent, "invoice", err);
+    if (node == NULL || !set_head(node, words, document, err) || !set_contract(node, words, document, err) ||
+        !add_words(node, words, err))
         return false;
     for (size_t i = 0; i < document->line_count; i++)
-        if (!add_line(node, &document->lines[i], err))
+        if (!add_line(node, words, &document->lines[i], err))
             return false;
     for (size_t i = 0; i < document->item_count; i++)
-        if (!add_item(node, &document->items[i], err))
+        if (!add_item(node, words, &document->items[i], err))
             return false;
     for (size_t i = 0; i < document->function_count; i++)
-        if (!add_function(node, &document->functions[i], err))
+        if (!add_function(node, words, &document->functions[i], err))
             return false;
     return true;
 }
@@ -221,7 +245,7 @@ make_input(const Document *const *documents, size_t count, const Look *look, Err
     xmlDocSetRootElement(input, root);
     bool done = set_look(root, look, err);
     for (size_t i = 0; done && i < count; i++)
-        done = add_invoice(root, documents[i], err);
+        done = add_invoice(root, documents[i], look, err);
     if (!done) {
         xmlFreeDoc(input);
         return NULL;

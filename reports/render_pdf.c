@@ -6,6 +6,7 @@
 #include "reports/document.h"
 #include "reports/figures.h"
 #include "reports/paper.h"
+#include "reports/words.h"
 
 enum {
     QUANTITY_SCALE = 3,
@@ -18,43 +19,69 @@ enum {
     TOTAL_PT = 60
 };
 
+/* Pages being set, and the language they are in. */
+typedef struct Sheet {
+    Paper *paper;
+    const Words *words;
+} Sheet;
+
 static const char *
-name_of(const Document *document, char out[TEXT_BYTES])
+say(const Sheet *sheet, const char *english)
+{
+    return words_say(sheet->words, english);
+}
+
+static char *
+grouped(const Sheet *sheet, const char *decimal, Err *err)
+{
+    return words_figure(sheet->words, figure_grouped(decimal, err), err);
+}
+
+static char *
+brief(const Sheet *sheet, const char *decimal, int scale, Err *err)
+{
+    return words_figure(sheet->words, figure_brief(decimal, scale, err), err);
+}
+
+static const char *
+name_of(const Sheet *sheet, const Document *document, char out[TEXT_BYTES])
 {
     if (document->is_final)
-        snprintf(out, TEXT_BYTES, "%s %s", document->kind_title, document->number);
+        snprintf(out, TEXT_BYTES, "%s %s", say(sheet, document->kind_title), document->number);
     else
-        snprintf(out, TEXT_BYTES, "Preview of an invoice");
+        snprintf(out, TEXT_BYTES, "%s", say(sheet, "Preview of an invoice"));
     return out;
 }
 
 /* "Invoice 2026-11-000007, acme, 2026-11" */
 static const char *
-title_of(const Document *document, char out[TITLE_BYTES])
+title_of(const Sheet *sheet, const Document *document, char out[TITLE_BYTES])
 {
     char name[TEXT_BYTES];
-    snprintf(out, TITLE_BYTES, "%s, %s, %.7s", name_of(document, name), document->tenant, document->period_start);
+    snprintf(out, TITLE_BYTES, "%s, %s, %.7s", name_of(sheet, document, name), document->tenant,
+             document->period_start);
     return out;
 }
 
 /* ---- head ---- */
 
 static bool
-set_title(Paper *paper, const Document *document, Err *err)
+set_title(const Sheet *sheet, const Document *document, Err *err)
 {
     static const PaperColumn columns[] = {{NULL, 0, PAPER_LEFT, PAPER_BODY}, {NULL, 200, PAPER_RIGHT, PAPER_BODY}};
     const bool converted = document->payable_currency[0] != '\0';
     char name[TEXT_BYTES];
     char owed[TEXT_BYTES];
-    char *total = figure_grouped(converted ? document->payable_total : document->total, err);
+    char *total = grouped(sheet, converted ? document->payable_total : document->total, err);
     if (total == NULL)
         return false;
     snprintf(owed, sizeof(owed), "%s %s", total, converted ? document->payable_currency : document->currency);
     free(total);
-    const char *const above[] = {name_of(document, name), "Total"};
+    const char *const above[] = {name_of(sheet, document, name), say(sheet, "Total")};
     const char *const below[] = {document->tenant, owed};
-    return paper_table(paper, columns, 2, err) && paper_row(paper, above, PAPER_ACCENT, PAPER_NO_RULE, err) &&
-           paper_row(paper, below, PAPER_TITLE, PAPER_NO_RULE, err);
+    return paper_table(sheet->paper, columns, 2, err) &&
+           paper_row(sheet->paper, above, PAPER_ACCENT, PAPER_NO_RULE, err) &&
+           paper_row(sheet->paper, below, PAPER_TITLE, PAPER_NO_RULE, err);
 }
 
 typedef struct Fact {
@@ -64,11 +91,11 @@ typedef struct Fact {
 
 /** Facts in three columns, a row of labels above each row of texts. */
 static bool
-set_facts(Paper *paper, const Fact *facts, size_t count, Err *err)
+set_facts(const Sheet *sheet, const Fact *facts, size_t count, Err *err)
 {
     static const PaperColumn columns[] = {
         {NULL, 0, PAPER_LEFT, PAPER_BODY}, {NULL, 160, PAPER_LEFT, PAPER_BODY}, {NULL, 150, PAPER_LEFT, PAPER_BODY}};
-    if (!paper_table(paper, columns, 3, err))
+    if (!paper_table(sheet->paper, columns, 3, err))
         return false;
     for (size_t i = 0; i < count; i += 3) {
         const char *labels[3] = {"", "", ""};
@@ -77,58 +104,61 @@ set_facts(Paper *paper, const Fact *facts, size_t count, Err *err)
             labels[j - i] = facts[j].label;
             texts[j - i] = facts[j].text;
         }
-        if (!paper_row(paper, labels, PAPER_LABEL, PAPER_NO_RULE, err) ||
-            !paper_row(paper, texts, PAPER_BODY, i + 3 < count ? PAPER_NO_RULE : PAPER_RULE, err))
+        if (!paper_row(sheet->paper, labels, PAPER_LABEL, PAPER_NO_RULE, err) ||
+            !paper_row(sheet->paper, texts, PAPER_BODY, i + 3 < count ? PAPER_NO_RULE : PAPER_RULE, err))
             return false;
-        paper_skip(paper, i + 3 < count ? 3 : 0);
+        paper_skip(sheet->paper, i + 3 < count ? 3 : 0);
     }
     return true;
 }
 
 static bool
-set_head(Paper *paper, const Document *document, const Look *look, Err *err)
+set_head(const Sheet *sheet, const Document *document, const Look *look, Err *err)
 {
     char period[TEXT_BYTES];
     char sender[2 * CONFIG_TEXT_BYTES + 2];
-    snprintf(period, sizeof(period), "%.10s to %.10s", document->period_start, document->period_end);
+    snprintf(period, sizeof(period), "%.10s %s %.10s", document->period_start, say(sheet, "to"), document->period_end);
     snprintf(sender, sizeof(sender), "%s%s%s", look->name, look->address[0] != '\0' ? ", " : "", look->address);
     const Fact all[] = {
-        {"Period (UTC, end excluded)", period},
-        {"Invoice date", document->is_final ? document->issued_on : ""},
-        {"Account", document->account},
-        {"Refers to", document->refers_to},
-        {"Reason", document->reason},
-        {"Seller", document->seller[0] != '\0' ? document->seller : sender},
-        {"Buyer", document->buyer},
-        {"Your order", document->purchase_order},
-        {"Free tier", document->free_tier},
+        {say(sheet, "Period (UTC, end excluded)"), period},
+        {say(sheet, "Invoice date"), document->is_final ? document->issued_on : ""},
+        {say(sheet, "Due on"), document->is_final ? document->due_on : ""},
+        {say(sheet, "Payment"), document->payment_terms},
+        {say(sheet, "Account"), document->account},
+        {say(sheet, "Refers to"), document->refers_to},
+        {say(sheet, "Reason"), document->reason},
+        {say(sheet, "Seller"), document->seller[0] != '\0' ? document->seller : sender},
+        {say(sheet, "Buyer"), document->buyer},
+        {say(sheet, "Your order"), document->purchase_order},
+        {say(sheet, "Free tier"), say(sheet, document->free_tier)},
     };
     Fact given[sizeof(all) / sizeof(all[0])];
     size_t count = 0;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         if (all[i].text[0] != '\0')
             given[count++] = all[i];
-    bool done = look->logo[0] == '\0' || paper_picture(paper, look->logo, LOGO_PT, err);
-    paper_skip(paper, 14);
+    bool done = look->logo[0] == '\0' || paper_picture(sheet->paper, look->logo, LOGO_PT, err);
+    paper_skip(sheet->paper, 14);
     if (done && !document->is_final)
-        done = paper_text(paper, PAPER_STRONG,
-                          "This is a preview. Its figures change while usage arrives, and it is not to be paid.", err);
-    done = done && set_title(paper, document, err);
-    paper_skip(paper, 12);
-    return done && set_facts(paper, given, count, err);
+        done = paper_text(
+            sheet->paper, PAPER_STRONG,
+            say(sheet, "This is a preview. Its figures change while usage arrives, and it is not to be paid."), err);
+    done = done && set_title(sheet, document, err);
+    paper_skip(sheet->paper, 12);
+    return done && set_facts(sheet, given, count, err);
 }
 
 /* ---- usage ---- */
 
 /** Takes the figures, NULL where one could not be made. */
 static bool
-set_row(Paper *paper, char *figures[CELLS_MAX], const char *const *cells, size_t count, PaperStyle style,
+set_row(const Sheet *sheet, char *figures[CELLS_MAX], const char *const *cells, size_t count, PaperStyle style,
         PaperRule rule, Err *err)
 {
     bool done = true;
     for (size_t i = 0; i < count; i++)
         done = done && figures[i] != NULL;
-    done = done && paper_row(paper, cells, style, rule, err);
+    done = done && paper_row(sheet->paper, cells, style, rule, err);
     for (size_t i = 0; i < count; i++)
         free(figures[i]);
     return done;
@@ -142,10 +172,10 @@ is_same_place(const DocumentLine *a, const DocumentLine *b)
 }
 
 static bool
-set_place(Paper *paper, const DocumentLine *line, Err *err)
+set_place(const Sheet *sheet, const DocumentLine *line, Err *err)
 {
     char place[TEXT_BYTES];
-    const char *mode = strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode;
+    const char *mode = say(sheet, strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode);
     const char *const parts[] = {line->region, line->architecture, mode};
     size_t length = 0;
     place[0] = '\0';
@@ -155,156 +185,184 @@ set_place(Paper *paper, const DocumentLine *line, Err *err)
                 (size_t) snprintf(place + length, sizeof(place) - length, "%s%s", length > 0 ? ", " : "", parts[i]);
     const char *const cells[] = {place, NULL, NULL, NULL, NULL, NULL, NULL};
     return place[0] == '\0' ||
-           (paper_keep(paper, GROUP_PT, err) && paper_row(paper, cells, PAPER_LABEL, PAPER_RULE, err));
+           (paper_keep(sheet->paper, GROUP_PT, err) && paper_row(sheet->paper, cells, PAPER_LABEL, PAPER_RULE, err));
 }
 
 static bool
-set_line(Paper *paper, const DocumentLine *line, bool last, Err *err)
+set_line(const Sheet *sheet, const DocumentLine *line, bool last, Err *err)
 {
-    char *figures[CELLS_MAX] = {figure_brief(line->quantity, QUANTITY_SCALE, err),
-                                figure_brief(line->free_quantity, QUANTITY_SCALE, err),
-                                figure_brief(line->billed_quantity, QUANTITY_SCALE, err),
-                                figure_grouped(line->unit_price, err), figure_grouped(line->amount, err)};
-    const char *const cells[] = {line->description, figures[0], figures[1], figures[2],
-                                 line->unit,        figures[3], figures[4]};
-    return set_row(paper, figures, cells, 5, PAPER_AS_COLUMN, last ? PAPER_INK_RULE : PAPER_FAINT_RULE, err);
+    char *figures[CELLS_MAX] = {brief(sheet, line->quantity, QUANTITY_SCALE, err),
+                                brief(sheet, line->free_quantity, QUANTITY_SCALE, err),
+                                brief(sheet, line->billed_quantity, QUANTITY_SCALE, err),
+                                grouped(sheet, line->unit_price, err), grouped(sheet, line->amount, err)};
+    const char *const cells[] = {say(sheet, line->description), figures[0], figures[1], figures[2],
+                                 say(sheet, line->unit),        figures[3], figures[4]};
+    return set_row(sheet, figures, cells, 5, PAPER_AS_COLUMN, last ? PAPER_INK_RULE : PAPER_FAINT_RULE, err);
 }
 
 static bool
-set_sum(Paper *paper, const char *what, const char *amount, PaperStyle style, Err *err)
+set_sum(const Sheet *sheet, const char *what, const char *amount, PaperStyle style, Err *err)
 {
-    char *figures[CELLS_MAX] = {figure_grouped(amount, err)};
+    char *figures[CELLS_MAX] = {grouped(sheet, amount, err)};
     const char *const cells[] = {what, NULL, NULL, NULL, NULL, NULL, figures[0]};
-    return set_row(paper, figures, cells, 1, style, PAPER_NO_RULE, err);
+    return set_row(sheet, figures, cells, 1, style, PAPER_NO_RULE, err);
 }
 
 static bool
-set_statement(Paper *paper, const Document *document, Err *err)
+set_item(const Sheet *sheet, const DocumentItem *item, Err *err)
+{
+    char *description = words_sentence(sheet->words, item->description, err);
+    bool done = description != NULL && set_sum(sheet, description, item->amount, PAPER_AS_COLUMN, err);
+    free(description);
+    return done;
+}
+
+static bool
+set_statement(const Sheet *sheet, const Document *document, Err *err)
 {
     char payable[TEXT_BYTES];
-    bool done =
-        paper_keep(paper, TOTAL_PT, err) && set_sum(paper, "Subtotal", document->subtotal, PAPER_AS_COLUMN, err);
+    bool done = paper_keep(sheet->paper, TOTAL_PT, err) &&
+                set_sum(sheet, say(sheet, "Subtotal"), document->subtotal, PAPER_AS_COLUMN, err);
     for (size_t i = 0; done && i < document->item_count; i++)
-        done = set_sum(paper, document->items[i].description, document->items[i].amount, PAPER_AS_COLUMN, err);
-    done = done && set_sum(paper, "Total", document->total, PAPER_STRONG, err);
+        done = set_item(sheet, &document->items[i], err);
+    done = done && set_sum(sheet, say(sheet, "Total"), document->total, PAPER_STRONG, err);
     if (!done || document->payable_currency[0] == '\0')
         return done;
-    snprintf(payable, sizeof(payable), "To be paid in %s, at %s", document->payable_currency, document->payable_rate);
-    return set_sum(paper, payable, document->payable_total, PAPER_STRONG, err);
+    char *rate = grouped(sheet, document->payable_rate, err);
+    snprintf(payable, sizeof(payable), "%s %s, %s %s", say(sheet, "To be paid in"), document->payable_currency,
+             say(sheet, "at the rate"), rate == NULL ? "" : rate);
+    done = rate != NULL && set_sum(sheet, payable, document->payable_total, PAPER_STRONG, err);
+    free(rate);
+    return done;
 }
 
 static bool
-set_lines(Paper *paper, const Document *document, Err *err)
+set_lines(const Sheet *sheet, const Document *document, Err *err)
 {
-    const PaperColumn columns[] = {{"What", 0, PAPER_LEFT, PAPER_BODY},
-                                   {"Quantity", 74, PAPER_RIGHT, PAPER_BODY},
-                                   {"Free", 56, PAPER_RIGHT, PAPER_BODY},
-                                   {"Billed", 74, PAPER_RIGHT, PAPER_BODY},
-                                   {"Unit", 50, PAPER_LEFT, PAPER_SOFT},
-                                   {"Unit price", 58, PAPER_RIGHT, PAPER_BODY},
-                                   {document->currency, 54, PAPER_RIGHT, PAPER_BODY}};
-    bool done = paper_table(paper, columns, sizeof(columns) / sizeof(columns[0]), err);
+    const PaperColumn columns[] = {
+        {say(sheet, "What"), 0, PAPER_LEFT, PAPER_BODY},   {say(sheet, "Quantity"), 74, PAPER_RIGHT, PAPER_BODY},
+        {say(sheet, "Free"), 56, PAPER_RIGHT, PAPER_BODY}, {say(sheet, "Billed"), 74, PAPER_RIGHT, PAPER_BODY},
+        {say(sheet, "Unit"), 50, PAPER_LEFT, PAPER_SOFT},  {say(sheet, "Unit price"), 58, PAPER_RIGHT, PAPER_BODY},
+        {document->currency, 54, PAPER_RIGHT, PAPER_BODY}};
+    bool done = paper_table(sheet->paper, columns, sizeof(columns) / sizeof(columns[0]), err);
     for (size_t i = 0; done && i < document->line_count; i++) {
         const DocumentLine *line = &document->lines[i];
         if (i == 0 || !is_same_place(line, line - 1))
-            done = set_place(paper, line, err);
-        done = done && set_line(paper, line, i + 1 == document->line_count, err);
+            done = set_place(sheet, line, err);
+        done = done && set_line(sheet, line, i + 1 == document->line_count, err);
     }
-    paper_skip(paper, 3);
-    return done && set_statement(paper, document, err);
+    paper_skip(sheet->paper, 3);
+    return done && set_statement(sheet, document, err);
 }
 
 /* ---- functions ---- */
 
 static bool
-set_function(Paper *paper, const DocumentFunction *function, Err *err)
+set_function(const Sheet *sheet, const DocumentFunction *function, Err *err)
 {
     char place[TEXT_BYTES];
     snprintf(place, sizeof(place), "%s, %s", function->region, function->architecture);
-    char *figures[CELLS_MAX] = {figure_grouped(function->memory_mb, err), figure_grouped(function->invocations, err),
-                                figure_grouped(function->errors, err),
-                                figure_brief(function->gb_seconds, QUANTITY_SCALE, err),
-                                figure_brief(function->amount_exact, SHARE_SCALE, err)};
+    char *figures[CELLS_MAX] = {grouped(sheet, function->memory_mb, err), grouped(sheet, function->invocations, err),
+                                grouped(sheet, function->errors, err),
+                                brief(sheet, function->gb_seconds, QUANTITY_SCALE, err),
+                                brief(sheet, function->amount_exact, SHARE_SCALE, err)};
     const char *const cells[] = {function->name, place, figures[0], figures[1], figures[2], figures[3], figures[4]};
-    return set_row(paper, figures, cells, 5, PAPER_AS_COLUMN, PAPER_FAINT_RULE, err);
+    return set_row(sheet, figures, cells, 5, PAPER_AS_COLUMN, PAPER_FAINT_RULE, err);
 }
 
 static bool
-set_functions(Paper *paper, const Document *document, Err *err)
+set_functions(const Sheet *sheet, const Document *document, Err *err)
 {
-    const PaperColumn columns[] = {
-        {"Function", 0, PAPER_LEFT, PAPER_BODY},          {"Where", 86, PAPER_LEFT, PAPER_SOFT},
-        {"Memory, MB", 46, PAPER_RIGHT, PAPER_BODY},      {"Invocations", 66, PAPER_RIGHT, PAPER_BODY},
-        {"Errors", 40, PAPER_RIGHT, PAPER_BODY},          {"GB-seconds", 72, PAPER_RIGHT, PAPER_BODY},
-        {document->currency, 60, PAPER_RIGHT, PAPER_BODY}};
+    const PaperColumn columns[] = {{say(sheet, "Function"), 0, PAPER_LEFT, PAPER_BODY},
+                                   {say(sheet, "Where"), 86, PAPER_LEFT, PAPER_SOFT},
+                                   {say(sheet, "Memory, MB"), 46, PAPER_RIGHT, PAPER_BODY},
+                                   {say(sheet, "Invocations"), 66, PAPER_RIGHT, PAPER_BODY},
+                                   {say(sheet, "Errors"), 40, PAPER_RIGHT, PAPER_BODY},
+                                   {say(sheet, "GB-seconds"), 72, PAPER_RIGHT, PAPER_BODY},
+                                   {document->currency, 60, PAPER_RIGHT, PAPER_BODY}};
     if (document->function_count == 0)
         return true;
-    paper_skip(paper, 20);
-    bool done = paper_keep(paper, 3 * GROUP_PT, err) && paper_text(paper, PAPER_HEADING, "Functions", err) &&
-                paper_text(paper, PAPER_SOFT, "Each function's share of the lines above, before rounding.", err) &&
-                paper_table(paper, columns, sizeof(columns) / sizeof(columns[0]), err);
+    paper_skip(sheet->paper, 20);
+    bool done = paper_keep(sheet->paper, 3 * GROUP_PT, err) &&
+                paper_text(sheet->paper, PAPER_HEADING, say(sheet, "Functions"), err) &&
+                paper_text(sheet->paper, PAPER_SOFT,
+                           say(sheet, "Each function's share of the lines above, before rounding."), err) &&
+                paper_table(sheet->paper, columns, sizeof(columns) / sizeof(columns[0]), err);
     for (size_t i = 0; done && i < document->function_count; i++)
-        done = set_function(paper, &document->functions[i], err);
+        done = set_function(sheet, &document->functions[i], err);
     return done;
 }
 
 /* ---- proof ---- */
 
 static bool
-set_proof_row(Paper *paper, const char *label, const char *text, PaperStyle style, Err *err)
+set_proof_row(const Sheet *sheet, const char *label, const char *text, PaperStyle style, Err *err)
 {
     static const PaperColumn plain[] = {{NULL, 96, PAPER_LEFT, PAPER_LABEL}, {NULL, 0, PAPER_LEFT, PAPER_BODY}};
     static const PaperColumn code[] = {{NULL, 96, PAPER_LEFT, PAPER_LABEL}, {NULL, 0, PAPER_LEFT, PAPER_CODE}};
     const char *const cells[] = {label, text};
-    return text[0] == '\0' || (paper_table(paper, style == PAPER_CODE ? code : plain, 2, err) &&
-                               paper_row(paper, cells, PAPER_AS_COLUMN, PAPER_NO_RULE, err));
+    return text[0] == '\0' || (paper_table(sheet->paper, style == PAPER_CODE ? code : plain, 2, err) &&
+                               paper_row(sheet->paper, cells, PAPER_AS_COLUMN, PAPER_NO_RULE, err));
 }
 
 static bool
-set_proof(Paper *paper, const Document *document, Err *err)
+set_proof(const Sheet *sheet, const Document *document, Err *err)
 {
     char book[TEXT_BYTES];
     char contract[TEXT_BYTES];
     char counted[TEXT_BYTES];
     char seals[TEXT_BYTES];
+    char from[TEXT_BYTES];
+    snprintf(from, sizeof(from), "%s: millibill invoice render --format json",
+             say(sheet, "SHA-256 of the canonical document that these pages were made from"));
     const bool sealed = document->evidence_root[0] != '\0';
     snprintf(book, sizeof(book), "%s %s", document->book_name, document->book_version);
     snprintf(contract, sizeof(contract), "%s %s", document->contract_name, document->contract_version);
-    snprintf(counted, sizeof(counted), "all that was received up to receipt %s", document->receipt_watermark);
-    snprintf(seals, sizeof(seals), "%s seals, head %s, root and key of its signature:", document->evidence_seals,
-             document->evidence_head);
-    paper_skip(paper, 20);
-    return paper_keep(paper, 3 * GROUP_PT, err) && paper_text(paper, PAPER_HEADING, "How this can be checked", err) &&
-           set_proof_row(paper, "Price book", book, PAPER_BODY, err) &&
-           set_proof_row(paper, "", document->book_sha256, PAPER_CODE, err) &&
+    snprintf(counted, sizeof(counted), "%s %s", say(sheet, "all that was received up to receipt"),
+             document->receipt_watermark);
+    snprintf(seals, sizeof(seals), "%s %s, %s %s, %s:", document->evidence_seals, say(sheet, "seals"),
+             say(sheet, "head"), document->evidence_head, say(sheet, "root and signing key"));
+    paper_skip(sheet->paper, 20);
+    return paper_keep(sheet->paper, 3 * GROUP_PT, err) &&
+           paper_text(sheet->paper, PAPER_HEADING, say(sheet, "How this can be checked"), err) &&
+           set_proof_row(sheet, say(sheet, "Price book"), book, PAPER_BODY, err) &&
+           set_proof_row(sheet, "", document->book_sha256, PAPER_CODE, err) &&
            (document->contract_name[0] == '\0' ||
-            (set_proof_row(paper, "Contract", contract, PAPER_BODY, err) &&
-             set_proof_row(paper, "", document->contract_sha256, PAPER_CODE, err))) &&
-           set_proof_row(paper, "Rounding", document->rounding, PAPER_BODY, err) &&
-           set_proof_row(paper, "Usage counted", counted, PAPER_BODY, err) &&
-           (!sealed || (set_proof_row(paper, "Evidence sealed", seals, PAPER_BODY, err) &&
-                        set_proof_row(paper, "", document->evidence_root, PAPER_CODE, err) &&
-                        set_proof_row(paper, "", document->evidence_public_key, PAPER_CODE, err))) &&
-           set_proof_row(paper, "Document", document->sha256, PAPER_CODE, err) &&
-           set_proof_row(
-               paper, "",
-               "SHA-256 of the canonical document that these pages were made from: millibill invoice render --format json",
-               PAPER_BODY, err);
+            (set_proof_row(sheet, say(sheet, "Contract"), contract, PAPER_BODY, err) &&
+             set_proof_row(sheet, "", document->contract_sha256, PAPER_CODE, err))) &&
+           set_proof_row(sheet, say(sheet, "Rounding"), document->rounding, PAPER_BODY, err) &&
+           set_proof_row(sheet, say(sheet, "Usage counted"), counted, PAPER_BODY, err) &&
+           (!sealed || (set_proof_row(sheet, say(sheet, "Evidence sealed"), seals, PAPER_BODY, err) &&
+                        set_proof_row(sheet, "", document->evidence_root, PAPER_CODE, err) &&
+                        set_proof_row(sheet, "", document->evidence_public_key, PAPER_CODE, err))) &&
+           set_proof_row(sheet, say(sheet, "Document"), document->sha256, PAPER_CODE, err) &&
+           set_proof_row(sheet, "", from, PAPER_BODY, err);
 }
 
 static bool
-set_invoice(Paper *paper, const Document *document, const Look *look, Err *err)
+set_invoice(const Sheet *sheet, const Document *document, const Look *look, Err *err)
 {
     char foot[TITLE_BYTES];
-    if (!set_head(paper, document, look, err))
+    if (!set_head(sheet, document, look, err))
         return false;
-    paper_skip(paper, 16);
-    if (!paper_text(paper, PAPER_HEADING, "Usage", err) || !set_lines(paper, document, err) ||
-        !set_functions(paper, document, err) || !set_proof(paper, document, err))
+    paper_skip(sheet->paper, 16);
+    if (!paper_text(sheet->paper, PAPER_HEADING, say(sheet, "Usage"), err) || !set_lines(sheet, document, err) ||
+        !set_functions(sheet, document, err) || !set_proof(sheet, document, err))
         return false;
-    paper_skip(paper, 14);
-    return (look->foot[0] == '\0' || paper_text(paper, PAPER_SOFT, look->foot, err)) &&
-           paper_end(paper, title_of(document, foot), err);
+    paper_skip(sheet->paper, 14);
+    return (look->foot[0] == '\0' || paper_text(sheet->paper, PAPER_SOFT, look->foot, err)) &&
+           paper_end(sheet->paper, title_of(sheet, document, foot), err);
+}
+
+static bool
+set_document(Paper *paper, const Document *document, const Look *look, char title[TITLE_BYTES], Err *err)
+{
+    const char *language = document->language[0] != '\0' ? document->language : look->language;
+    const Sheet sheet = {paper, words_of(language, look->data, err)};
+    if (sheet.words == NULL)
+        return false;
+    title_of(&sheet, document, title);
+    return set_invoice(&sheet, document, look, err);
 }
 
 bool
@@ -315,12 +373,10 @@ render_pdf(const Document *const *documents, size_t count, const Look *look, Buf
     Paper *paper = paper_new(look->paper, look->accent_rgb, err);
     bool done = paper != NULL;
     for (size_t i = 0; done && i < count; i++) {
-        done = set_invoice(paper, documents[i], look, err);
+        done = set_document(paper, documents[i], look, title, err);
         made_at_us = made_at_us > documents[i]->issued_at_us ? made_at_us : documents[i]->issued_at_us;
     }
-    if (count == 1)
-        title_of(documents[0], title);
-    else
+    if (count != 1)
         snprintf(title, sizeof(title), "%zu invoices", count);
     const PaperFacts facts = {.title = title,
                               .author = look->name,

@@ -5,7 +5,7 @@
   <xsl:output method="html" encoding="UTF-8" indent="no" doctype-system="about:legacy-compat"/>
 
   <xsl:template match="/invoices">
-    <html lang="en">
+    <html lang="{invoice[1]/@language}">
       <head>
         <meta name="viewport" content="width=device-width, initial-scale=1"/>
         <title>
@@ -86,7 +86,7 @@
   <xsl:template match="invoice" mode="title">
     <xsl:choose>
       <xsl:when test="@state = 'final'"><xsl:value-of select="@kind_title"/><xsl:text> </xsl:text><xsl:value-of select="@number"/></xsl:when>
-      <xsl:otherwise>Preview</xsl:otherwise>
+      <xsl:otherwise><xsl:value-of select="word[@key='Preview of an invoice']/@text"/></xsl:otherwise>
     </xsl:choose>
     <xsl:text>, </xsl:text>
     <xsl:value-of select="@tenant"/>
@@ -97,7 +97,7 @@
   <xsl:template match="invoice">
     <main>
       <xsl:if test="@state != 'final'">
-        <p class="preview">This is a preview. Its figures change while usage arrives, and it is not to be paid.</p>
+        <p class="preview"><xsl:value-of select="word[@key='This is a preview. Its figures change while usage arrives, and it is not to be paid.']/@text"/></p>
       </xsl:if>
       <xsl:if test="../@brand_logo != ''"><img class="logo" alt="{../@brand}" src="{../@brand_logo}"/></xsl:if>
       <header>
@@ -105,58 +105,60 @@
           <small>
             <xsl:choose>
               <xsl:when test="@state = 'final'"><xsl:value-of select="@kind_title"/><xsl:text> </xsl:text><xsl:value-of select="@number"/></xsl:when>
-              <xsl:otherwise>Preview of an invoice</xsl:otherwise>
+              <xsl:otherwise><xsl:value-of select="word[@key='Preview of an invoice']/@text"/></xsl:otherwise>
             </xsl:choose>
           </small>
           <xsl:value-of select="@tenant"/>
         </h1>
-        <div class="due"><span>Total</span><b><xsl:choose>
+        <div class="due"><span><xsl:value-of select="word[@key='Total']/@text"/></span><b><xsl:choose>
           <xsl:when test="@payable_currency != ''"><xsl:value-of select="@payable_total"/>&#160;<xsl:value-of select="@payable_currency"/></xsl:when>
           <xsl:otherwise><xsl:value-of select="@total"/>&#160;<xsl:value-of select="@currency"/></xsl:otherwise>
         </xsl:choose></b></div>
       </header>
       <dl class="facts">
-        <div><dt>Period (UTC, end excluded)</dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/> to
+        <div><dt><xsl:value-of select="word[@key='Period (UTC, end excluded)']/@text"/></dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/><xsl:text> </xsl:text><xsl:value-of select="word[@key='to']/@text"/><xsl:text> </xsl:text>
           <xsl:value-of select="substring(@period_end, 1, 10)"/></dd></div>
-        <xsl:if test="@issued_on != ''"><div><dt>Invoice date</dt><dd><xsl:value-of select="@issued_on"/></dd></div></xsl:if>
-        <div><dt>Account</dt><dd><xsl:value-of select="@account"/></dd></div>
-        <xsl:if test="@refers_to != ''"><div><dt>Refers to</dt><dd><xsl:value-of select="@refers_to"/></dd></div></xsl:if>
-        <xsl:if test="@reason != ''"><div><dt>Reason</dt><dd><xsl:value-of select="@reason"/></dd></div></xsl:if>
+        <xsl:if test="@issued_on != ''"><div><dt><xsl:value-of select="word[@key='Invoice date']/@text"/></dt><dd><xsl:value-of select="@issued_on"/></dd></div></xsl:if>
+        <xsl:if test="@due_on != ''"><div><dt><xsl:value-of select="word[@key='Due on']/@text"/></dt><dd><xsl:value-of select="@due_on"/></dd></div></xsl:if>
+        <xsl:if test="@payment_terms != ''"><div><dt><xsl:value-of select="word[@key='Payment']/@text"/></dt><dd><xsl:value-of select="@payment_terms"/></dd></div></xsl:if>
+        <div><dt><xsl:value-of select="word[@key='Account']/@text"/></dt><dd><xsl:value-of select="@account"/></dd></div>
+        <xsl:if test="@refers_to != ''"><div><dt><xsl:value-of select="word[@key='Refers to']/@text"/></dt><dd><xsl:value-of select="@refers_to"/></dd></div></xsl:if>
+        <xsl:if test="@reason != ''"><div><dt><xsl:value-of select="word[@key='Reason']/@text"/></dt><dd><xsl:value-of select="@reason"/></dd></div></xsl:if>
         <xsl:choose>
-          <xsl:when test="@seller != ''"><div><dt>Seller</dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:when>
-          <xsl:when test="../@brand != ''"><div><dt>Seller</dt><dd><xsl:value-of select="../@brand"/>
+          <xsl:when test="@seller != ''"><div><dt><xsl:value-of select="word[@key='Seller']/@text"/></dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:when>
+          <xsl:when test="../@brand != ''"><div><dt><xsl:value-of select="word[@key='Seller']/@text"/></dt><dd><xsl:value-of select="../@brand"/>
             <xsl:if test="../@brand_address != ''">, <xsl:value-of select="../@brand_address"/></xsl:if></dd></div></xsl:when>
         </xsl:choose>
-        <xsl:if test="@buyer != ''"><div><dt>Buyer</dt><dd><xsl:value-of select="@buyer"/></dd></div></xsl:if>
-        <xsl:if test="@purchase_order != ''"><div><dt>Your order</dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>
-        <div><dt>Free tier</dt><dd><xsl:value-of select="@free_tier"/></dd></div>
+        <xsl:if test="@buyer != ''"><div><dt><xsl:value-of select="word[@key='Buyer']/@text"/></dt><dd><xsl:value-of select="@buyer"/></dd></div></xsl:if>
+        <xsl:if test="@purchase_order != ''"><div><dt><xsl:value-of select="word[@key='Your order']/@text"/></dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>
+        <div><dt><xsl:value-of select="word[@key='Free tier']/@text"/></dt><dd><xsl:value-of select="@free_tier"/></dd></div>
       </dl>
 
-      <h2>Usage</h2>
+      <h2><xsl:value-of select="word[@key='Usage']/@text"/></h2>
       <div class="scroll"><table class="lines">
         <thead>
-          <tr><th>What</th><th class="n">Quantity</th><th class="n">Free</th><th class="n">Billed</th><th>Unit</th>
-            <th class="n">Unit price</th><th class="n"><xsl:value-of select="@currency"/></th></tr>
+          <tr><th><xsl:value-of select="word[@key='What']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Quantity']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Free']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Billed']/@text"/></th><th><xsl:value-of select="word[@key='Unit']/@text"/></th>
+            <th class="n"><xsl:value-of select="word[@key='Unit price']/@text"/></th><th class="n"><xsl:value-of select="@currency"/></th></tr>
         </thead>
         <tbody><xsl:apply-templates select="line"/></tbody>
         <tfoot>
-          <tr><td colspan="6">Subtotal</td><td class="n"><xsl:value-of select="@subtotal"/></td></tr>
+          <tr><td colspan="6"><xsl:value-of select="word[@key='Subtotal']/@text"/></td><td class="n"><xsl:value-of select="@subtotal"/></td></tr>
           <xsl:apply-templates select="item"/>
-          <tr class="total"><td colspan="6">Total</td><td class="n"><xsl:value-of select="@total"/></td></tr>
+          <tr class="total"><td colspan="6"><xsl:value-of select="word[@key='Total']/@text"/></td><td class="n"><xsl:value-of select="@total"/></td></tr>
           <xsl:if test="@payable_currency != ''">
-            <tr><td colspan="6">To be paid in <xsl:value-of select="@payable_currency"/>, at <xsl:value-of select="@payable_rate"/></td>
+            <tr><td colspan="6"><xsl:value-of select="word[@key='To be paid in']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@payable_currency"/>, <xsl:value-of select="word[@key='at the rate']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@payable_rate"/></td>
               <td class="n"><xsl:value-of select="@payable_total"/></td></tr>
           </xsl:if>
         </tfoot>
       </table></div>
 
       <xsl:if test="function">
-        <h2>Functions</h2>
-        <p class="note">Each function's share of the lines above, before rounding.</p>
+        <h2><xsl:value-of select="word[@key='Functions']/@text"/></h2>
+        <p class="note"><xsl:value-of select="word[starts-with(@key, 'Each function')]/@text"/></p>
         <div class="scroll"><table>
           <thead>
-            <tr><th>Function</th><th>Region</th><th class="n">Memory, MB</th><th class="n">Invocations</th>
-              <th class="n">Errors</th><th class="n">GB-seconds</th><th class="n"><xsl:value-of select="@currency"/></th></tr>
+            <tr><th><xsl:value-of select="word[@key='Function']/@text"/></th><th><xsl:value-of select="word[@key='Where']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Memory, MB']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Invocations']/@text"/></th>
+              <th class="n"><xsl:value-of select="word[@key='Errors']/@text"/></th><th class="n"><xsl:value-of select="word[@key='GB-seconds']/@text"/></th><th class="n"><xsl:value-of select="@currency"/></th></tr>
           </thead>
           <tbody><xsl:apply-templates select="function"/></tbody>
         </table></div>
@@ -164,28 +166,27 @@
 
       <footer>
         <dl>
-          <dt>Price book</dt>
+          <dt><xsl:value-of select="word[@key='Price book']/@text"/></dt>
           <dd><xsl:value-of select="@price_book"/><xsl:text> </xsl:text><xsl:value-of select="@price_book_version"/><br/>
             <code><xsl:value-of select="@price_book_sha256"/></code></dd>
           <xsl:if test="@contract != ''">
-            <dt>Contract</dt>
+            <dt><xsl:value-of select="word[@key='Contract']/@text"/></dt>
             <dd><xsl:value-of select="@contract"/><xsl:text> </xsl:text><xsl:value-of select="@contract_version"/><br/>
               <code><xsl:value-of select="@contract_sha256"/></code></dd>
           </xsl:if>
-          <dt>Rounding</dt><dd><xsl:value-of select="@rounding"/></dd>
-          <dt>Usage counted</dt><dd>all that was received up to receipt <xsl:value-of select="@receipt_watermark"/></dd>
+          <dt><xsl:value-of select="word[@key='Rounding']/@text"/></dt><dd><xsl:value-of select="@rounding"/></dd>
+          <dt><xsl:value-of select="word[@key='Usage counted']/@text"/></dt><dd><xsl:value-of select="word[@key='all that was received up to receipt']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@receipt_watermark"/></dd>
           <xsl:if test="@evidence_root != ''">
-            <dt>Evidence sealed</dt><dd><xsl:value-of select="@evidence_seals"/> seals, head <xsl:value-of select="@evidence_head"/>, root<br/>
-              <code><xsl:value-of select="@evidence_root"/></code><br/>signed by <code><xsl:value-of select="@evidence_public_key"/></code></dd>
+            <dt><xsl:value-of select="word[@key='Evidence sealed']/@text"/></dt><dd><xsl:value-of select="@evidence_seals"/><xsl:text> </xsl:text><xsl:value-of select="word[@key='seals']/@text"/>, <xsl:value-of select="word[@key='head']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@evidence_head"/>, <xsl:value-of select="word[@key='root and signing key']/@text"/><br/>
+              <code><xsl:value-of select="@evidence_root"/></code><br/><code><xsl:value-of select="@evidence_public_key"/></code></dd>
           </xsl:if>
-          <dt>Document</dt><dd><code><xsl:value-of select="@sha256"/></code></dd>
+          <dt><xsl:value-of select="word[@key='Document']/@text"/></dt><dd><code><xsl:value-of select="@sha256"/></code></dd>
         </dl>
-        <p>To check this page: <code>millibill invoice render
+        <p><xsl:value-of select="word[@key='SHA-256 of the canonical document that these pages were made from']/@text"/>: <code>millibill invoice render
           <xsl:choose>
             <xsl:when test="@state = 'final'"><xsl:value-of select="@number"/></xsl:when>
             <xsl:otherwise>--month <xsl:value-of select="@month"/></xsl:otherwise>
-          </xsl:choose> --tenant NAME --format json -o invoice.json</code> writes the document
-          that it was made from; <code>sha256sum invoice.json</code> has to give the document's digest above.</p>
+          </xsl:choose> --tenant NAME --format json</code></p>
         <xsl:if test="../@brand_foot != ''"><p><xsl:value-of select="../@brand_foot"/></p></xsl:if>
       </footer>
     </main>
@@ -195,7 +196,10 @@
     <xsl:variable name="before" select="preceding-sibling::line[1]"/>
     <xsl:if test="not($before) or $before/@region != @region or $before/@architecture != @architecture or $before/@mode != @mode">
       <tr class="where"><td colspan="7"><xsl:value-of select="@region"/>, <xsl:value-of select="@architecture"/>,
-        <xsl:value-of select="translate(@mode, '_', ' ')"/></td></tr>
+        <xsl:choose>
+          <xsl:when test="@mode = 'on_demand'"><xsl:value-of select="../word[@key='on demand']/@text"/></xsl:when>
+          <xsl:otherwise><xsl:value-of select="@mode"/></xsl:otherwise>
+        </xsl:choose></td></tr>
     </xsl:if>
     <tr>
       <td class="name"><xsl:value-of select="@description"/></td>

@@ -6,9 +6,12 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from harness import SUPERUSER, Stack
+import yaml
+from harness import ROOT, SUPERUSER, Stack
 
 MONTH = "2026-08"
+WORDS = {"de": ("Rechnung", "Gesamtbetrag", "19 % von"), "fr": ("Facture", "Prix unitaire", "19 % de"), "es": ("Factura", "Cantidad", "19 % de"),
+         "ja": ("請求書", "小計", "19 %、対象額")}
 TERMS = """name: acme
 version: "1"
 currency: EUR
@@ -33,9 +36,13 @@ class Documents(unittest.TestCase):
         cls.addClassCleanup(cls.stack.remove)
         for tenant in ("acme", "plain", "<b>=1+1&'\""):
             cls.stack.run("tenant", "add", tenant)
+        for language in WORDS:
+            cls.stack.run("tenant", "add", language)
+            cls.stack.run("contract", "set", "--tenant", language, "--from", MONTH,
+                          str(cls.write("contract.yaml", TERMS.replace("name: acme", f"name: acme\nlanguage: {language}\npayment_days: 14", 1))))
         rows = [json.dumps({"request_id": f"{tenant}-{i}", "tenant": tenant, "function": f"function-{i:03}", "memory_mb": 1024,
                             "region": region, "started_at": f"{MONTH}-{1 + i % 28:02}T12:00:00Z", "duration_ms": 900000})
-                for tenant, count in (("acme", 300), ("plain", 30), ("<b>=1+1&'\"", 2))
+                for tenant, count in (("acme", 300), ("plain", 30), ("<b>=1+1&'\"", 2), *((language, 600) for language in WORDS))
                 for region in ("us-east-1", "eu-west-1") for i in range(count)]
         cls.write("usage.ndjson", "\n".join(rows) + "\n")
         cls.stack.run("import", "--format", "ndjson", str(cls.stack.data / "usage.ndjson"))
@@ -110,6 +117,38 @@ class Documents(unittest.TestCase):
         result = self.stack.run("invoice", "render", "--format", "pdf", "latest", "--tenant", "plain", status=1)
         self.assertIn("expected a4 or letter", result.stderr)
 
+    def test_a_contract_says_in_which_language_its_documents_are(self):
+        for language, words in WORDS.items():
+            text = tool("pdftotext", "-layout", self.pdf("latest", "--tenant", language), "-")
+            page = re.sub(r"\s+", " ", self.stack.run("invoice", "render", "--format", "html", "latest", "--tenant", language).stdout)
+            self.assertIn(f'lang="{language}"', page)
+            for word in words:
+                self.assertIn(word, text)
+                self.assertIn(word, page)
+            due = self.stack.value(f"SELECT issued_at::date + 14 FROM invoices WHERE number = '{self.finals[language]['number']}'")
+            self.assertIn(due, text)
+            self.assertIn(due, page)
+        document = json.loads(self.stack.run("invoice", "render", "--json", "latest", "--tenant", "de").stdout)
+        self.assertRegex(tool("pdftotext", "-layout", self.pdf("latest", "--tenant", "de"), "-"),
+                         document["payable"]["total"].replace(".", ",") + " EUR")
+
+    def test_a_language_file_translates_everything_that_a_document_says(self):
+        said = re.findall(r'^    "(.*)",$', (ROOT / "reports" / "words.c").read_text(encoding="utf-8"), re.M)
+        self.assertGreater(len(said), 55)
+        for path in sorted((ROOT / "reports" / "languages").glob("*.yaml")):
+            words = yaml.safe_load(path.read_text(encoding="utf-8"))
+            self.assertEqual(set(words), {*said, "decimal", "thousands"}, path.name)
+
+    def test_a_stack_has_languages_of_its_own(self):
+        (self.stack.data / "languages").mkdir(exist_ok=True)
+        self.write("languages/de.yaml", "Invoice: Beleg\n")
+        text = tool("pdftotext", "-layout", self.pdf("latest", "--tenant", "de", "--anew"), "-")
+        self.assertIn("Beleg MB-", text)
+        self.write("languages/de.yaml", "Invoices: Belege\n")
+        result = self.stack.run("invoice", "render", "--format", "html", "latest", "--tenant", "de", status=1)
+        self.assertIn("de.yaml:1: language: 'Invoices' stands on no document", result.stderr)
+        (self.stack.data / "languages" / "de.yaml").unlink()
+
     def test_the_bytes_that_were_issued_stay_whatever_is_set_later(self):
         number, tenant = self.finals["acme"]["number"], "acme"
         first = self.pdf("latest", "--tenant", tenant).read_bytes()
@@ -145,11 +184,11 @@ class Documents(unittest.TestCase):
     def test_every_invoice_gets_its_file(self):
         folder = self.stack.data / "out"
         paths = self.stack.run("invoice", "render", "--format", "pdf", "--month", MONTH, "--output-dir", str(folder)).stdout.splitlines()
-        self.assertEqual(len(paths), 3)
+        self.assertEqual(len(paths), 3 + len(WORDS))
         for path in paths:
             self.assertEqual(Path(path).parent, folder)
             self.assertEqual(Path(path).read_bytes()[:5], b"%PDF-")
-        hostile = next(path for path in paths if "acme" not in path and "plain" not in path)
+        hostile = next(path for path in paths if "1_1" in path)
         self.assertIn("<b>=1+1&'\"", tool("pdftotext", "-layout", hostile, "-"))
 
 
