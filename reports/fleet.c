@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "lib/decimal.h"
 #include "lib/progress.h"
 #include "reports/fleet_cost.h"
 #include "reports/fleet_fit.h"
+#include "reports/fleet_size.h"
 
-enum { PROGRESS_EXECUTIONS = 4096, GB_MB = 1024 };
+enum { PROGRESS_EXECUTIONS = 4096 };
 
 const char *const FLEET_BURST_NAMES[3] = {NULL, "baseline", "unlimited"};
 
@@ -23,64 +25,15 @@ typedef struct Work {
     size_t replay_count;
     size_t *fit_of[2]; /* by option: with headroom, without */
     size_t *replay_of;
+    Execution *together; /* executions that start at one instant: in what order they come must not matter */
+    size_t together_count;
+    size_t together_capacity;
     Progress progress;
     int64_t done;
     int64_t whole;
 } Work;
 
-/* ---- sizes ---- */
-
-static int64_t
-floor_of(const mpq_t value)
-{
-    mpz_t whole;
-    mpz_init(whole);
-    decimal_floor(whole, value);
-    int64_t out = mpz_get_si(whole);
-    mpz_clear(whole);
-    return out > 0 ? out : 1;
-}
-
-static FleetRoom
-room_of(const FleetOption *option, const FleetRules *rules)
-{
-    mpq_t number;
-    mpq_init(number);
-    mpq_set_ui(number, GB_MB, 1);
-    mpq_mul(number, number, option->type->memory_gb);
-    FleetRoom room = {.memory_mb = floor_of(number)};
-    mpq_set_si(number, rules->mb_per_vcpu, 1);
-    mpq_mul(number, number, option->type->vcpu);
-    room.share_mb = floor_of(number);
-    mpq_clear(number);
-    return room;
-}
-
-static int64_t
-less_headroom(int64_t value, int64_t percent)
-{
-    int64_t less = value * 100 / (100 + percent);
-    return less > 0 ? less : 1;
-}
-
-static FleetRoom
-room_less_headroom(FleetRoom room, int64_t percent)
-{
-    return (FleetRoom){less_headroom(room.memory_mb, percent), less_headroom(room.share_mb, percent)};
-}
-
-/* What the baselines of one instance's vCPU hold, x 100 / (100 + percent). */
-static void
-baseline_share(const FleetOption *option, const FleetRules *rules, int64_t percent, mpq_t out)
-{
-    mpq_t factor;
-    mpq_init(factor);
-    mpq_mul(out, option->type->vcpu, option->type->baseline);
-    mpq_set_si(factor, rules->mb_per_vcpu * 100, (unsigned long) (100 + percent));
-    mpq_canonicalize(factor);
-    mpq_mul(out, out, factor);
-    mpq_clear(factor);
-}
+/* ---- what is shared ---- */
 
 static size_t
 share_fit(Work *work, FleetRoom size)
@@ -124,6 +77,7 @@ work_clear(Work *self)
     free(self->fit_of[0]);
     free(self->fit_of[1]);
     free(self->replay_of);
+    free(self->together);
 }
 
 static bool
@@ -155,9 +109,8 @@ start_replays(Work *self, const FleetPlan *plan, Err *err)
 }
 
 static bool
-take_execution(void *context, const Execution *execution, Err *err)
+place(Work *self, const Execution *execution, Err *err)
 {
-    Work *self = context;
     const FleetRoom need = {execution->used_mb, execution->memory_mb};
     for (size_t i = 0; i < self->fit_count; i++)
         if (!fleet_fit_add(&self->fits[i], execution->start_us, execution->duration_us, need, err))
@@ -170,12 +123,49 @@ take_execution(void *context, const Execution *execution, Err *err)
     return true;
 }
 
+/* The shorter, the smaller first. */
+static int
+compare_executions(const void *a, const void *b)
+{
+    const Execution *left = a;
+    const Execution *right = b;
+    if (left->duration_us != right->duration_us)
+        return left->duration_us < right->duration_us ? -1 : 1;
+    if (left->memory_mb != right->memory_mb)
+        return left->memory_mb < right->memory_mb ? -1 : 1;
+    return (left->used_mb > right->used_mb) - (left->used_mb < right->used_mb);
+}
+
+static bool
+place_together(Work *self, Err *err)
+{
+    if (self->together_count > 1)
+        qsort(self->together, self->together_count, sizeof(*self->together), compare_executions);
+    for (size_t i = 0; i < self->together_count; i++)
+        if (!place(self, &self->together[i], err))
+            return false;
+    self->together_count = 0;
+    return true;
+}
+
+static bool
+take_execution(void *context, const Execution *execution, Err *err)
+{
+    Work *self = context;
+    if (self->together_count > 0 && self->together[0].start_us != execution->start_us && !place_together(self, err))
+        return false;
+    if (!array_grow(&self->together, &self->together_capacity, self->together_count, sizeof(*self->together), err))
+        return false;
+    self->together[self->together_count++] = *execution;
+    return true;
+}
+
 static bool
 pass_over(Work *self, SavingsUsage *usage, Err *err)
 {
     self->whole = usage->timeline.executions;
     self->progress = progress_start("fleets");
-    bool done = concurrency_visit(usage->executions, take_execution, self, err);
+    bool done = concurrency_visit(usage->executions, take_execution, self, err) && place_together(self, err);
     progress_end(&self->progress);
     for (size_t i = 0; done && i < self->replay_count; i++)
         done = fleet_replay_end(self->replays[i], &self->outcomes[i], err);
@@ -228,7 +218,7 @@ plan_work(FleetPlan *plan, Work *work)
     const FleetRules *rules = &plan->rules;
     for (size_t i = 0; i < plan->count; i++) {
         FleetOption *option = &plan->options[i];
-        FleetRoom room = room_of(option, rules);
+        FleetRoom room = fleet_room(option, rules);
         option->fits = plan->largest_used_mb <= room.memory_mb;
         if (!option->fits) {
             (void) snprintf(option->reason, sizeof(option->reason),
@@ -236,14 +226,14 @@ plan_work(FleetPlan *plan, Work *work)
                             plan->largest_used_mb, room.memory_mb);
             continue;
         }
-        work->fit_of[0][i] = share_fit(work, room_less_headroom(room, rules->headroom_percent));
+        work->fit_of[0][i] = share_fit(work, fleet_room_less(room, rules->headroom_percent));
         work->fit_of[1][i] = share_fit(work, room);
-        FleetSize size = {room, room_less_headroom(room, rules->headroom_percent)};
+        FleetSize size = {room, fleet_room_less(room, rules->headroom_percent)};
         if (option->burst == BURST_BASELINE) {
             mpq_t share;
             mpq_init(share);
-            baseline_share(option, rules, rules->headroom_percent, share);
-            size.plan.share_mb = floor_of(share);
+            fleet_baseline_share(option, rules, rules->headroom_percent, share);
+            size.plan.share_mb = fleet_floor(share);
             mpq_clear(share);
         }
         work->replay_of[i] = share_replay(work, &size);
@@ -259,7 +249,7 @@ count_by_baseline(const FleetPlan *plan, const FleetOption *option, int64_t perc
     mpz_t count;
     mpq_inits(share, peak, NULL);
     mpz_init(count);
-    baseline_share(option, &plan->rules, percent, share);
+    fleet_baseline_share(option, &plan->rules, percent, share);
     decimal_set_i64(peak, plan->peak_share_mb);
     mpq_div(peak, peak, share);
     mpz_cdiv_q(count, mpq_numref(peak), mpq_denref(peak));

@@ -4,7 +4,8 @@
  * For each type, two fleets: one of a fixed number of instances, the least that would have held everything that ran
  * (fleet_fit.h), filled no further than the headroom allows; and one that scales itself, replayed over every execution
  * (fleet_replay.h). An execution takes the memory that it used (as configured where that was not measured) and vCPU in
- * proportion to its configured memory (fleet_rules.h).
+ * proportion to its configured memory (fleet_rules.h). Of those that start at one instant the shorter, then the smaller come
+ * first, so that the order in which records arrived does not matter.
  *
  * A burstable type stands there in two modes. By its baseline: as many instances as hold the peak with the baselines of their
  * vCPU alone. Unlimited: sized by all of its vCPU, and what was used above the baselines over a UTC day is paid for.

@@ -14,14 +14,14 @@ def cents(amount):
 
 
 def clip(runs, end):
-    """What ran within 0..end, in the order of the start, those that start at once as they came."""
+    """What ran within 0..end, in the order of the start; of those that start at once the shorter, the smaller first."""
     inside = []
     for start, duration, memory, used in runs:
         begin = max(start, 0)
         length = start + duration - begin
         if begin < end and length > 0:
             inside.append((begin, length, memory, used))
-    return sorted(inside, key=lambda run: run[0])
+    return sorted(inside)
 
 
 def peak(runs, end, weight):

@@ -1,17 +1,32 @@
 """Savings from a running stack: what ran at a time, against a count of what was emitted."""
 import json
 import random
+import signal
+import subprocess
+import time
 import unittest
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
+from math import ceil, floor
 
-from harness import StackCase
+from harness import MILLIBILL, StackCase, environment, wait_until
 
 MONTH = "2026-09"
 START = datetime(2026, 9, 1, tzinfo=timezone.utc)
 MONTH_US = 30 * 86_400_000_000
 HOUR_US = 3_600_000_000
 MICROSECOND = timedelta(microseconds=1)
+X86, ARM = "0.0000166667", "0.0000133334"  # a GB-second, us-east-1
+
+
+def rounded(value, digits):
+    """Half up, of a value that is not negative."""
+    return Fraction(floor(value * 10 ** digits + Fraction(1, 2)), 10 ** digits)
+
+
+def cents(amount):
+    return rounded(amount, 2)
 
 
 def instant(us):
@@ -133,6 +148,139 @@ class Savings(StackCase):
         self.assertEqual(report["alternatives"][0]["hours_too_small"], small)
         text = self.stack.run("savings", "--month", MONTH, "--alternative", alternative).stdout
         self.assertIn(f"in {len(small)} of 720 hours, first at {small[0]}", text)
+
+    # --- every figure, worked out from what was emitted
+
+    def billed(self, tenant=None):
+        """Records that are billed in the month: those that started in it."""
+        return [run for run in self.runs if 0 <= run["start"] < MONTH_US and tenant in (None, run["tenant"])]
+
+    def lines(self, runs, duration_price, memory=lambda run: run["memory"]):
+        """(requests, duration) of these records, exact."""
+        gb_seconds = sum(Fraction(memory(run), 1024) * Fraction(ceil(Fraction(run["duration"] + (run["init"] or 0), 1000)), 1000)
+                         for run in runs)
+        return [len(runs) * Fraction("0.0000002"), gb_seconds * Fraction(duration_price)]
+
+    def total(self, duration_price, memory=lambda run: run["memory"]):
+        """Each tenant's lines are rounded, then added up."""
+        return sum(cents(line) for tenant in ("acme", "beta") for line in self.lines(self.billed(tenant), duration_price, memory))
+
+    def right_sizes(self):
+        """The most that the measured runs of a function and memory size used, at least 128 MB."""
+        used = {}
+        for run in self.billed():
+            if run["used"] is not None:
+                key = run["tenant"], run["function"], run["memory"]
+                used[key] = max(used.get(key, 128), run["used"])
+        return {key: min(most, key[2]) for key, most in used.items()}
+
+    def test_the_sides_and_the_idle_part_are_those_of_the_records(self):
+        report = self.stack.json("savings", "--month", MONTH, "--no-free-tier", "--alternative", "t3-small")
+        side = report["alternatives"][0]
+        total = self.total(X86)
+        self.assertEqual(Fraction(report["serverless"]["total"]), total)
+        machine = Fraction("0.0208") * 730
+        self.assertEqual(Fraction(side["total_exact"]), machine)
+        self.assertEqual(Fraction(side["saving"]), cents(machine) - total)
+        busy = sum(Fraction(run["duration"], HOUR_US) for run in self.billed())
+        self.assertEqual(Fraction(side["utilization_percent"]), rounded(busy / 730 * 100, 2))
+        self.assertEqual(Fraction(side["idle_hours"]), rounded(max(0, 730 - busy), 2))
+        self.assertEqual(Fraction(side["idle_amount"]), cents(max(0, 730 - busy) / 730 * machine))
+        exact = sum(sum(self.lines(self.billed(tenant), X86)) for tenant in ("acme", "beta"))
+        rate = len(self.billed()) * machine / exact / (730 * 3600)
+        self.assertEqual(Fraction(side["break_even_requests_per_second"]), rounded(rate, 6))
+        curve = side["cost_by_load"]
+        self.assertEqual(len(curve), 61)
+        for i, point in enumerate(curve):
+            self.assertEqual(Fraction(point["requests_per_second"]), rounded(rate * i / 30, 6))
+            self.assertEqual(Fraction(point["serverless"]), cents(machine * i / 30))
+            self.assertEqual(Fraction(point["alternative"]), cents(machine))
+        self.assertEqual(Fraction(side["range"]["alternative_low"]), cents(machine * Fraction("0.43")))
+        self.assertEqual(Fraction(side["range"]["saving_low"]), cents(machine * Fraction("0.43")) - total)
+        self.assertEqual(Fraction(side["range"]["saving_high"]), cents(machine) - total)
+
+    def test_the_free_tier_is_a_part_of_the_range(self):
+        report = self.stack.json("savings", "--month", MONTH, "--alternative", "t3-small")
+        side, tier = report["alternatives"][0], report["free_tier"]
+        value = Fraction(0)
+        for tenant in ("acme", "beta"):  # each its own account
+            requests, duration = self.lines(self.billed(tenant), X86)
+            value += cents(requests) + cents(min(duration, 400000 * Fraction(X86)))
+        self.assertTrue(tier["taken_off"])
+        self.assertEqual(Fraction(tier["value"]), value)
+        self.assertEqual({entry["account"] for entry in tier["tiers"]}, {"acme", "beta"})
+        self.assertEqual(Fraction(side["range"]["serverless_high"]), Fraction(report["serverless"]["total"]) + value)
+        self.assertLessEqual(Fraction(side["range"]["saving_high"]), Fraction(side["range"]["alternative_high"]))
+        self.assertGreaterEqual(Fraction(side["range"]["saving_low"]), -Fraction(side["range"]["serverless_high"]))
+        self.assertIn("free tier", " ".join(side["range"]["assumptions"]))
+
+    def test_the_same_functions_rated_in_another_way(self):
+        report = self.stack.json("savings", "--month", MONTH, "--no-free-tier", "--alternative", "arm64", "--alternative",
+                                 "right-size", "--alternative", "100ms")
+        right = self.right_sizes()
+
+        def size(run):
+            return right.get((run["tenant"], run["function"], run["memory"]), run["memory"])
+
+        arm, sized, coarse = report["alternatives"]
+        self.assertEqual(Fraction(arm["total"]), self.total(ARM))
+        self.assertEqual(Fraction(sized["total"]), self.total(X86, size))
+        self.assertEqual(Fraction(arm["saving"]), self.total(ARM) - self.total(X86))
+        self.assertIsNone(arm["cost_by_load"])
+        steps = sum(Fraction(run["memory"], 1024) * Fraction(ceil(Fraction(run["duration"], 100_000)), 10)
+                    for run in self.billed())
+        exact = sum(Fraction(item["amount_exact"]) for item in coarse["items"] if item["what"] == "Duration")
+        self.assertEqual(exact, steps * Fraction(X86))  # that book billed no initialization
+        file = self.stack.json("savings", "--month", MONTH, "--no-free-tier", "--usage", self.usage, "--alternative", "arm64",
+                               "--alternative", "right-size")
+        self.assertEqual(Fraction(file["alternatives"][1]["total_exact"]), Fraction(sized["total_exact"]))
+        self.assertEqual(Fraction(file["alternatives"][0]["total_exact"]), Fraction(arm["total_exact"]))
+
+    def test_verdicts_hold_what_the_records_say(self):
+        report = self.stack.json("savings", "--month", MONTH, "--no-free-tier", "--alternative", "t3-small")
+        right = self.right_sizes()
+        self.assertEqual(len(report["verdicts"]), 8)
+        for verdict in report["verdicts"]:
+            runs = [run for run in self.billed(verdict["tenant"]) if run["function"] == verdict["function"]]
+            self.assertEqual(Fraction(verdict["cost_exact"]), sum(self.lines(runs, X86)))
+            inits = [run["init"] for run in runs if run["init"] is not None]
+            self.assertEqual(Fraction(verdict["cold_start_percent"]), rounded(Fraction(len(inits) * 100, len(runs)), 2))
+            self.assertEqual(verdict["init_ms_max"] and Fraction(verdict["init_ms_max"]) * 1000, max(inits) if inits else None)
+            if inits:
+                self.assertEqual(Fraction(verdict["init_ms_mean"]) * 1000, sum(inits) // len(inits))
+            used = [run["used"] for run in runs if run["used"] is not None]
+            self.assertEqual(verdict["memory_used_mb"], max(used) if used else None)
+            saving = sum(sum(self.lines([run], X86)) - sum(self.lines([run], X86, lambda run: right.get(
+                (run["tenant"], run["function"], run["memory"]), run["memory"]))) for run in runs)
+            self.assertEqual(Fraction(verdict["right_size_saving"]), cents(saving))
+            largest = max(run["memory"] for run in runs)
+            size = right.get((verdict["tenant"], verdict["function"], largest), largest)
+            self.assertEqual(verdict["right_size_mb"], size if size < largest else None)
+            words = " ".join(verdict["reasons"])
+            self.assertEqual("latency-critical" in words, any(run["trigger"] == "http" for run in runs) and
+                             len(inits) * 100 >= len(runs))
+            self.assertEqual("memory far above" in words, size * 2 <= largest)
+            self.assertEqual("longer than 15 minutes" in words, max(run["duration"] for run in runs) > 900_000_000)
+
+    def test_a_fleet_from_the_stack_is_that_of_the_file(self):
+        stack = self.stack.json("savings", "--month", MONTH, "--fleet")
+        file = self.stack.json("savings", "--month", MONTH, "--fleet", "--usage", self.usage)
+        self.assertTrue(stack["fleet"] == file["fleet"])
+        self.assertEqual(stack["fleet"]["demand"]["peak"], stack["concurrency"]["peak"])
+        self.assertEqual([side["name"] for side in stack["alternatives"]], [side["name"] for side in file["alternatives"]])
+
+    def test_an_interrupted_report_leaves_nothing_behind(self):
+        before = self.stack.query("SELECT count(*), max(commit_id) FROM ledger")
+        command = [MILLIBILL, "savings", "--month", MONTH, "--fleet", "--data", str(self.stack.data)]
+        for pause in (0.02, 0.1, 0.3):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+            time.sleep(pause)
+            process.send_signal(signal.SIGINT)
+            self.assertIn(process.wait(timeout=30), (0, -signal.SIGINT))
+        wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'millibill-report'") == 0,
+                   "no session of an interrupted report")
+        self.assertEqual(self.stack.query("SELECT count(*), max(commit_id) FROM ledger"), before)
+        self.stack.json("savings", "--month", MONTH)
 
     def test_a_month_without_usage_says_so(self):
         result = self.stack.run("savings", "--month", "2026-07", status=1)
