@@ -177,7 +177,7 @@ $(call objects,$(wildcard tests/unit/*/*.c)): | $(call INSTALLED,test)
 $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
-.PHONY: units fuzzers test chaos matrix sanitize tsan demo lint format check-bare fuzz install clean help
+.PHONY: units fuzzers test chaos oracle matrix sanitize tsan demo lint format check-bare fuzz install clean help
 units: $(UNIT_PROGRAMS) $(FAILPOINT) $(CHAOS_PROGRAMS) $(QUOTE_MANY)
 
 # Preloaded into a program, it makes the N-th malloc, write, fsync, ... fail: its head says how.
@@ -192,6 +192,12 @@ test: $(call INSTALLED,test) all units
 SECONDS ?= 60
 chaos: $(call INSTALLED,test) all $(CHAOS_PROGRAMS)
 	@MILLIBILL_BUILD=$(OUT) tests/chaos/run --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(RECORD),--record)
+
+# Random books, usage and contracts on which rater and oracle must agree to the last digit, from a seed that is printed:
+# make oracle SETS=100000 SEED=7
+SETS ?= 10000
+oracle: $(call INSTALLED,test) all $(QUOTE_MANY)
+	@MILLIBILL_BUILD=$(OUT) /usr/bin/python3 tests/oracle/random_bills.py --count $(SETS) --seed $(or $(SEED),$(shell date +%Y%m%d))
 
 # Which test stands for which row of the fault matrix, with its result: the table in doc/reliability.md.
 matrix: $(call INSTALLED,test) all units
@@ -270,6 +276,7 @@ help:
 	@echo "make demo          start a stack, meter real work, bill it, and show the invoices"
 	@echo "make test          unit, pipeline and fault tests"
 	@echo "make bench         benchmarks, as ratios against something that runs in the same minute"
+	@echo "make oracle        rate SETS (10000) random usage sets with the rater and with the oracle, from SEED"
 	@echo "make chaos         random faults against a working stack for SECONDS (60) from SEED; RECORD=1 writes the figures down"
 	@echo "make matrix        run every test of the fault matrix and write its table into doc/reliability.md"
 	@echo "make sanitize      unit and pipeline tests under ASan and UBSan"
