@@ -1,6 +1,7 @@
 /* millibill tenant add|list, account list */
 #include <stdio.h>
 
+#include "cli/account_service.h"
 #include "cli/admin.h"
 #include "cli/admin_account.h"
 #include "cli/commands.h"
@@ -229,6 +230,7 @@ command_account(int argc, char **argv)
         {"list", "every account and its tenants", account_list_command},
         {"move", "let a tenant change its account, from a month on", account_move_command},
         {"history", "every account that a tenant belonged to", account_history_command},
+        {"service", "when an account's service begins and ends", account_service_command},
         {0},
     };
     return command_dispatch("millibill account", "Groups of tenants that share one free tier and one tier ladder.",

@@ -126,7 +126,8 @@ find_slice(const Rated *rated, const char *tenant, RatedSlice *slice)
 static bool
 rate_step(AdjustRating *self, const AdjustRequest *request, const Spans *spans, AdjustStep step, Err *err)
 {
-    const RateOptions options = {.month_start_us = request->base->start_us, .free_tier = request->base->free_tier};
+    const RateOptions options =
+        rate_options_of(request->tenant, request->base->start_us, request->base->end_us, request->base->free_tier);
     self->rows[step] = rating_rows_new(err);
     if (self->rows[step] == NULL || !derive(request, spans, step, self->book, self->rows[step], err))
         return false;

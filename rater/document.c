@@ -222,6 +222,17 @@ add_body(Json *document, const Rated *rated, const RatedSlice *slice, const Pric
 }
 
 static bool
+add_service(Json *invoice, const InvoiceHead *head, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    const bool begins = head->service_start_us > head->period_start_us;
+    const bool ends = head->service_end_us != 0 && head->service_end_us < head->period_end_us;
+    return (!begins || json_add_text(invoice, "service_from", utc_format(head->service_start_us, start), err)) &&
+           (!ends || json_add_text(invoice, "service_until", utc_format(head->service_end_us, end), err));
+}
+
+static bool
 add_head(Json *document, const InvoiceHead *head, Err *err)
 {
     char start[UTC_TEXT_BYTES];
@@ -234,7 +245,7 @@ add_head(Json *document, const InvoiceHead *head, Err *err)
            json_add_text(invoice, "account", head->account, err) &&
            json_add_text(invoice, "period_start", utc_format(head->period_start_us, start), err) &&
            json_add_text(invoice, "period_end", utc_format(head->period_end_us, end), err) &&
-           json_add_int(invoice, "receipt_watermark", head->receipt_watermark, err);
+           json_add_int(invoice, "receipt_watermark", head->receipt_watermark, err) && add_service(invoice, head, err);
 }
 
 static bool

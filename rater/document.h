@@ -26,6 +26,8 @@ typedef struct InvoiceHead {
     int64_t period_end_us;
     int64_t receipt_watermark; /* usage was looked at up to this receipt */
     const SealRoot *root;      /* seals of the period; NULL: the document says nothing of them */
+    int64_t service_start_us;  /* of the account, where it begins inside the period; else anything that is not inside */
+    int64_t service_end_us;    /* where it ends inside */
 } InvoiceHead;
 
 /** The contract of a document and what it made of the lines (all borrowed). */
@@ -45,7 +47,7 @@ MUST_CHECK Json *
 document_quote_terms(const Rated *rated, const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);
 
 /** The same for one tenant, with `invoice` first: number, state, tenant, account, period_start, period_end,
- *  receipt_watermark; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature.
+ *  receipt_watermark, and service_from and service_until of a partial one; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature.
  *  `terms` NULL: there is no contract, and the document looks as it did before there were any. */
 MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice,
                                   const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);

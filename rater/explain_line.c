@@ -87,11 +87,9 @@ load_bill(LineExplainer *self, Err *err)
 static bool
 rate_again(LineExplainer *self, Err *err)
 {
-    const RateOptions options = {
-        .month_start_us = self->period.start_us,
-        .period_end_us = self->period.end_us,
-        .free_tier = json_object_get_boolean(json_member(self->bill->document, "free_tier")),
-    };
+    const RateOptions options =
+        rate_options_of(self->tenant, self->period.start_us, self->period.end_us,
+                        json_object_get_boolean(json_member(self->bill->document, "free_tier")));
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->account.count; i++)

@@ -185,7 +185,8 @@ make_drafts(const RateMonth *run, RateAccount *account, Err *err)
 static bool
 rate_account(const RateFlow *self, RateAccount *account, Err *err)
 {
-    const RateOptions options = rate_month_options(self->run);
+    const RateOptions options =
+        rate_month_options(self->run, rate_tenants_find(&self->run->tenants, account->rows[0].tenant));
     Err reason = {0};
     account->rated = rate(account->rows, account->count, self->run->book, &options, &reason);
     account->is_rated = true;

@@ -38,11 +38,9 @@ typedef struct RateMonth {
 
 /** How an account of the period at hand is rated. */
 static inline RateOptions
-rate_month_options(const RateMonth *self)
+rate_month_options(const RateMonth *self, const RateTenant *tenant)
 {
-    return (RateOptions){.month_start_us = self->period.start_us,
-                         .period_end_us = self->period.end_us,
-                         .free_tier = self->request->free_tier};
+    return rate_options_of(tenant, self->period.start_us, self->period.end_us, self->request->free_tier);
 }
 
 /** Has this tenant the period at hand? */

@@ -123,7 +123,7 @@ settle_rated(RateMonth *self, const RateAccount *account, const Rated *rated, co
 bool
 rate_settle_account(RateMonth *self, const RateAccount *account, Err *err)
 {
-    const RateOptions options = rate_month_options(self);
+    const RateOptions options = rate_month_options(self, rate_tenants_find(&self->tenants, account->rows[0].tenant));
     Err reason = {0};
     if (account->is_rated)
         return settle_rated(self, account, account->rated, account->reason, err);
@@ -137,7 +137,7 @@ rate_settle_account(RateMonth *self, const RateAccount *account, Err *err)
 bool
 rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract *contract, bool billed, Err *err)
 {
-    const RateOptions options = rate_month_options(self);
+    const RateOptions options = rate_month_options(self, tenant);
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};

@@ -24,8 +24,8 @@ take_tenant(void *context, const TenantRow *row, Err *err)
         self->capacity = capacity;
     }
     RateTenant *tenant = &self->all[self->count++];
-    *tenant = (RateTenant){
-        row->tenant_id, strdup(row->name), strdup(row->account), billing_period_utc(self->month), true, NULL};
+    *tenant = (RateTenant){row->tenant_id, strdup(row->name),     strdup(row->account), billing_period_utc(self->month),
+                           true,           row->service_start_us, row->service_end_us,  NULL};
     return (tenant->name != NULL && tenant->account != NULL) || err_set(err, ERR_NOMEM, "no memory for a tenant");
 }
 
@@ -116,4 +116,23 @@ const RateTenant *
 rate_tenants_find_text(const RateTenants *self, Text name)
 {
     return self->count == 0 ? NULL : bsearch(&name, self->all, self->count, sizeof *self->all, compare_text);
+}
+
+RateOptions
+rate_options_of(const RateTenant *tenant, int64_t start_us, int64_t end_us, bool free_tier)
+{
+    return (RateOptions){.month_start_us = start_us,
+                         .period_end_us = end_us,
+                         .free_tier = free_tier,
+                         .service_start_us = tenant == NULL ? 0 : tenant->service_start_us,
+                         .service_end_us = tenant == NULL ? 0 : tenant->service_end_us};
+}
+
+const RateTenant *
+rate_tenants_member(const RateTenants *self, const char *account)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (strcmp(self->all[i].account, account) == 0)
+            return &self->all[i];
+    return NULL;
 }

@@ -12,15 +12,18 @@
 #include "lib/text.h"
 #include "lib/utc.h"
 #include "rater/period.h"
+#include "rater/rate.h"
 #include "schema/db.h"
 
 typedef struct RateTenant {
     int64_t tenant_id;
     char *name;
     char *account;
-    BillingPeriod period;   /* of the month that was read; the UTC month until rate_periods_find() says otherwise */
-    bool has_period;        /* false: its account cannot be rated, its members' periods or price books differ */
-    const char *price_book; /* borrowed, set by rate_books_assign(); NULL: not yet */
+    BillingPeriod period;     /* of the month that was read; the UTC month until rate_periods_find() says otherwise */
+    bool has_period;          /* false: its account cannot be rated, its members' periods or price books differ */
+    int64_t service_start_us; /* of its account; 0: before all */
+    int64_t service_end_us;   /* 0: after all */
+    const char *price_book;   /* borrowed, set by rate_books_assign(); NULL: not yet */
 } RateTenant;
 
 typedef struct RateTenants {
@@ -40,5 +43,10 @@ void rate_tenants_free(RateTenants *self);
 /** NULL when there is none of that name. */
 const RateTenant *rate_tenants_find(const RateTenants *self, const char *name);
 const RateTenant *rate_tenants_find_text(const RateTenants *self, Text name);
+
+/** How a tenant's account is rated over a period. `tenant` NULL: as one that is always in service. */
+RateOptions rate_options_of(const RateTenant *tenant, int64_t start_us, int64_t end_us, bool free_tier);
+/** Any member of an account; NULL: it has none. */
+const RateTenant *rate_tenants_member(const RateTenants *self, const char *account);
 
 #endif

@@ -202,7 +202,9 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
                               self->period.start_us,
                               self->period.end_us,
                               self->watermark,
-                              outcome->is_final && root.revision > 0 ? &root : NULL};
+                              outcome->is_final && root.revision > 0 ? &root : NULL,
+                              tenant->service_start_us,
+                              tenant->service_end_us};
     Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
     bool done = document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
                 (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&

@@ -68,8 +68,7 @@ MUST_CHECK bool
 billed_side_open(BilledSide *self, Db *db, Err *err)
 {
     const VerifyPeriod period = {self->start_us, self->end_us};
-    const RateOptions options = {
-        .month_start_us = self->start_us, .period_end_us = self->end_us, .free_tier = has_free_tier(self)};
+    const RateOptions options = rate_options_of(self->tenant, self->start_us, self->end_us, has_free_tier(self));
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->account.count; i++)

@@ -20,6 +20,7 @@ typedef struct Remake {
     RateTenants tenants; /* of the account */
     const RateTenant *tenant;
     VerifyPeriod period;
+    VerifyPeriod service; /* of the account, where it is a part of the period; 0: no limit */
     int64_t watermark;
     bool free_tier;
     PriceBook *book;
@@ -67,7 +68,11 @@ read_named(Remake *self, Err *err)
         return err_set(err, ERR_INPUT, "this is no draft of an invoice");
     self->watermark = json_object_get_int64(json_member(self->head, "receipt_watermark"));
     self->free_tier = json_object_get_boolean(json_member(document, "free_tier"));
-    if (!read_instant(self->head, "period_start", &self->period.start_us, err) ||
+    if ((json_member(self->head, "service_from") != NULL &&
+         !read_instant(self->head, "service_from", &self->service.start_us, err)) ||
+        (json_member(self->head, "service_until") != NULL &&
+         !read_instant(self->head, "service_until", &self->service.end_us, err)) ||
+        !read_instant(self->head, "period_start", &self->period.start_us, err) ||
         !read_instant(self->head, "period_end", &self->period.end_us, err) ||
         !rate_tenants_read(&self->tenants, self->db, member(self->head, "tenant"),
                            utc_month_of(self->period.start_us + UTC_DAY_US), err))
@@ -82,8 +87,11 @@ read_named(Remake *self, Err *err)
 static bool
 rate_account(Remake *self, Err *err)
 {
-    const RateOptions options = {
-        .month_start_us = self->period.start_us, .period_end_us = self->period.end_us, .free_tier = self->free_tier};
+    const RateOptions options = {.month_start_us = self->period.start_us,
+                                 .period_end_us = self->period.end_us,
+                                 .free_tier = self->free_tier,
+                                 .service_start_us = self->service.start_us,
+                                 .service_end_us = self->service.end_us};
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->tenants.count; i++)
@@ -188,7 +196,9 @@ make(Remake *self, const AdjustRow *rows, size_t count, int64_t before_id, Err *
                               .account = self->tenant->account,
                               .period_start_us = self->period.start_us,
                               .period_end_us = self->period.end_us,
-                              .receipt_watermark = self->watermark};
+                              .receipt_watermark = self->watermark,
+                              .service_start_us = self->service.start_us,
+                              .service_end_us = self->service.end_us};
     AdjustPlan plan;
     RateTerms terms;
     Json *document = NULL;

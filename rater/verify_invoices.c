@@ -49,7 +49,8 @@ derive_account(InvoiceCheck *self)
                            &self->reason))
             return err_prefix(&self->reason, "tenant '%s': ", tenant->name);
     }
-    const RateOptions options = {.month_start_us = invoice->period_start_us, .free_tier = invoice->free_tier};
+    const RateOptions options = rate_options_of(rate_tenants_member(&self->tenants, invoice->account),
+                                                invoice->period_start_us, invoice->period_end_us, invoice->free_tier);
     self->rated = rate(rating_rows_all(self->rows), rating_rows_count(self->rows), self->book, &options, &self->reason);
     return self->rated != NULL;
 }
@@ -246,9 +247,16 @@ check_rating(InvoiceCheck *self, Json *stored, Err *err)
     SealRoot root;
     if (sealed && !find_root(self, stored, &root, err))
         return false;
-    const InvoiceHead head = {invoice->number,          invoice->tenant,        invoice->account,
-                              invoice->period_start_us, invoice->period_end_us, invoice->receipt_watermark,
-                              sealed ? &root : NULL};
+    const RateTenant *tenant = rate_tenants_find(&self->tenants, invoice->tenant);
+    const InvoiceHead head = {invoice->number,
+                              invoice->tenant,
+                              invoice->account,
+                              invoice->period_start_us,
+                              invoice->period_end_us,
+                              invoice->receipt_watermark,
+                              sealed ? &root : NULL,
+                              tenant == NULL ? 0 : tenant->service_start_us,
+                              tenant == NULL ? 0 : tenant->service_end_us};
     Json *derived = derive_document(self, &head, &slice, &reason, err);
     bool done = derived != NULL
                     ? invoice_compare(self, derived, stored, err)

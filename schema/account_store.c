@@ -26,6 +26,21 @@ static const char SQL_HISTORY[] =
     " FROM account_members m JOIN tenants t USING (tenant_id) JOIN accounts a ON a.account_id = m.account_id WHERE t.name = $1) h"
     " ORDER BY revision";
 
+static const char SQL_SERVICE[] =
+    "SELECT coalesce((extract(epoch FROM s.service_from) * 1000000)::bigint, 0), coalesce((extract(epoch FROM s.service_until) * 1000000)::bigint, 0),"
+    " coalesce(s.revision, 0) FROM accounts a LEFT JOIN account_service s USING (account_id) WHERE a.name = $1 ORDER BY s.revision DESC LIMIT 1";
+/* A final period of which another part would be in service. $2 $3: as it was, $4 $5: as it would be. */
+static const char SQL_SERVICE_FINAL[] =
+    "SELECT i.number, to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD'), t.name FROM invoices i JOIN tenants t USING (tenant_id)"
+    " WHERE i.state = 'final' AND " ACCOUNT_IN_PERIOD(
+        "i.period_start") " = (SELECT account_id FROM accounts WHERE name = $1)"
+                          " AND (greatest(i.period_start, $2::timestamptz), least(i.period_end, $3::timestamptz)) IS DISTINCT FROM"
+                          " (greatest(i.period_start, $4::timestamptz), least(i.period_end, $5::timestamptz)) ORDER BY i.period_start DESC, t.name LIMIT 1";
+static const char SQL_SET_SERVICE[] =
+    "INSERT INTO account_service (account_id, revision, service_from, service_until, set_by)"
+    " SELECT account_id, coalesce((SELECT max(revision) FROM account_service s WHERE s.account_id = a.account_id), 0) + 1,"
+    " nullif($2, '-infinity')::timestamptz, nullif($3, 'infinity')::timestamptz, $4 FROM accounts a WHERE a.name = $1 RETURNING revision";
+
 static bool
 refuse_same(Db *db, const DbParam *tenant, const char *start, const char *account, Err *err)
 {
@@ -104,4 +119,77 @@ account_store_history(Db *db, const char *tenant, AccountMoveVisit visit, void *
     }
     db_result_free(&result);
     return good;
+}
+
+/* ---- service ---- */
+
+bool
+account_store_service(Db *db, const char *account, AccountService *service, Err *err)
+{
+    const DbParam params[] = {db_string(account)};
+    DbResult *result = db_query(db, SQL_SERVICE, params, 1, err);
+    if (result == NULL)
+        return false;
+    bool found = db_rows(result) == 1;
+    if (found)
+        *service = (AccountService){db_i64(result, 0, 0), db_i64(result, 0, 1), db_i64(result, 0, 2)};
+    db_result_free(&result);
+    return found || err_set(err, ERR_NOT_FOUND, "there is no account '%s'", account);
+}
+
+static bool
+refuse_final_service(Db *db, const char *account, const char *const times[4], Err *err)
+{
+    const DbParam params[] = {db_string(account), db_string(times[0]), db_string(times[1]), db_string(times[2]),
+                              db_string(times[3])};
+    DbResult *result = db_query(db, SQL_SERVICE_FINAL, params, 5, err);
+    if (result == NULL)
+        return false;
+    bool none = db_rows(result) == 0;
+    if (!none)
+        err_set(err, ERR_CONFLICT,
+                "invoice %s of tenant '%s' for the period from %s is final, and another part of it would be in service",
+                db_value(result, 0, 0), db_value(result, 0, 2), db_value(result, 0, 1));
+    db_result_free(&result);
+    return none;
+}
+
+static bool
+insert_service(Db *db, const char *account, const char *const times[4], const char *by, AccountService *service,
+               Err *err)
+{
+    const DbParam params[] = {db_string(account), db_string(times[2]), db_string(times[3]), db_string(by)};
+    DbResult *result = db_query(db, SQL_SET_SERVICE, params, 4, err);
+    if (result == NULL)
+        return false;
+    service->revision = db_i64(result, 0, 0);
+    db_result_free(&result);
+    return true;
+}
+
+static const char *
+start_text(const AccountService *service, char out[UTC_TEXT_BYTES])
+{
+    return service->start_us == 0 ? "-infinity" : utc_format(service->start_us, out);
+}
+
+static const char *
+end_text(const AccountService *service, char out[UTC_TEXT_BYTES])
+{
+    return service->end_us == 0 ? "infinity" : utc_format(service->end_us, out);
+}
+
+bool
+account_store_set_service(Db *db, const char *account, AccountService *service, const char *by, Err *err)
+{
+    char texts[4][UTC_TEXT_BYTES];
+    AccountService before = {0};
+    bool done =
+        db_begin(db, false, err) && rating_run_lock(db, err) && account_store_service(db, account, &before, err);
+    const char *const times[4] = {start_text(&before, texts[0]), end_text(&before, texts[1]),
+                                  start_text(service, texts[2]), end_text(service, texts[3])};
+    done = done && refuse_final_service(db, account, times, err) &&
+           insert_service(db, account, times, by, service, err) && db_commit(db, err);
+    db_rollback(db);
+    return done;
 }

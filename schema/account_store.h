@@ -33,4 +33,19 @@ typedef bool (*AccountMoveVisit)(void *context, const AccountMove *move, Err *er
 /** All that was said of a tenant, from the first. */
 MUST_CHECK bool account_store_history(Db *db, const char *tenant, AccountMoveVisit visit, void *context, Err *err);
 
+/** The service of an account. */
+typedef struct AccountService {
+    int64_t start_us; /* 0: before all */
+    int64_t end_us;   /* first instant without service; 0: after all */
+    int64_t revision; /* 0: nothing was said */
+} AccountService;
+
+/** What holds of an account. ERR_NOT_FOUND: there is none of that name. */
+MUST_CHECK bool account_store_service(Db *db, const char *account, AccountService *service, Err *err);
+
+/** Say when an account's service begins and ends, as its next revision, which is set; in a transaction of its own that waits for rating runs.
+ *  ERR_CONFLICT: a period of the account that is final would have another part in service. ERR_NOT_FOUND. As the owner. */
+MUST_CHECK bool
+account_store_set_service(Db *db, const char *account, AccountService *service, const char *by, Err *err);
+
 #endif

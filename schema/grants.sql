@@ -56,7 +56,7 @@ GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigin
 
 -- Reader: everything that reports and dashboards show, but no evidence, no raw lines, no keys.
 GRANT SELECT ON migrations, accounts, tenants, installation, configs, rollups, ledger, commits, losses, price_books,
-      price_book_calendar, price_book_parts, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts, account_members,
+      price_book_calendar, price_book_parts, rating_runs, rating_measures, invoices, invoice_lines, invoice_free_tiers, invoice_items, contracts, tenant_contracts, account_members, account_service,
       deliveries, alerts TO millibill_reader;
 GRANT SELECT (stream_id, agent_id, spool) ON streams TO millibill_reader;
 GRANT SELECT (agent_id, name) ON agents TO millibill_reader;

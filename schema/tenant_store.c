@@ -14,10 +14,15 @@ static const char SQL_INTRODUCE[] = "SELECT tenants_introduce($1::text[])";
 static const char SQL_IDS[] =
     "SELECT coalesce(t.tenant_id, 0) FROM unnest($1::text[]) WITH ORDINALITY AS n(name, position)"
     " LEFT JOIN tenants t USING (name) ORDER BY n.position";
-static const char SQL_LIST[] = "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME
-                               ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-                               " FROM tenants t LEFT JOIN accounts a ON a.account_id ="
-                               " account_at(t.tenant_id, t.account_id, $1::timestamptz) ORDER BY t.name";
+static const char SQL_LIST[] =
+    "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME
+    ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
+    " coalesce((extract(epoch FROM s.service_from) * 1000000)::bigint, 0),"
+    " coalesce((extract(epoch FROM s.service_until) * 1000000)::bigint, 0)"
+    " FROM tenants t LEFT JOIN accounts a ON a.account_id ="
+    " account_at(t.tenant_id, t.account_id, $1::timestamptz)"
+    " LEFT JOIN (SELECT DISTINCT ON (account_id) account_id, service_from, service_until FROM account_service"
+    " ORDER BY account_id, revision DESC) s ON s.account_id = a.account_id ORDER BY t.name";
 
 static bool
 name_check(const char *what, const char *name, Err *err)
@@ -134,7 +139,9 @@ tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *er
         const TenantRow row = {.tenant_id = db_i64(result, i, 0),
                                .name = db_value(result, i, 1),
                                .account = db_value(result, i, 2),
-                               .created_at = db_value(result, i, 3)};
+                               .created_at = db_value(result, i, 3),
+                               .service_start_us = db_i64(result, i, 4),
+                               .service_end_us = db_i64(result, i, 5)};
         good = visit(context, &row, err);
     }
     db_result_free(&result);

@@ -35,7 +35,9 @@ typedef struct TenantRow {
     int64_t tenant_id;
     const char *name; /* borrowed for the time of the callback */
     const char *account;
-    const char *created_at; /* RFC 3339 */
+    const char *created_at;   /* RFC 3339 */
+    int64_t service_start_us; /* of the account; 0: before all */
+    int64_t service_end_us;   /* first instant without service; 0: after all */
 } TenantRow;
 typedef bool (*TenantVisit)(void *context, const TenantRow *row, Err *err);
 

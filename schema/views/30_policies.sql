@@ -20,7 +20,7 @@ DECLARE
     evidence constant text[] := ARRAY['segments', 'exclusions', 'ledger', 'losses', 'commits', 'quarantine', 'price_books', 'price_book_calendar', 'price_book_parts',
                                       'invoices', 'invoice_lines', 'invoice_free_tiers', 'invoice_items', 'issued_documents',
                                       'adjustments', 'adjustment_lines', 'adjustment_causes', 'adjustment_items',
-                                      'contracts', 'tenant_contracts', 'account_members', 'seals', 'seal_heads', 'seal_roots',
+                                      'contracts', 'tenant_contracts', 'account_members', 'account_service', 'seals', 'seal_heads', 'seal_roots',
                                       'seal_invoices', 'alerts'];
     found record;
 BEGIN
