@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "lib/progress.h"
 #include "reports/sweep.h"
 
 enum { LEVELS_FIRST = 64 };
@@ -21,6 +22,7 @@ typedef struct Count {
     int64_t running;
     int64_t memory_mb;
     int64_t used_mb;
+    Progress progress;
 } Count;
 
 MUST_CHECK Concurrency *
@@ -142,6 +144,7 @@ static bool
 count_piece(void *context, const SweepPiece *piece, Err *err)
 {
     Count *self = context;
+    progress_show(&self->progress, (int64_t) piece->start, self->report->end_us - self->report->start_us);
     for (size_t i = 0; i < piece->edge_count; i++) {
         SweepEdge edge = piece->edges[i];
         const SweepEntry *entry = &piece->entries[(uint32_t) edge >> 1];
@@ -164,8 +167,10 @@ concurrency_sweep(Concurrency *self, ConcurrencyReport *report, Err *err)
     report->hours = calloc(report->hour_count, sizeof(*report->hours));
     if (report->hours == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu hours", report->hour_count);
-    Count count = {.report = report};
-    if (!sweep_walk(self->sweep, true, count_piece, &count, err) || !advance(&count, width, err))
+    Count count = {.report = report, .progress = progress_start("what ran at a time")};
+    bool done = sweep_walk(self->sweep, true, count_piece, &count, err) && advance(&count, width, err);
+    progress_end(&count.progress);
+    if (!done)
         return false;
     report->level_count =
         report->peak.value < CONCURRENCY_LEVELS_MAX ? (size_t) report->peak.value + 1 : (size_t) CONCURRENCY_LEVELS_MAX;

@@ -74,6 +74,7 @@ typedef struct Reading {
     size_t function_capacity;
     Progress progress;
     int64_t records;
+    int64_t whole; /* that the month has by its sums */
 } Reading;
 
 static bool
@@ -150,7 +151,7 @@ take_segment(void *context, const SegmentRow *row, Err *err)
         if (!touched || !exclusion_set_has(&self->excluded, &row->key, i))
             done = take_record(self, batch, i, err);
     self->records += row->records;
-    progress_show(&self->progress, self->records, 0);
+    progress_show(&self->progress, self->records, self->whole);
     usage_batch_free(&batch);
     return done;
 }
@@ -167,6 +168,18 @@ take_tenant(Reading *self, const Tenant *tenant, Err *err)
     return done || err_prefix(err, "tenant '%s': ", tenant->name);
 }
 
+static int64_t
+sum_of_invocations(const SavingsUsage *usage)
+{
+    mpq_t sum;
+    mpq_init(sum);
+    for (size_t i = 0; i < usage->count; i++)
+        mpq_add(sum, sum, usage->functions[i].invocations);
+    int64_t out = mpz_fits_slong_p(mpq_numref(sum)) != 0 ? mpz_get_si(mpq_numref(sum)) : INT64_MAX;
+    mpq_clear(sum);
+    return out;
+}
+
 static bool
 read_snapshot(Reading *self, Err *err)
 {
@@ -174,6 +187,7 @@ read_snapshot(Reading *self, Err *err)
     bool done = rollup_stream(self->db, self->only, utc_month_start_us(month), utc_month_end_us(month), add_rollup,
                               self->usage, err) &&
                 tenant_list(self->db, remember_tenant, self, err);
+    self->whole = done ? sum_of_invocations(self->usage) : 0;
     for (size_t i = 0; done && i < self->tenant_count; i++)
         done = take_tenant(self, &self->tenants[i], err);
     return done;

@@ -6,6 +6,7 @@
 
 #include "lib/decimal.h"
 #include "lib/json.h"
+#include "lib/progress.h"
 #include "lib/utc.h"
 #include "proto/usage_record.h"
 #include "reports/digest_set.h"
@@ -15,6 +16,8 @@ static const char *const PASSED_ON[] = {"tenant",           "function",     "reg
                                         "memory_mb",        "ephemeral_mb", "mode",   "init_duration_ms",
                                         "init_duration_us", "cpu_ms",       "cpu_us", "response_bytes",
                                         "streamed",         "package",      "status", "max_memory_used_mb"};
+
+enum { PROGRESS_ROWS = 1024 };
 
 typedef struct Reader {
     SavingsUsage *usage;
@@ -26,6 +29,7 @@ typedef struct Reader {
     mpq_t duration_s;     /* scratch */
     mpq_t number;         /* scratch */
     mpq_t invocations;
+    Progress progress;
 } Reader;
 
 static bool
@@ -275,7 +279,10 @@ read_array(Reader *reader, Text text, const char *name, Err *err)
     if (array == NULL)
         return err_prefix(err, "%s: ", name);
     bool done = true;
-    for (size_t i = 0; done && i < json_object_array_length(array); i++) {
+    size_t count = json_object_array_length(array);
+    for (size_t i = 0; done && i < count; i++) {
+        if (i % PROGRESS_ROWS == 0)
+            progress_show(&reader->progress, (int64_t) i, (int64_t) count);
         done = read_row(reader, json_object_array_get_idx(array, i), err);
         if (!done)
             err_prefix(err, "%s: row %zu: ", name, i + 1);
@@ -300,7 +307,10 @@ read_line(Reader *reader, Text line, Err *err)
 static bool
 read_lines(Reader *reader, Text text, const char *name, Err *err)
 {
+    const int64_t whole = (int64_t) text.length;
     for (size_t number = 1; text.length > 0; number++) {
+        if (number % PROGRESS_ROWS == 1)
+            progress_show(&reader->progress, whole - (int64_t) text.length, whole);
         const char *newline = memchr(text.data, '\n', text.length);
         size_t length = newline == NULL ? text.length : (size_t) (newline - text.data);
         if (!read_line(reader, (Text){text.data, length}, err))
@@ -320,9 +330,11 @@ savings_file_read(Text text, const char *name, const UtcMonth *month, SavingsUsa
     if (month != NULL)
         self->month = *month;
     mpq_inits(reader.duration_s, reader.number, reader.invocations, NULL);
+    reader.progress = progress_start("usage");
     Text trimmed = text_trim(text);
     bool is_array = trimmed.length > 0 && trimmed.data[0] == '[';
     bool done = is_array ? read_array(&reader, trimmed, name, err) : read_lines(&reader, text, name, err);
+    progress_end(&reader.progress);
     done = done && savings_usage_sweep(self, err);
     mpq_clears(reader.duration_s, reader.number, reader.invocations, NULL);
     digest_set_clear(&reader.seen);

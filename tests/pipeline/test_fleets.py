@@ -1,8 +1,12 @@
 """Fleets of servers for a trace: every figure against fleet_model.py, which works them out in the plainest way."""
+import contextlib
 import json
+import os
+import pty
 import random
 import subprocess
 import tempfile
+import time
 import unittest
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
@@ -200,6 +204,47 @@ load_balancer: {{monthly: 20, low: 15, high: 25}}
         self.assertIn("which sums do not tell", refused.stderr)
         nothing = run("savings", "--usage", self.file("none.json", "[]"), "--fleet", status=1)
         self.assertIn("which sums do not tell", nothing.stderr)
+
+    def test_ten_thousand_functions_with_any_names(self):
+        hostile = ["<script>alert(1)</script>", "=HYPERLINK(0)", "../../etc/passwd", "'; DROP TABLE x; --", "名前", "\u202egnp", "a\u00a0b",
+                   "%s%n", "e\u0301"]
+        lines = []
+        for i in range(10_000):
+            lines.append(json.dumps({"function": hostile[i] if i < len(hostile) else f"f{i}", "memory_mb": 128, "request_id": f"r{i}",
+                                     "max_memory_used_mb": 60, "started_at": "2026-09-05T00:00:00Z", "duration_ms": i + 1}) + "\n")
+        usage = self.file("many.ndjson", "".join(lines))
+        began = time.monotonic()
+        report = self.savings(usage, "--no-free-tier")
+        text = run("savings", "--month", "2026-09", "--usage", usage, "--fleet").stdout
+        self.assertLess(time.monotonic() - began, 120)
+        self.assertEqual(len(report["verdicts"]), 10_000)
+        self.assertEqual([verdict["function"] for verdict in report["verdicts"][:len(hostile)]], hostile)
+        self.assertEqual(report["concurrency"]["peak"], 10_000)
+        self.assertEqual(Fraction(report["verdicts"][99]["cost_exact"]),
+                         Fraction("0.0000002") + Fraction(1, 8) * Fraction(100, 1000) * Fraction("0.0000166667"))
+        self.assertIn("and 9980 functions that cost less", text)
+        self.assertNotIn("\x1b", text)
+        self.assertNotIn("\u202e", text)
+
+    def test_long_work_shows_its_progress_on_a_terminal_alone(self):
+        usage = self.file("shown.ndjson", ndjson(draw(random.Random(6), 3000)))
+        ours, theirs = pty.openpty()
+        command = [MILLIBILL, "savings", "--month", "2026-09", "--usage", str(usage), "--fleet", "--json"]
+        with open(self.folder / "shown.json", "wb") as answer:  # a pipe would fill while the terminal is read
+            process = subprocess.Popen(command, stdout=answer, stderr=theirs, env=environment())
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is gone when the program has ended
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+        self.assertEqual(process.wait(timeout=60), 0)
+        os.close(ours)
+        json.loads((self.folder / "shown.json").read_text())
+        for what in (b"usage [", b"what ran at a time ["):
+            self.assertIn(what, shown)
+        message = b"millibill savings: 1 record left out: started outside 2026-09"
+        self.assertEqual(shown.split(b"\r\x1b[K")[-1].strip(), message)  # the line is wiped before anything else is said
+        self.assertEqual(run(*command[1:]).stderr.encode().strip(), message)
 
     def test_mistakes_are_told_with_file_line_and_remedy(self):
         for wrong, message in (("vcpu: 2, memory_gb: 2, on_demand: 0.0833", "vcpu: 0, memory_gb: 2, on_demand: 0.0833"),
