@@ -86,6 +86,45 @@ array_length(Json *root, const char *key, Json **array, size_t *length, Err *err
     return true;
 }
 
+/* "2026-05-16", or with the time where it is no midnight. */
+static int
+day_length(const char *time)
+{
+    const char *clock = strchr(time, 'T');
+    return (int) (clock != NULL && strcmp(clock, "T00:00:00Z") == 0 ? (size_t) (clock - time) : strlen(time));
+}
+
+static bool
+take_hours(Document *self, Err *err)
+{
+    Json *books = json_member(self->json, "price_books");
+    const size_t count =
+        books != NULL && json_object_is_type(books, json_type_array) ? json_object_array_length(books) : 0;
+    self->hours = calloc(count + 1, sizeof(char *));
+    if (self->hours == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for an invoice");
+    for (; self->hours_count < count; self->hours_count++) {
+        Json *book = json_object_array_get_idx(books, self->hours_count);
+        const char *from = NULL;
+        const char *until = NULL;
+        if (!take(book, "from", true, &from, err) || !take(book, "until", true, &until, err))
+            return err_prefix(err, "price_books: ");
+        if (asprintf(&self->hours[self->hours_count], "%.*s \u2013 %.*s", day_length(from), from, day_length(until),
+                     until) < 0) {
+            self->hours[self->hours_count] = NULL;
+            return err_set(err, ERR_NOMEM, "no memory for an invoice");
+        }
+    }
+    return true;
+}
+
+static const char *
+hours_of(const Document *self, Json *line)
+{
+    const int64_t book = json_object_get_int64(json_member(line, "book"));
+    return book >= 1 && (uint64_t) book <= self->hours_count ? self->hours[book - 1] : "";
+}
+
 static bool
 take_lines(Document *self, Err *err)
 {
@@ -96,9 +135,12 @@ take_lines(Document *self, Err *err)
     self->lines = calloc(length + 1, sizeof(*self->lines));
     if (self->lines == NULL)
         return err_set(err, ERR_NOMEM, "no memory for an invoice");
-    for (; self->line_count < length; self->line_count++)
-        if (!take_line(json_object_array_get_idx(array, self->line_count), &self->lines[self->line_count], err))
+    for (; self->line_count < length; self->line_count++) {
+        Json *line = json_object_array_get_idx(array, self->line_count);
+        if (!take_line(line, &self->lines[self->line_count], err))
             return err_prefix(err, "line %zu: ", self->line_count + 1);
+        self->lines[self->line_count].hours = hours_of(self, line);
+    }
     return true;
 }
 
@@ -283,8 +325,8 @@ document_read(Document *self, Text text, Err *err)
     Digest digest = digest_of(text.data, text.length);
     digest_hex(&digest, self->sha256);
     self->json = json_parse(text, err);
-    if (self->json == NULL || !take_head(self, err) || !take_evidence(self, err) || !take_lines(self, err) ||
-        !take_functions(self, err) || !take_contract(self, err))
+    if (self->json == NULL || !take_head(self, err) || !take_evidence(self, err) || !take_hours(self, err) ||
+        !take_lines(self, err) || !take_functions(self, err) || !take_contract(self, err))
         return err_prefix(err, "invoice document: ");
     return true;
 }
@@ -316,6 +358,9 @@ document_free(Document **self)
     if (*self == NULL)
         return;
     free((*self)->source);
+    for (size_t i = 0; i < (*self)->hours_count; i++)
+        free((*self)->hours[i]);
+    free((*self)->hours);
     free((*self)->lines);
     free((*self)->functions);
     free((*self)->items);

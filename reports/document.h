@@ -31,6 +31,7 @@ typedef struct DocumentLine {
     const char *unit_price;
     const char *amount;
     const char *amount_exact;
+    const char *hours; /* "2026-05-16 – 2026-06-01": the days of its price book, where several were in force; else "" */
 } DocumentLine;
 
 typedef struct DocumentFunction {
@@ -58,6 +59,8 @@ typedef struct DocumentItem {
 typedef struct Document {
     char *source; /* the canonical JSON as stored; its digest is `sha256` */
     Json *json;
+    char **hours; /* of each of several price books */
+    size_t hours_count;
     char sha256[DIGEST_HEX_BYTES];
     int64_t issued_at_us;           /* when its row was written; set by document_issued() */
     char issued_on[UTC_TEXT_BYTES]; /* that day */

@@ -76,6 +76,7 @@ add_line(xmlNode *parent, const Words *words, const DocumentLine *line, Err *err
 {
     xmlNode *node = add_node(parent, "line", err);
     return node != NULL && set_attribute(node, "region", line->region, err) &&
+           set_attribute(node, "hours", line->hours, err) &&
            set_attribute(node, "architecture", line->architecture, err) &&
            set_attribute(node, "mode", line->mode, err) && set_attribute(node, "sku", line->sku, err) &&
            set_attribute(node, "tier", line->tier, err) &&

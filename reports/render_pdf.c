@@ -168,7 +168,7 @@ static bool
 is_same_place(const DocumentLine *a, const DocumentLine *b)
 {
     return strcmp(a->region, b->region) == 0 && strcmp(a->architecture, b->architecture) == 0 &&
-           strcmp(a->mode, b->mode) == 0;
+           strcmp(a->mode, b->mode) == 0 && strcmp(a->hours, b->hours) == 0;
 }
 
 static bool
@@ -176,10 +176,10 @@ set_place(const Sheet *sheet, const DocumentLine *line, Err *err)
 {
     char place[TEXT_BYTES];
     const char *mode = say(sheet, strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode);
-    const char *const parts[] = {line->region, line->architecture, mode};
+    const char *const parts[] = {line->region, line->architecture, mode, line->hours};
     size_t length = 0;
     place[0] = '\0';
-    for (size_t i = 0; i < 3 && length < sizeof(place); i++)
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && length < sizeof(place); i++)
         if (parts[i][0] != '\0')
             length +=
                 (size_t) snprintf(place + length, sizeof(place) - length, "%s%s", length > 0 ? ", " : "", parts[i]);

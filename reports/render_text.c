@@ -27,8 +27,9 @@ static void
 where_of(const DocumentLine *line, char where[WHERE_BYTES])
 {
     const char *mode = strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode;
-    snprintf(where, WHERE_BYTES, "%s%s%s%s%s", line->region, line->region[0] != '\0' ? ", " : "", line->architecture,
-             line->architecture[0] != '\0' && mode[0] != '\0' ? ", " : "", mode);
+    snprintf(where, WHERE_BYTES, "%s%s%s%s%s%s%s", line->region, line->region[0] != '\0' ? ", " : "",
+             line->architecture, line->architecture[0] != '\0' && mode[0] != '\0' ? ", " : "", mode,
+             line->hours[0] != '\0' ? ", " : "", line->hours);
 }
 
 static bool

@@ -194,12 +194,12 @@
 
   <xsl:template match="line">
     <xsl:variable name="before" select="preceding-sibling::line[1]"/>
-    <xsl:if test="not($before) or $before/@region != @region or $before/@architecture != @architecture or $before/@mode != @mode">
+    <xsl:if test="not($before) or $before/@region != @region or $before/@architecture != @architecture or $before/@mode != @mode or $before/@hours != @hours">
       <tr class="where"><td colspan="7"><xsl:value-of select="@region"/>, <xsl:value-of select="@architecture"/>,
         <xsl:choose>
           <xsl:when test="@mode = 'on_demand'"><xsl:value-of select="../word[@key='on demand']/@text"/></xsl:when>
           <xsl:otherwise><xsl:value-of select="@mode"/></xsl:otherwise>
-        </xsl:choose></td></tr>
+        </xsl:choose><xsl:if test="@hours != ''">, <xsl:value-of select="@hours"/></xsl:if></td></tr>
     </xsl:if>
     <tr>
       <td class="name"><xsl:value-of select="@description"/></td>

@@ -113,6 +113,12 @@ class MonthOfTwoBooks(StackCase):
         text = self.stack.run("explain", self.number, "3").stdout
         self.assertIn("price book two v2", text)
 
+    def test_4b_every_form_of_the_invoice_says_when_which_prices_held(self):
+        for form in ("text", "html"):
+            page = self.stack.run("invoice", "render", self.number, "--format", form).stdout
+            for days in ("on demand, 2026-05-01 \u2013 2026-05-16", "on demand, 2026-05-16 \u2013 2026-06-01"):
+                self.assertEqual(page.count(days), 1, page)
+
     def test_5_a_record_has_its_part_of_the_lines_of_its_book(self):
         shares = {name: self.stack.json("explain", "--record", name)["records"][0]["invoices"][0] for name in ("last", "first")}
         for name, amount in (("last", F(50, 90)), ("first", F(115, 100) + F("0.005"))):

@@ -197,7 +197,10 @@ an_invoice_has_the_lines_of_its_tenant_only(void **state)
     RatedSlice slice = {0};
     size_t tenants = 0;
     for (; rated_next_tenant(rated, &slice); tenants++) {
-        const InvoiceHead head = {NULL, rated->functions[slice.function].tenant, "default", 0, 1000000, 7, NULL};
+        const InvoiceHead head = {.tenant = rated->functions[slice.function].tenant,
+                                  .account = "default",
+                                  .period_end_us = 1000000,
+                                  .receipt_watermark = 7};
         Json *document = document_invoice(&head, rated, &slice, book, true, NULL, &err);
         assert_non_null(document);
         Json *lines = json_member(document, "lines");
