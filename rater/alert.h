@@ -42,4 +42,9 @@ alert_level(const AlertUse *use, const Contract *contract, const AlertPercents *
  *  ERR_DATABASE, ERR_NOMEM: nothing was raised. */
 MUST_CHECK bool alerts_raise(Db *db, const Config *config, UtcMonth month, DbArray *raised, Err *err);
 
+/** What a rating run does when its invoices are written: raise, say how many, and deliver what is open if anything was raised or `final`. What does
+ *  not arrive is no error: it is said, and waits. As above. */
+MUST_CHECK bool
+alerts_after_run(Db *db, const Config *config, UtcMonth month, bool final, const char *program, Err *err);
+
 #endif

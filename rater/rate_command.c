@@ -11,9 +11,9 @@
 #include "lib/utc.h"
 #include "rater/alert.h"
 #include "rater/commands.h"
-#include "rater/deliver.h"
 #include "rater/document.h"
 #include "rater/rate_book.h"
+#include "rater/rate_forecast.h"
 #include "rater/rate_month.h"
 #include "rater/stack.h"
 #include "rater/what_if.h"
@@ -33,7 +33,10 @@ typedef struct RateCommand {
     bool dry_run;
     const char *suppose_file;
     bool json;
+    bool no_forecast;
     UtcMonth month;
+    int64_t now_us;
+    RateReport forecast; /* empty: none */
 } RateCommand;
 
 static bool
@@ -117,19 +120,38 @@ print_other_totals(const RateReport *report, const PriceBook *book, Err *err)
 }
 
 static void
-print_line(const RateCommand *self, const RateOutcome *outcome)
+print_line(const RateCommand *self, const RateOutcome *outcome, size_t *cursor)
 {
     char month[UTC_TEXT_BYTES];
-    printf("%-16s %s  %-28s %-8s %s %14s%s\n", outcome->number == NULL ? "-" : outcome->number,
+    const RateOutcome *forecast = outcome->is_final ? NULL : rate_forecast_of(&self->forecast, outcome->tenant, cursor);
+    printf("%-16s %s  %-28s %-8s %s %14s%s%s%s\n", outcome->number == NULL ? "-" : outcome->number,
            utc_month_format(self->month, month), outcome->tenant, outcome_state(outcome), outcome->currency,
            outcome->total,
            outcome->was_final        ? "  unchanged"
            : outcome->is_credit_note ? "  credit note"
-                                     : "");
+                                     : "",
+           forecast == NULL ? "" : "  forecast ", forecast == NULL ? "" : forecast->total);
+}
+
+/* Who will reach more of its spending limit than it has. */
+static void
+print_limits(const RateReport *report, const RateReport *forecast)
+{
+    size_t cursor = 0;
+    for (size_t i = 0; i < report->outcome_count; i++) {
+        const RateOutcome *outcome = &report->outcomes[i];
+        if (outcome->alert != NULL)
+            fprintf(stderr, "millibill rate: warning: tenant '%s' has reached %s %% of its spending limit\n",
+                    outcome->tenant, outcome->alert);
+        const RateOutcome *then = rate_forecast_of(forecast, outcome->tenant, &cursor);
+        if (then != NULL && then->alert != NULL && (outcome->alert == NULL || strcmp(outcome->alert, then->alert) != 0))
+            fprintf(stderr, "millibill rate: tenant '%s' is forecast to reach %s %% of its spending limit\n",
+                    outcome->tenant, then->alert);
+    }
 }
 
 static void
-print_warnings(const RateReport *report)
+print_warnings(const RateReport *report, const RateReport *forecast)
 {
     for (size_t i = 0; i < report->outcome_count; i++) {
         const RateOutcome *outcome = &report->outcomes[i];
@@ -140,11 +162,7 @@ print_warnings(const RateReport *report)
                     outcome->tenant, outcome->late_records, outcome->late_records == 1 ? "" : "s", outcome->number,
                     outcome->late_records == 1 ? "it" : "them");
     }
-    for (size_t i = 0; i < report->outcome_count; i++) {
-        if (report->outcomes[i].alert != NULL)
-            fprintf(stderr, "millibill rate: warning: tenant '%s' has reached %s %% of its spending limit\n",
-                    report->outcomes[i].tenant, report->outcomes[i].alert);
-    }
+    print_limits(report, forecast);
     if (report->copies > 0)
         fprintf(stderr, "millibill rate: %" PRId64 " duplicate%s found and excluded\n", report->copies,
                 report->copies == 1 ? "" : "s");
@@ -165,8 +183,9 @@ print_text(const RateCommand *self, const RateReport *report, const PriceBook *b
     char *total = sum_totals(report, book->currency, book->rounding_scale, book->rounding, err);
     if (total == NULL)
         return false;
+    size_t cursor = 0;
     for (size_t i = 0; i < report->outcome_count; i++)
-        print_line(self, &report->outcomes[i]);
+        print_line(self, &report->outcomes[i], &cursor);
     bool told = true;
     if (report->outcome_count == 0 && report->skip_count == 0) {
         printf("no usage in %s: nothing to bill\n", self->month_text);
@@ -175,6 +194,8 @@ print_text(const RateCommand *self, const RateReport *report, const PriceBook *b
                book->currency, total);
         told = print_other_totals(report, book, err);
         puts(self->dry_run ? " (dry run: nothing was written)" : "");
+        if (self->forecast.outcome_count > 0)
+            printf("The forecast is %s, rated as a whole period.\n", FORECAST_METHOD);
     }
     free(total);
     return told && (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
@@ -227,39 +248,13 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
                 json_add_int(object, "receipt_watermark", report->receipt_watermark, err) &&
                 json_add(object, "price_book", json_object_get(price_book), err) && add_outcomes(object, report, err) &&
                 add_skips(object, report, err) && json_add_text(object, "currency", book->currency, err) &&
-                json_add_text(object, "total", total, err) && json_print(object, stdout, err);
+                json_add_text(object, "total", total, err) &&
+                (self->final || self->dry_run || rate_forecast_add(object, &self->forecast, self->now_us, err)) &&
+                json_print(object, stdout, err);
     json_object_put(price_book);
     json_object_put(object);
     free(total);
     return done;
-}
-
-/* What was written stands whether it arrives or not: what does not arrive is said, and waits. */
-static bool
-deliver(Db *db, const Config *config, Err *err)
-{
-    DeliverReport report;
-    if (!deliver_open(db, config, &report, err))
-        return false;
-    if (report.open > 0)
-        fprintf(stderr,
-                "%s: warning: %" PRId64 " deliver%s of invoices and alerts failed: see `millibill deliver --list`\n",
-                PROGRAM, report.open, report.open == 1 ? "y" : "ies");
-    return true;
-}
-
-/* The thresholds that this run has reached, and everything that is to be handed on. */
-static bool
-raise_and_deliver(Db *db, const Config *config, const RateCommand *self, Err *err)
-{
-    DbArray raised = db_array_of(DB_BIGINT);
-    bool done = alerts_raise(db, config, self->month, &raised, err) ||
-                err_prefix(err, "the invoices are written; looking for thresholds that were reached failed: ");
-    const uint32_t count = raised.count;
-    db_array_free(&raised);
-    if (count > 0)
-        fprintf(stderr, "%s: %u new alert%s: see `millibill alerts list`\n", PROGRAM, count, count == 1 ? "" : "s");
-    return done && ((!self->final && count == 0) || deliver(db, config, err));
 }
 
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
@@ -300,14 +295,18 @@ run(RateCommand *self, bool *skipped, Err *err)
         .any_book = suppose != NULL && rate_suppose_any_book(suppose),
         .suppose = suppose,
     };
-    bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err);
+    self->now_us = utc_now_us();
+    bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err) &&
+                (self->final || self->dry_run || self->no_forecast ||
+                 rate_forecast(db, &request, self->now_us, &self->forecast, err));
     if (done) {
-        print_warnings(&report);
+        print_warnings(&report, &self->forecast);
         done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);
     }
-    done = done && (self->dry_run || raise_and_deliver(db, &config, self, err));
+    done = done && (self->dry_run || alerts_after_run(db, &config, self->month, self->final, PROGRAM, err));
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
+    rate_report_free(&self->forecast);
     rate_suppose_free(&suppose);
     db_free(&compactor);
     book_calendar_free(&calendar);
@@ -330,6 +329,7 @@ rate_command(int argc, char **argv)
          "with --what-if: under this contract, everybody or --tenant"},
         {"price-book", 'b', OPTION_TEXT, &self.book_name, "FILE|NAME",
          "price book, where a contract names none; default " RATER_DEFAULT_BOOK},
+        {"no-forecast", 0, OPTION_FLAG, &self.no_forecast, NULL, "leave out what previews come to at the period's end"},
         {"no-free-tier", 0, OPTION_FLAG, &self.no_free_tier, NULL, "leave the free tier out"},
         {"dry-run", 'n', OPTION_FLAG, &self.dry_run, NULL, "show what would be billed, write no invoice"},
         {"suppose", 0, OPTION_TEXT, &self.suppose_file, "FILE",

@@ -136,7 +136,7 @@ take_row(void *context, const RollupRow *from, Err *err)
     const size_t count = rating_rows_count(rows);
     if (count >= CHUNK_ROWS && !text_is(from->account, rating_rows_all(rows)[count - 1].account) && !pass_on(self, err))
         return false;
-    return rate_rows_take(self->all[self->filling % CHUNKS].rows, from, err);
+    return rate_rows_take(self->run, self->all[self->filling % CHUNKS].rows, from, err);
 }
 
 static void *

@@ -47,6 +47,7 @@ typedef struct RateRequest {
     bool inside;            /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
     int64_t as_of_receipt;  /* what had been received up to it, read from the evidence; 0: all there is */
     const RatingRows *more; /* usage that is added to what is there, of the account of `tenant`; NULL: none */
+    int64_t forecast_at_us; /* usage is that of whole periods, where they are under way at this instant; 0: as it is */
     bool any_book;          /* `price_book` also where a contract names another */
     const RateSuppose *suppose; /* the usage is another; borrowed. NULL: as it is */
     const Contract *contract;   /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */

@@ -1,13 +1,26 @@
 #include "rater/rate_rows.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "rater/rate_evidence.h"
+#include "rater/rate_forecast.h"
 #include "rater/tally.h"
 
-bool
-rate_rows_take(RatingRows *rows, const RollupRow *from, Err *err)
+/* Is the period at hand to be drawn on to its end? */
+static bool
+is_forecast(const RateMonth *self, Forecast *forecast)
 {
+    return self->request->forecast_at_us != 0 &&
+           forecast_at(self->period.start_us, self->period.end_us, self->request->forecast_at_us, forecast);
+}
+
+bool
+rate_rows_take(const RateMonth *self, RatingRows *rows, const RollupRow *from, Err *err)
+{
+    Forecast forecast;
     const RatingNames names = {from->account, from->tenant, from->function, from->region};
-    const RatingRow row = {
+    RatingRow row = {
         .architecture = from->architecture,
         .mode = from->mode,
         .package = from->package,
@@ -23,6 +36,8 @@ rate_rows_take(RatingRows *rows, const RollupRow *from, Err *err)
         .cpu_us = from->cpu_us,
         .streamed_bytes = from->streamed_bytes,
     };
+    if (is_forecast(self, &forecast))
+        rate_forecast_row(&forecast, &row, NULL, 0);
     return rating_rows_add(rows, &names, &row, err);
 }
 
@@ -37,7 +52,7 @@ static bool
 take_row(void *context, const RollupRow *from, Err *err)
 {
     RateMonth *self = context;
-    return rate_rows_take(self->rows, from, err);
+    return rate_rows_take(self, self->rows, from, err);
 }
 
 /* What was read may be of tenants with another period. */
@@ -89,10 +104,16 @@ read_parts(RateMonth *self, const PriceBook *book, Err *err)
 
 /* A book that counts what hourly sums do not hold is rated from the evidence itself. */
 static bool
+is_from_evidence(const RateMonth *self)
+{
+    return self->request->as_of_receipt != 0 || tally_beyond_rollups(self->book) != NULL;
+}
+
+static bool
 read_rows_there(RateMonth *self, Err *err)
 {
     const PriceBook *book = self->book;
-    if (self->request->as_of_receipt != 0 || tally_beyond_rollups(book) != NULL)
+    if (is_from_evidence(self))
         return rate_rows_from_evidence(self, err);
     return book->part_count > 0 ? read_parts(self, book, err)
                                 : read_whole_hours(self, self->period.start_us, self->period.end_us, err);
@@ -122,28 +143,52 @@ read_rows(RateMonth *self, Err *err)
     return done;
 }
 
+/* What of a question was not done when the rows were taken. */
+typedef struct RowsQuestion {
+    const RateSuppose *suppose; /* NULL: none */
+    bool draws_on;              /* rows from the evidence */
+    Forecast forecast;
+    UsageSum *tallies; /* scratch */
+} RowsQuestion;
+
+static bool
+add_as_asked(const RateMonth *self, const RowsQuestion *question, RatingRow row, RatingRows *out, Err *err)
+{
+    const size_t tally_count = self->book->tally_count;
+    const RatingNames names = {text_of(row.account), text_of(row.tenant), text_of(row.function), text_of(row.region)};
+    if (question->suppose != NULL)
+        rate_suppose_change(question->suppose, &names, &row);
+    UsageSum *tallies = row.tallies == NULL ? NULL : question->tallies;
+    if (tallies != NULL)
+        memcpy(tallies, row.tallies, tally_count * sizeof *tallies);
+    if (question->draws_on)
+        rate_forecast_row(&question->forecast, &row, tallies, tally_count);
+    if (tallies != NULL) {
+        row.tallies = rating_rows_keep(out, tallies, tally_count, err);
+        if (row.tallies == NULL)
+            return false;
+    }
+    return rating_rows_add(out, &names, &row, err);
+}
+
 /* The rows as they would be, in a set of their own. */
 static bool
 suppose_rows(RateMonth *self, Err *err)
 {
-    const RateSuppose *suppose = self->request->suppose;
-    RatingRows *there = self->rows;
-    RatingRows *supposed = suppose == NULL ? NULL : rating_rows_new(err);
-    bool done = suppose == NULL || supposed != NULL;
-    for (size_t i = 0; supposed != NULL && done && i < rating_rows_count(there); i++) {
-        RatingRow row = rating_rows_all(there)[i];
-        const RatingNames names = {text_of(row.account), text_of(row.tenant), text_of(row.function),
-                                   text_of(row.region)};
-        rate_suppose_change(suppose, &names, &row);
-        if (row.tallies != NULL) {
-            row.tallies = rating_rows_keep(supposed, row.tallies, self->book->tally_count, err);
-            done = row.tallies != NULL;
-        }
-        done = done && rating_rows_add(supposed, &names, &row, err);
-    }
-    if (!done || supposed == NULL) {
+    RowsQuestion question = {.suppose = self->request->suppose};
+    question.draws_on = is_from_evidence(self) && is_forecast(self, &question.forecast);
+    if (question.suppose == NULL && !question.draws_on)
+        return true;
+    RatingRows *supposed = rating_rows_new(err);
+    question.tallies = calloc(self->book->tally_count + 1, sizeof *question.tallies);
+    bool done = supposed != NULL &&
+                (question.tallies != NULL || err_set(err, ERR_NOMEM, "no memory for rows as they would be"));
+    for (size_t i = 0; done && i < rating_rows_count(self->rows); i++)
+        done = add_as_asked(self, &question, rating_rows_all(self->rows)[i], supposed, err);
+    free(question.tallies);
+    if (!done) {
         rating_rows_free(&supposed);
-        return done;
+        return false;
     }
     rating_rows_free(&self->rows);
     self->rows = supposed;

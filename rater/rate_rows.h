@@ -7,8 +7,8 @@
 #include "rater/rate_month_parts.h"
 #include "schema/rollup_store.h"
 
-/** Add the sums of one configuration. ERR_NOMEM. */
-MUST_CHECK bool rate_rows_take(RatingRows *rows, const RollupRow *from, Err *err);
+/** Add the sums of one configuration, as the run's question wants them. ERR_NOMEM. */
+MUST_CHECK bool rate_rows_take(const RateMonth *self, RatingRows *rows, const RollupRow *from, Err *err);
 
 /** Is it of the period at hand? Rows of a span are of tenants with any period. */
 bool rate_rows_at_hand(const RateMonth *self, const RollupRow *from);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/forecast.h"
 #include "lib/json.h"
 #include "lib/options.h"
 #include "reports/commands.h"
@@ -13,8 +14,6 @@
 #include "reports/table.h"
 #include "schema/rollup_store.h"
 #include "schema/tenant_store.h"
-
-static const char METHOD[] = "a straight line: use so far in the month divided by the time since its start";
 
 typedef struct FreeTierOptions {
     const char *month_text;
@@ -98,7 +97,7 @@ print_json(const Report *report, Err *err)
     Json *skipped = json_member(report->answer, "skipped");
     bool done = root != NULL && array != NULL &&
                 json_add_text(root, "month", utc_month_format(report->tiers.month, text), err) &&
-                json_add_text(root, "forecast_method", METHOD, err);
+                json_add_text(root, "forecast_method", FORECAST_METHOD, err);
     for (size_t i = 0; done && i < report->tiers.count; i++)
         done = add_tier(array, report->tiers.items[i], report->as_of_us, err);
     done = done && json_add(root, "free_tiers", json_object_get(array), err) &&

@@ -14,7 +14,7 @@
 #include "lib/err.h"
 #include "lib/text.h"
 
-enum { TABLE_COLUMNS_MAX = 16, TABLE_WIDTH = 100 };
+enum { TABLE_COLUMNS_MAX = 20, TABLE_WIDTH = 100 };
 
 typedef enum TableAlign { TABLE_LEFT, TABLE_RIGHT, TABLE_FLEXIBLE /* left, gives way */ } TableAlign;
 

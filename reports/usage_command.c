@@ -5,13 +5,14 @@
 
 #include "lib/json.h"
 #include "lib/options.h"
+#include "reports/anomalies.h"
 #include "reports/commands.h"
 #include "reports/figures.h"
 #include "reports/stack.h"
 #include "reports/table.h"
 #include "schema/usage_store.h"
 
-enum { GB_SECONDS_SCALE = 3, COST_SCALE = 6, SUM_COLUMNS = 6 };
+enum { GB_SECONDS_SCALE = 3, COST_SCALE = 6, SUM_COLUMNS = 7, MARK = SUM_COLUMNS - 1 };
 
 typedef struct UsageOptions {
     const char *by;
@@ -30,10 +31,26 @@ typedef struct Output {
     Json *rows;
     size_t count;
     bool cost_missing;
+    Anomalies anomalies; /* by tenant and day only */
 } Output;
 
 static const char *const HEADINGS[USAGE_DIMENSION_COUNT] = {"Tenant", "Account", "Function",     "Month", "Day",
                                                             "Hour",   "Region",  "Architecture", "MB",    "Mode"};
+
+/* Days have a habit of their own when nothing else divides them. */
+static bool
+is_by_tenant_and_day(const UsageOptions *options)
+{
+    return options->dimension_count == 2 &&
+           ((options->dimensions[0] == USAGE_BY_TENANT && options->dimensions[1] == USAGE_BY_DAY) ||
+            (options->dimensions[0] == USAGE_BY_DAY && options->dimensions[1] == USAGE_BY_TENANT));
+}
+
+static const char *
+dimension_of(const Output *output, const UsageRow *row, UsageDimension dimension)
+{
+    return row->dimensions[output->options->dimensions[0] == dimension ? 0 : 1];
+}
 
 /* A whole number as a JSON number where it fits. */
 static bool
@@ -63,7 +80,10 @@ json_row(Output *output, const UsageRow *row, Err *err)
            add_count(entry, "duration_ms", row->duration_ms, err) &&
            json_add_text(entry, "gb_seconds", row->gb_seconds, err) &&
            json_add_text(entry, "cost", row->cost[0] == '\0' ? NULL : row->cost, err) &&
-           json_add_text(entry, "currency", row->currency[0] == '\0' ? NULL : row->currency, err);
+           json_add_text(entry, "currency", row->currency[0] == '\0' ? NULL : row->currency, err) &&
+           (!is_by_tenant_and_day(output->options) ||
+            anomalies_add(&output->anomalies, dimension_of(output, row, USAGE_BY_TENANT),
+                          dimension_of(output, row, USAGE_BY_DAY), entry, err));
 }
 
 static bool
@@ -73,18 +93,22 @@ table_add(Output *output, const UsageRow *row, Err *err)
     const char *cells[USAGE_DIMENSION_COUNT + SUM_COLUMNS];
     for (size_t i = 0; i < count; i++)
         cells[i] = row->dimensions[i];
-    char *figures[SUM_COLUMNS] = {
-        figure_grouped(row->invocations, err),    figure_grouped(row->errors, err),
-        figure_grouped(row->timeouts, err),       figure_brief(row->gb_seconds, GB_SECONDS_SCALE, err),
-        figure_brief(row->cost, COST_SCALE, err), NULL};
+    char *figures[] = {figure_grouped(row->invocations, err), figure_grouped(row->errors, err),
+                       figure_grouped(row->timeouts, err), figure_brief(row->gb_seconds, GB_SECONDS_SCALE, err),
+                       figure_brief(row->cost, COST_SCALE, err)};
+    enum { FIGURES = sizeof(figures) / sizeof(figures[0]) };
     bool done = true;
-    for (size_t i = 0; i < SUM_COLUMNS - 1; i++) {
+    for (size_t i = 0; i < FIGURES; i++) {
         done = done && figures[i] != NULL;
         cells[count + i] = figures[i];
     }
-    cells[count + SUM_COLUMNS - 1] = row->currency;
+    cells[count + FIGURES] = row->currency;
+    cells[count + MARK] = is_by_tenant_and_day(output->options)
+                              ? anomalies_mark(&output->anomalies, dimension_of(output, row, USAGE_BY_TENANT),
+                                               dimension_of(output, row, USAGE_BY_DAY))
+                              : "";
     done = done && table_row(output->table, cells, err);
-    for (size_t i = 0; i < SUM_COLUMNS; i++)
+    for (size_t i = 0; i < FIGURES; i++)
         free(figures[i]);
     return done;
 }
@@ -131,6 +155,8 @@ print_table(const Output *output, Err *err)
             "\n  GB-seconds are of run time as measured, rounded up to 1 ms, without initialization; invoices bill by "
             "their\n  price book.\n",
             err);
+    if (done && output->anomalies.count > 0)
+        done = buffer_append_text(&text, "  far above, far below: what the tenant is used to (doc/alerts.md).\n", err);
     if (done && output->cost_missing && output->count > 0)
         done = buffer_append_text(&text, "  No cost where no invoice or preview covers the usage yet: millibill rate\n",
                                   err);
@@ -143,9 +169,9 @@ print_table(const Output *output, Err *err)
 static void
 make_columns(const UsageOptions *options, TableColumn columns[TABLE_COLUMNS_MAX])
 {
-    static const TableColumn sums[SUM_COLUMNS] = {{"Invocations", TABLE_RIGHT}, {"Errors", TABLE_RIGHT},
-                                                  {"Timeouts", TABLE_RIGHT},    {"GB-seconds", TABLE_RIGHT},
-                                                  {"Cost", TABLE_RIGHT},        {"", TABLE_LEFT}};
+    static const TableColumn sums[SUM_COLUMNS] = {
+        {"Invocations", TABLE_RIGHT}, {"Errors", TABLE_RIGHT}, {"Timeouts", TABLE_RIGHT}, {"GB-seconds", TABLE_RIGHT},
+        {"Cost", TABLE_RIGHT},        {"", TABLE_LEFT},        {"", TABLE_LEFT}};
     for (size_t i = 0; i < options->dimension_count; i++) {
         UsageDimension dimension = options->dimensions[i];
         bool name = dimension == USAGE_BY_TENANT || dimension == USAGE_BY_ACCOUNT || dimension == USAGE_BY_FUNCTION;
@@ -173,14 +199,17 @@ run(UsageOptions *options, Err *err)
         output.rows = json_object_new_array();
     else
         output.table = table_new(columns, options->dimension_count + SUM_COLUMNS, err);
-    bool done = db != NULL && (output.rows != NULL || output.table != NULL) &&
-                stack_tenant_check(db, options->tenant, err) &&
-                usage_visit(db, options->dimensions, options->dimension_count, options->tenant,
-                            options->month_text == NULL ? NULL : &options->month, take_row, &output, err) &&
-                (options->json ? print_json(&output, err) : print_table(&output, err));
+    const UtcMonth *month = options->month_text == NULL ? NULL : &options->month;
+    bool done =
+        db != NULL && (output.rows != NULL || output.table != NULL) && stack_tenant_check(db, options->tenant, err) &&
+        (!is_by_tenant_and_day(options) || anomalies_read(&output.anomalies, db, options->tenant, month, err)) &&
+        usage_visit(db, options->dimensions, options->dimension_count, options->tenant, month, take_row, &output,
+                    err) &&
+        (options->json ? print_json(&output, err) : print_table(&output, err));
     db_free(&db);
     table_free(&output.table);
     json_object_put(output.rows);
+    anomalies_clear(&output.anomalies);
     return done;
 }
 

@@ -80,6 +80,7 @@ GRANT SELECT (sha256, name, version) ON price_books TO millibill_tenant;
 GRANT SELECT ON price_book_parts TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz) TO millibill_rater, millibill_reader, millibill_tenant;
+GRANT EXECUTE ON FUNCTION usage_anomalies_between(date, date) TO millibill_rater, millibill_reader, millibill_tenant;
 
 DO $$
 DECLARE
@@ -92,7 +93,8 @@ BEGIN
     FOREACH view_name IN ARRAY ARRAY['usage_hourly', 'usage_daily', 'usage_by_function', 'invoices_overview',
                                      'invoice_lines_view', 'invoices_in_force', 'cost_hourly', 'cost_daily',
                                      'cost_by_function', 'free_tier_use_by_tenant', 'adjustments_in_force',
-                                     'adjustments_overview', 'documents_issued', 'alerts_overview'] LOOP
+                                     'adjustments_overview', 'documents_issued', 'alerts_overview',
+                                     'usage_anomalies'] LOOP
         EXECUTE format('GRANT SELECT ON millibill.%I TO millibill_tenant', view_name);
     END LOOP;
     GRANT EXECUTE ON FUNCTION quarantine_bytes(bigint) TO millibill_reader, millibill_rater;

@@ -133,3 +133,41 @@ usage_visit(Db *db, const UsageDimension *dimensions, size_t count, const char *
     buffer_free(&sql);
     return done;
 }
+
+static const char SQL_ANOMALIES[] =
+    "SELECT tenant, to_char(day, 'YYYY-MM-DD'), measure, value, habit, spread, score, value > habit"
+    " FROM usage_anomalies_between(coalesce($2::date, (SELECT (min(hour) AT TIME ZONE 'UTC')::date FROM rollups)),"
+    " coalesce(($2::date + interval '1 month')::date - 1, (now() AT TIME ZONE 'UTC')::date)) WHERE $1::text IS NULL OR tenant = $1"
+    " ORDER BY tenant COLLATE \"C\", day, measure COLLATE \"C\"";
+
+typedef struct AnomalyStream {
+    UsageAnomalyVisit visit;
+    void *context;
+} AnomalyStream;
+
+static bool
+anomaly_row(void *context, const DbResult *row, Err *err)
+{
+    const AnomalyStream *stream = context;
+    const UsageAnomaly anomaly = {.tenant = db_value(row, 0, 0),
+                                  .day = db_value(row, 0, 1),
+                                  .measure = db_value(row, 0, 2),
+                                  .value = db_value(row, 0, 3),
+                                  .habit = db_value(row, 0, 4),
+                                  .spread = db_value(row, 0, 5),
+                                  .score = db_is_null(row, 0, 6) ? NULL : db_value(row, 0, 6),
+                                  .above = db_value(row, 0, 7)[0] == 't'};
+    return stream->visit(stream->context, &anomaly, err);
+}
+
+bool
+usage_anomalies_visit(Db *db, const char *tenant, const UtcMonth *month, UsageAnomalyVisit visit, void *context,
+                      Err *err)
+{
+    char first[UTC_TEXT_BYTES];
+    const char *day = month == NULL ? NULL : utc_format_day(utc_month_start_us(*month), first);
+    const DbParam params[] = {db_string(tenant), db_string(day)};
+    AnomalyStream stream = {visit, context};
+    return db_stream(db, SQL_ANOMALIES, params, 2, anomaly_row, &stream, err) ||
+           err_prefix(err, "looking for days far from habit: ");
+}

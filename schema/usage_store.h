@@ -55,4 +55,21 @@ typedef bool (*UsageVisit)(void *context, const UsageRow *row, Err *err);
 MUST_CHECK bool usage_visit(Db *db, const UsageDimension *dimensions, size_t count, const char *tenant,
                             const UtcMonth *month, UsageVisit visit, void *context, Err *err);
 
+/** A day that is far from its tenant's habit: a row of the view usage_anomalies, borrowed for the time of the callback. */
+typedef struct UsageAnomaly {
+    const char *tenant;
+    const char *day;     /* "2026-11-19" */
+    const char *measure; /* "invocations", "gb_seconds" */
+    const char *value;   /* decimals */
+    const char *habit;
+    const char *spread;
+    const char *score; /* NULL: nothing was used before */
+    bool above;
+} UsageAnomaly;
+typedef bool (*UsageAnomalyVisit)(void *context, const UsageAnomaly *row, Err *err);
+
+/** Of a month (NULL: of all time) and a tenant (NULL: of all), by tenant, day and measure in the order of bytes. ERR_BUSY, ERR_DATABASE. */
+MUST_CHECK bool usage_anomalies_visit(Db *db, const char *tenant, const UtcMonth *month, UsageAnomalyVisit visit,
+                                      void *context, Err *err);
+
 #endif

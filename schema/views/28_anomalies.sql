@@ -1,0 +1,57 @@
+-- Days that are far from what a tenant is used to. The method stands in doc/alerts.md; a test works it out a second time.
+
+-- In one array for each tenant and measure a day's habit is a slice: no day is read twice.
+CREATE OR REPLACE FUNCTION usage_anomalies_between(first_day date, last_day date)
+RETURNS TABLE (tenant text, account text, day date, measure text, value numeric, habit numeric, spread numeric, score numeric,
+               habit_days integer, same_weekday boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, millibill, pg_temp AS $$
+    WITH span AS (
+        -- a day that is under way is not compared
+        SELECT first_day AS first, least(last_day, (now() AT TIME ZONE 'UTC')::date - 1) AS last
+    ), daily AS (
+        SELECT r.tenant_id, (r.hour AT TIME ZONE 'UTC')::date AS day, sum(r.invocations)::numeric AS invocations,
+               trim_scale(sum(r.duration_1ms::numeric * c.memory_mb) / 1024000) AS gb_seconds
+          FROM rollups r JOIN configs c USING (tenant_id, config_id)
+         WHERE r.hour >= (first_day - 56)::timestamp AT TIME ZONE 'UTC' AND r.hour < (last_day + 1)::timestamp AT TIME ZONE 'UTC'
+         GROUP BY 1, 2
+    ), series AS (
+        SELECT s.tenant_id, m.measure, s.first, array_agg(m.value ORDER BY d.day) AS "values"
+          FROM (SELECT tenant_id, min(daily.day) AS first FROM daily GROUP BY 1) s
+         CROSS JOIN span
+         CROSS JOIN LATERAL (SELECT g::date AS day FROM generate_series(s.first::timestamp, span.last::timestamp, interval '1 day') g) d
+          LEFT JOIN daily u ON u.tenant_id = s.tenant_id AND u.day = d.day
+         CROSS JOIN LATERAL (VALUES ('invocations', coalesce(u.invocations, 0)), ('gb_seconds', coalesce(u.gb_seconds, 0))) m (measure, value)
+         GROUP BY 1, 2, 3
+    ), days AS (
+        SELECT s.tenant_id, s.measure, s.first + i - 1 AS day, s."values"[i] AS value, (i - 1) / 7 >= 6 AS weekly,
+               CASE WHEN (i - 1) / 7 >= 6 THEN ARRAY(SELECT s."values"[i - 7 * k] FROM generate_series(1, least((i - 1) / 7, 8)) k)
+                    ELSE s."values"[greatest(i - 28, 1):i - 1] END AS base
+          FROM series s, span, generate_series(greatest(span.first - s.first + 1, 15), array_length(s."values", 1)) i
+    ), habits AS (
+        SELECT d.*, m.habit, greatest(1.4826 * (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY abs(v - m.habit)) FROM unnest(d.base) v),
+                                      m.habit / 10) AS spread
+          FROM days d CROSS JOIN LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS habit FROM unnest(d.base) v) m
+    )
+    SELECT t.name, a.name, h.day, h.measure, h.value, h.habit, trim_scale(h.spread),
+           CASE WHEN h.spread > 0 THEN round((h.value - h.habit) / h.spread, 1) END, cardinality(h.base), h.weekly
+      FROM habits h
+      JOIN tenants t USING (tenant_id)
+      JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, h.day::timestamp AT TIME ZONE 'UTC')
+     WHERE abs(h.value - h.habit) > 3.5 * h.spread
+$$;
+COMMENT ON FUNCTION usage_anomalies_between(date, date) IS 'Days (UTC, both ends included) that are far from a tenant''s habit, for any span: columns as in usage_anomalies';
+
+CREATE OR REPLACE VIEW usage_anomalies AS
+SELECT tenant, account, day, measure, value, habit, spread, score, habit_days, same_weekday
+  FROM usage_anomalies_between((now() AT TIME ZONE 'UTC')::date - 35, (now() AT TIME ZONE 'UTC')::date - 1);
+COMMENT ON VIEW usage_anomalies IS 'Days of the last five weeks that were far from what the tenant is used to: more than 3.5 spreads from the median of its last 8 same weekdays (once there are 6), else of its last 28 days (at least 14)';
+COMMENT ON COLUMN usage_anomalies.tenant IS 'Name of the tenant';
+COMMENT ON COLUMN usage_anomalies.account IS 'Name of its account on that day';
+COMMENT ON COLUMN usage_anomalies.day IS 'UTC day; a day that is under way is not compared';
+COMMENT ON COLUMN usage_anomalies.measure IS 'invocations, or gb_seconds: run time rounded up to 1 ms times memory, without initialization';
+COMMENT ON COLUMN usage_anomalies.value IS 'Of that day, in measure';
+COMMENT ON COLUMN usage_anomalies.habit IS 'Median of the days it is compared with (the lower of two in the middle), in measure';
+COMMENT ON COLUMN usage_anomalies.spread IS '1.4826 times the median distance from habit, at least a tenth of habit, in measure';
+COMMENT ON COLUMN usage_anomalies.score IS '(value - habit) / spread, one decimal; null where there is no spread: nothing was used before';
+COMMENT ON COLUMN usage_anomalies.habit_days IS 'Days it was compared with';
+COMMENT ON COLUMN usage_anomalies.same_weekday IS 'They were the same weekdays';
