@@ -6,10 +6,11 @@
 #include "lib/decimal.h"
 #include "lib/yaml.h"
 
-static const char *const KEYS[] = {"title",        "tenant",  "function",  "region",
-                                   "architecture", "trigger", "memory_mb", "invocations",
-                                   "duration_ms",  "pattern", NULL};
-static const char *const PATTERNS[] = {"uniform", "daily", "office-hours", "hourly"};
+static const char *const KEYS[] = {"title",        "tenant",      "function",    "region",      "architecture",
+                                   "trigger",      "memory_mb",   "invocations", "duration_ms", "pattern",
+                                   "hour_weights", "day_weights", NULL};
+static const char *const PATTERNS[] = {"uniform", "daily", "office-hours", "hourly", "weights"};
+enum { DAYS_OF_EVERY_MONTH = 28 };
 
 static bool
 read_duration(const YamlNode *root, Scenario *self, Err *err)
@@ -42,7 +43,38 @@ read_choices(const YamlNode *root, Scenario *self, Err *err)
             return true;
         }
     }
-    return yaml_fail(node, "pattern", err, "expected uniform, daily, office-hours or hourly");
+    return yaml_fail(node, "pattern", err, "expected uniform, daily, office-hours, hourly or weights");
+}
+
+/* A list of `count` whole numbers, one of the first `needed` above 0; 1 each when it is not there. */
+static bool
+read_weights(const YamlNode *root, const char *key, size_t count, size_t needed, uint32_t *weights, Err *err)
+{
+    const YamlNode *node = yaml_get(root, key);
+    bool any = node == NULL;
+    for (size_t i = 0; i < count; i++)
+        weights[i] = 1;
+    if (node != NULL && (!yaml_is_sequence(node) || yaml_count(node) != count))
+        return yaml_fail(node, key, err, "expected a list of %zu weights", count);
+    for (size_t i = 0; node != NULL && i < count; i++) {
+        uint64_t weight = 0;
+        if (!text_to_u64(yaml_text(yaml_item(node, i)), SCENARIO_WEIGHT_MAX, &weight))
+            return yaml_fail(yaml_item(node, i), key, err, "expected whole numbers from 0 to %d", SCENARIO_WEIGHT_MAX);
+        weights[i] = (uint32_t) weight;
+        any = any || (weight > 0 && i < needed);
+    }
+    return any || yaml_fail(node, key, err, "one of the first %zu has to be above 0", needed);
+}
+
+static bool
+read_all_weights(const YamlNode *root, Scenario *self, Err *err)
+{
+    static const char *const KINDS[] = {"hour_weights", "day_weights"};
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++)
+        if (yaml_get(root, KINDS[i]) != NULL && self->pattern != PATTERN_WEIGHTS)
+            return yaml_fail(yaml_get(root, KINDS[i]), KINDS[i], err, "goes with 'pattern: weights'");
+    return read_weights(root, KINDS[0], 24, 24, self->hour_weights, err) &&
+           read_weights(root, KINDS[1], 31, DAYS_OF_EVERY_MONTH, self->day_weights, err);
 }
 
 static bool
@@ -62,7 +94,7 @@ read_scenario(const YamlNode *root, Scenario *self, Err *err)
            yaml_require_string(root, "region", &self->region, err) &&
            require_count(root, "memory_mb", USAGE_MEMORY_MB_MAX, &self->memory_mb, err) &&
            require_count(root, "invocations", SCENARIO_INVOCATIONS_MAX, &self->invocations, err) &&
-           read_duration(root, self, err) && read_choices(root, self, err);
+           read_duration(root, self, err) && read_choices(root, self, err) && read_all_weights(root, self, err);
 }
 
 static void

@@ -15,13 +15,14 @@
 #include "lib/utc.h"
 #include "proto/usage_record.h"
 
-enum { SCENARIO_HOURS_MAX = 31 * 24, SCENARIO_INVOCATIONS_MAX = 1000000000 };
+enum { SCENARIO_HOURS_MAX = 31 * 24, SCENARIO_INVOCATIONS_MAX = 1000000000, SCENARIO_WEIGHT_MAX = 1000000 };
 
 typedef enum ScenarioPattern {
     PATTERN_UNIFORM,      /* around the clock */
     PATTERN_DAILY,        /* a curve over the hours of a day, low at night */
     PATTERN_OFFICE_HOURS, /* Monday to Friday, 08:00 to 18:00 UTC */
-    PATTERN_HOURLY        /* at full hours; evenly where there are more invocations than hours */
+    PATTERN_HOURLY,       /* at full hours; evenly where there are more invocations than hours */
+    PATTERN_WEIGHTS       /* each hour by the weight of its hour of the day and its day of the month */
 } ScenarioPattern;
 
 typedef struct Scenario {
@@ -36,6 +37,9 @@ typedef struct Scenario {
     int64_t invocations; /* in a month */
     int64_t duration_us;
     ScenarioPattern pattern;
+    uint32_t hour_weights
+        [24]; /* of PATTERN_WEIGHTS: 0..SCENARIO_WEIGHT_MAX, 1 each where the file does not say; in each kind one */
+    uint32_t day_weights[31]; /* is above 0, and of the days one of the first 28 */
 } Scenario;
 
 /** Read and check a scenario file. Caller frees. NULL: ERR_INPUT "FILE:LINE: …", ERR_IO, ERR_NOMEM. */

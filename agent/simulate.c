@@ -48,7 +48,7 @@ typedef struct Task {
 } Task;
 
 static const char DETAIL[] =
-    "Shipped scenarios: basic, thumbnails, api, cleanup, constant, todo-api, avatars. The month is the last complete "
+    "Shipped scenarios: basic, thumbnails, api, cleanup, constant, todo-api, avatars, event-day, viral-blog. The month is the last complete "
     "one unless\n"
     "--month names another. The same scenario, month, seed and number of records give the same records, ids included: "
     "running\n"

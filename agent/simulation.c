@@ -26,15 +26,19 @@ struct Simulation {
     char id[MIX_ID_BYTES];
 };
 
-static unsigned
-weight_of(ScenarioPattern pattern, int64_t hour_us)
+/* `day`: of the month, from 0. */
+static uint64_t
+weight_of(const Scenario *scenario, int day, int64_t hour_us)
 {
+    ScenarioPattern pattern = scenario->pattern;
     int hour = (int) (hour_us / UTC_HOUR_US % 24);
     int weekday = (int) ((hour_us / UTC_DAY_US + 4) % 7); /* 1970-01-01 was a Thursday */
     if (pattern == PATTERN_DAILY)
         return DAILY[hour];
     if (pattern == PATTERN_OFFICE_HOURS)
         return weekday != SUNDAY && weekday != SATURDAY && hour >= OFFICE_FIRST && hour < OFFICE_END;
+    if (pattern == PATTERN_WEIGHTS)
+        return (uint64_t) scenario->hour_weights[hour] * scenario->day_weights[day];
     return 1;
 }
 
@@ -43,7 +47,7 @@ weigh_hours(Simulation *self)
 {
     self->before[0] = 0;
     for (int i = 0; i < self->hours; i++)
-        self->before[i + 1] = self->before[i] + weight_of(self->scenario->pattern, self->month_us + i * UTC_HOUR_US);
+        self->before[i + 1] = self->before[i] + weight_of(self->scenario, i / 24, self->month_us + i * UTC_HOUR_US);
 }
 
 static bool

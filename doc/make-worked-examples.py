@@ -188,6 +188,10 @@ Utilization is wall time over instance hours: the time that functions ran, added
 executions that an instance takes at a time (1 unless the alternative says otherwise). The source counts 5 % for the
 thumbnails; by wall time they run 250 of 730 hours, 34.25 %. It prints 35 % for the event day without saying of what: its
 text gives no durations, so that the report shows none.
+
+Each is a scenario file too (`agent/scenarios/NAME.yaml`, for `millibill simulate --scenario NAME`). Of the event day and the
+viral blog the source gives counts and costs, but neither memory nor duration: their scenarios have its counts in each window and
+on each day and say what they suppose; the figures here come from the costs it gives, with an empty usage.
 """
 
 

@@ -24,7 +24,7 @@ static const struct {
 } SHIPPED[] = {
     {"basic", 1000000, 200000, 128},  {"thumbnails", 300000, 3000000, 512}, {"api", 1000000, 100000, 128},
     {"cleanup", 720, 5000000, 256},   {"constant", 259200000, 100000, 128}, {"todo-api", 300000, 50000, 128},
-    {"avatars", 30000, 2000000, 512},
+    {"avatars", 30000, 2000000, 512}, {"event-day", 46500, 1188000, 1024},  {"viral-blog", 129000, 100000, 128},
 };
 enum { SHIPPED_COUNT = sizeof SHIPPED / sizeof SHIPPED[0] };
 
@@ -154,6 +154,38 @@ patterns_keep_to_their_hours(void **state)
     scenario_free(&hourly);
 }
 
+/* What the sources' text says of a day: executions in each window, views on each day. */
+static void
+weights_give_the_windows_of_the_worked_examples(void **state)
+{
+    (void) state;
+    static const UtcMonth NOVEMBER = {2026, 11}; /* 30 days */
+    static const int FROM[] = {0, 6, 9, 17, 19, 24}, EXPECTED[] = {0, 50, 500, 1000, 0};
+    int64_t windows[30][5] = {{0}}, views[30] = {0};
+    UsageRecord record;
+    Scenario *events = open_shipped("event-day"), *blog = open_shipped("viral-blog");
+    Simulation *simulation = simulation_new(events, "t", NOVEMBER, 1, events->invocations, NULL);
+    while (simulation_next(simulation, &record)) {
+        int64_t hour = (record.started_at_us - utc_month_start_us(NOVEMBER)) / UTC_HOUR_US;
+        int window = 0;
+        while (hour % 24 >= FROM[window + 1])
+            window++;
+        windows[hour / 24][window]++;
+    }
+    simulation_free(&simulation);
+    for (int day = 0; day < 30; day++)
+        for (int window = 0; window < 5; window++)
+            assert_int_equal(windows[day][window], EXPECTED[window]);
+    simulation = simulation_new(blog, "t", NOVEMBER, 1, blog->invocations, NULL);
+    while (simulation_next(simulation, &record))
+        views[(record.started_at_us - utc_month_start_us(NOVEMBER)) / UTC_DAY_US]++;
+    simulation_free(&simulation);
+    for (int day = 0; day < 30; day++)
+        assert_int_equal(views[day], day == 14 ? 100000 : 1000);
+    scenario_free(&events);
+    scenario_free(&blog);
+}
+
 static void
 a_mistake_in_a_scenario_is_told_with_its_line(void **state)
 {
@@ -169,6 +201,12 @@ a_mistake_in_a_scenario_is_told_with_its_line(void **state)
         {"memory_mb: 128\ninvocations: 5\nduration_ms: 1\npattern: never\n", ":7:", "pattern"},
         {"memory_mb: 128\ninvocations: 5\nduration_ms: 1\ncolour: red\n", ":7:", "colour"},
         {"memory_mb: 128\nduration_ms: 1\n", ":1:", "invocations"},
+        {"memory_mb: 128\ninvocations: 5\nduration_ms: 1\npattern: weights\nhour_weights: [1, 2]\n",
+         ":8:", "hour_weights"},
+        {"memory_mb: 128\ninvocations: 5\nduration_ms: 1\nhour_weights: [1]\n", ":7:", "hour_weights"},
+        {"memory_mb: 128\ninvocations: 5\nduration_ms: 1\npattern: weights\nday_weights: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+         "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1]\n",
+         ":8:", "day_weights"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         char path[] = "/tmp/millibill-test-XXXXXX";
@@ -192,6 +230,7 @@ main(void)
         cmocka_unit_test(the_same_month_and_seed_give_the_same_records),
         cmocka_unit_test(no_id_comes_twice),
         cmocka_unit_test(patterns_keep_to_their_hours),
+        cmocka_unit_test(weights_give_the_windows_of_the_worked_examples),
         cmocka_unit_test(a_mistake_in_a_scenario_is_told_with_its_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
