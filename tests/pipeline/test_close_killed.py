@@ -1,0 +1,57 @@
+"""close is killed again and again, a little later each time, until it is done: what stands then is what one run would have made."""
+import json
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import StackCase
+
+MONTH = "2026-06"
+
+
+class CloseKilled(StackCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tenants = [f"t{i:02}" for i in range(12)]
+        for tenant in cls.tenants:
+            cls.stack.run("tenant", "add", tenant)
+        rows = [{"request_id": f"{tenant}-{i}", "tenant": tenant, "function": "f", "memory_mb": 1024, "duration_ms": 900000, "region": "us-east-1",
+                 "started_at": f"{MONTH}-{1 + i % 28:02}T12:00:00Z"} for tenant in cls.tenants for i in range(600)]
+        cls.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(row) + "\n" for row in rows))
+        cls.expected = {d["invoice"]["tenant"]: d["total"] for d in cls.stack.json("rate", "--month", MONTH, "--dry-run")["invoices"]}
+
+    def close(self, after):
+        """Run it for so many seconds; was it done before?"""
+        process = self.stack.popen("close", "--month", MONTH, "--no-wait", "--output", str(self.folder / "documents"), stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            return process.wait(after) == 0
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return False
+
+    def test_a_close_that_is_killed_at_any_moment_goes_on_where_it_was(self):
+        killed, after = 0, 0.1
+        while not self.close(after):
+            killed, after = killed + 1, after + 0.3
+            self.assertLess(killed, 60)
+        self.assertGreater(killed, 2)
+        rows = self.stack.query("SELECT t.name, i.total, i.number FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.state = 'final' ORDER BY i.number")
+        self.assertEqual({tenant: total for tenant, total, _ in rows}, self.expected)
+        self.assertEqual([number for _, _, number in rows], [f"MB-2026-{i + 1:06}" for i in range(len(self.tenants))])
+        self.assertEqual(self.stack.number("SELECT count(*) FROM invoices WHERE state = 'preview'"), 0)
+        self.stack.run("verify")
+        documents = sorted(path.name for path in (self.folder / "documents").rglob("*.json"))
+        self.assertEqual(len(documents), len(self.tenants))
+        before = self.stack.query("SELECT number, document_sha256, issued_at FROM invoices ORDER BY 1")
+        started = time.monotonic()
+        answer = self.stack.json("close", "--month", MONTH, "--no-wait", "--output", str(self.folder / "documents"))
+        self.assertTrue(answer["closed"] and all(row["final_before"] for row in answer["invoices"]), time.monotonic() - started)
+        self.assertEqual(self.stack.query("SELECT number, document_sha256, issued_at FROM invoices ORDER BY 1"), before)
+
+
+if __name__ == "__main__":
+    unittest.main()
