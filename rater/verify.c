@@ -8,7 +8,8 @@
 #include "schema/heads_file.h"
 
 const char *const VERIFY_CHECK_NAMES[VERIFY_CHECK_COUNT] = {
-    "streams", "receipts", "ledger", "segments", "rollups", "exclusions", "references", "seals", "heads", "invoices",
+    "streams",    "receipts",    "ledger", "segments", "rollups",  "exclusions",
+    "references", "corrections", "seals",  "heads",    "invoices",
 };
 
 const char *const VERIFY_NOT_COVERED[] = {
@@ -105,7 +106,7 @@ ask(Db *db, const VerifyRequest *request, const VerifyPeriod *period, VerifyRepo
     static const VerifyCheckId checks[VERIFY_QUESTION_COUNT] = {
         [VERIFY_ASK_STREAMS] = VERIFY_STREAMS,       [VERIFY_ASK_RECEIPTS] = VERIFY_RECEIPTS,
         [VERIFY_ASK_LEDGER] = VERIFY_LEDGER,         [VERIFY_ASK_EXCLUSIONS] = VERIFY_EXCLUSIONS,
-        [VERIFY_ASK_REFERENCES] = VERIFY_REFERENCES,
+        [VERIFY_ASK_REFERENCES] = VERIFY_REFERENCES, [VERIFY_ASK_CORRECTIONS] = VERIFY_CORRECTIONS,
     };
     for (int question = 0; question < VERIFY_QUESTION_COUNT; question++) {
         Answering answering = {report, checks[question]};

@@ -18,16 +18,17 @@
 #include "schema/verify_store.h"
 
 typedef enum VerifyCheckId {
-    VERIFY_STREAMS,    /* ledger sequences 1 to the stream's last, without gaps */
-    VERIFY_RECEIPTS,   /* receipts 1 to the last, without gaps */
-    VERIFY_LEDGER,     /* each batch: records = billed + quarantined = what segments, quarantine and losses hold */
-    VERIFY_SEGMENTS,   /* each segment: digest, records, tenant, hour, sources */
-    VERIFY_ROLLUPS,    /* rollups = segments less exclusions, every column */
-    VERIFY_EXCLUSIONS, /* each names existing records and ends at one that counts */
-    VERIFY_REFERENCES, /* each row that names a tenant, account, agent, commit or rating run names one that exists */
-    VERIFY_SEALS,      /* each tenant's chain of seals, and each seal against segments and exclusions */
-    VERIFY_HEADS,      /* each signed head: chain, signature, books, seals, roots; and the heads file */
-    VERIFY_INVOICES,   /* each final invoice: digest, lines, and rated again from segments */
+    VERIFY_STREAMS,     /* ledger sequences 1 to the stream's last, without gaps */
+    VERIFY_RECEIPTS,    /* receipts 1 to the last, without gaps */
+    VERIFY_LEDGER,      /* each batch: records = billed + quarantined = what segments, quarantine and losses hold */
+    VERIFY_SEGMENTS,    /* each segment: digest, records, tenant, hour, sources */
+    VERIFY_ROLLUPS,     /* rollups = segments less exclusions, every column */
+    VERIFY_EXCLUSIONS,  /* each names existing records and ends at one that counts */
+    VERIFY_REFERENCES,  /* each row that names a tenant, account, agent, commit or rating run names one that exists */
+    VERIFY_CORRECTIONS, /* each adjustment and final document: the tables that repeat it, what carries it, its chain */
+    VERIFY_SEALS,       /* each tenant's chain of seals, and each seal against segments and exclusions */
+    VERIFY_HEADS,       /* each signed head: chain, signature, books, seals, roots; and the heads file */
+    VERIFY_INVOICES,    /* each final invoice: digest, lines, and rated again from segments */
     VERIFY_CHECK_COUNT
 } VerifyCheckId;
 

@@ -23,6 +23,8 @@ static const char *const CHECKED[VERIFY_CHECK_COUNT] = {
     [VERIFY_ROLLUPS] = "rollup rows equal segments less exclusions",
     [VERIFY_EXCLUSIONS] = "exclusions name records that exist, and one that counts instead",
     [VERIFY_REFERENCES] = "rows name a tenant, account, agent, commit, head and rating run that exist",
+    [VERIFY_CORRECTIONS] =
+        "adjustments and final documents stand in their tables as they are, and adjustments in chains without gaps",
     [VERIFY_SEALS] = "seals are chained without gaps and say what segments and exclusions say",
     [VERIFY_HEADS] = "signed heads are chained, say what books, seals and roots say, and stand in the heads file",
     [VERIFY_INVOICES] = "final invoices, rated again from segments, are the same to the last digit",

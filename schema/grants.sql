@@ -50,7 +50,7 @@ GRANT UPDATE (attempts, tried_at, error, delivered_at) ON deliveries TO millibil
 GRANT INSERT (account_id, tenant_id, subject, kind, item, period, percent, value, "limit", unit, invoice_state, receipt_watermark)
       ON alerts TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
-GRANT EXECUTE ON FUNCTION segment_runs(bytea) TO millibill_rater;
+GRANT EXECUTE ON FUNCTION segment_runs(bytea), document_json(text) TO millibill_rater;
 GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text), invoices_write(bigint, bigint[], text[]),
       adjustment_write(bigint, text, text, text), issued_document_keep(bigint, bigint, text, bytea, text) TO millibill_rater;
 

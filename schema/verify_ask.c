@@ -1,5 +1,6 @@
 /* Where the books do not agree: what the database itself can answer. See verify_store.h. */
 #include "lib/utc.h"
+#include "schema/verify_corrections.h"
 #include "schema/verify_references.h"
 #include "schema/verify_store.h"
 
@@ -124,6 +125,7 @@ static const Question QUESTIONS[VERIFY_QUESTION_COUNT] = {
     [VERIFY_ASK_LEDGER] = {SQL_LEDGER, SQL_LEDGER_COUNT, false},
     [VERIFY_ASK_EXCLUSIONS] = {SQL_EXCLUSIONS, SQL_EXCLUSIONS_COUNT, true},
     [VERIFY_ASK_REFERENCES] = {VERIFY_SQL_REFERENCES, VERIFY_SQL_REFERENCES_COUNT, false},
+    [VERIFY_ASK_CORRECTIONS] = {VERIFY_SQL_CORRECTIONS, VERIFY_SQL_CORRECTIONS_COUNT, false},
 };
 
 typedef struct Asking {

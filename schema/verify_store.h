@@ -46,11 +46,12 @@ typedef struct VerifyFinding {
 typedef bool (*VerifyVisit)(void *context, const VerifyFinding *finding, Err *err);
 
 typedef enum VerifyQuestion {
-    VERIFY_ASK_STREAMS,    /* are ledger sequences 1 to last_sequence, without gaps? */
-    VERIFY_ASK_RECEIPTS,   /* are receipts 1 to last_receipt, without gaps? */
-    VERIFY_ASK_LEDGER,     /* does each ledger row equal segments, quarantine, exclusions and losses of its batch? */
-    VERIFY_ASK_EXCLUSIONS, /* do exclusions name existing records, and end at one that counts? (tenant and period) */
-    VERIFY_ASK_REFERENCES, /* does every row that names another name one that exists? See verify_references.h */
+    VERIFY_ASK_STREAMS,     /* are ledger sequences 1 to last_sequence, without gaps? */
+    VERIFY_ASK_RECEIPTS,    /* are receipts 1 to last_receipt, without gaps? */
+    VERIFY_ASK_LEDGER,      /* does each ledger row equal segments, quarantine, exclusions and losses of its batch? */
+    VERIFY_ASK_EXCLUSIONS,  /* do exclusions name existing records, and end at one that counts? (tenant and period) */
+    VERIFY_ASK_REFERENCES,  /* does every row that names another name one that exists? See verify_references.h */
+    VERIFY_ASK_CORRECTIONS, /* do documents and the tables that repeat them say the same? See verify_corrections.h */
     VERIFY_QUESTION_COUNT
 } VerifyQuestion;
 

@@ -1,5 +1,15 @@
 -- Corrections of final periods: the definer function that alone writes adjustments, and their views.
 
+-- For verify: a document that somebody made unreadable is a difference, and no error.
+CREATE OR REPLACE FUNCTION document_json(document text) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, millibill, pg_temp AS $$
+BEGIN
+    RETURN document::jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION document_json(text) IS 'A document as jsonb; null when it is no JSON';
+
 -- Everything comes from the document, as in invoice_write. p_carrier: the document that it stands on, of the same transaction; null: none.
 CREATE OR REPLACE FUNCTION adjustment_write(p_tenant_id bigint, p_disposition text, p_carrier text, p_document text) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$

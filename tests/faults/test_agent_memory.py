@@ -19,12 +19,12 @@ ROUNDS = int(os.environ.get("MILLIBILL_MEMORY_ROUNDS", "4"))
 class AgentMemory(_SocketCase):
     @classmethod
     def setUpClass(cls):
-        super().setUpClass()
         cls.scratch = Path(tempfile.mkdtemp(prefix="mb-memory-"))
         cls.addClassCleanup(shutil.rmtree, cls.scratch, True)
         cls.scratch.chmod(0o777)
         cls.armed = cls.scratch / "armed"
         cls.point = Failpoint("malloc:1", cls.scratch / "log", after=cls.armed, program="millibill-agent")
+        super().setUpClass()
         cls.stack.down()
         cls.stack.run("up", env={**environment(), **cls.point.env}, timeout=300)
         cls.stack._status = None  # noqa: SLF001 - as Stack.up does

@@ -3,13 +3,13 @@ import json
 import unittest
 
 from harness import SUPERUSER, Stack
+from owner import FREE, OwnerCase as _OwnerCase
 from test_seals import independent_check, load, record
 
 MONTH = "2026-05"
-FREE = "SET session_replication_role = replica;"  # foreign keys bind nobody who may drop them
 
 
-class Owner(unittest.TestCase):
+class Owner(_OwnerCase):
     @classmethod
     def setUpClass(cls):
         cls.stack = Stack(settings={"seal_every_s": 0})  # nothing is sealed while it is changed
@@ -22,26 +22,6 @@ class Owner(unittest.TestCase):
         cls.finals = {invoice["invoice"]["tenant"]: invoice["invoice"]["number"]
                       for invoice in cls.stack.json("rate", "--month", MONTH, "--final")["invoices"]}
         cls.acme = cls.stack.value("SELECT tenant_id FROM tenants WHERE name = 'acme'")
-
-    def verify(self, status=0):
-        return self.stack.json("verify", status=status)
-
-    def changed(self, change, *tables):
-        """What verify finds after the owner's statements; the tables are put back as they were, and are clean again."""
-        self.assertTrue(self.verify()["ok"])
-        keep = "".join(f"CREATE TABLE aside_{table} AS SELECT * FROM {table};" for table in tables)
-        back = "".join(f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM aside_{table}; DROP TABLE aside_{table};"
-                       for table in tables)
-        self.stack.query(f"{FREE}{keep}{change}", SUPERUSER)
-        try:
-            answer = self.verify(status=3)
-        finally:
-            self.stack.query(FREE + back, SUPERUSER)
-        return {check["name"]: check["differences"] for check in answer["checks"] if check["differences"]}
-
-    def references(self, change, *tables):
-        found = self.changed(change, *tables)["references"]
-        return [(d.get("tenant", d.get("subject")), d["what"], d["expected"], d["found"]) for d in found]
 
     # --- rows taken away from under others
 

@@ -1,0 +1,30 @@
+"""Tests of what the owner of a database may change behind everybody's back: the change, what verify says, and back again."""
+import unittest
+
+from harness import SUPERUSER
+
+FREE = "SET session_replication_role = replica;"  # foreign keys bind nobody who may drop them
+
+
+class OwnerCase(unittest.TestCase):
+    """Its class has a `stack`."""
+
+    def verify(self, status=0):
+        return self.stack.json("verify", status=status)
+
+    def changed(self, change, *tables):
+        """What verify finds after the owner's statements; the tables are put back as they were, and are clean again."""
+        self.assertTrue(self.verify()["ok"])
+        keep = "".join(f"CREATE TABLE aside_{table} AS SELECT * FROM {table};" for table in tables)
+        back = "".join(f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM aside_{table}; DROP TABLE aside_{table};"
+                       for table in tables)
+        self.stack.query(f"{FREE}{keep}{change}", SUPERUSER)
+        try:
+            answer = self.verify(status=3)
+        finally:
+            self.stack.query(FREE + back, SUPERUSER)
+        return {check["name"]: check["differences"] for check in answer["checks"] if check["differences"]}
+
+    def references(self, change, *tables):
+        found = self.changed(change, *tables)["references"]
+        return [(d.get("tenant", d.get("subject")), d["what"], d["expected"], d["found"]) for d in found]
