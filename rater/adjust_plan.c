@@ -54,7 +54,7 @@ make_event(AdjustPlan *self, const AdjustRun *run, const AdjustBase *base, int64
         return false;
     const AdjustRequest request = {run->db, &run->members->tenants,
                                    rate_tenants_find(&run->members->tenants, self->tenant->name), base,
-                                   run->to_receipt};
+                                   base->until_receipt > 0 ? base->until_receipt : run->to_receipt};
     const AdjustSettlement settlement = {.month = run->month,
                                          .late_months = late_months,
                                          .before_id = INT64_MAX,

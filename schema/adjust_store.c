@@ -26,9 +26,13 @@ static const char SQL_CHANGED[] =
     "   AND c.from_month <= (m.period_start AT TIME ZONE 'UTC')::date ORDER BY c.from_month DESC, c.revision DESC LIMIT 1)"
     "  FROM months m JOIN members t USING (account_id, period_start) WHERE NOT EXISTS (SELECT FROM invoices i"
     "   WHERE i.tenant_id = t.tenant_id AND i.period_start = m.period_start AND i.kind = 'invoice' AND state = 'final')),"
-    " settled AS (SELECT b.*, greatest(b.receipt_watermark, (SELECT max(a.to_receipt) FROM adjustments_in_force a"
-    "   WHERE a.tenant_id = b.tenant_id AND a.period_start = b.period_start AND a.base_id IS NOT DISTINCT FROM b.invoice_id)) AS from_receipt"
-    "  FROM bases b),"
+    /* Behind the last link of its chain, and where a document that is void has left a gap before another link. */
+    " settled AS (SELECT b.*, g.from_receipt, g.until_receipt FROM bases b CROSS JOIN LATERAL ("
+    "  WITH links AS (SELECT DISTINCT a.from_receipt, a.to_receipt FROM adjustments_in_force a WHERE a.tenant_id = b.tenant_id"
+    "   AND a.period_start = b.period_start AND a.base_id IS NOT DISTINCT FROM b.invoice_id)"
+    "  SELECT greatest(b.receipt_watermark, (SELECT max(to_receipt) FROM links)) AS from_receipt, 0 AS until_receipt"
+    "  UNION ALL SELECT coalesce((SELECT max(p.to_receipt) FROM links p WHERE p.to_receipt <= l.from_receipt), b.receipt_watermark),"
+    "   l.from_receipt FROM links l) g WHERE g.until_receipt = 0 OR g.from_receipt < g.until_receipt),"
     " least AS (SELECT min(from_receipt) AS receipt, min(period_start) AS first, max(period_end) AS after FROM settled),"
     " arrived AS (SELECT s.tenant_id, s.hour, c.receipt FROM least, segments s JOIN commits c USING (commit_id)"
     "   WHERE c.receipt > least.receipt AND c.receipt <= $3::bigint AND s.hour >= least.first AND s.hour < least.after"
@@ -38,11 +42,11 @@ static const char SQL_CHANGED[] =
     "  ON m.tenant_id = r.tenant_id AND r.hour >= m.period_start AND r.hour < m.period_end GROUP BY 1, 2)"
     " SELECT s.tenant_id, coalesce(s.invoice_id, 0), coalesce(s.number, ''), coalesce(encode(s.document_sha256, 'hex'), ''), " US(
         "s.period_start") ", " US("s.period_end") ","
-                                                  " s.from_receipt, r.free_tier, coalesce(s.contract_revision, 0), b.source"
+                                                  " s.from_receipt, r.free_tier, coalesce(s.contract_revision, 0), b.source, s.until_receipt"
                                                   " FROM settled s JOIN latest l USING (account_id, period_start) JOIN rating_runs r USING (run_id)"
                                                   " JOIN price_books b ON b.sha256 = s.price_book_sha256 WHERE l.receipt > s.from_receipt"
                                                   " AND ($2::text IS NULL OR s.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $2))"
-                                                  " ORDER BY s.tenant_id, s.period_start";
+                                                  " ORDER BY s.tenant_id, s.period_start, s.from_receipt";
 
 static const char SQL_KINDS[] =
     "WITH excluded AS (SELECT e.reason FROM exclusions e JOIN commits c USING (commit_id) WHERE e.tenant_id = ANY ($1::bigint[])"
@@ -109,7 +113,10 @@ take_changed(void *context, const DbResult *row, Err *err)
     AdjustBases *self = context;
     if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
         return false;
-    return take_base(row, &self->all[self->count++], err);
+    AdjustBase *base = &self->all[self->count++];
+    bool done = take_base(row, base, err);
+    base->until_receipt = db_i64(row, 0, 10);
+    return done;
 }
 
 bool

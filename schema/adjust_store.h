@@ -24,7 +24,8 @@ typedef struct AdjustBase {
     char sha256[DIGEST_HEX_BYTES]; /* of the invoice's document */
     int64_t start_us;
     int64_t end_us;
-    int64_t from_receipt; /* it is settled up to here */
+    int64_t from_receipt;  /* it is settled up to here */
+    int64_t until_receipt; /* and from here on again: a document in between is void; 0: not */
     bool free_tier;
     int64_t contract_revision; /* 0: none */
     char *book;                /* source of its price book; owned */
@@ -36,7 +37,7 @@ typedef struct AdjustBases {
 } AdjustBases;
 
 /** Bases with periods before `before_us` for whose account anything was received, or excluded, after they were settled and up to `to_receipt`; of `tenant`
- *  (NULL: of all). By tenant_id and period. Freed with adjust_bases_free() in any case. */
+ *  (NULL: of all). By tenant_id, period and receipt; one with a gap in its chain comes twice. Freed with adjust_bases_free() in any case. */
 MUST_CHECK bool
 adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, int64_t before_us, int64_t to_receipt, Err *err);
 void adjust_bases_free(AdjustBases *self);

@@ -52,6 +52,11 @@ BEGIN
         RAISE EXCEPTION 'adjustment of % begins at receipt %, expected %', v_start, v_from, v_expected
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF EXISTS (SELECT FROM millibill.adjustments_in_force a WHERE a.tenant_id = p_tenant_id AND a.period_start = v_start
+                  AND a.base_id IS NOT DISTINCT FROM v_base AND a.from_receipt < (v_document ->> 'to_receipt')::bigint AND a.to_receipt > v_from
+                  AND (a.from_receipt, a.to_receipt) <> (v_from, (v_document ->> 'to_receipt')::bigint)) THEN
+        RAISE EXCEPTION 'adjustment of % reaches into what is settled already', v_start USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     SELECT count(*) INTO v_attempt FROM millibill.adjustments a
      WHERE a.tenant_id = p_tenant_id AND a.period_start = v_start AND a.base_id IS NOT DISTINCT FROM v_base AND a.from_receipt = v_from
        AND (a.disposition = 'written_off') = v_off

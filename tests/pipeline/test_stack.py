@@ -10,7 +10,8 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, MILLIBILL, ROOT, Stack, environment, wait_until
+from collectors import ExtraCollector
+from harness import BUILD, MILLIBILL, ROOT, SUPERUSER, Stack, environment, wait_until
 
 
 def millibill(*arguments, data, status=0):
@@ -48,6 +49,27 @@ class UpAndDown(unittest.TestCase):
         self.assertEqual(self.stack.value("SHOW listen_addresses"), "")
         self.assertEqual(self.stack.value("SHOW fsync"), "on")
         self.assertEqual(self.stack.value("SHOW synchronous_commit"), "on")
+
+    def test_a_collector_does_not_start_on_a_database_that_may_forget(self):
+        """Set for the server, or for the collector's role alone."""
+        for setting, off, on in (("fsync", "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM RESET fsync"),
+                                 ("full_page_writes", "ALTER SYSTEM SET full_page_writes = off", "ALTER SYSTEM RESET full_page_writes"),
+                                 ("synchronous_commit", "ALTER ROLE millibill_collector SET synchronous_commit = off",
+                                  "ALTER ROLE millibill_collector RESET synchronous_commit")):
+            collector = ExtraCollector(self.stack, setting)
+            self.addCleanup(collector.stop)
+            for change in (off, "SELECT pg_reload_conf()"):
+                self.stack.query(change, SUPERUSER)
+            try:
+                wait_until(lambda: self.stack.value(f"SHOW {setting}", "millibill_collector") == "off", f"{setting} is off")
+                collector.start(wait=False)
+                self.assertEqual(collector.process.wait(60), 1, collector.log())
+            finally:
+                for change in (on, "SELECT pg_reload_conf()"):
+                    self.stack.query(change, SUPERUSER)
+            self.assertIn(f"the database has {setting} = off", collector.log())
+            self.assertNotIn("event=listening", collector.log())
+            wait_until(lambda: self.stack.value(f"SHOW {setting}", "millibill_collector") == "on", f"{setting} is on")
 
     def test_locks_of_every_month_that_may_exist_have_room_three_times(self):
         """`verify` reads whole tables in one transaction: it locks each partition and each of its indexes."""
