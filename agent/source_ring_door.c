@@ -13,8 +13,8 @@
 #include "lib/utc.h"
 
 enum {
-    ASKING_MAX = 16,
-    /* connections of a user beside those that have rings */ PAUSE_US = 1000000,
+    ASKING_MAX = 16, /* connections of a user beside those that have rings */
+    PAUSE_US = 1000000,
     TELL_US = 60000000
 };
 

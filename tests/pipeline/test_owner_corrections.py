@@ -57,23 +57,23 @@ class Corrections(_OwnerCase):
 
     def test_every_column_of_an_adjustment(self):
         """In the table of adjustments itself: on the invoice and the credit note the documents still stand."""
-        for column, change in (("amount", "amount + 1"), ("amount_exact", "amount_exact + 1"), ("records", "records + 1"), ("currency", "'XXX'"),
-                               ("SHA-256 of the document", None), ("free_tier", "NOT free_tier"), ("period_end", "period_end + interval '1 hour'"),
-                               ("how often the same was settled before", None)):
-            set_ = {"SHA-256 of the document": "document_sha256 = sha256('other')",
-                    "how often the same was settled before": "attempt = attempt + 1"}.get(column, f"{column} = {change}")
-            found = self.corrections(f"UPDATE adjustments SET {set_}", "adjustments")
-            self.assertEqual([(tenant, what) for tenant, what, *_ in found], [(t, column) for t in ("late", "none", "terms")], column)
+        changes = {"amount": "amount + 1", "amount_exact": "amount_exact + 1", "records": "records + 1", "currency": "'XXX'", "free_tier": "NOT free_tier",
+                   "period_end": "period_end + interval '1 hour'", "document_sha256": "sha256('other')", "attempt": "attempt + 1"}
+        said = {"document_sha256": "SHA-256 of the document", "attempt": "how often the same was settled before"}
+        found = self.corrections("UPDATE adjustments SET " + ", ".join(f"{column} = {value}" for column, value in changes.items()), "adjustments")
+        self.assertEqual(sorted((tenant, what) for tenant, what, *_ in found),
+                         sorted((tenant, said.get(column, column)) for tenant in ("late", "none", "terms") for column in changes))
 
     def test_what_later_balances_are_summed_from(self):
-        """Items, lines and causes repeat the document; taken away, changed or added they are told by what differs."""
-        for table, number in (("lines", "line"), ("items", "item"), ("causes", None)):
-            for change in (f"DELETE FROM adjustment_{table}", f"UPDATE adjustment_{table} SET amount_exact = amount_exact + 1"):
-                tenants = {(tenant, what.split()[0]) for tenant, what, *_ in self.corrections(change, f"adjustment_{table}")}
-                self.assertEqual(tenants, {(t, table) for t in ("late", "none", "terms")}, change)
-            if number:
-                found = self.corrections(f"UPDATE adjustment_{table} SET {number} = {number} + 7", f"adjustment_{table}")
-                self.assertTrue(found and all("none" in row[2:] for row in found), found)
+        """Items, lines and causes repeat the document; taken away, changed or moved they are told by what differs."""
+        tables = {"lines": "line", "items": "item", "causes": None}
+        for change in ("DELETE FROM adjustment_{};", "UPDATE adjustment_{} SET amount_exact = amount_exact + 1;"):
+            found = self.corrections("".join(change.format(table) for table in tables), *(f"adjustment_{table}" for table in tables))
+            self.assertEqual({(tenant, what.split()[0]) for tenant, what, *_ in found}, {(t, table) for t in ("late", "none", "terms") for table in tables})
+        found = self.corrections("UPDATE adjustment_lines SET line = line + 7; UPDATE adjustment_items SET item = item + 7",
+                                 "adjustment_lines", "adjustment_items")
+        self.assertEqual({what.split()[0] for _, what, *_ in found}, {"lines", "items"})
+        self.assertTrue(all("none" in row[2:] for row in found), found)
 
     def test_a_write_off_that_is_none_and_one_that_was_taken_away_under_its_lines(self):
         found = self.corrections("DELETE FROM adjustments WHERE disposition = 'written_off'", *ADJUSTMENTS[:1])
@@ -99,28 +99,27 @@ class Corrections(_OwnerCase):
         self.assertIn(("none", "document", "JSON", "something else"), found)
 
     def test_what_an_invoice_says_of_itself_beside_its_document(self):
-        for column, change, tenants in (
-                ("refers_to", "refers_to = refers_to + 3 WHERE refers_to IS NOT NULL", {"terms"}),
-                ("revision", "revision = revision + 1 WHERE kind = 'invoice'", {"late", "terms", "none"}),
-                ("payable_total", "payable_total = payable_total + 1", {"terms", "none", "late"}),
-                ("payable_currency", "payable_currency = 'XXX' WHERE contract_sha256 IS NOT NULL", {"terms", "none"}),
-                ("contract_sha256", "contract_sha256 = NULL, contract_revision = NULL", {"terms", "none"})):
-            found = self.corrections(f"UPDATE invoices SET {change}", "invoices")
-            self.assertEqual({tenant for tenant, what, *_ in found if what == f"table invoices, {column}"}, tenants, (column, found))
+        found = self.corrections("UPDATE invoices SET refers_to = refers_to + 3, revision = revision + CASE kind WHEN 'invoice' THEN 1 ELSE 0 END, "
+                                 "payable_total = payable_total + 1, payable_currency = 'XXX', contract_sha256 = NULL, contract_revision = NULL", "invoices")
+        said = {what.removeprefix("table invoices, "): set() for _, what, *_ in found if what.startswith("table invoices, ")}
+        for tenant, what, *_ in found:
+            said.get(what.removeprefix("table invoices, "), set()).add(tenant)
+        everybody, by_contract = {"late", "terms", "none"}, {"terms", "none"}
+        self.assertEqual((said["refers_to"], said["payable_total"], said["payable_currency"], said["contract_sha256"], said["contract_revision"]),
+                         ({"terms"}, everybody, everybody, by_contract, by_contract))
+        self.assertEqual(said["revision"], everybody)
 
     def test_decisions_of_an_operator_that_name_nothing_or_are_taken_away(self):
-        tenant = "(SELECT tenant_id FROM tenants WHERE name = 'late')"
-        self.assertEqual(self.references("INSERT INTO account_members (tenant_id, revision, from_month, account_id, set_by) "
-                                         f"VALUES ({tenant}, 1, '2026-09-01', 999, 'me')", "account_members"),
-                         [("late", "what it names", "account 999", "none")])
-        self.assertEqual(self.references("UPDATE tenant_contracts SET revision = 2, from_month = '2026-10-01' WHERE tenant_id = "
-                                         "(SELECT tenant_id FROM tenants WHERE name = 'none')", "tenant_contracts"),
-                         [("none", "revisions before it", "1", "0")])
-        self.assertEqual(self.references("INSERT INTO price_book_calendar (name, revision, in_force_from, price_book_sha256, added_by) "
-                                         "VALUES ('own', 1, '2026-12-01', sha256('own'), 'me')", "price_book_calendar")[0][1:2], ("what it names",))
-        self.assertEqual(self.references("INSERT INTO invoice_items SELECT tenant_id, 999, item, kind, name, description, basis, rate, share, quantity, "
-                                         "unit, \"left\", amount, amount_exact FROM invoice_items LIMIT 1", "invoice_items"),
-                         [("invoice_id 999", "invoice of 1 rows of invoice_items", "a row of invoices", "none")])
+        found = self.references(
+            "INSERT INTO account_members (tenant_id, revision, from_month, account_id, set_by) SELECT tenant_id, 1, '2026-09-01', 999, 'me' FROM tenants "
+            "WHERE name = 'late'; UPDATE tenant_contracts SET revision = 2, from_month = '2026-10-01' WHERE tenant_id = (SELECT tenant_id FROM tenants "
+            "WHERE name = 'none'); INSERT INTO price_book_calendar (name, revision, in_force_from, price_book_sha256, added_by) VALUES ('own', 1, "
+            "'2026-12-01', sha256('own'), 'me'); INSERT INTO invoice_items SELECT tenant_id, 999, item, kind, name, description, basis, rate, share, "
+            "quantity, unit, \"left\", amount, amount_exact FROM invoice_items LIMIT 1",
+            "account_members", "tenant_contracts", "price_book_calendar", "invoice_items")
+        self.assertEqual(sorted((who, what, is_there) for who, what, _, is_there in found), [
+            ("invoice_id 999", "invoice of 1 rows of invoice_items", "none"), ("late", "what it names", "none"), ("none", "revisions before it", "0"),
+            ("price_book_calendar of own, revision 1", "what it names", "none")])
 
 
 if __name__ == "__main__":
