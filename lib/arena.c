@@ -47,23 +47,36 @@ add_block(Arena *self, size_t size)
     return block;
 }
 
+static size_t
+aligned(size_t size)
+{
+    return (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+}
+
+static void *
+take(Arena *self, size_t size)
+{
+    if (size > self->limit - self->given)
+        return NULL;
+    Block *block = self->blocks;
+    if (block == NULL || block->used > block->room || block->room - block->used < size)
+        block = add_block(self, size);
+    if (block == NULL)
+        return NULL;
+    void *out = block->bytes + block->used;
+    block->used += size;
+    self->given += size;
+    return out;
+}
+
 void *
 arena_alloc(Arena *self, size_t size)
 {
     if (size > self->limit)
         return NULL;
-    size_t step = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    if (step > self->limit - self->given)
-        return NULL;
-    Block *block = self->blocks;
-    if (block == NULL || block->room - block->used < step)
-        block = add_block(self, step);
-    if (block == NULL)
-        return NULL;
-    void *out = block->bytes + block->used;
-    block->used += step;
-    self->given += step;
-    return out;
+    if (self->blocks != NULL)
+        self->blocks->used = aligned(self->blocks->used); /* behind packed texts */
+    return take(self, aligned(size));
 }
 
 bool
@@ -76,6 +89,18 @@ char *
 arena_copy(Arena *self, Text text)
 {
     char *copy = arena_alloc(self, text.length + 1);
+    if (copy == NULL)
+        return NULL;
+    if (text.length > 0)
+        memcpy(copy, text.data, text.length);
+    copy[text.length] = '\0';
+    return copy;
+}
+
+char *
+arena_pack(Arena *self, Text text)
+{
+    char *copy = text.length < self->limit ? take(self, text.length + 1) : NULL;
     if (copy == NULL)
         return NULL;
     if (text.length > 0)

@@ -22,6 +22,8 @@ MUST_CHECK void *arena_alloc(Arena *self, size_t size);
 bool arena_lacked_memory(const Arena *self);
 /** A NUL-terminated copy; NULL as above. */
 MUST_CHECK char *arena_copy(Arena *self, Text text);
+/** The same without alignment: for many short texts. What is allocated after it is aligned all the same. */
+MUST_CHECK char *arena_pack(Arena *self, Text text);
 /** Give everything back to the arena, keeping its first block. */
 void arena_reset(Arena *self);
 void arena_free(Arena **self);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rater/rate_report.h"
+#include "rater/rate_write.h"
 #include "schema/invoice_store.h"
 
 bool
@@ -27,7 +28,7 @@ rate_adjust_plan(RateMonth *self, const RateTenant *tenant, AdjustPlan *plan, Er
     int64_t existing = INT64_MAX;
     const AdjustRun run = {self->db, &self->members, &self->changed, self->request->month, self->watermark};
     *plan = (AdjustPlan){.tenant = tenant};
-    if (self->request->dry_run && !invoice_final_id(self->db, tenant->tenant_id, self->period.start_us, &existing, err))
+    if (self->request->dry_run && !rate_final_id(self, tenant->tenant_id, &existing, err))
         return false;
     bool done = existing != INT64_MAX ? adjust_plan_of_invoice(plan, self->db, &self->members, tenant, existing, err)
                                       : adjust_plan_make(plan, &run, tenant, late_months(self, tenant), err);
@@ -56,13 +57,11 @@ report_note(RateMonth *self, const RateTenant *tenant, Json *note, bool final, E
     outcome->is_credit_note = true;
     outcome->is_final = final;
     const char *number = text_of_member(note, "invoice", "number");
-    outcome->number = number == NULL ? NULL : strdup(number);
-    outcome->currency = strdup(text_of_member(note, "payable", "currency"));
-    outcome->total = strdup(text_of_member(note, "payable", "total"));
     if (self->request->documents)
         outcome->document = json_object_get(note);
-    return (outcome->currency != NULL && outcome->total != NULL && (number == NULL || outcome->number != NULL)) ||
-           rate_report_no_memory(err);
+    return rate_report_keep(self, &outcome->number, number, err) &&
+           rate_report_keep(self, &outcome->currency, text_of_member(note, "payable", "currency"), err) &&
+           rate_report_keep(self, &outcome->total, text_of_member(note, "payable", "total"), err);
 }
 
 static bool

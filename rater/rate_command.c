@@ -15,6 +15,7 @@
 #include "rater/rate_book.h"
 #include "rater/rate_forecast.h"
 #include "rater/rate_month.h"
+#include "rater/rate_stop.h"
 #include "rater/stack.h"
 #include "rater/what_if.h"
 
@@ -294,11 +295,13 @@ run(RateCommand *self, bool *skipped, Err *err)
         .config = &config,
         .any_book = suppose != NULL && rate_suppose_any_book(suppose),
         .suppose = suppose,
+        .stop = rate_stop_catch(),
     };
     self->now_us = utc_now_us();
-    bool done = compactor != NULL && rate_month(db, compactor, &request, &report, err) &&
-                (self->final || self->dry_run || self->no_forecast ||
-                 rate_forecast(db, &request, self->now_us, &self->forecast, err));
+    bool done = compactor != NULL && (rate_month(db, compactor, &request, &report, err) || rate_stop_explain(err));
+    rate_stop_release();
+    done = done && (self->final || self->dry_run || self->no_forecast ||
+                    rate_forecast(db, &request, self->now_us, &self->forecast, err));
     if (done) {
         print_warnings(&report, &self->forecast);
         done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);

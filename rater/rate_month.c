@@ -79,8 +79,6 @@ find_finals(RateMonth *self, const RateAccount *accounts, size_t count, Err *err
     const char *last = NULL;
     bool done = true;
     invoice_finals_clear(&self->finals);
-    if (self->request->dry_run)
-        return true;
     for (size_t i = 0; i < count; i++) {
         for (size_t r = 0; done && r < accounts[i].count; r++) {
             const char *name = accounts[i].rows[r].tenant;

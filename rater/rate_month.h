@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/arena.h"
 #include "lib/config.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -53,15 +54,15 @@ typedef struct RateRequest {
     const Contract *contract;   /* instead of the tenants' own (of `tenant` alone when given); borrowed. NULL: theirs */
 } RateRequest;
 
-/** What became of one tenant (owned by the report). */
+/** What became of one tenant (texts stand in the report). */
 typedef struct RateOutcome {
-    char *tenant;
-    char *account;
-    char *number;     /* NULL for a preview */
-    char *price_book; /* "aws-lambda 2026-11"; NULL: it was final before */
-    char *currency;
-    char *total; /* as printed: what is owed */
-    char *alert; /* percentage of its spending limit that it has reached; NULL: none */
+    const char *tenant;
+    const char *account;
+    const char *number;     /* NULL for a preview */
+    const char *price_book; /* "aws-lambda 2026-11"; NULL: it was final before */
+    const char *currency;
+    const char *total; /* as printed: what is owed */
+    const char *alert; /* percentage of its spending limit that it has reached; NULL: none */
     bool is_final;
     bool is_credit_note;  /* of an earlier period */
     bool was_final;       /* it existed already and is unchanged */
@@ -85,6 +86,7 @@ typedef struct RateReport {
     int64_t receipt_watermark;
     int64_t copies; /* duplicates that this run excluded */
     int64_t conflicts;
+    Arena *texts;
 } RateReport;
 
 /** Rate. `db` is the rater's connection, `compactor` that of the role that may exclude duplicates (NULL, for dry runs only: none are

@@ -14,17 +14,9 @@ rate_report_no_memory(Err *err)
 void
 rate_report_free(RateReport *report)
 {
-    for (size_t i = 0; i < report->outcome_count; i++) {
-        RateOutcome *outcome = &report->outcomes[i];
-        free(outcome->tenant);
-        free(outcome->account);
-        free(outcome->number);
-        free(outcome->price_book);
-        free(outcome->currency);
-        free(outcome->total);
-        free(outcome->alert);
-        json_object_put(outcome->document);
-    }
+    for (size_t i = 0; i < report->outcome_count; i++)
+        json_object_put(report->outcomes[i].document);
+    arena_free(&report->texts);
     for (size_t i = 0; i < report->skip_count; i++) {
         free(report->skips[i].account);
         free(report->skips[i].message);
@@ -45,12 +37,43 @@ rate_outcome_add(RateMonth *self, const char *account, const char *tenant, Err *
     if (!array_grow(&report->outcomes, &report->outcome_capacity, report->outcome_count, sizeof *report->outcomes, err))
         return NULL;
     RateOutcome *outcome = &report->outcomes[report->outcome_count++];
-    *outcome = (RateOutcome){.tenant = strdup(tenant), .account = strdup(account)};
-    if (outcome->tenant == NULL || outcome->account == NULL) {
-        rate_report_no_memory(err);
+    *outcome = (RateOutcome){.tenant = NULL};
+    if (!rate_report_keep(self, &outcome->tenant, tenant, err))
         return NULL;
-    }
-    return outcome;
+    outcome->account = outcome->tenant;
+    return strcmp(tenant, account) == 0 || rate_report_keep(self, &outcome->account, account, err) ? outcome : NULL;
+}
+
+bool
+rate_report_keep(RateMonth *self, const char **to, const char *text, Err *err)
+{
+    RateReport *report = self->report;
+    if (report->texts == NULL)
+        report->texts = arena_new(SIZE_MAX);
+    *to = text == NULL || report->texts == NULL ? NULL : arena_pack(report->texts, text_of(text));
+    return text == NULL || *to != NULL || rate_report_no_memory(err);
+}
+
+/* Most outcomes say here what the one before says. */
+bool
+rate_report_keep_again(RateMonth *self, const char **to, size_t member, const char *text, Err *err)
+{
+    const RateReport *report = self->report;
+    const char *before = NULL;
+    if (report->outcome_count > 1)
+        memcpy(&before, (const char *) &report->outcomes[report->outcome_count - 2] + member, sizeof before);
+    if (before == NULL || strcmp(before, text) != 0)
+        return rate_report_keep(self, to, text, err);
+    *to = before;
+    return true;
+}
+
+bool
+rate_report_keep_made(RateMonth *self, const char **to, char *text, Err *err)
+{
+    bool done = text != NULL && rate_report_keep(self, to, text, err);
+    free(text);
+    return done;
 }
 
 bool

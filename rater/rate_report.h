@@ -12,6 +12,12 @@ MUST_CHECK RateOutcome *rate_outcome_add(RateMonth *self, const char *account, c
 MUST_CHECK bool rate_skip_add(RateMonth *self, const char *account, const Err *reason, Err *err);
 /** Outcomes by account and tenant, where they were added period by period; a tenant's stay in their order. */
 void rate_report_sort(RateReport *report);
+/** Keep a copy of a text (NULL: none) as long as the report. ERR_NOMEM. */
+MUST_CHECK bool rate_report_keep(RateMonth *self, const char **to, const char *text, Err *err);
+/** The same of the newest outcome's member (an offset in RateOutcome), which is shared when the outcome before says the same. */
+MUST_CHECK bool rate_report_keep_again(RateMonth *self, const char **to, size_t member, const char *text, Err *err);
+/** The same of a text that was made for it, and is freed; NULL: it could not be made, and `err` says why. */
+MUST_CHECK bool rate_report_keep_made(RateMonth *self, const char **to, char *text, Err *err);
 /** ERR_NOMEM. Returns false. */
 bool rate_report_no_memory(Err *err);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "schema/tenant_store.h"
 
 static int
@@ -15,25 +16,18 @@ static bool
 take_tenant(void *context, const TenantRow *row, Err *err)
 {
     RateTenants *self = context;
-    if (self->count == self->capacity) {
-        size_t capacity = self->capacity == 0 ? 64 : self->capacity * 2;
-        RateTenant *grown = reallocarray(self->all, capacity, sizeof(*grown));
-        if (grown == NULL)
-            return err_set(err, ERR_NOMEM, "no memory for %zu tenants", capacity);
-        self->all = grown;
-        self->capacity = capacity;
-    }
+    if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+        return false;
     RateTenant *tenant = &self->all[self->count++];
-    *tenant = (RateTenant){row->tenant_id, strdup(row->name),     strdup(row->account), billing_period_utc(self->month),
-                           true,           row->service_start_us, row->service_end_us,  NULL};
+    *tenant = (RateTenant){.tenant_id = row->tenant_id,
+                           .name = arena_pack(self->texts, text_of(row->name)),
+                           .period = billing_period_utc(self->month),
+                           .has_period = true,
+                           .service_start_us = row->service_start_us,
+                           .service_end_us = row->service_end_us};
+    tenant->account =
+        strcmp(row->name, row->account) == 0 ? tenant->name : arena_pack(self->texts, text_of(row->account));
     return (tenant->name != NULL && tenant->account != NULL) || err_set(err, ERR_NOMEM, "no memory for a tenant");
-}
-
-static void
-free_tenant(RateTenant *tenant)
-{
-    free(tenant->name);
-    free(tenant->account);
 }
 
 static bool
@@ -53,8 +47,6 @@ keep(RateTenants *self, const char *const *accounts, size_t count, bool members)
     for (size_t i = 0; i < self->count; i++) {
         if (is_among(self->all[i].account, accounts, count) == members)
             self->all[kept++] = self->all[i];
-        else
-            free_tenant(&self->all[i]);
     }
     self->count = kept;
 }
@@ -68,7 +60,9 @@ rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t co
 bool
 rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err)
 {
-    *self = (RateTenants){.month = month};
+    *self = (RateTenants){.month = month, .texts = arena_new(SIZE_MAX)};
+    if (self->texts == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for tenants");
     if (!tenant_list_in(db, month, take_tenant, self, err))
         return false;
     qsort(self->all, self->count, sizeof(*self->all), compare_tenants);
@@ -79,27 +73,22 @@ rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month,
         err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", tenant);
         return err_hint(err, "millibill tenant list shows the names");
     }
-    char *account = strdup(found->account);
-    if (account == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a tenant");
-    keep(self, (const char *const[]){account}, 1, true);
-    free(account);
+    keep(self, (const char *const[]){found->account}, 1, true);
     return true;
 }
 
 void
 rate_tenants_free(RateTenants *self)
 {
-    for (size_t i = 0; i < self->count; i++)
-        free_tenant(&self->all[i]);
     free(self->all);
+    arena_free(&self->texts);
     *self = (RateTenants){0};
 }
 
 const RateTenant *
 rate_tenants_find(const RateTenants *self, const char *name)
 {
-    const RateTenant key = {.name = (char *) (uintptr_t) name};
+    const RateTenant key = {.name = name};
     return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof(key), compare_tenants);
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/text.h"
 #include "lib/utc.h"
@@ -17,8 +18,8 @@
 
 typedef struct RateTenant {
     int64_t tenant_id;
-    char *name;
-    char *account;
+    const char *name; /* these stand in the set */
+    const char *account;
     BillingPeriod period;     /* of the month that was read; the UTC month until rate_periods_find() says otherwise */
     bool has_period;          /* false: its account cannot be rated, its members' periods or price books differ */
     int64_t service_start_us; /* of its account; 0: before all */
@@ -31,6 +32,7 @@ typedef struct RateTenants {
     size_t count;
     size_t capacity;
     UtcMonth month;
+    Arena *texts;
 } RateTenants;
 
 /** Read all tenants, or the members of the account of `tenant`, as accounts are in a month. ERR_NOT_FOUND. Freed with

@@ -1,6 +1,7 @@
 #include "rater/rate_write.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ record_run(RateMonth *self, Err *err)
 }
 
 static bool
-take_number(RateMonth *self, char **number, Err *err)
+take_number(RateMonth *self, const char **number, Err *err)
 {
     char series[32];
     char text[64];
@@ -56,17 +57,26 @@ take_number(RateMonth *self, char **number, Err *err)
     if (!invoice_number_take(self->db, series, &next, err))
         return false;
     snprintf(text, sizeof(text), "%s-%06" PRId64, series, next);
-    *number = strdup(text);
-    return *number != NULL || rate_report_no_memory(err);
+    return rate_report_keep(self, number, text, err);
 }
 
 bool
 rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, Buffer *document, Err *err)
 {
-    const FinalInvoice *known = invoice_finals_find(&self->finals, tenant->tenant_id, self->period.start_us);
-    if (known == NULL || (known->exists && document != NULL && self->request->documents))
+    const TenantFinal *known = invoice_finals_find(&self->finals, tenant->tenant_id, self->period.start_us);
+    if (known == NULL || (known->found.exists && document != NULL && self->request->documents))
         return invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, found, document, err);
-    *found = *known;
+    *found = known->found;
+    return true;
+}
+
+bool
+rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err *err)
+{
+    const TenantFinal *known = invoice_finals_find(&self->finals, tenant_id, self->period.start_us);
+    if (known == NULL)
+        return invoice_final_id(self->db, tenant_id, self->period.start_us, invoice_id, err);
+    *invoice_id = known->first_id;
     return true;
 }
 
@@ -81,33 +91,43 @@ store_document(RateMonth *self, int64_t tenant_id, Json *document, Err *err)
 }
 
 static bool
-outcome_total(RateOutcome *outcome, const char *currency, const mpq_t total, int scale, RoundingMode rounding, Err *err)
+outcome_money(RateMonth *self, RateOutcome *outcome, const char *currency, char *total, Err *err)
 {
-    outcome->total = decimal_format(total, scale, rounding, err);
-    outcome->currency = strdup(currency);
-    return outcome->total != NULL && (outcome->currency != NULL || rate_report_no_memory(err));
+    return rate_report_keep_made(self, &outcome->total, total, err) &&
+           rate_report_keep_again(self, &outcome->currency, offsetof(RateOutcome, currency), currency, err);
 }
 
 static bool
-outcome_of_lines(const PriceBook *book, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
+outcome_book(RateMonth *self, RateOutcome *outcome, Err *err)
 {
+    char text[512];
+    snprintf(text, sizeof text, "%s %s", self->book->name, self->book->version);
+    return rate_report_keep_again(self, &outcome->price_book, offsetof(RateOutcome, price_book), text, err);
+}
+
+static bool
+outcome_of_lines(RateMonth *self, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
+{
+    const PriceBook *book = self->book;
     mpq_t total;
     mpq_init(total);
     rated_total(rated, slice, total);
-    bool done = outcome_total(outcome, book->currency, total, book->rounding_scale, book->rounding, err);
+    bool done = outcome_money(self, outcome, book->currency,
+                              decimal_format(total, book->rounding_scale, book->rounding, err), err);
     mpq_clear(total);
     return done;
 }
 
 static bool
-outcome_of_statement(const RateContract *contract, RateOutcome *outcome, const Statement *statement, Err *err)
+outcome_of_statement(RateMonth *self, const RateContract *contract, RateOutcome *outcome, const Statement *statement,
+                     Err *err)
 {
     size_t reached = statement->alerts_reached;
-    if (reached > 0)
-        outcome->alert = decimal_format_exact(contract->contract->alerts[reached - 1], err);
-    return (reached == 0 || outcome->alert != NULL) &&
-           outcome_total(outcome, statement->payable_currency, statement->payable_total, statement->payable_scale,
-                         ROUND_HALF_UP, err);
+    return (reached == 0 ||
+            rate_report_keep_made(self, &outcome->alert,
+                                  decimal_format_exact(contract->contract->alerts[reached - 1], err), err)) &&
+           outcome_money(self, outcome, statement->payable_currency,
+                         decimal_format(statement->payable_total, statement->payable_scale, ROUND_HALF_UP, err), err);
 }
 
 StatementInput
@@ -125,8 +145,7 @@ bool
 rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *input, RateTerms *terms, Err *err)
 {
     int64_t before = INT64_MAX;
-    return (!self->request->dry_run ||
-            invoice_final_id(self->db, contract->tenant_id, self->period.start_us, &before, err)) &&
+    return (!self->request->dry_run || rate_final_id(self, contract->tenant_id, &before, err)) &&
            rate_terms_make(terms, self->db, contract, before, input, err);
 }
 
@@ -142,7 +161,7 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
     if (unnamed && plan->adjustment_count > 0)
         contract = &plain;
     if (contract == NULL)
-        return outcome_of_lines(self->book, outcome, rated, slice, err)
+        return outcome_of_lines(self, outcome, rated, slice, err)
                    ? document_invoice(head, rated, slice, self->book, request->free_tier, NULL, err)
                    : NULL;
     RateTerms terms;
@@ -154,7 +173,7 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
     if (!rate_make_terms(self, contract, &input, &terms, err))
         return NULL;
     terms.document.unnamed = unnamed;
-    Json *document = outcome_of_statement(contract, outcome, &terms.statement, err)
+    Json *document = outcome_of_statement(self, contract, outcome, &terms.statement, err)
                          ? document_invoice(head, rated, slice, self->book, request->free_tier, &terms.document, err)
                          : NULL;
     rate_terms_free(&terms);
@@ -168,10 +187,9 @@ write_draft(RateMonth *self, RateDraft *draft, Err *err)
     RateOutcome *outcome = rate_outcome_add(self, draft->tenant->account, draft->tenant->name, err);
     if (outcome == NULL || (self->run_id == 0 && !record_run(self, err)))
         return false;
-    outcome->total = draft->total;
+    char *total = draft->total;
     draft->total = NULL;
-    outcome->currency = strdup(self->book->currency);
-    return (outcome->currency != NULL || rate_report_no_memory(err)) &&
+    return outcome_book(self, outcome, err) && outcome_money(self, outcome, self->book->currency, total, err) &&
            invoice_batch_add(&self->batch, self->db, self->run_id, draft->tenant->tenant_id, text_of(draft->canonical),
                              err);
 }
@@ -186,10 +204,8 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
         return false;
     if (!request->dry_run && self->run_id == 0 && !record_run(self, err))
         return false;
-    if (asprintf(&outcome->price_book, "%s %s", self->book->name, self->book->version) < 0) {
-        outcome->price_book = NULL;
-        return rate_report_no_memory(err);
-    }
+    if (!outcome_book(self, outcome, err))
+        return false;
     outcome->is_final = request->final && !request->dry_run;
     SealRoot root;
     const bool used = slice->function < slice->function_end;
@@ -223,13 +239,12 @@ keep_final(RateMonth *self, const RateTenant *tenant, const FinalInvoice *found,
     RateOutcome *outcome = rate_outcome_add(self, tenant->account, tenant->name, err);
     if (outcome == NULL)
         return false;
-    outcome->number = strdup(found->number);
-    outcome->currency = strdup(found->currency);
-    outcome->total = strdup(found->total);
     outcome->is_final = true;
     outcome->was_final = true;
-    if (outcome->number == NULL || outcome->currency == NULL || outcome->total == NULL)
-        return rate_report_no_memory(err);
+    if (!rate_report_keep(self, &outcome->number, found->number, err) ||
+        !rate_report_keep(self, &outcome->total, found->total, err) ||
+        !rate_report_keep_again(self, &outcome->currency, offsetof(RateOutcome, currency), found->currency, err))
+        return false;
     if (self->request->documents) {
         outcome->document = json_parse(buffer_text(text), err);
         if (outcome->document == NULL)

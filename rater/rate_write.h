@@ -18,6 +18,9 @@ MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, con
 MUST_CHECK bool
 rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, Buffer *document, Err *err);
 
+/** The id of the first final invoice in force of a tenant for the period at hand; INT64_MAX: there is none. */
+MUST_CHECK bool rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err *err);
+
 /** A tenant without anything of its own in this period: its earlier periods alone, on an invoice where they became more. */
 MUST_CHECK bool
 rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *nothing, Err *err);

@@ -11,7 +11,9 @@
 static const char SQL_FINALS[] =
     "SELECT DISTINCT ON (tenant_id) tenant_id, number, coalesce(payable_currency, currency), coalesce(payable_total, total),"
     " receipt_watermark, EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id"
-    " AND v.kind = 'void') FROM invoices i WHERE tenant_id = ANY ($1::bigint[]) AND period_start = $2::timestamptz"
+    " AND v.kind = 'void'), (SELECT min(f.invoice_id) FROM invoices f WHERE f.tenant_id = i.tenant_id"
+    " AND f.period_start = i.period_start AND f.state = 'final' AND f.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
+    " WHERE v.tenant_id = f.tenant_id AND v.refers_to = f.invoice_id AND v.kind = 'void')) FROM invoices i WHERE tenant_id = ANY ($1::bigint[]) AND period_start = $2::timestamptz"
     " AND state = 'final' AND kind = 'invoice' ORDER BY tenant_id, revision DESC";
 
 static int
@@ -34,13 +36,16 @@ invoice_finals_want(InvoiceFinals *self, int64_t tenant_id, Err *err)
 {
     if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
         return false;
-    self->all[self->count++] = (TenantFinal){.tenant_id = tenant_id};
+    self->all[self->count++] = (TenantFinal){.tenant_id = tenant_id, .first_id = INT64_MAX};
     return true;
 }
 
 static void
-fill(FinalInvoice *found, const DbResult *result, int row)
+fill(TenantFinal *final, const DbResult *result, int row)
 {
+    FinalInvoice *found = &final->found;
+    if (!db_is_null(result, row, 6))
+        final->first_id = db_i64(result, row, 6);
     found->was_void = strcmp(db_value(result, row, 5), "t") == 0;
     if (found->was_void)
         return;
@@ -68,7 +73,7 @@ invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *e
     for (int row = 0; result != NULL && row < db_rows(result); row++) {
         TenantFinal *final = find(self, db_i64(result, row, 0));
         if (final != NULL)
-            fill(&final->found, result, row);
+            fill(final, result, row);
     }
     done = result != NULL;
     db_result_free(&result);
@@ -76,11 +81,10 @@ invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *e
     return done || err_prefix(err, "looking for final invoices: ");
 }
 
-const FinalInvoice *
+const TenantFinal *
 invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us)
 {
-    const TenantFinal *final = self->period_start_us == period_start_us ? find(self, tenant_id) : NULL;
-    return final == NULL ? NULL : &final->found;
+    return self->period_start_us == period_start_us ? find(self, tenant_id) : NULL;
 }
 
 void

@@ -9,6 +9,7 @@
 typedef struct TenantFinal {
     int64_t tenant_id;
     FinalInvoice found;
+    int64_t first_id; /* as of invoice_final_id(); INT64_MAX: none */
 } TenantFinal;
 
 /** Of the tenants that were asked for: what there is, or that there is nothing. All zero: nobody was. */
@@ -20,10 +21,10 @@ typedef struct InvoiceFinals {
 
 /** Ask for another tenant with the next invoice_finals_read(). ERR_NOMEM. */
 MUST_CHECK bool invoice_finals_want(InvoiceFinals *self, int64_t tenant_id, Err *err);
-/** Read, as invoice_find_final() would for each. */
+/** Read, as invoice_find_final() and invoice_final_id() would for each. */
 MUST_CHECK bool invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *err);
 /** NULL: it was not asked for. */
-const FinalInvoice *invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us);
+const TenantFinal *invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us);
 /** Nobody was asked for; memory is kept. */
 void invoice_finals_clear(InvoiceFinals *self);
 void invoice_finals_free(InvoiceFinals *self);

@@ -126,24 +126,29 @@ tenant_list(Db *db, TenantVisit visit, void *context, Err *err)
     return tenant_list_in(db, utc_month_of(utc_now_us()), visit, context, err);
 }
 
+typedef struct TenantVisitor {
+    TenantVisit visit;
+    void *context;
+} TenantVisitor;
+
+static bool
+visit_tenant(void *context, const DbResult *result, Err *err)
+{
+    const TenantVisitor *self = context;
+    const TenantRow row = {.tenant_id = db_i64(result, 0, 0),
+                           .name = db_value(result, 0, 1),
+                           .account = db_value(result, 0, 2),
+                           .created_at = db_value(result, 0, 3),
+                           .service_start_us = db_i64(result, 0, 4),
+                           .service_end_us = db_i64(result, 0, 5)};
+    return self->visit(self->context, &row, err);
+}
+
 MUST_CHECK bool
 tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     const DbParam params[] = {db_string(utc_format(utc_month_start_us(month), start))};
-    DbResult *result = db_query(db, SQL_LIST, params, 1, err);
-    if (result == NULL)
-        return false;
-    bool good = true;
-    for (int i = 0; good && i < db_rows(result); i++) {
-        const TenantRow row = {.tenant_id = db_i64(result, i, 0),
-                               .name = db_value(result, i, 1),
-                               .account = db_value(result, i, 2),
-                               .created_at = db_value(result, i, 3),
-                               .service_start_us = db_i64(result, i, 4),
-                               .service_end_us = db_i64(result, i, 5)};
-        good = visit(context, &row, err);
-    }
-    db_result_free(&result);
-    return good;
+    TenantVisitor visitor = {visit, context};
+    return db_stream(db, SQL_LIST, params, 1, visit_tenant, &visitor, err);
 }

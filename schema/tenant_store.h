@@ -41,7 +41,7 @@ typedef struct TenantRow {
 } TenantRow;
 typedef bool (*TenantVisit)(void *context, const TenantRow *row, Err *err);
 
-/** Every tenant with its account of this month, or of another; ordered by name. */
+/** Every tenant with its account of this month, or of another; ordered by name. Streamed: the visitor uses another connection, if any. */
 MUST_CHECK bool tenant_list(Db *db, TenantVisit visit, void *context, Err *err);
 MUST_CHECK bool tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *err);
 
