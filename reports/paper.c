@@ -8,33 +8,7 @@
 #include "lib/harmless.h"
 #include "reports/paper_fonts.h"
 #include "reports/paper_pages.h"
-
-/* Lengths inside are Pango's units, so that nothing here is a fraction. */
-enum {
-    POINT = PANGO_SCALE,
-    MARGIN = 40 * POINT,
-    MARGIN_TOP = 42 * POINT,
-    MARGIN_BOTTOM = 58 * POINT, /* the foot stands in it */
-    FOOT = 30 * POINT,          /* its top, from the end of the page */
-    GUTTER = 9 * POINT,
-    ROW_ABOVE = 5 * POINT / 2,
-    ROW_BELOW = 5 * POINT / 2,
-    FLEXIBLE_MIN = 60 * POINT,
-    PICTURE_WIDTH = 200 * POINT
-};
-
-struct Paper {
-    PangoContext *context;
-    PaperPages *pages;
-    uint32_t accent_rgb;
-    int width, height; /* of a page */
-    int y;
-    bool empty; /* nothing stands on the page but headings */
-    size_t part_start;
-    const PaperColumn *columns;
-    size_t column_count;
-    int left[PAPER_COLUMNS_MAX], right[PAPER_COLUMNS_MAX];
-};
+#include "reports/paper_parts.h"
 
 typedef struct StyleFacts {
     const char *family;
@@ -42,8 +16,6 @@ typedef struct StyleFacts {
     PangoWeight weight;
     uint32_t rgb;
 } StyleFacts;
-
-enum { INK = 0x1b1f24, GREY = 0x5c6570, LINE = 0xc9ced5, FAINT = 0xe6e9ed };
 
 static const StyleFacts STYLES[PAPER_STYLE_COUNT] = {
     [PAPER_AS_COLUMN] = {PAPER_FONT, 33, PANGO_WEIGHT_NORMAL, INK},
@@ -63,9 +35,8 @@ color_of(const Paper *self, PaperStyle style)
     return style == PAPER_ACCENT ? self->accent_rgb : STYLES[style].rgb;
 }
 
-/** A text of one style in a width; NULL when there is no memory. */
-static PangoLayout *
-set_text(const Paper *self, PaperStyle style, PaperAlign align, int width, const char *text, Err *err)
+PangoLayout *
+paper_set_text(const Paper *self, PaperStyle style, PaperAlign align, int width, const char *text, Err *err)
 {
     const StyleFacts *facts = &STYLES[style];
     Buffer harmless = {0};
@@ -122,8 +93,8 @@ set_cells(const Paper *self, const char *const *cells, PaperStyle style, PangoLa
             continue;
         while (column->align == PAPER_LEFT && last + 1 < self->column_count && cells[last + 1] == NULL)
             last++;
-        out[i] = set_text(self, style == PAPER_AS_COLUMN ? column->style : style, column->align,
-                          self->right[last] - self->left[i], cells[i], err);
+        out[i] = paper_set_text(self, style == PAPER_AS_COLUMN ? column->style : style, column->align,
+                                self->right[last] - self->left[i], cells[i], err);
         if (out[i] == NULL)
             return false;
         *height = MAX(*height, height_of(out[i]));
@@ -235,6 +206,13 @@ paper_table(Paper *self, const PaperColumn *columns, size_t count, Err *err)
     return !has_headings(self) || place_headings(self, err);
 }
 
+void
+paper_table_end(Paper *self)
+{
+    self->columns = NULL;
+    self->column_count = 0;
+}
+
 bool
 paper_text(Paper *self, PaperStyle style, const char *text, Err *err)
 {
@@ -278,8 +256,8 @@ place_foot(Paper *self, const char *foot, size_t page, size_t count, Err *err)
     char number[64];
     snprintf(number, sizeof(number), "%zu / %zu", page + 1, count);
     int width = self->width - 2 * MARGIN;
-    PangoLayout *left = set_text(self, PAPER_LABEL, PAPER_LEFT, width - 50 * POINT, foot, err);
-    PangoLayout *right = left == NULL ? NULL : set_text(self, PAPER_LABEL, PAPER_RIGHT, width, number, err);
+    PangoLayout *left = paper_set_text(self, PAPER_LABEL, PAPER_LEFT, width - 50 * POINT, foot, err);
+    PangoLayout *right = left == NULL ? NULL : paper_set_text(self, PAPER_LABEL, PAPER_RIGHT, width, number, err);
     if (right != NULL) {
         pango_layout_set_height(left, 0);
         int y = self->height - FOOT - height_of(right) / 2;
@@ -299,8 +277,7 @@ paper_end(Paper *self, const char *foot, Err *err)
         if (!place_foot(self, foot, i, count, err))
             return false;
     self->part_start += count;
-    self->columns = NULL;
-    self->column_count = 0;
+    paper_table_end(self);
     return next_page(self, err);
 }
 

@@ -15,6 +15,7 @@
 
 #include "lib/err.h"
 #include "lib/text.h"
+#include "reports/plot.h"
 
 enum { PAPER_COLUMNS_MAX = 12, PAPER_LINES_MAX = 8 };
 
@@ -64,6 +65,9 @@ void paper_free(Paper **self);
 /** Begin a table and set its headings; `columns` is borrowed until the next table. A flexible column is at least 60 points wide. */
 MUST_CHECK bool paper_table(Paper *self, const PaperColumn *columns, size_t count, Err *err);
 
+/** End a table, so that its headings do not come again with what follows it. */
+void paper_table_end(Paper *self);
+
 /** Set a row: a cell for each column, NULL for none. A left-aligned cell spreads over the empty ones that follow it. */
 MUST_CHECK bool paper_row(Paper *self, const char *const *cells, PaperStyle style, PaperRule rule, Err *err);
 
@@ -78,6 +82,9 @@ MUST_CHECK bool paper_keep(Paper *self, int points, Err *err);
 
 /** Set a PNG picture at the left, at most so tall and 200 points wide, and leave its room. ERR_INPUT (no PNG). */
 MUST_CHECK bool paper_picture(Paper *self, const char *path, int height_pt, Err *err);
+
+/** Set a plot over the whole width with its title and labels; the box is `height_pt` tall. */
+MUST_CHECK bool paper_plot(Paper *self, const Plot *plot, int height_pt, Err *err);
 
 /** End a document: its pages get `foot` and "page i of n", and what follows begins a new page. */
 MUST_CHECK bool paper_end(Paper *self, const char *foot, Err *err);

@@ -5,14 +5,16 @@
 
 #include "lib/utc.h"
 
-enum { RULE_THICKNESS = PANGO_SCALE / 2, COLOR_MAX = 255 };
+enum { RULE_THICKNESS = PANGO_SCALE / 2, LINE_THICKNESS = 3 * PANGO_SCALE / 2, COLOR_MAX = 255 };
 
-/* A text, a picture, or a rule when both are NULL. */
+/* A text, a picture, a line through places, or a box when all are NULL. */
 typedef struct Mark {
     int x, y, width, height;
     uint32_t rgb;
     PangoLayout *layout;
     cairo_surface_t *picture;
+    int *places; /* x and y in turn */
+    size_t place_count;
 } Mark;
 
 struct PaperPages {
@@ -28,6 +30,7 @@ mark_clear(gpointer pointer)
         g_object_unref(mark->layout);
     if (mark->picture != NULL)
         cairo_surface_destroy(mark->picture);
+    g_free(mark->places);
 }
 
 static void
@@ -84,7 +87,20 @@ paper_pages_text(PaperPages *self, int x, int y, PangoLayout *layout, uint32_t r
 void
 paper_pages_rule(PaperPages *self, int x, int y, int width, uint32_t rgb)
 {
-    Mark mark = {.x = x, .y = y, .width = width, .rgb = rgb};
+    paper_pages_box(self, x, y, width, RULE_THICKNESS, rgb);
+}
+
+void
+paper_pages_box(PaperPages *self, int x, int y, int width, int height, uint32_t rgb)
+{
+    Mark mark = {.x = x, .y = y, .width = width, .height = height, .rgb = rgb};
+    g_array_append_val(self->selected, mark);
+}
+
+void
+paper_pages_line(PaperPages *self, const int *places, size_t count, uint32_t rgb)
+{
+    Mark mark = {.rgb = rgb, .places = g_memdup2(places, count * sizeof(*places)), .place_count = count};
     g_array_append_val(self->selected, mark);
 }
 
@@ -125,6 +141,15 @@ draw_picture(cairo_t *context, const Mark *mark)
 }
 
 static void
+draw_line(cairo_t *context, const Mark *mark)
+{
+    for (size_t i = 0; i + 1 < mark->place_count; i += 2)
+        cairo_line_to(context, pango_units_to_double(mark->places[i]), pango_units_to_double(mark->places[i + 1]));
+    cairo_set_line_width(context, pango_units_to_double(LINE_THICKNESS));
+    cairo_stroke(context);
+}
+
+static void
 draw_mark(cairo_t *context, const Mark *mark)
 {
     if (mark->picture != NULL) {
@@ -137,8 +162,12 @@ draw_mark(cairo_t *context, const Mark *mark)
         pango_cairo_show_layout(context, mark->layout);
         return;
     }
+    if (mark->places != NULL) {
+        draw_line(context, mark);
+        return;
+    }
     cairo_rectangle(context, pango_units_to_double(mark->x), pango_units_to_double(mark->y),
-                    pango_units_to_double(mark->width), pango_units_to_double(RULE_THICKNESS));
+                    pango_units_to_double(mark->width), pango_units_to_double(mark->height));
     cairo_fill(context);
 }
 

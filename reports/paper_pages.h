@@ -27,6 +27,9 @@ void paper_pages_select(PaperPages *self, size_t page);
 /** Marks. Text and picture are taken. The picture is scaled into width by height; returns its height. */
 void paper_pages_text(PaperPages *self, int x, int y, PangoLayout *layout, uint32_t rgb);
 void paper_pages_rule(PaperPages *self, int x, int y, int width, uint32_t rgb);
+void paper_pages_box(PaperPages *self, int x, int y, int width, int height, uint32_t rgb);
+/** A line through points, x and y in turn; copied. */
+void paper_pages_line(PaperPages *self, const int *places, size_t count, uint32_t rgb);
 int paper_pages_picture(PaperPages *self, int x, int y, int width, int height, cairo_surface_t *picture);
 
 /** Append a PDF of the first `count` pages. ERR_NOMEM. */

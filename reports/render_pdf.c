@@ -282,6 +282,7 @@ set_functions(const Sheet *sheet, const Document *document, Err *err)
                                    {document->currency, 60, PAPER_RIGHT, PAPER_BODY}};
     if (document->function_count == 0)
         return true;
+    paper_table_end(sheet->paper);
     paper_skip(sheet->paper, 20);
     bool done = paper_keep(sheet->paper, 3 * GROUP_PT, err) &&
                 paper_text(sheet->paper, PAPER_HEADING, say(sheet, "Functions"), err) &&
@@ -322,6 +323,7 @@ set_proof(const Sheet *sheet, const Document *document, Err *err)
              document->receipt_watermark);
     snprintf(seals, sizeof(seals), "%s %s, %s %s, %s:", document->evidence_seals, say(sheet, "seals"),
              say(sheet, "head"), document->evidence_head, say(sheet, "root and signing key"));
+    paper_table_end(sheet->paper);
     paper_skip(sheet->paper, 20);
     return paper_keep(sheet->paper, 3 * GROUP_PT, err) &&
            paper_text(sheet->paper, PAPER_HEADING, say(sheet, "How this can be checked"), err) &&

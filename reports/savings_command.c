@@ -2,23 +2,91 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/config.h"
 #include "lib/options.h"
 #include "reports/commands.h"
 #include "reports/savings_material.h"
+#include "reports/savings_sheet.h"
+
+typedef struct Output {
+    const char *format; /* NULL: text */
+    const char *path;   /* NULL: standard output */
+    bool json;
+} Output;
 
 static bool
-print_report(bool as_json, const SavingsReport *report, Err *err)
+is_format(const Output *output, const char *name)
 {
-    if (as_json) {
-        Json *json = savings_json(report, err);
-        bool done = json != NULL && json_print(json, stdout, err);
-        json_object_put(json);
-        return done;
+    return strcmp(output->format == NULL ? "text" : output->format, name) == 0;
+}
+
+static bool
+check_output(Output *output, Err *err)
+{
+    static const char *const formats[] = {"text", "json", "csv", "html", "pdf"};
+    if (output->json && output->format != NULL && !is_format(output, "json"))
+        return err_set(err, ERR_USAGE, "--json and --format %s do not go together", output->format);
+    if (output->json)
+        output->format = "json";
+    bool known = false;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        known = known || is_format(output, formats[i]);
+    if (!known) {
+        err_set(err, ERR_USAGE, "there is no format '%s'", output->format);
+        return err_hint(err, "give one of text, json, csv, html, pdf");
     }
+    if (is_format(output, "pdf") && output->path == NULL && isatty(STDOUT_FILENO)) {
+        err_set(err, ERR_USAGE, "a PDF is not for a terminal");
+        return err_hint(err, "say where to with --output FILE");
+    }
+    return true;
+}
+
+/* Reports from a file need no stack: without its settings they have the plain look. */
+static bool
+render_sheet(const Output *output, const SavingsAsked *asked, const SavingsReport *report, Json *json, Buffer *out,
+             Err *err)
+{
+    Config config;
+    Look look = look_plain();
+    const SavingsHead head = {asked->tenant, utc_month_end_us(report->month)};
+    if (!config_load(asked->data, &config, err) || !look_read(&config, &look, err))
+        return false;
+    return is_format(output, "pdf") ? savings_pdf(json, &head, &look, out, err)
+                                    : savings_html(json, &head, &look, out, err);
+}
+
+static bool
+render_report(const Output *output, const SavingsAsked *asked, const SavingsReport *report, Buffer *out, Err *err)
+{
+    if (is_format(output, "text"))
+        return savings_text(report, out, err);
+    Json *json = savings_json(report, err);
+    bool done = json != NULL;
+    if (done && is_format(output, "json"))
+        done =
+            buffer_append_text(out,
+                               json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+                                                                        JSON_C_TO_STRING_NOSLASHESCAPE),
+                               err) &&
+            buffer_append(out, "\n", 1, err);
+    else if (done)
+        done = is_format(output, "csv") ? savings_csv(json, out, err)
+                                        : render_sheet(output, asked, report, json, out, err);
+    json_object_put(json);
+    return done;
+}
+
+static bool
+print_report(const Output *output, const SavingsAsked *asked, const SavingsReport *report, Err *err)
+{
     Buffer text = {0};
-    bool done = savings_text(report, &text, err);
-    if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
+    bool done = render_report(output, asked, report, &text, err);
+    if (done && output->path != NULL && strcmp(output->path, "-") != 0)
+        done = file_write(output->path, text.data, text.length, 0644, err);
+    else if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
         done = err_set(err, ERR_IO, "cannot write the report");
     buffer_free(&text);
     return done;
@@ -35,14 +103,14 @@ check(SavingsAsked *asked, Err *err)
 }
 
 static bool
-run(SavingsAsked *asked, bool as_json, Err *err)
+run(SavingsAsked *asked, Output *output, Err *err)
 {
     SavingsMaterial material = {.answer = NULL};
     SavingsReport *report = NULL;
-    bool done = check(asked, err) && savings_material_gather(asked, &material, err);
+    bool done = check(asked, err) && check_output(output, err) && savings_material_gather(asked, &material, err);
     if (done) {
         report = savings_material_compare(&material, err);
-        done = report != NULL && print_report(as_json, report, err);
+        done = report != NULL && print_report(output, asked, report, err);
     }
     savings_free(&report);
     savings_material_clear(&material);
@@ -61,7 +129,7 @@ int
 savings_command(int argc, char **argv)
 {
     SavingsAsked asked = {.rules = fleet_rules_default()};
-    bool as_json = false;
+    Output output = {0};
     FleetRules *rules = &asked.rules;
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &asked.month_text, "YYYY-MM",
@@ -86,7 +154,9 @@ savings_command(int argc, char **argv)
         {"cooldown", 0, OPTION_INTEGER, &rules->cooldown_s, "SECONDS", "between two decisions (60)"},
         {"scale-in", 0, OPTION_INTEGER, &rules->scale_in_s, "SECONDS", "too many for so long: some go (900)"},
         {"wait", 0, OPTION_INTEGER, &rules->wait_s, "SECONDS", "a request waits at most, then it is refused (30)"},
-        {"json", 0, OPTION_FLAG, &as_json, NULL, "print JSON"},
+        {"format", 0, OPTION_TEXT, &output.format, "FORMAT", "text, json, csv, html or pdf; default text"},
+        {"output", 'o', OPTION_TEXT, &output.path, "FILE", "write a file; default standard output"},
+        {"json", 0, OPTION_FLAG, &output.json, NULL, "the same as --format json"},
         {"data", 0, OPTION_TEXT, &asked.data, "DIR", "the stack's directory"},
         {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
     };
@@ -101,5 +171,5 @@ savings_command(int argc, char **argv)
     if (result != OPTIONS_RUN)
         return options_exit_status(result);
     Err err = {0};
-    return run(&asked, as_json, &err) ? EXIT_SUCCESS : err_report(&err, "millibill savings");
+    return run(&asked, &output, &err) ? EXIT_SUCCESS : err_report(&err, "millibill savings");
 }

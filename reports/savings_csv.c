@@ -1,0 +1,128 @@
+/* A savings report as rows of a CSV file. */
+#include "lib/harmless.h"
+#include "reports/document.h"
+#include "reports/savings_sheet.h"
+
+static const char HEADER[] = "section,subject,what,quantity,unit,unit_price,amount,currency\r\n";
+
+typedef struct Rows {
+    Buffer *out;
+    const char *currency;
+    Err *err;
+} Rows;
+
+static size_t
+length_of(Json *array)
+{
+    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+static bool
+row(const Rows *self, const char *const cells[7])
+{
+    for (size_t i = 0; i < 7; i++)
+        if (!csv_append_cell(self->out, cells[i], false, self->err))
+            return false;
+    return csv_append_cell(self->out, self->currency, true, self->err);
+}
+
+static bool
+figure_row(const Rows *self, const char *section, const char *subject, const char *what, const char *quantity,
+           const char *unit, const char *amount)
+{
+    const char *const cells[7] = {section, subject, what, quantity, unit, "", amount};
+    return row(self, cells);
+}
+
+static bool
+cost_rows(const Rows *self, const char *section, const char *subject, Json *list, const char *name)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < length_of(list); i++) {
+        Json *item = json_object_array_get_idx(list, i);
+        const char *const cells[7] = {section,
+                                      subject[0] == '\0' ? document_member(item, "tenant") : subject,
+                                      document_member(item, name),
+                                      document_member(item, "quantity"),
+                                      document_member(item, "unit"),
+                                      document_member(item, "unit_price"),
+                                      document_member(item, "amount")};
+        done = row(self, cells);
+    }
+    return done;
+}
+
+static bool
+alternative_rows(const Rows *self, Json *alternative)
+{
+    static const char *const figures[][3] = {{"utilization_percent", "utilization", "%"},
+                                             {"idle_hours", "idle", "hours"},
+                                             {"saving_percent", "saving in percent", "%"},
+                                             {"break_even_requests_per_second", "break-even", "requests a second"},
+                                             {"requests_per_second", "requests now", "requests a second"}};
+    const char *name = document_member(alternative, "name");
+    Json *range = json_member(alternative, "range");
+    bool done = cost_rows(self, "alternative", name, json_member(alternative, "items"), "what") &&
+                figure_row(self, "comparison", name, "total", "", "", document_member(alternative, "total")) &&
+                figure_row(self, "comparison", name, "saving", "", "", document_member(alternative, "saving")) &&
+                figure_row(self, "comparison", name, "lowest saving", "", "", document_member(range, "saving_low")) &&
+                figure_row(self, "comparison", name, "highest saving", "", "", document_member(range, "saving_high")) &&
+                figure_row(self, "comparison", name, "idle cost", "", "", document_member(alternative, "idle_amount"));
+    for (size_t i = 0; done && i < sizeof(figures) / sizeof(figures[0]); i++)
+        done = figure_row(self, "comparison", name, figures[i][1], document_member(alternative, figures[i][0]),
+                          figures[i][2], "");
+    return done;
+}
+
+static bool
+histogram_rows(const Rows *self, Json *histogram)
+{
+    bool done = true;
+    Buffer what = {0};
+    for (size_t i = 0; done && i < length_of(histogram); i++) {
+        Json *bar = json_object_array_get_idx(histogram, i);
+        buffer_clear(&what);
+        done = buffer_printf(&what, self->err, "%s to %s at a time", document_member(bar, "from"),
+                             document_member(bar, "to")) &&
+               figure_row(self, "concurrency", "", what.data, document_member(bar, "seconds"), "seconds", "");
+    }
+    buffer_free(&what);
+    return done;
+}
+
+static bool
+verdict_rows(const Rows *self, Json *verdicts)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < length_of(verdicts); i++) {
+        Json *verdict = json_object_array_get_idx(verdicts, i);
+        Json *reasons = json_member(verdict, "reasons");
+        const char *function = document_member(verdict, "function");
+        done = figure_row(self, "verdict", function, document_member(verdict, "verdict"), "", "",
+                          document_member(verdict, "cost_exact"));
+        for (size_t r = 0; done && r < length_of(reasons); r++)
+            done = figure_row(self, "reason", function, json_object_get_string(json_object_array_get_idx(reasons, r)),
+                              "", "", "");
+    }
+    return done;
+}
+
+bool
+savings_csv(Json *report, Buffer *out, Err *err)
+{
+    const Rows rows = {out, document_member(report, "currency"), err};
+    Json *serverless = json_member(report, "serverless");
+    Json *alternatives = json_member(report, "alternatives");
+    Json *concurrency = json_member(report, "concurrency");
+    bool done = buffer_append_text(out, HEADER, err) &&
+                cost_rows(&rows, "serverless", "", json_member(serverless, "lines"), "description") &&
+                cost_rows(&rows, "serverless", "extras", json_member(serverless, "extras"), "what") &&
+                figure_row(&rows, "comparison", "serverless", "total", "", "", document_member(serverless, "total"));
+    for (size_t i = 0; done && i < length_of(alternatives); i++)
+        done = alternative_rows(&rows, json_object_array_get_idx(alternatives, i));
+    return done &&
+           figure_row(&rows, "concurrency", "", "mean", document_member(concurrency, "mean"), "executions", "") &&
+           figure_row(&rows, "concurrency", "", "peak", document_member(concurrency, "peak"), "executions", "") &&
+           histogram_rows(&rows, json_member(concurrency, "histogram")) &&
+           verdict_rows(&rows, json_member(report, "verdicts"));
+}

@@ -1,0 +1,141 @@
+/* Plots of a savings report. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/decimal.h"
+#include "reports/document.h"
+#include "reports/figures.h"
+#include "reports/savings_sheet_parts.h"
+
+enum { BARS_MAX = 16 };
+
+/* value / top in parts of PLOT_UNITS. */
+static int
+part_of(const mpq_t value, const mpq_t top)
+{
+    mpq_t part;
+    mpz_t whole;
+    mpq_init(part);
+    mpz_init(whole);
+    if (mpq_sgn(top) > 0) {
+        mpq_set_ui(part, PLOT_UNITS, 1);
+        mpq_mul(part, part, value);
+        mpq_div(part, part, top);
+    }
+    decimal_floor(whole, part);
+    long units = mpz_sgn(whole) < 0 ? 0 : mpz_cmp_ui(whole, PLOT_UNITS) > 0 ? PLOT_UNITS : mpz_get_si(whole);
+    mpz_clear(whole);
+    mpq_clear(part);
+    return (int) units;
+}
+
+static bool
+greatest(Json *points, const char *key, mpq_t top, Err *err)
+{
+    mpq_t value;
+    mpq_init(value);
+    bool done = true;
+    for (size_t i = 0; done && i < savings_length(points); i++) {
+        done = figure_read(json_object_array_get_idx(points, i), key, value, err);
+        if (mpq_cmp(value, top) > 0)
+            mpq_set(top, value);
+    }
+    mpq_clear(value);
+    return done;
+}
+
+static bool
+take_series(PlotSeries *series, Json *points, const char *key, const mpq_t top, const mpq_t last, Err *err)
+{
+    mpq_t value;
+    mpq_init(value);
+    bool done = true;
+    for (size_t i = 0; done && i < savings_length(points) && i < PLOT_POINTS_MAX; i++) {
+        Json *point = json_object_array_get_idx(points, i);
+        done = figure_read(point, "requests_per_second", value, err);
+        series->points[i].x = part_of(value, last);
+        done = done && figure_read(point, key, value, err);
+        series->points[i].y = part_of(value, top);
+        series->count = i + 1;
+    }
+    mpq_clear(value);
+    return done;
+}
+
+static void
+label_plot(SavingsSetting *self, Plot *plot, Json *alternative, const mpq_t top, const mpq_t last)
+{
+    mpq_t even;
+    mpq_init(even);
+    char *highest = figure_people(top, 2, self->err);
+    char *right = figure_people(last, 3, self->err);
+    snprintf(plot->title, sizeof(plot->title), "%s a month by requests a second: functions in colour, %.40s in black",
+             self->currency, document_member(alternative, "name"));
+    snprintf(plot->top, sizeof(plot->top), "%s", highest == NULL ? "" : highest);
+    snprintf(plot->left, sizeof(plot->left), "0");
+    snprintf(plot->right, sizeof(plot->right), "%s", right == NULL ? "" : right);
+    plot->mark = -1;
+    if (json_member(alternative, "break_even_requests_per_second") != NULL &&
+        figure_read(alternative, "break_even_requests_per_second", even, self->err)) {
+        plot->mark = part_of(even, last);
+        snprintf(plot->middle, sizeof(plot->middle), "break-even %s",
+                 document_member(alternative, "break_even_requests_per_second"));
+    }
+    self->failed = self->failed || highest == NULL || right == NULL;
+    free(highest);
+    free(right);
+    mpq_clear(even);
+}
+
+void
+savings_set_break_even(SavingsSetting *self, Json *alternative)
+{
+    Json *points = json_member(alternative, "cost_by_load");
+    Plot plot = {.series_count = 2};
+    mpq_t top, last;
+    if (savings_length(points) < 2)
+        return;
+    mpq_inits(top, last, NULL);
+    bool done = greatest(points, "serverless", top, self->err) && greatest(points, "alternative", top, self->err) &&
+                greatest(points, "requests_per_second", last, self->err) &&
+                take_series(&plot.series[0], points, "serverless", top, last, self->err) &&
+                take_series(&plot.series[1], points, "alternative", top, last, self->err);
+    if (done) {
+        label_plot(self, &plot, alternative, top, last);
+        sheet_plot(self->sheet, &plot);
+    }
+    self->failed = self->failed || !done;
+    mpq_clears(top, last, NULL);
+}
+
+/* Hours of the month by how many executions ran at a time; more levels than bars: the last one is all above. */
+void
+savings_set_histogram(SavingsSetting *self, Json *histogram)
+{
+    Plot plot = {.series_count = 1, .mark = -1};
+    mpq_t top, value;
+    size_t count = savings_length(histogram);
+    if (count == 0)
+        return;
+    mpq_inits(top, value, NULL);
+    bool done = greatest(histogram, "percent", top, self->err);
+    for (size_t i = 0; done && i < count && i < BARS_MAX; i++) {
+        Json *bar = json_object_array_get_idx(histogram, i);
+        bool one = strcmp(document_member(bar, "from"), "") == 0 ||
+                   json_object_get_int64(json_member(bar, "from")) == json_object_get_int64(json_member(bar, "to"));
+        done = figure_read(bar, "percent", value, self->err);
+        plot.series[0].points[i].y = part_of(value, top);
+        (void) snprintf(plot.bars[i], sizeof(plot.bars[i]), "%s%s%s", document_member(bar, "from"), one ? "" : "–",
+                        one ? "" : document_member(bar, "to"));
+        plot.series[0].count = plot.bar_count = i + 1;
+    }
+    char *highest = figure_people(top, 2, self->err);
+    snprintf(plot.title, sizeof(plot.title), "Share of the month by executions at a time");
+    snprintf(plot.top, sizeof(plot.top), "%s %%", highest == NULL ? "" : highest);
+    if (done)
+        sheet_plot(self->sheet, &plot);
+    self->failed = self->failed || !done || highest == NULL;
+    free(highest);
+    mpq_clears(top, value, NULL);
+}

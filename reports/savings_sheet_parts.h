@@ -1,0 +1,35 @@
+/**
+ * savings_sheet_parts - what the files that set a savings report share
+ */
+#ifndef REPORTS_SAVINGS_SHEET_PARTS_H
+#define REPORTS_SAVINGS_SHEET_PARTS_H
+
+#include "lib/json.h"
+#include "reports/sheet.h"
+
+enum { SENTENCE_BYTES = 512 };
+
+/* A report being set. The first failure stays. */
+typedef struct SavingsSetting {
+    Sheet *sheet;
+    const char *currency;
+    Err *err;
+    bool failed;
+} SavingsSetting;
+
+/** Length of an array; 0 for anything else. */
+size_t savings_length(Json *array);
+
+/** A figure of the report with separators; "" where there is none. Caller frees; NULL: failed. */
+char *savings_figure(SavingsSetting *self, Json *object, const char *key);
+
+/** Both sides by load, with the break-even marked; nothing where there is no curve. */
+void savings_set_break_even(SavingsSetting *self, Json *alternative);
+/** Share of the month by how much ran at a time; of many levels the first. */
+void savings_set_histogram(SavingsSetting *self, Json *histogram);
+/** The cheapest types of servers, fixed and autoscaled; nothing where none was sized. */
+void savings_set_fleet(SavingsSetting *self, Json *fleet);
+/** What is better for each function and why, the dearest first. */
+void savings_set_verdicts(SavingsSetting *self, Json *verdicts);
+
+#endif

@@ -1,0 +1,130 @@
+"""The savings report as pages, page and rows: what they say is what its JSON says, names do no harm, the same report is the same bytes."""
+import csv
+import json
+import re
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree as ET
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+from harness import MILLIBILL, environment
+
+HOSTILE = ["=cmd|' /C calc'!A0", "<script>alert(1)</script>", "../../etc/passwd", "'; DROP TABLE invoices; --", "名前-שם"]
+
+
+class Reader(HTMLParser):
+    """Text of a page, what it would fetch or run, and where its tables' cells are."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.fetched, self.tags = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [value for name, value in attrs if name in ("src", "href", "onload", "onerror", "style")]
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+class SavingsDocuments(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+        records = [{"request_id": f"r{i}", "tenant": "acme", "function": (HOSTILE + ["thumbnail", "checkout"])[i % 7], "memory_mb": 1024,
+                    "max_memory_used_mb": 200, "region": "us-east-1", "started_at": f"2026-10-{1 + i % 28:02}T12:00:{i % 60:02}Z",
+                    "duration_ms": 300000 + i} for i in range(3000)]
+        (cls.folder / "usage.ndjson").write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
+        cls.report = json.loads(cls.run_savings("json"))
+
+    @classmethod
+    def run_savings(cls, form, *arguments, usage="usage.ndjson", status=0):
+        path = cls.folder / f"report.{form}"
+        result = subprocess.run([MILLIBILL, "savings", "--usage", str(cls.folder / usage), "--alternative", "t3-small", "--alternative", "t3-large",
+                                 "--fleet", "--data", str(cls.folder), "--format", form, "--output", str(path), *arguments],
+                                capture_output=True, text=True, env=environment(), check=False)
+        assert result.returncode == status, result.stderr
+        return path.read_bytes() if status == 0 else result.stderr
+
+    def figures(self):
+        """What a reader looks for first, as printed."""
+        yield f"{Decimal(self.report['serverless']['total']):,}"
+        for alternative in self.report["alternatives"]:
+            yield f"{Decimal(alternative['total']):,}"
+            yield f"{abs(Decimal(alternative['saving'])):,}"
+            yield alternative["break_even_requests_per_second"]
+        yield self.report["concurrency"]["mean"]
+        yield self.report["fleet"]["types"][0]["type"]
+
+    def test_pages_say_what_the_report_says(self):
+        self.run_savings("pdf")
+        path = self.folder / "report.pdf"
+        text = subprocess.run(["pdftotext", "-layout", str(path), "-"], capture_output=True, text=True, check=True).stdout
+        for word in (*self.figures(), "Savings report, 2026-10", "thumbnail", "break-even", HOSTILE[0], "<script>alert(1)<", HOSTILE[2], "'; DROP TABLE invoices;"):
+            self.assertIn(word, text)
+        self.assertNotIn("Function  ", text[text.index("How it is counted") - 200:])
+        fonts = subprocess.run(["pdffonts", str(path)], capture_output=True, text=True, check=True).stdout.splitlines()[2:]
+        for font in fonts:
+            self.assertRegex(font, r"\syes\s+yes\s+(yes|no)\s+\d+\s+\d+$", "embedded, in part")
+
+    def test_the_same_report_is_the_same_bytes(self):
+        self.assertEqual(self.run_savings("pdf"), self.run_savings("pdf"))
+        self.assertEqual(self.run_savings("html"), self.run_savings("html"))
+
+    def test_a_page_is_whole_and_fetches_nothing(self):
+        page = self.run_savings("html").decode()
+        reader = Reader()
+        reader.feed(page)
+        text = " ".join(reader.words)
+        for word in (*self.figures(), *HOSTILE):
+            self.assertIn(word, text)
+        self.assertEqual(reader.fetched, [])
+        self.assertNotIn("script", reader.tags)
+        self.assertEqual(reader.tags.count("svg"), 3)
+        for drawing in re.findall(r"<svg.*?</svg>", page, re.S):
+            ET.fromstring(drawing)
+
+    def test_the_break_even_stands_where_the_lines_cross(self):
+        page = self.run_savings("html").decode()
+        for drawing in re.findall(r"<svg.*?</svg>", page, re.S)[:2]:
+            lines = [[tuple(map(float, point.split(","))) for point in line.split()] for line in re.findall(r'points="([^"]*)"', drawing)]
+            mark = float(re.search(r'<line x1="(\d+)" [^>]*stroke-dasharray', drawing).group(1))
+            functions, servers = lines
+            gap = [(x, y - other) for (x, y), (_, other) in zip(functions, servers)]
+            below = max(x for x, difference in gap if difference > 0)
+            above = min(x for x, difference in gap if difference <= 0)
+            self.assertTrue(below - 2 <= mark <= above + 2, (below, mark, above))
+
+    def test_rows_have_the_figures_of_the_report_and_no_formula(self):
+        rows = list(csv.DictReader(self.run_savings("csv").decode("utf-8").splitlines()))
+        for alternative in self.report["alternatives"]:
+            own = {row["what"]: row for row in rows if (row["section"], row["subject"]) == ("comparison", alternative["name"])}
+            self.assertEqual((own["total"]["amount"], own["saving"]["amount"]), (alternative["total"], alternative["saving"]))
+            self.assertEqual(own["lowest saving"]["amount"], alternative["range"]["saving_low"])
+        spent = sum(Decimal(row["amount"]) for row in rows if row["section"] == "serverless")
+        self.assertEqual(spent, Decimal(self.report["serverless"]["total"]))
+        self.assertEqual({row["subject"] for row in rows if row["section"] == "verdict"}, {"'" + HOSTILE[0], *HOSTILE[1:], "thumbnail", "checkout"})
+        seconds = sum(Decimal(row["quantity"]) for row in rows if row["section"] == "concurrency" and row["unit"] == "seconds")
+        self.assertEqual(seconds, 31 * 86400)
+
+    def test_no_usage_and_one_record_make_every_format(self):
+        (self.folder / "none.json").write_text("[]")
+        (self.folder / "one.ndjson").write_text(json.dumps({"request_id": "r", "tenant": "a", "function": "f", "memory_mb": 128, "region": "us-east-1",
+                                                            "started_at": "2026-10-01T00:00:00Z", "duration_ms": 1}) + "\n")
+        for form in ("text", "json", "csv", "html", "pdf"):
+            self.assertTrue(self.run_savings(form, usage="one.ndjson"))
+            result = subprocess.run([MILLIBILL, "savings", "--usage", str(self.folder / "none.json"), "--month", "2026-10", "--alternative", "t3-small", "--format", form,
+                                     "--data", str(self.folder), "--output", str(self.folder / "none.out")], capture_output=True, text=True, env=environment(), check=False)
+            self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_an_unknown_format_names_those_there_are(self):
+        self.assertIn("text, json, csv, html, pdf", self.run_savings("doc", status=2))
+
+
+if __name__ == "__main__":
+    unittest.main()
