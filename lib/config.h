@@ -120,7 +120,7 @@ typedef struct Config {
     char brand_logo[PATH_MAX];          /* PNG picture; empty: none */
     char brand_color[16];               /* #rrggbb; empty: the shipped one */
     char brand_foot[CONFIG_TEXT_BYTES]; /* text at the end of each document */
-    char language[16];                  /* of documents, where no contract says it: two letters by ISO 639-1; empty: English */
+    char language[16]; /* of documents, where no contract says it: two letters by ISO 639-1; empty: English */
 } Config;
 
 /** Find the stack and load its settings. `data_option` is the value of --data or NULL. ERR_INPUT (file, line, key),
