@@ -123,18 +123,24 @@ alternative_functions_change(const AlternativeFunctions *self, const SavingsUsag
 /* ---- what it answers ---- */
 
 MUST_CHECK Json **
-rater_documents(Json *answer, size_t *count, Err *err)
+rater_documents(Json *answer, const char *account, size_t *count, Err *err)
 {
     Json *documents = json_member(answer, "invoices");
     if (documents == NULL)
         documents = answer;
     bool many = json_object_is_type(documents, json_type_array);
-    *count = many ? json_object_array_length(documents) : 1;
-    Json **out = calloc(*count + 1, sizeof(*out));
+    size_t all = many ? json_object_array_length(documents) : 1;
+    *count = 0;
+    Json **out = calloc(all + 1, sizeof(*out));
     if (out == NULL)
-        err_set(err, ERR_NOMEM, "no memory for %zu documents", *count);
-    for (size_t i = 0; out != NULL && i < *count; i++)
-        out[i] = many ? json_object_array_get_idx(documents, i) : documents;
+        err_set(err, ERR_NOMEM, "no memory for %zu documents", all);
+    for (size_t i = 0; out != NULL && i < all; i++) {
+        Text name;
+        Json *document = many ? json_object_array_get_idx(documents, i) : documents;
+        if (account == NULL ||
+            (json_text(json_member(json_member(document, "invoice"), "account"), &name) && text_is(name, account)))
+            out[(*count)++] = document;
+    }
     return out;
 }
 
@@ -216,11 +222,11 @@ add_document(Alternative *self, Json *document, Err *err)
 }
 
 MUST_CHECK bool
-alternative_functions_take(Alternative *self, Json *answer, Err *err)
+alternative_functions_take(Alternative *self, Json *answer, const char *account, Err *err)
 {
     AlternativeFunctions *functions = self->functions;
     functions->answer = answer;
-    functions->documents = rater_documents(answer, &functions->document_count, err);
+    functions->documents = rater_documents(answer, account, &functions->document_count, err);
     bool done = functions->documents != NULL;
     for (size_t i = 0; done && i < functions->document_count; i++)
         done = add_document(self, functions->documents[i], err);

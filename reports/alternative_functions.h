@@ -29,11 +29,11 @@ MUST_CHECK bool
 alternative_functions_change(const AlternativeFunctions *self, const SavingsUsage *usage, Json *row, Err *err);
 
 /** Take the rater's answer (owned from now on) and make costs of its lines, each with the amount that it is billed. ERR_INPUT,
- *  ERR_NOMEM. */
-MUST_CHECK bool alternative_functions_take(Alternative *self, Json *answer, Err *err);
+ *  ERR_NOMEM. `account`: as of rater_documents(). */
+MUST_CHECK bool alternative_functions_take(Alternative *self, Json *answer, const char *account, Err *err);
 
-/** The documents of a rater's answer: it is one, an array of them, or an object that holds the array as "invoices".
- *  The array is the caller's, the documents are borrowed. NULL: ERR_NOMEM. */
-MUST_CHECK Json **rater_documents(Json *answer, size_t *count, Err *err);
+/** The documents of a rater's answer: it is one, an array of them, or an object that holds the array as "invoices". `account`: those of
+ *  this account alone; NULL: all. The array is the caller's, the documents are borrowed. NULL: ERR_NOMEM. */
+MUST_CHECK Json **rater_documents(Json *answer, const char *account, size_t *count, Err *err);
 
 #endif

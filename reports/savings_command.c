@@ -97,6 +97,9 @@ check(SavingsAsked *asked, Err *err)
 {
     if (asked->usage != NULL && asked->tenant != NULL)
         return err_set(err, ERR_USAGE, "--tenant chooses among the stack's usage and does not go with --usage");
+    if (asked->account != NULL && (asked->usage != NULL || asked->tenant != NULL))
+        return err_set(err, ERR_USAGE, "--account chooses among the stack's usage and does not go with --%s",
+                       asked->usage != NULL ? "usage" : "tenant");
     if (asked->catalogue != NULL)
         asked->fleet = true;
     return true;
@@ -135,6 +138,7 @@ savings_command(int argc, char **argv)
         {"month", 'm', OPTION_TEXT, &asked.month_text, "YYYY-MM",
          "month to compare; default that of the records in --usage, else this month (UTC)"},
         {"tenant", 't', OPTION_TEXT, &asked.tenant, "NAME", "one tenant; default all"},
+        {"account", 0, OPTION_TEXT, &asked.account, "NAME", "the tenants of one account"},
         {"usage", 'u', OPTION_TEXT, &asked.usage, "FILE",
          "quote rows or usage records instead of the stack's usage; - for stdin"},
         {"alternative", 'a', OPTION_LIST, &asked.alternatives, "FILE|NAME",

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/array.h"
 #include "lib/decimal.h"
@@ -64,7 +65,7 @@ typedef struct Reading {
     Db *db;
     SavingsUsage *usage;
     UtcMonth month;
-    const char *only; /* NULL: every tenant */
+    const SavingsTenants *only; /* NULL: every tenant */
     Tenant *tenants;
     size_t tenant_count;
     size_t tenant_capacity;
@@ -78,10 +79,19 @@ typedef struct Reading {
 } Reading;
 
 static bool
+is_asked_for(const SavingsTenants *only, const char *name)
+{
+    for (size_t i = 0; only != NULL && i < only->count; i++)
+        if (strcmp(only->names[i], name) == 0)
+            return true;
+    return only == NULL;
+}
+
+static bool
 remember_tenant(void *context, const TenantRow *row, Err *err)
 {
     Reading *self = context;
-    if (self->only != NULL && !text_is(text_of(self->only), row->name))
+    if (!is_asked_for(self->only, row->name))
         return true;
     if (!array_grow(&self->tenants, &self->tenant_capacity, self->tenant_count, sizeof(*self->tenants), err))
         return false;
@@ -184,9 +194,12 @@ static bool
 read_snapshot(Reading *self, Err *err)
 {
     UtcMonth month = self->month;
-    bool done = rollup_stream(self->db, self->only, utc_month_start_us(month), utc_month_end_us(month), add_rollup,
-                              self->usage, err) &&
-                tenant_list(self->db, remember_tenant, self, err);
+    size_t streams = self->only == NULL ? 1 : self->only->count;
+    bool done = true;
+    for (size_t i = 0; done && i < streams; i++)
+        done = rollup_stream(self->db, self->only == NULL ? NULL : self->only->names[i], utc_month_start_us(month),
+                             utc_month_end_us(month), add_rollup, self->usage, err);
+    done = done && tenant_list(self->db, remember_tenant, self, err);
     self->whole = done ? sum_of_invocations(self->usage) : 0;
     for (size_t i = 0; done && i < self->tenant_count; i++)
         done = take_tenant(self, &self->tenants[i], err);
@@ -194,9 +207,9 @@ read_snapshot(Reading *self, Err *err)
 }
 
 MUST_CHECK bool
-savings_evidence_read(Db *db, const char *tenant, UtcMonth month, SavingsUsage *usage, Err *err)
+savings_evidence_read(Db *db, const SavingsTenants *only, UtcMonth month, SavingsUsage *usage, Err *err)
 {
-    Reading reading = {.db = db, .usage = usage, .month = month, .only = tenant};
+    Reading reading = {.db = db, .usage = usage, .month = month, .only = only};
     if (!db_begin(db, true, err))
         return false;
     reading.progress = progress_start("executions");

@@ -10,9 +10,16 @@
 #include "reports/savings_usage.h"
 #include "schema/db.h"
 
-/** Read the usage of one tenant (NULL: of all) into an empty usage. Shows its progress on a terminal. ERR_NOT_FOUND (no
+/** Whose usage is read. */
+typedef struct SavingsTenants {
+    const char *const *names; /* borrowed */
+    size_t count;
+} SavingsTenants;
+
+/** Read the usage of some tenants (NULL: of all) into an empty usage. Shows its progress on a terminal. ERR_NOT_FOUND (no
  *  such tenant), ERR_CORRUPT (a segment cannot be read), ERR_DATABASE, ERR_BUSY, ERR_IO, ERR_NOMEM. Caller clears `usage`
  *  in any case. */
-MUST_CHECK bool savings_evidence_read(Db *db, const char *tenant, UtcMonth month, SavingsUsage *usage, Err *err);
+MUST_CHECK bool
+savings_evidence_read(Db *db, const SavingsTenants *only, UtcMonth month, SavingsUsage *usage, Err *err);
 
 #endif

@@ -162,6 +162,18 @@ read_file(const SavingsAsked *asked, SavingsMaterial *self, Source *source, Err 
 }
 
 static bool
+take_documents(const SavingsAsked *asked, SavingsMaterial *self, Err *err)
+{
+    self->documents = rater_documents(self->answer, asked->account, &self->document_count, err);
+    if (self->documents == NULL || asked->account == NULL || self->document_count > 0)
+        return self->documents != NULL;
+    char month[UTC_TEXT_BYTES];
+    err_set(err, ERR_NOT_FOUND, "account '%s' has no usage in %s", asked->account,
+            utc_month_format(self->month, month));
+    return err_hint(err, "millibill account list names the accounts");
+}
+
+static bool
 from_file(const SavingsAsked *asked, SavingsMaterial *self, Source *source, Err *err)
 {
     source->is_file = true;
@@ -169,7 +181,26 @@ from_file(const SavingsAsked *asked, SavingsMaterial *self, Source *source, Err 
         return false;
     self->answer = self->usage.rows == 0 ? answer_nothing(self, err)
                                          : ask_quote(asked, self->month, asked->book, quote_rows(self, source), err);
-    return self->answer != NULL;
+    return self->answer != NULL && take_documents(asked, self, err);
+}
+
+/* Of an account: the tenants that its documents are of. */
+static bool
+read_evidence(const SavingsAsked *asked, SavingsMaterial *self, Db *db, Err *err)
+{
+    if (asked->tenant != NULL)
+        return savings_evidence_read(db, &(SavingsTenants){&asked->tenant, 1}, self->month, &self->usage, err);
+    if (asked->account == NULL)
+        return savings_evidence_read(db, NULL, self->month, &self->usage, err);
+    const char **names = calloc(self->document_count, sizeof(*names));
+    if (names == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for %zu tenants", self->document_count);
+    for (size_t i = 0; i < self->document_count; i++)
+        names[i] = json_object_get_string(json_member(json_member(self->documents[i], "invoice"), "tenant"));
+    const SavingsTenants tenants = {names, self->document_count};
+    bool done = savings_evidence_read(db, &tenants, self->month, &self->usage, err);
+    free(names);
+    return done;
 }
 
 /* The rater first: it finds duplicates before it rates, and what it excludes is then known here. */
@@ -180,7 +211,7 @@ from_stack(const SavingsAsked *asked, SavingsMaterial *self, Err *err)
     bool done = db != NULL && stack_tenant_check(db, asked->tenant, err);
     if (done) {
         self->answer = ask_stack(asked, self->month, asked->book, NULL, err);
-        done = self->answer != NULL && savings_evidence_read(db, asked->tenant, self->month, &self->usage, err);
+        done = self->answer != NULL && take_documents(asked, self, err) && read_evidence(asked, self, db, err);
     }
     db_free(&db);
     if (done && self->usage.rows == 0) {
@@ -267,7 +298,7 @@ rate_functions(const SavingsAsked *asked, SavingsMaterial *self, const Source *s
     }
     if (answer == NULL)
         return err_prefix(err, "alternative '%s': ", alternative->name);
-    return alternative_functions_take(alternative, answer, err);
+    return alternative_functions_take(alternative, answer, asked->account, err);
 }
 
 static bool
@@ -319,11 +350,7 @@ savings_material_gather(const SavingsAsked *asked, SavingsMaterial *self, Err *e
     bool done = stack_month(asked->month_text, &self->month, err) && read_alternatives(asked, self, err) &&
                 read_catalogue(asked, self, err) &&
                 (asked->usage != NULL ? from_file(asked, self, &source, err) : from_stack(asked, self, err));
-    if (done) {
-        self->documents = rater_documents(self->answer, &self->document_count, err);
-        done =
-            self->documents != NULL && complete_alternatives(asked, self, &source, err) && size_fleet(asked, self, err);
-    }
+    done = done && complete_alternatives(asked, self, &source, err) && size_fleet(asked, self, err);
     buffer_free(&source.text);
     buffer_free(&source.rows);
     return done;

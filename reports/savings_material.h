@@ -14,6 +14,7 @@
 typedef struct SavingsAsked {
     const char *month_text; /* NULL: not given */
     const char *tenant;
+    const char *account;
     const char *usage;
     const char *book;
     const char *data;

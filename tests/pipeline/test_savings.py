@@ -262,6 +262,15 @@ class Savings(StackCase):
             self.assertEqual("memory far above" in words, size * 2 <= largest)
             self.assertEqual("longer than 15 minutes" in words, max(run["duration"] for run in runs) > 900_000_000)
 
+    def test_an_account_is_its_tenants(self):
+        for tenant in ("acme", "beta"):
+            of_tenant = self.stack.json("savings", "--month", MONTH, "--tenant", tenant, "--alternative", "arm64")
+            of_account = self.stack.json("savings", "--month", MONTH, "--account", tenant, "--alternative", "arm64")
+            self.assertEqual(of_tenant, of_account)
+        refused = self.stack.run("savings", "--month", MONTH, "--account", "nobody", status=1)
+        self.assertIn("account 'nobody' has no usage in 2026-09", refused.stderr)
+        self.stack.run("savings", "--account", "acme", "--tenant", "acme", status=2)
+
     def test_a_fleet_from_the_stack_is_that_of_the_file(self):
         stack = self.stack.json("savings", "--month", MONTH, "--fleet")
         file = self.stack.json("savings", "--month", MONTH, "--fleet", "--usage", self.usage)
