@@ -6,6 +6,7 @@
 
 #include "lib/decimal.h"
 #include "rater/document.h"
+#include "rater/explain_tiers.h"
 #include "rater/formula.h"
 
 static bool
@@ -270,82 +271,6 @@ explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *
     return done;
 }
 
-/* ---- tiers ---- */
-
-static bool
-shares_counter(const RatedLine *a, const RatedLine *b)
-{
-    CountedOver over = a->price->counted_over;
-    return a->price == b->price &&
-           ((over != COUNT_ACCOUNT_REGION && over != COUNT_TENANT_REGION) || strcmp(a->region, b->region) == 0) &&
-           ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(a->tenant, b->tenant) == 0);
-}
-
-/** What the line's counter billed, whole and in the line's tier. */
-static void
-counter_read(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in_tier)
-{
-    for (size_t i = 0; i < rated->line_count; i++) {
-        const RatedLine *other = &rated->lines[i];
-        if (!shares_counter(line, other))
-            continue;
-        mpq_add(whole, whole, other->billed_quantity);
-        if (other->tier == line->tier)
-            mpq_add(in_tier, in_tier, other->billed_quantity);
-    }
-}
-
-/** "min(whole, up to) − what the tiers below hold" */
-static bool
-tell_tier(const Price *price, int number, const mpq_t whole, const mpq_t in_tier, Json *steps, const char *unit,
-          Err *err)
-{
-    const PriceTier *tier = &price->tiers[number - 1];
-    mpq_t below, expected;
-    mpq_inits(below, expected, NULL);
-    if (number > 1)
-        mpq_set(below, price->tiers[number - 2].up_to);
-    const bool full = !tier->open && mpq_cmp(whole, tier->up_to) >= 0;
-    mpq_sub(expected, full ? tier->up_to : whole, below);
-    Formula formula = formula_of(full ? tier->up_to : whole, " − ", below, NULL, below);
-    char says[128];
-    snprintf(says, sizeof(says), "tier %d holds what lies above %s%s", number, number > 1 ? "the tiers below it" : "0",
-             full ? ", up to its limit" : "");
-    bool known = mpq_equal(expected, in_tier);
-    bool done =
-        step_add(steps, "tier", known ? says : "what the tier holds", known ? &formula : NULL, in_tier, unit, err);
-    formula_free(&formula);
-    mpq_clears(below, expected, NULL);
-    return done;
-}
-
-static bool
-explain_tier(const Rated *rated, const RatedLine *line, const Item *item, Json *steps, Err *err)
-{
-    const Price *price = line->price;
-    const char *unit = line->meter->unit;
-    if (price->tier_count == 1)
-        return true;
-    mpq_t whole, in_tier, part;
-    mpq_inits(whole, in_tier, part, NULL);
-    counter_read(rated, line, whole, in_tier);
-    mpq_mul(part, in_tier, item->billed);
-    if (mpq_sgn(whole) > 0)
-        mpq_div(part, part, whole);
-    char over[96];
-    snprintf(over, sizeof(over), "billed at this price by all that climb its tiers together (%s)",
-             counted_over_name(price->counted_over));
-    Formula formula = formula_of(in_tier, " × ", item->billed, " ÷ ", whole);
-    bool known = mpq_sgn(whole) > 0 && mpq_equal(part, line->billed_quantity);
-    bool done = step_add(steps, "counter", over, NULL, whole, unit, err) &&
-                tell_tier(price, line->tier, whole, in_tier, steps, unit, err) &&
-                step_add(steps, "tier_part", "the tier, times this item's billed quantity, by the counter",
-                         known ? &formula : NULL, line->billed_quantity, unit, err);
-    formula_free(&formula);
-    mpq_clears(whole, in_tier, part, NULL);
-    return done;
-}
-
 /* ---- money ---- */
 
 /** A sum's next term, unless it is 0. */
@@ -403,7 +328,7 @@ explain_steps(const Rated *rated, const PriceBook *book, const RatedLine *line, 
         step_formula(steps, "billed", "quantity less what is free",
                      formula_of(item.quantity, " − ", item.free, NULL, item.free), item.billed, line->meter->unit,
                      err) &&
-        explain_tier(rated, line, &item, steps, err) && explain_money(book, line, steps, err);
+        explain_tiers(rated, line, item.billed, steps, err) && explain_money(book, line, steps, err);
     item_free(&item);
     return done;
 }

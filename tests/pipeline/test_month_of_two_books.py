@@ -110,6 +110,9 @@ class MonthOfTwoBooks(StackCase):
                              else 100 * (F("0.05") if line["sku"] == "seconds" else 1))
         allowance = next(step for step in self.stack.json("explain", self.number, "3")["steps"] if step["step"] == "allowance")
         self.assertEqual(F(allowance["result"]), 60 - 40)
+        for line, formula in (("1", "50 − 0"), ("3", "100 − 50"), ("4", "130 − 100")):  # 50 on the counter when the second book begins, 80 more by it
+            steps = {step["step"]: step for step in self.stack.json("explain", self.number, line)["steps"]}
+            self.assertEqual(steps["tier"]["formula"], formula)
         text = self.stack.run("explain", self.number, "3").stdout
         self.assertIn("price book two v2", text)
 

@@ -1,0 +1,15 @@
+/**
+ * explain_tiers - the steps from what an item bills to what one of its tiers holds
+ */
+#ifndef RATER_EXPLAIN_TIERS_H
+#define RATER_EXPLAIN_TIERS_H
+
+#include "lib/err.h"
+#include "lib/json.h"
+#include "rater/rate.h"
+
+/** Add the steps `before` (where price books of the period went before), `counter`, `tier` and `tier_part` of a line to `steps`; none where its
+ *  price has one tier. `billed`: of all tiers of its item. ERR_NOMEM. */
+MUST_CHECK bool explain_tiers(const Rated *rated, const RatedLine *line, const mpq_t billed, Json *steps, Err *err);
+
+#endif
