@@ -195,6 +195,13 @@ class Savings(StackCase):
             self.assertEqual(Fraction(point["requests_per_second"]), rounded(rate * i / 30, 6))
             self.assertEqual(Fraction(point["serverless"]), cents(machine * i / 30))
             self.assertEqual(Fraction(point["alternative"]), cents(machine))
+        chart = self.stack.run("savings", "--month", MONTH, "--no-free-tier", "--alternative", "t3-small").stdout.splitlines()
+        level = next(i for i, line in enumerate(chart) if line.strip().startswith("15.18 │"))  # the curve passes it in the middle
+        middle = chart[level].index("│") + 1 + 30
+        self.assertEqual(chart[level][middle], "•")
+        self.assertEqual({chart[level][middle - 30], chart[level][middle + 30]}, {"─"})
+        self.assertTrue(chart[level - 4].strip().startswith("30.37 │") and chart[level + 4].strip().startswith("0 │•"), chart)
+        self.assertIn(f"{float(rate):.3f}", chart[level + 6])
         self.assertEqual(Fraction(side["range"]["alternative_low"]), cents(machine * Fraction("0.43")))
         self.assertEqual(Fraction(side["range"]["saving_low"]), cents(machine * Fraction("0.43")) - total)
         self.assertEqual(Fraction(side["range"]["saving_high"]), cents(machine) - total)
