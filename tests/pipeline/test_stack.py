@@ -277,6 +277,7 @@ class Places(unittest.TestCase):
             os.chmod(data, 0o755)
             shutil.copytree(BUILD / "bin", Path(home) / "bin")
             shutil.copytree(ROOT / "schema", Path(home) / "schema")
+            shutil.copytree(ROOT / "rater" / "books", Path(home) / "rater" / "books")
             (Path(home) / "bin" / "millibill-agent").chmod(0o700)  # built under umask 077
             command = [str(Path(home) / "bin" / "millibill"), "up", "--data", data]
             try:
