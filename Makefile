@@ -177,7 +177,7 @@ $(call objects,$(wildcard tests/unit/*/*.c)): | $(call INSTALLED,test)
 $(call objects,$(FUZZ_SOURCES)): | $(call INSTALLED,fuzz)
 .SECONDARY:
 
-.PHONY: units fuzzers test chaos oracle matrix sanitize tsan demo lint format check-bare fuzz install clean help
+.PHONY: units fuzzers test chaos oracle matrix sanitize tsan demo pictures lint format check-bare fuzz install clean help
 units: $(UNIT_PROGRAMS) $(FAILPOINT) $(CHAOS_PROGRAMS) $(QUOTE_MANY)
 
 # Preloaded into a program, it makes the N-th malloc, write, fsync, ... fail: its head says how.
@@ -217,6 +217,9 @@ tsan: $(call INSTALLED,test)
 
 demo: $(call INSTALLED,demo) all
 	@packaging/demo.sh $(OUT)
+
+pictures: $(call INSTALLED,test) all
+	@packaging/pictures.sh $(OUT)
 
 lint: $(call INSTALLED,lint) $(PB_H)
 	@tests/lint/run $(OUT)
@@ -274,6 +277,7 @@ clean:
 help:
 	@echo "make               build everything into $(BUILD)/ (missing packages are installed first)"
 	@echo "make demo          start a stack, meter real work, bill it, and show the invoices"
+	@echo "make pictures      the README's pictures of an invoice and a savings report, from the demo's workloads"
 	@echo "make test          unit, pipeline and fault tests"
 	@echo "make bench         benchmarks, as ratios against something that runs in the same minute"
 	@echo "make oracle        rate SETS (10000) random usage sets with the rater and with the oracle, from SEED"

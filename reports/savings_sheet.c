@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/decimal.h"
 #include "reports/document.h"
 #include "reports/figures.h"
 #include "reports/savings_sheet_parts.h"
@@ -67,6 +68,30 @@ is_used(Json *line)
     return strspn(quantity, "0.") != strlen(quantity);
 }
 
+/* A contract's discounts and taxes are in the total, and no line of their own in the report. */
+static void
+terms_row(SavingsSetting *self, Json *serverless)
+{
+    mpq_t rest, amount;
+    mpq_inits(rest, amount, NULL);
+    bool done = figure_read(serverless, "total", rest, self->err);
+    static const char *const lists[] = {"lines", "extras"};
+    for (size_t i = 0; i < 2; i++) {
+        Json *list = json_member(serverless, lists[i]);
+        for (size_t j = 0; done && j < savings_length(list); j++) {
+            done = figure_read(json_object_array_get_idx(list, j), "amount", amount, self->err);
+            mpq_sub(rest, rest, amount);
+        }
+    }
+    char *text = done && mpq_sgn(rest) != 0 ? figure_people(rest, currency_scale(self->currency), self->err) : NULL;
+    const char *cells[] = {"What contracts add and take, taxes, rounding", NULL, NULL, NULL, text};
+    if (text != NULL)
+        sheet_row(self->sheet, cells, false);
+    self->failed = self->failed || !done || (text == NULL && mpq_sgn(rest) != 0);
+    free(text);
+    mpq_clears(rest, amount, NULL);
+}
+
 static void
 set_serverless(SavingsSetting *self, Json *serverless)
 {
@@ -87,6 +112,7 @@ set_serverless(SavingsSetting *self, Json *serverless)
         Json *extra = json_object_array_get_idx(extras, i);
         cost_row(self, document_member(extra, "what"), extra, "unit_price");
     }
+    terms_row(self, serverless);
     total_row(self, serverless);
 }
 

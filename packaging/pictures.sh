@@ -1,0 +1,56 @@
+#!/bin/bash
+# The README's pictures, from the workloads of the demo: packaging/pictures.sh [BUILD]. Makes doc/images/*.png of an invoice, a savings report
+# and the dashboard, in a throw-away stack; pages by pdftoppm, the dashboard by a headless Chromium where there is one.
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+out=${1:-build}
+millibill=$out/bin/millibill
+export MILLIBILL_SHARE_ROOT=$PWD
+unset MILLIBILL_DATA MILLIBILL_CONFIG
+data=$(mktemp -d)
+chmod 755 "$data" # root's stack runs as another user
+month=$(date -u -d "$(date -u +%Y-%m-15) -1 month" +%Y-%m)
+
+finish() {
+    "$millibill" down --data "$data" >/dev/null 2>&1 || true
+    rm -rf "$data"
+}
+trap finish EXIT
+
+picture() { # picture PDF NAME: its first page
+    pdftoppm -png -r 100 -f 1 -l 1 -singlefile "$1" "doc/images/$2"
+    echo "doc/images/$2.png"
+}
+
+"$millibill" up --data "$data" >/dev/null
+"$millibill" tenant add --data "$data" acme
+cat >"$data/terms.yaml" <<TERMS
+name: acme
+version: "1"
+currency: EUR
+exchange: [{from: 2026-01-01, rate: 0.9215, source: example}]
+seller: {name: Example Cloud GmbH, address: [1 Cloud Street], postal_code: "10115", city: Berlin, country: DE, tax_id: DE123456789}
+buyer: {name: Acme SARL, address: [2 rue de l'Exemple], postal_code: "75001", city: Paris, country: FR}
+purchase_order: PO-4711
+payment_days: 30
+discounts: [{name: partner, title: Partner discount, percent: 10}]
+tax: {rates: [{name: vat, title: VAT, percent: 19, jurisdiction: Germany}]}
+TERMS
+"$millibill" contract set --data "$data" --tenant acme --from "$month" "$data/terms.yaml" >/dev/null
+for scenario in thumbnails todo-api avatars cleanup; do
+    "$millibill" simulate --data "$data" --tenant acme --scenario "$scenario" --month "$month" >/dev/null
+done
+"$millibill" rate --data "$data" --month "$month" --final >/dev/null
+
+"$millibill" invoice render --data "$data" --format pdf --output "$data/invoice.pdf" latest --tenant acme
+picture "$data/invoice.pdf" invoice
+"$millibill" savings --data "$data" --month "$month" --tenant acme --alternative t3-medium --format pdf --output "$data/savings.pdf"
+picture "$data/savings.pdf" savings
+if "$millibill" dashboard --help >/dev/null 2>&1 && command -v chromium >/dev/null; then
+    "$millibill" dashboard --data "$data" --month "$month" --output "$data/dashboard.html" >/dev/null
+    chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,1500 --virtual-time-budget=5000 \
+        --screenshot="$data/dashboard.png" "file://$data/dashboard.html" >/dev/null 2>&1
+    cp "$data/dashboard.png" doc/images/dashboard.png
+    echo doc/images/dashboard.png
+fi
