@@ -216,7 +216,8 @@ class Alerts(unittest.TestCase):
         self.stack.down()
         self.stack.up()
         wait_until(lambda: self.alerts(tenant), "the check at the start has raised it", 60)
-        self.assertIn("1 new alert", (self.stack.data / "log" / "alerts.log").read_text())
+        log = self.stack.data / "log" / "alerts.log"
+        wait_until(lambda: "1 new alert" in log.read_text(), "the check says so in its log", 60)
         self.configure(alerts_every_min=0)
 
     def test_an_empty_month_raises_nothing_one_record_at_its_threshold_does_and_mistakes_are_named(self):
