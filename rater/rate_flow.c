@@ -10,8 +10,9 @@
 
 #include "lib/array.h"
 #include "rater/rate_rows.h"
+#include "schema/tenant_store.h"
 
-enum { CHUNK_ROWS = 1024, CHUNKS = 8, WORKERS_MAX = 8, LOOK_MS = 200 };
+enum { CHUNK_ROWS = 1024, CHUNKS = 8, WORKERS_MAX = 8, LOOK_MS = 200, BATCH_TENANTS = 2000 };
 
 typedef enum ChunkState { CHUNK_FREE, CHUNK_READ, CHUNK_TAKEN, CHUNK_RATED } ChunkState;
 
@@ -30,7 +31,8 @@ struct RateFlow {
     size_t worker_count;
     bool has_reader;
     bool drafts;
-    bool all_at_hand; /* no tenant has another period or book */
+    const RateTenant **tenants; /* at hand, by account and name */
+    size_t tenant_count;
     size_t
         filling; /* number of the chunk that the reader fills: chunks are numbered from 0 and lie in all[number % CHUNKS] */
     size_t settling; /* of the one that the caller looks at */
@@ -130,8 +132,6 @@ static bool
 take_row(void *context, const RollupRow *from, Err *err)
 {
     RateFlow *self = context;
-    if (!self->all_at_hand && !rate_rows_at_hand(self->run, from))
-        return true;
     const RatingRows *rows = self->all[self->filling % CHUNKS].rows;
     const size_t count = rating_rows_count(rows);
     if (count >= CHUNK_ROWS && !text_is(from->account, rating_rows_all(rows)[count - 1].account) && !pass_on(self, err))
@@ -139,13 +139,41 @@ take_row(void *context, const RollupRow *from, Err *err)
     return rate_rows_take(self->run, self->all[self->filling % CHUNKS].rows, from, err);
 }
 
+/* Whole accounts, in their order, so many tenants at a time: nothing waits for a month to be sorted. */
+static bool
+read_batches(RateFlow *self, Err *err)
+{
+    const BillingPeriod *period = &self->run->period;
+    int64_t *ids = NULL;
+    size_t capacity = 0;
+    bool done = true;
+    for (size_t at = 0; done && at < self->tenant_count;) {
+        size_t count = 0;
+        const char *account = NULL;
+        while (done && at < self->tenant_count &&
+               (count < BATCH_TENANTS || strcmp(account, self->tenants[at]->account) == 0)) {
+            account = self->tenants[at]->account;
+            done = array_grow(&ids, &capacity, count, sizeof *ids, err);
+            if (done)
+                ids[count++] = self->tenants[at++]->tenant_id;
+        }
+        done = done && rollup_stream_of(self->db, ids, count, period->start_us, period->end_us, take_row, self, err);
+    }
+    /* Who appeared since the tenants were read, and has usage: the run finds nobody of that name and begins anew. */
+    size_t newer = 0;
+    done =
+        done && tenant_ids_after(self->db, self->run->tenants.last_id, &ids, &newer, &capacity, err) &&
+        (newer == 0 || rollup_stream_of(self->db, ids, newer, period->start_us, period->end_us, take_row, self, err));
+    free(ids);
+    return done;
+}
+
 static void *
 read_all(void *context)
 {
     RateFlow *self = context;
-    const BillingPeriod *period = &self->run->period;
     Err err = {0};
-    bool done = rollup_stream(self->db, NULL, period->start_us, period->end_us, take_row, self, &err);
+    bool done = read_batches(self, &err);
     Chunk *last = &self->all[self->filling % CHUNKS];
     if (done && rating_rows_count(last->rows) > 0) {
         done = find_accounts(last, &err);
@@ -269,15 +297,13 @@ rate_flow_start(RateMonth *run, Err *err)
     }
     self->run = run;
     self->drafts = rate_draft_wanted(run->request);
-    self->all_at_hand = true;
-    for (size_t i = 0; i < run->tenants.count; i++)
-        self->all_at_hand = self->all_at_hand && rate_is_at_hand(run, &run->tenants.all[i]);
     pthread_mutex_init(&self->mutex, NULL);
     pthread_cond_init(&self->changed, NULL);
     bool done = true;
     for (size_t i = 0; done && i < CHUNKS; i++)
         done = (self->all[i].rows = rating_rows_new(err)) != NULL;
-    if (!done || !open_reader(self, run, err) || !start_threads(self, err))
+    if (!done || !rate_rows_order(run, &self->tenants, &self->tenant_count, err) || !open_reader(self, run, err) ||
+        !start_threads(self, err))
         rate_flow_free(&self);
     return self;
 }
@@ -356,6 +382,7 @@ rate_flow_free(RateFlow **self)
         rating_rows_free(&flow->all[i].rows);
     }
     db_free(&flow->db);
+    free(flow->tenants);
     pthread_cond_destroy(&flow->changed);
     pthread_mutex_destroy(&flow->mutex);
     free(flow);

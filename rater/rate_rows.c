@@ -41,11 +41,37 @@ rate_rows_take(const RateMonth *self, RatingRows *rows, const RollupRow *from, E
     return rating_rows_add(rows, &names, &row, err);
 }
 
+static int
+compare_tenants(const void *left, const void *right)
+{
+    const RateTenant *a = *(const RateTenant *const *) left;
+    const RateTenant *b = *(const RateTenant *const *) right;
+    int order = strcmp(a->account, b->account);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
 bool
-rate_rows_at_hand(const RateMonth *self, const RollupRow *from)
+rate_rows_order(const RateMonth *self, const RateTenant ***tenants, size_t *count, Err *err)
+{
+    const RateTenants *known = &self->tenants;
+    const RateTenant **order = calloc(known->count + 1, sizeof(const RateTenant *));
+    *count = 0;
+    *tenants = order;
+    if (order == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for %zu tenants", known->count);
+    for (size_t i = 0; i < known->count; i++)
+        if (rate_is_at_hand(self, &known->all[i]))
+            order[(*count)++] = &known->all[i];
+    qsort(order, *count, sizeof(const RateTenant *), compare_tenants);
+    return true;
+}
+
+/* What was read may be of tenants with another period. */
+static bool
+is_of_other(const RateMonth *self, const RollupRow *from)
 {
     const RateTenant *tenant = rate_tenants_find_text(&self->tenants, from->tenant);
-    return tenant == NULL || rate_is_at_hand(self, tenant);
+    return tenant != NULL && !rate_is_at_hand(self, tenant);
 }
 
 static bool
@@ -55,12 +81,11 @@ take_row(void *context, const RollupRow *from, Err *err)
     return rate_rows_take(self, self->rows, from, err);
 }
 
-/* What was read may be of tenants with another period. */
 static bool
 take_row_at_hand(void *context, const RollupRow *from, Err *err)
 {
     RateMonth *self = context;
-    return !rate_rows_at_hand(self, from) || take_row(self, from, err);
+    return is_of_other(self, from) || take_row(self, from, err);
 }
 
 /* Most of all tenants are at hand, or a few that go by another book. */

@@ -10,8 +10,8 @@
 /** Add the sums of one configuration, as the run's question wants them. ERR_NOMEM. */
 MUST_CHECK bool rate_rows_take(const RateMonth *self, RatingRows *rows, const RollupRow *from, Err *err);
 
-/** Is it of the period at hand? Rows of a span are of tenants with any period. */
-bool rate_rows_at_hand(const RateMonth *self, const RollupRow *from);
+/** The tenants with the period and book at hand, by account and name. Caller frees `*tenants`, the array. ERR_NOMEM. */
+MUST_CHECK bool rate_rows_order(const RateMonth *self, const RateTenant ***tenants, size_t *count, Err *err);
 
 /** Can the rows of all accounts come in one stream of hourly sums, or does the book, the question or the evidence want more? */
 bool rate_rows_stream(const RateMonth *self);

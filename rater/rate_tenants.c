@@ -25,6 +25,7 @@ take_tenant(void *context, const TenantRow *row, Err *err)
                            .has_period = true,
                            .service_start_us = row->service_start_us,
                            .service_end_us = row->service_end_us};
+    self->last_id = row->tenant_id > self->last_id ? row->tenant_id : self->last_id;
     tenant->account =
         strcmp(row->name, row->account) == 0 ? tenant->name : arena_pack(self->texts, text_of(row->account));
     return (tenant->name != NULL && tenant->account != NULL) || err_set(err, ERR_NOMEM, "no memory for a tenant");

@@ -32,6 +32,7 @@ typedef struct RateTenants {
     size_t count;
     size_t capacity;
     UtcMonth month;
+    int64_t last_id; /* the greatest that was read, also of those left out since */
     Arena *texts;
 } RateTenants;
 

@@ -50,6 +50,9 @@ static const char SQL_RAISE[] =
     " $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bigint[]) AS u(tenant_id, account_id, kind, item, period,"
     " percent, value, \"limit\", unit, state, receipt_watermark))" RAISE("$12");
 
+/* Right after a run the statistics know nothing of what it wrote: by them every table is small, and loops over pairs are the plan. */
+static const char SQL_NO_LOOPS[] = "SET LOCAL enable_nestloop = off";
+
 /* The latest run knows most of an account. */
 static const char SQL_RAISE_FREE_TIERS[] =
     "WITH " MEMBERS ", latest AS (SELECT DISTINCT ON (m.account_id, m.period, f.name) m.account_id, m.period, m.state,"
@@ -147,7 +150,8 @@ alert_raise_free_tiers(Db *db, UtcMonth month, DbArray *percents, DbArray *targe
     char until[UTC_TEXT_BYTES];
     month_around(month, from, until);
     DbParam params[4] = {db_string(from), db_string(until), db_null(), db_null()};
-    return (db_array_param(percents, &params[2], err) && db_array_param(targets, &params[3], err) &&
+    return (db_run(db, SQL_NO_LOOPS, NULL, 0, NULL, err) && db_array_param(percents, &params[2], err) &&
+            db_array_param(targets, &params[3], err) &&
             db_stream(db, SQL_RAISE_FREE_TIERS, params, 4, take_id, raised, err)) ||
            err_prefix(err, "raising alerts of free tiers: ");
 }

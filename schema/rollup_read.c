@@ -5,19 +5,19 @@
 
 #include "lib/utc.h"
 #include "schema/account_store.h"
+#include "schema/db_array.h"
 
 /* Sums first: names are looked up once for each sum, and not for each row that goes into it. */
 #define SUMS                                                                                              \
     "sum(invocations), sum(errors), sum(timeouts), sum(initializations), sum(duration_us), sum(init_us)," \
     " sum(duration_1ms), sum(duration_100ms), sum(with_init_1ms), sum(with_init_100ms), sum(cpu_us),"     \
     " sum(streamed_bytes), max(max_memory_used_mb), max(max_duration_us)"
-#define QUERY(hour, group, order)                                                                               \
+#define QUERY(whom, hour, group, order)                                                                         \
     "SELECT r.tenant_id, t.name, a.name, c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb," \
     " c.ephemeral_mb, " hour ", s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, m1, m2"                      \
     " FROM (SELECT tenant_id, config_id, " group SUMS " FROM rollups"                                           \
     " WHERE hour >= $2::timestamptz AND hour < $3::timestamptz AND invocations > 0"                             \
-    " AND ($1::text IS NULL OR tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"                    \
-    " GROUP BY " group "tenant_id, config_id) r (tenant_id, config_id, " group                                  \
+    " AND " whom " GROUP BY " group "tenant_id, config_id) r (tenant_id, config_id, " group                     \
     "s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, m1, m2)"                                                \
     " JOIN configs c USING (tenant_id, config_id) LEFT JOIN tenants t USING (tenant_id)"                        \
     " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(                                               \
@@ -25,8 +25,10 @@
                            "c.function COLLATE \"C\", c.region COLLATE \"C\","                                  \
                            " c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package"
 
-static const char SQL_PERIOD[] = QUERY("0", "", "");
-static const char SQL_HOURS[] = QUERY("(extract(epoch FROM r.hour) * 1000000)::bigint", "hour, ", "r.hour, ");
+#define BY_NAME "($1::text IS NULL OR tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"
+static const char SQL_PERIOD[] = QUERY(BY_NAME, "0", "", "");
+static const char SQL_PERIOD_OF[] = QUERY("tenant_id = ANY ($1::bigint[])", "0", "", "");
+static const char SQL_HOURS[] = QUERY(BY_NAME, "(extract(epoch FROM r.hour) * 1000000)::bigint", "hour, ", "r.hour, ");
 
 enum { COLUMN_HOUR = 10, COLUMN_SUMS = 11 };
 
@@ -117,4 +119,22 @@ rollup_stream_hours(Db *db, const char *tenant, int64_t start_us, int64_t end_us
 {
     Reading reading = {visit, context, start_us, true};
     return stream(db, SQL_HOURS, tenant, start_us, end_us, &reading, err);
+}
+
+MUST_CHECK bool
+rollup_stream_of(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us, RollupVisit visit,
+                 void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    DbArray ids = db_array_of(DB_BIGINT);
+    Reading reading = {visit, context, start_us, false};
+    DbParam params[3] = {db_null(), db_string(utc_format(start_us, start)), db_string(utc_format(end_us, end))};
+    bool done = true;
+    for (size_t i = 0; done && i < count; i++)
+        done = db_array_add_i64(&ids, tenants[i], err);
+    done = done && db_array_param(&ids, &params[0], err) &&
+           db_stream(db, SQL_PERIOD_OF, params, 3, read_row, &reading, err);
+    db_array_free(&ids);
+    return done;
 }

@@ -117,6 +117,9 @@ typedef bool (*RollupVisit)(void *context, const RollupRow *row, Err *err);
  *  memory, ephemeral, mode, package. `tenant` may be NULL for all. Runs inside the caller's transaction if there is one. */
 MUST_CHECK bool
 rollup_stream(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context, Err *err);
+/** The same of these tenants. */
+MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us,
+                                 RollupVisit visit, void *context, Err *err);
 /** The same, one row for each hour, ordered by hour after the tenant. */
 MUST_CHECK bool rollup_stream_hours(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit,
                                     void *context, Err *err);

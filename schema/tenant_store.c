@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "lib/array.h"
 #include "schema/db_array.h"
 
 enum { TENANT_NAME_BYTES_MAX = 255 };
@@ -14,6 +15,7 @@ static const char SQL_INTRODUCE[] = "SELECT tenants_introduce($1::text[])";
 static const char SQL_IDS[] =
     "SELECT coalesce(t.tenant_id, 0) FROM unnest($1::text[]) WITH ORDINALITY AS n(name, position)"
     " LEFT JOIN tenants t USING (name) ORDER BY n.position";
+static const char SQL_AFTER[] = "SELECT tenant_id FROM tenants WHERE tenant_id > $1::bigint ORDER BY 1";
 static const char SQL_LIST[] =
     "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME
     ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
@@ -118,6 +120,22 @@ tenant_id_of(Db *db, const char *name, int64_t *id, Err *err)
         return true;
     err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", name);
     return err_hint(err, "`millibill tenant list` shows those that exist, `millibill tenant add NAME` makes one.");
+}
+
+MUST_CHECK bool
+tenant_ids_after(Db *db, int64_t tenant_id, int64_t **ids, size_t *count, size_t *capacity, Err *err)
+{
+    DbParam params[1];
+    db_set_i64(&params[0], tenant_id);
+    DbResult *result = db_query(db, SQL_AFTER, params, 1, err);
+    bool done = result != NULL;
+    for (int i = 0; done && i < db_rows(result); i++) {
+        done = array_grow(ids, capacity, *count, sizeof **ids, err);
+        if (done)
+            (*ids)[(*count)++] = db_i64(result, i, 0);
+    }
+    db_result_free(&result);
+    return done;
 }
 
 MUST_CHECK bool

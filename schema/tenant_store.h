@@ -41,6 +41,9 @@ typedef struct TenantRow {
 } TenantRow;
 typedef bool (*TenantVisit)(void *context, const TenantRow *row, Err *err);
 
+/** Appended to `ids` (an array of int64_t): tenants that were made after this one. */
+MUST_CHECK bool tenant_ids_after(Db *db, int64_t tenant_id, int64_t **ids, size_t *count, size_t *capacity, Err *err);
+
 /** Every tenant with its account of this month, or of another; ordered by name. Streamed: the visitor uses another connection, if any. */
 MUST_CHECK bool tenant_list(Db *db, TenantVisit visit, void *context, Err *err);
 MUST_CHECK bool tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *err);
