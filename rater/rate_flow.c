@@ -284,7 +284,8 @@ open_reader(RateFlow *self, RateMonth *run, Err *err)
 {
     char snapshot[DB_SNAPSHOT_BYTES];
     self->db = db_connect_again(run->db, err);
-    return self->db != NULL && db_snapshot_export(run->db, snapshot, err) && db_begin_at(self->db, snapshot, err);
+    return self->db != NULL && db_snapshot_export(run->db, snapshot, err) && db_begin_at(self->db, snapshot, err) &&
+           rollup_stream_by_index(self->db, err);
 }
 
 RateFlow *

@@ -122,6 +122,12 @@ rollup_stream_hours(Db *db, const char *tenant, int64_t start_us, int64_t end_us
 }
 
 MUST_CHECK bool
+rollup_stream_by_index(Db *db, Err *err)
+{
+    return db_script(db, "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0", err);
+}
+
+MUST_CHECK bool
 rollup_stream_of(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us, RollupVisit visit,
                  void *context, Err *err)
 {

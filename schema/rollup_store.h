@@ -117,6 +117,8 @@ typedef bool (*RollupVisit)(void *context, const RollupRow *row, Err *err);
  *  memory, ephemeral, mode, package. `tenant` may be NULL for all. Runs inside the caller's transaction if there is one. */
 MUST_CHECK bool
 rollup_stream(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context, Err *err);
+/** For a transaction that calls rollup_stream_of() many times: each reads its own rows by index, and never the whole month. */
+MUST_CHECK bool rollup_stream_by_index(Db *db, Err *err);
 /** The same of these tenants. */
 MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us,
                                  RollupVisit visit, void *context, Err *err);
