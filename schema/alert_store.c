@@ -150,6 +150,8 @@ alert_raise_free_tiers(Db *db, UtcMonth month, DbArray *percents, DbArray *targe
     char until[UTC_TEXT_BYTES];
     month_around(month, from, until);
     DbParam params[4] = {db_string(from), db_string(until), db_null(), db_null()};
+    if (percents->count == 0)
+        return true; /* nothing is asked for: a month of many tenants is not looked through */
     return (db_run(db, SQL_NO_LOOPS, NULL, 0, NULL, err) && db_array_param(percents, &params[2], err) &&
             db_array_param(targets, &params[3], err) &&
             db_stream(db, SQL_RAISE_FREE_TIERS, params, 4, take_id, raised, err)) ||
