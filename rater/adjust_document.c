@@ -162,15 +162,13 @@ add_contract(Json *document, const RateContract *contract, Err *err)
 static bool
 add_head(Json *document, const AdjustDocument *input, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
     char month[UTC_TEXT_BYTES];
     const AdjustBase *base = input->request->base;
+    const BillingPeriod period = {base->month, base->start_us, base->end_us};
     Json *book = NULL;
     return json_add_text(document, "tenant", input->request->tenant->name, err) &&
            json_add_text(document, "account", input->request->tenant->account, err) &&
-           json_add_text(document, "period_start", utc_format(base->start_us, start), err) &&
-           json_add_text(document, "period_end", utc_format(base->end_us, end), err) &&
+           document_add_period(document, &period, err) &&
            json_add_text(document, "invoice", base->number[0] == '\0' ? NULL : base->number, err) &&
            json_add_int(document, "from_receipt", base->from_receipt, err) &&
            json_add_int(document, "to_receipt", input->request->to_receipt, err) &&

@@ -67,7 +67,7 @@ read_balances(Finding *self, Err *err)
 {
     const AdjustRequest *request = self->request;
     const AdjustBase *base = request->base;
-    const ContractPeriod beside = {base->invoice_id, base->start_us};
+    const ContractPeriod beside = {base->invoice_id, base->month};
     int64_t before_id = self->settlement->before_id;
     Buffer others = {0};
     Buffer taken = {0};
@@ -151,7 +151,7 @@ make_statements(Finding *self, Err *err)
 static bool
 is_too_old(const Finding *self)
 {
-    UtcMonth base = utc_month_of(self->request->base->start_us);
+    UtcMonth base = self->request->base->month;
     UtcMonth month = self->settlement->month;
     int64_t apart = (int64_t) (month.year - base.year) * 12 + month.month - base.month;
     return self->settlement->late_months >= 0 && apart > self->settlement->late_months;
@@ -243,8 +243,7 @@ find(Finding *self, Err *err)
     AdjustEvent *event = self->event;
     char month[UTC_TEXT_BYTES];
     AdjustStep last = ADJUST_LATE;
-    snprintf(event->name, sizeof event->name, "%s",
-             utc_month_format(utc_month_of(self->request->base->start_us), month));
+    snprintf(event->name, sizeof event->name, "%s", utc_month_format(self->request->base->month, month));
     bool late = adjust_differs(&self->sides[ADJUST_REVERSALS], &self->sides[ADJUST_LATE]);
     if (late && is_too_old(self) && mpq_cmp(self->nets[ADJUST_LATE], self->nets[ADJUST_REVERSALS]) >= 0) {
         last = ADJUST_REVERSALS;

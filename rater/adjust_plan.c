@@ -50,7 +50,7 @@ static bool
 make_event(AdjustPlan *self, const AdjustRun *run, const AdjustBase *base, int64_t late_months, bool as_billed,
            AdjustEvent *event, Err *err)
 {
-    if (!adjust_members_read(run->members, run->db, utc_month_of(base->start_us), err))
+    if (!adjust_members_read(run->members, run->db, base->month, err))
         return false;
     const AdjustRequest request = {run->db, &run->members->tenants,
                                    rate_tenants_find(&run->members->tenants, self->tenant->name), base,
@@ -156,7 +156,7 @@ adjust_event_again(AdjustEvent *self, Db *db, AdjustMembers *members, const Adju
     Text month;
     *self = (AdjustEvent){.document = NULL};
     mpq_init(self->amount);
-    if (!adjust_members_read(members, db, utc_month_of(row->base.start_us), err))
+    if (!adjust_members_read(members, db, row->base.month, err))
         return false;
     for (size_t i = 0; i < members->tenants.count; i++)
         if (members->tenants.all[i].tenant_id == row->base.tenant_id)

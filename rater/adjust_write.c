@@ -18,6 +18,7 @@ record_run(Db *db, const AdjustBase *base, int64_t to_receipt, int64_t *run_id, 
         return false;
     const RatingRun run = {
         .final = true,
+        .month = base->month,
         .period_start_us = base->start_us,
         .period_end_us = base->end_us,
         .receipt_watermark = to_receipt,

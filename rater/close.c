@@ -29,6 +29,8 @@ close_free(Close *self)
         free(self->holds[i].message);
         free(self->holds[i].hint);
     }
+    rate_tenants_free(&self->tenants);
+    rate_periods_free(&self->periods);
     free(self->agents);
     free(self->holds);
     rate_report_free(&self->rated);
@@ -94,22 +96,18 @@ find_duplicates(Close *self, const RateTenant *tenant, DuplicatesReport *found, 
 static bool
 close_duplicates(Close *self, CloseStep *step, Err *err)
 {
-    RateTenants tenants = {0};
     DuplicatesReport found = {0};
     SegmentTenants with = {0};
-    bool done = rate_tenants_read(&tenants, self->db, NULL, self->request->month, err) &&
-                rate_periods_set(&tenants, self->db, err) &&
-                rate_duplicates_where(&with, self->compactor, &tenants, err);
-    for (size_t i = 0; done && i < tenants.count; i++)
-        done = !segment_tenants_have(&with, tenants.all[i].tenant_id) ||
-               find_duplicates(self, &tenants.all[i], &found, err);
+    bool done = rate_duplicates_where(&with, self->compactor, &self->tenants, err);
+    for (size_t i = 0; done && i < self->tenants.count; i++)
+        done = !segment_tenants_have(&with, self->tenants.all[i].tenant_id) ||
+               find_duplicates(self, &self->tenants.all[i], &found, err);
     segment_tenants_free(&with);
     if (done)
         snprintf(step->detail, sizeof step->detail,
-                 "%zu tenant%s: %" PRId64 " cop%s excluded, %" PRId64 " conflict%s put in quarantine", tenants.count,
-                 plural((int64_t) tenants.count), found.copies, found.copies == 1 ? "y" : "ies", found.conflicts,
-                 plural(found.conflicts));
-    rate_tenants_free(&tenants);
+                 "%zu tenant%s: %" PRId64 " cop%s excluded, %" PRId64 " conflict%s put in quarantine",
+                 self->tenants.count, plural((int64_t) self->tenants.count), found.copies,
+                 found.copies == 1 ? "y" : "ies", found.conflicts, plural(found.conflicts));
     return done;
 }
 
@@ -264,8 +262,8 @@ static bool
 close_seal(Close *self, CloseStep *step, Err *err)
 {
     SealReport report = {0};
-    if (!rate_seal_month(self->compactor, self->request->config, self->request->month, self->hold_count > 0, &report,
-                         err))
+    if (!rate_seal_periods(self->compactor, self->request->config, self->request->month, &self->periods,
+                           self->hold_count > 0, &report, err))
         return false;
     snprintf(step->detail, sizeof step->detail,
              "%" PRId64 " hour%s, %" PRId64 " month root%s and %" PRId64 " invoice%s sealed; last head %" PRId64,
@@ -291,19 +289,25 @@ close_deliver(Close *self, CloseStep *step, Err *err)
 
 /* ---- the whole ---- */
 
+/* Who else is not over waits for the next time. */
+static bool
+read_periods(Close *self, Err *err)
+{
+    const UtcMonth month = self->request->month;
+    return rate_tenants_read(&self->tenants, self->db, NULL, month, err) &&
+           rate_periods_read(&self->periods, &self->tenants, self->db, err) &&
+           (rate_periods_span(&self->periods, utc_now_us(), &self->start_us, &self->end_us) ||
+            rate_periods_not_over(month, self->end_us, err));
+}
+
 bool
 close_month(Close *self, Err *err)
 {
     static bool (*const steps[CLOSE_STEP_COUNT])(Close *, CloseStep *, Err *) = {
         close_wait,  close_verify, close_duplicates, close_rate,   close_compare,
         close_final, close_seal,   close_export,     close_deliver};
-    char end[UTC_TEXT_BYTES];
-    char month[UTC_TEXT_BYTES];
-    if (utc_month_end_us(self->request->month) > utc_now_us()) {
-        err_set(err, ERR_CONFLICT, "%s is not over: it ends at %s", utc_month_format(self->request->month, month),
-                utc_format(utc_month_end_us(self->request->month), end));
-        return err_hint(err, "millibill rate --preview shows what there is so far");
-    }
+    if (!read_periods(self, err))
+        return false;
     for (int i = 0; i < CLOSE_STEP_COUNT && !err_is_set(err); i++) {
         CloseStep *step = &self->steps[i];
         int64_t started_us = utc_monotonic_us();

@@ -18,6 +18,7 @@
 #include "lib/options.h"
 #include "rater/bill_changes.h"
 #include "rater/rate_month.h"
+#include "rater/rate_periods.h"
 #include "schema/db.h"
 
 enum { CLOSE_DETAIL_BYTES = 512, CLOSE_WAIT_S = 900 };
@@ -83,6 +84,10 @@ typedef struct Close {
     size_t agent_count, agent_capacity;
     CloseHold *holds;
     size_t hold_count, hold_capacity;
+    RateTenants tenants; /* with their billing periods, as they are when closing begins */
+    RatePeriods periods;
+    int64_t start_us;    /* all that is over of them lies from here … */
+    int64_t end_us;      /* … until before here */
     int64_t differences; /* that verify found */
     RateReport rated;    /* what would be final */
     RateReport final;    /* what is */
@@ -90,7 +95,7 @@ typedef struct Close {
 } Close;
 
 /** Close the month. `self` has its first four members set and is freed with close_free() in any case; what was done until an error stands
- *  in it. ERR_CONFLICT: the month is not over; ERR_BUSY: an agent has not reported, or try again; ERR_DIFFERENCE: verify found
+ *  in it. ERR_CONFLICT: no period of the month is over; ERR_BUSY: an agent has not reported, or try again; ERR_DIFFERENCE: verify found
  *  something that names no tenant; errors of the steps. Accounts that are held back are no error. */
 MUST_CHECK bool close_month(Close *self, Err *err);
 void close_free(Close *self);

@@ -69,15 +69,12 @@ bool
 close_verify(Close *self, CloseStep *step, Err *err)
 {
     VerifyReport report = {0};
-    RateTenants tenants = {0};
     bool named = true;
     const VerifyRequest request = {.month = &self->request->month,
                                    .seal_public_key = self->request->config->seal_public_key,
                                    .heads = self->request->config->seal_heads};
-    bool done = rate_tenants_read(&tenants, self->db, NULL, self->request->month, err) &&
-                verify(self->db, &request, &report, err) && take_report(self, &tenants, &report, &named, err) &&
+    bool done = verify(self->db, &request, &report, err) && take_report(self, &self->tenants, &report, &named, err) &&
                 judge(self, &report, named, step, err);
-    rate_tenants_free(&tenants);
     verify_report_free(&report);
     return done;
 }

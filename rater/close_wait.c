@@ -26,14 +26,13 @@ static bool
 take_agent(void *context, const AgentWatermark *row, Err *err)
 {
     Close *self = context;
-    const UtcMonth month = self->request->month;
     if (!array_grow(&self->agents, &self->agent_capacity, self->agent_count, sizeof *self->agents, err))
         return false;
     CloseAgent *agent = &self->agents[self->agent_count];
     *agent = (CloseAgent){
         .name = strdup(row->agent),
         .last_us = row->last_us,
-        .behind = row->last_us >= utc_month_start_us(month) && row->last_us < utc_month_end_us(month),
+        .behind = row->last_us >= self->start_us && row->last_us < self->end_us,
         .excepted = is_excepted(self, row->agent),
     };
     if (agent->name == NULL)
@@ -143,11 +142,10 @@ wait_for_agents(Close *self, CloseStep *step, Err *err)
 static bool
 note_open_records(Close *self, CloseStep *step, Err *err)
 {
-    const UtcMonth month = self->request->month;
     int64_t quarantined = 0;
     int64_t lost = 0;
     size_t length = strlen(step->detail);
-    if (!watermark_open_records(self->db, utc_month_start_us(month), utc_month_end_us(month), &quarantined, &lost, err))
+    if (!watermark_open_records(self->db, self->start_us, self->end_us, &quarantined, &lost, err))
         return false;
     if (quarantined > 0)
         length += (size_t) snprintf(step->detail + length, sizeof step->detail - length,

@@ -9,7 +9,7 @@
 #include "lib/json.h"
 #include "lib/options.h"
 #include "rater/commands.h"
-#include "rater/contract.h"
+#include "rater/contract_period.h"
 #include "rater/rate_book.h"
 #include "schema/contract_store.h"
 #include "schema/migrate.h"
@@ -58,7 +58,7 @@ parse(const char *command, const char *arguments, const char *summary, size_t co
 
 /* ---- set ---- */
 
-/** What rating would refuse later is refused here: a book that is not in force in the first month or does not fit, a period that is no UTC month. */
+/** What rating would refuse later is refused here: a book that is not in force in the first month or does not fit. */
 static bool
 check_contract(const SetOptions *options, const Contract *contract, UtcMonth from, Err *err)
 {
@@ -71,19 +71,31 @@ check_contract(const SetOptions *options, const Contract *contract, UtcMonth fro
     bool fits = book != NULL && contract_fits(contract, book, err);
     book_calendar_free(&calendar);
     db_free(&db);
-    if (!fits)
+    return fits;
+}
+
+/* What the contract did, for print_set(). */
+typedef struct Given {
+    int64_t revision;
+    BillingPeriod period; /* the first one */
+} Given;
+
+/* The contracts of an account's members change one after the other: until all have, it is said, and not billed. */
+static bool
+warn_of_account(Db *db, const SetOptions *options, UtcMonth from, Err *err)
+{
+    Err reason = {0};
+    if (!contract_account_refused(db, options->tenant, from, &reason, err))
         return false;
-    UtcMonth month = {2026, 3}; /* a month with changeovers */
-    if (contract_period_start_us(contract, month) == utc_month_start_us(month) &&
-        contract_period_start_us(contract, utc_month_next(month)) == utc_month_end_us(month))
-        return true;
-    err_set(err, ERR_INPUT, "contract '%s': billing periods other than UTC months are not supported yet",
-            contract->name);
-    return err_hint(err, "leave billing_day and time_zone out");
+    if (err_is_set(&reason))
+        fprintf(stderr,
+                "millibill contract set: warning: the account of tenant '%s' is not billed as it is now: %s\n  %s\n",
+                options->tenant, reason.message, reason.hint);
+    return true;
 }
 
 static bool
-give(const SetOptions *options, const Contract *contract, UtcMonth from, int64_t *revision, Err *err)
+give(const SetOptions *options, const Contract *contract, UtcMonth from, Given *out, Err *err)
 {
     char author[AUTHOR_BYTES];
     author_write(author);
@@ -95,27 +107,35 @@ give(const SetOptions *options, const Contract *contract, UtcMonth from, int64_t
                            .by = author};
     Db *db = connect_as(options, "millibill_owner", err);
     bool done = db != NULL && tenant_id_of(db, options->tenant, &given.tenant_id, err) &&
-                contract_store_set(db, &given, revision, err);
+                contract_first_period(db, options->tenant, contract, from, &out->period, err) &&
+                contract_store_set(db, &given, &out->revision, err) && warn_of_account(db, options, from, err);
     db_free(&db);
     return done;
 }
 
 static bool
-print_set(const SetOptions *options, const Contract *contract, int64_t revision, Err *err)
+print_set(const SetOptions *options, const Contract *contract, const Given *given, Err *err)
 {
     char hex[DIGEST_HEX_BYTES];
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    utc_format(given->period.start_us, start);
+    utc_format(given->period.end_us, end);
     if (!options->json) {
         printf("Contract %s %s holds for tenant %s from %s on (revision %" PRId64 ").\n", contract->name,
-               contract->version, options->tenant, options->month, revision);
+               contract->version, options->tenant, options->month, given->revision);
+        if (!billing_period_is_utc(&given->period))
+            printf("Its first billing period: from %s until before %s.\n", start, end);
         return true;
     }
     Json *object = json_new_object(err);
-    bool done = object != NULL && json_add_text(object, "tenant", options->tenant, err) &&
-                json_add_int(object, "revision", revision, err) && json_add_text(object, "from", options->month, err) &&
-                json_add_text(object, "name", contract->name, err) &&
-                json_add_text(object, "version", contract->version, err) &&
-                json_add_text(object, "sha256", digest_hex(&contract->digest, hex), err) &&
-                json_print(object, stdout, err);
+    bool done =
+        object != NULL && json_add_text(object, "tenant", options->tenant, err) &&
+        json_add_int(object, "revision", given->revision, err) && json_add_text(object, "from", options->month, err) &&
+        json_add_text(object, "period_start", start, err) && json_add_text(object, "period_end", end, err) &&
+        json_add_text(object, "name", contract->name, err) &&
+        json_add_text(object, "version", contract->version, err) &&
+        json_add_text(object, "sha256", digest_hex(&contract->digest, hex), err) && json_print(object, stdout, err);
     json_object_put(object);
     return done;
 }
@@ -124,7 +144,7 @@ static bool
 set_run(const SetOptions *options, const char *file, Err *err)
 {
     UtcMonth from;
-    int64_t revision = 0;
+    Given given = {0};
     if (!check_tenant(options, err))
         return false;
     if (options->month == NULL)
@@ -133,7 +153,7 @@ set_run(const SetOptions *options, const char *file, Err *err)
         return err_prefix(err, "--from: ");
     Contract *contract = contract_open(file, err);
     bool done = contract != NULL && check_contract(options, contract, from, err) &&
-                give(options, contract, from, &revision, err) && print_set(options, contract, revision, err);
+                give(options, contract, from, &given, err) && print_set(options, contract, &given, err);
     contract_free(&contract);
     return done;
 }

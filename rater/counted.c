@@ -3,6 +3,7 @@
 #include "lib/utc.h"
 #include "proto/usage_batch.h"
 #include "rater/verify_parts.h"
+#include "schema/invoice_store.h"
 
 /** What is asked for, and who takes it. */
 typedef struct Counting {
@@ -73,4 +74,29 @@ counted_and_reversed(Db *db, int64_t tenant_id, const VerifyPeriod *period, int6
 {
     const Counting self = {period, 0, watermark, true, visit, context};
     return visit_all(&self, db, tenant_id, err);
+}
+
+static bool
+count_one(void *context, const CountedRecord *counted, Err *err)
+{
+    (void) counted;
+    (void) err;
+    ++*(int64_t *) context;
+    return true;
+}
+
+MUST_CHECK bool
+counted_late(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, int64_t *records, Err *err)
+{
+    const int64_t first_us = utc_hour_ceiling_us(period->start_us);
+    const int64_t after_us = utc_hour_floor_us(period->end_us);
+    *records = 0;
+    if (first_us > after_us)
+        return counted_records(db, tenant_id, period, watermark, INT64_MAX, count_one, records, err);
+    const VerifyPeriod edges[] = {{period->start_us, first_us}, {after_us, period->end_us}};
+    bool done = invoice_late_records(db, tenant_id, first_us, after_us, watermark, records, err);
+    for (size_t i = 0; done && i < 2; i++)
+        done = edges[i].start_us == edges[i].end_us ||
+               counted_records(db, tenant_id, &edges[i], watermark, INT64_MAX, count_one, records, err);
+    return done;
 }

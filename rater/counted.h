@@ -37,4 +37,9 @@ MUST_CHECK bool counted_records(Db *db, int64_t tenant_id, const VerifyPeriod *p
 MUST_CHECK bool counted_and_reversed(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark,
                                      CountedVisit visit, void *context, Err *err);
 
+/** How many records of a period (any two instants) were received after a watermark and count: whole hours by what segments say of
+ *  themselves, the others record by record. */
+MUST_CHECK bool
+counted_late(Db *db, int64_t tenant_id, const VerifyPeriod *period, int64_t watermark, int64_t *records, Err *err);
+
 #endif

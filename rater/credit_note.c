@@ -191,16 +191,13 @@ add_totals(Json *note, const Statement *before, const Statement *after, const Pr
 static bool
 add_head(Json *note, const CreditNoteInput *input, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
     const AdjustBase *base = input->base;
+    const BillingPeriod period = {base->month, base->start_us, base->end_us};
     Json *head = json_new_object(err);
     if (head == NULL || !json_add(note, "invoice", head, err) || !json_add_text(head, "number", NULL, err) ||
         !json_add_text(head, "kind", "credit_note", err) || !json_add_text(head, "state", "preview", err) ||
         !json_add_text(head, "tenant", input->tenant, err) || !json_add_text(head, "account", input->account, err) ||
-        !json_add_text(head, "period_start", utc_format(base->start_us, start), err) ||
-        !json_add_text(head, "period_end", utc_format(base->end_us, end), err) ||
-        !json_add_int(head, "receipt_watermark", input->to_receipt, err))
+        !document_add_period(head, &period, err) || !json_add_int(head, "receipt_watermark", input->to_receipt, err))
         return false;
     Json *other = json_new_object(err);
     return other != NULL && json_add(head, "refers_to", other, err) &&

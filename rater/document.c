@@ -226,25 +226,33 @@ add_service(Json *invoice, const InvoiceHead *head, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
-    const bool begins = head->service_start_us > head->period_start_us;
-    const bool ends = head->service_end_us != 0 && head->service_end_us < head->period_end_us;
+    const bool begins = head->service_start_us > head->period.start_us;
+    const bool ends = head->service_end_us != 0 && head->service_end_us < head->period.end_us;
     return (!begins || json_add_text(invoice, "service_from", utc_format(head->service_start_us, start), err)) &&
            (!ends || json_add_text(invoice, "service_until", utc_format(head->service_end_us, end), err));
+}
+
+bool
+document_add_period(Json *object, const BillingPeriod *period, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    char month[UTC_TEXT_BYTES];
+    return json_add_text(object, "period_start", utc_format(period->start_us, start), err) &&
+           json_add_text(object, "period_end", utc_format(period->end_us, end), err) &&
+           (billing_period_is_utc(period) ||
+            json_add_text(object, "month", utc_month_format(period->month, month), err));
 }
 
 static bool
 add_head(Json *document, const InvoiceHead *head, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
     Json *invoice = json_new_object(err);
     return invoice != NULL && json_add(document, "invoice", invoice, err) &&
            json_add_text(invoice, "number", head->number, err) &&
            json_add_text(invoice, "state", head->number == NULL ? "preview" : "final", err) &&
            json_add_text(invoice, "tenant", head->tenant, err) &&
-           json_add_text(invoice, "account", head->account, err) &&
-           json_add_text(invoice, "period_start", utc_format(head->period_start_us, start), err) &&
-           json_add_text(invoice, "period_end", utc_format(head->period_end_us, end), err) &&
+           json_add_text(invoice, "account", head->account, err) && document_add_period(invoice, &head->period, err) &&
            json_add_int(invoice, "receipt_watermark", head->receipt_watermark, err) && add_service(invoice, head, err);
 }
 
@@ -255,21 +263,39 @@ add_hex(Json *object, const char *key, const uint8_t *bytes, size_t length, Err 
     return json_add_text(object, key, bytes_hex(bytes, length, hex), err);
 }
 
-/* What was billed from: the signed root over the seals of the period. */
 static bool
-add_evidence(Json *document, const SealRoot *root, Err *err)
+add_root(Json *object, const SealRoot *root, bool with_month, Err *err)
 {
-    if (root == NULL)
+    char month[UTC_TEXT_BYTES];
+    return add_hex(object, "root", root->digest.bytes, DIGEST_BYTES, err) &&
+           json_add_int(object, "revision", root->revision, err) && json_add_int(object, "seals", root->seals, err) &&
+           json_add_int(object, "head", root->head_number, err) &&
+           json_add_int(object, "receipt", root->receipt_to, err) &&
+           add_hex(object, "public_key", root->public_key, SEAL_PUBLIC_BYTES, err) &&
+           add_hex(object, "signature", root->signature, SEAL_SIGNATURE_BYTES, err) &&
+           (!with_month || json_add_text(object, "month", utc_month_format(root->month, month), err));
+}
+
+/* What was billed from: the signed roots over the seals of the months that the period touches, the last one first. */
+static bool
+add_evidence(Json *document, const InvoiceHead *head, Err *err)
+{
+    const bool is_utc = billing_period_is_utc(&head->period);
+    if (head->root_count == 0)
         return true;
     Json *evidence = json_new_object(err);
-    return evidence != NULL && json_add(document, "evidence", evidence, err) &&
-           add_hex(evidence, "root", root->digest.bytes, DIGEST_BYTES, err) &&
-           json_add_int(evidence, "revision", root->revision, err) &&
-           json_add_int(evidence, "seals", root->seals, err) &&
-           json_add_int(evidence, "head", root->head_number, err) &&
-           json_add_int(evidence, "receipt", root->receipt_to, err) &&
-           add_hex(evidence, "public_key", root->public_key, SEAL_PUBLIC_BYTES, err) &&
-           add_hex(evidence, "signature", root->signature, SEAL_SIGNATURE_BYTES, err);
+    if (evidence == NULL || !json_add(document, "evidence", evidence, err) ||
+        !add_root(evidence, &head->roots[head->root_count - 1], !is_utc, err))
+        return false;
+    if (is_utc)
+        return true;
+    Json *earlier = json_new_array(err);
+    bool done = earlier != NULL && json_add(evidence, "earlier", earlier, err);
+    for (size_t i = 0; done && i + 1 < head->root_count; i++) {
+        Json *object = json_new_object(err);
+        done = object != NULL && json_append(earlier, object, err) && add_root(object, &head->roots[i], true, err);
+    }
+    return done;
 }
 
 Json *
@@ -295,7 +321,7 @@ document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *
 {
     Json *document = json_new_object(err);
     if (document != NULL && add_head(document, head, err) &&
-        add_body(document, rated, slice, book, free_tier, terms, err) && add_evidence(document, head->root, err))
+        add_body(document, rated, slice, book, free_tier, terms, err) && add_evidence(document, head, err))
         return document;
     json_object_put(document);
     return NULL;

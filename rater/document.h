@@ -13,6 +13,7 @@
 
 #include "lib/err.h"
 #include "lib/json.h"
+#include "rater/period.h"
 #include "rater/rate.h"
 #include "rater/statement.h"
 #include "schema/seal.h"
@@ -22,10 +23,10 @@ typedef struct InvoiceHead {
     const char *number; /* NULL for a preview */
     const char *tenant;
     const char *account;
-    int64_t period_start_us;
-    int64_t period_end_us;
+    BillingPeriod period;
     int64_t receipt_watermark; /* usage was looked at up to this receipt */
-    const SealRoot *root;      /* seals of the period; NULL: the document says nothing of them */
+    const SealRoot *roots;     /* seals of the UTC months that the period touches, those that there are, in order … */
+    size_t root_count;         /* … 0: the document says nothing of them */
     int64_t service_start_us;  /* of the account, where it begins inside the period; else anything that is not inside */
     int64_t service_end_us;    /* where it ends inside */
 } InvoiceHead;
@@ -47,10 +48,14 @@ MUST_CHECK Json *
 document_quote_terms(const Rated *rated, const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);
 
 /** The same for one tenant, with `invoice` first: number, state, tenant, account, period_start, period_end,
- *  receipt_watermark, and service_from and service_until of a partial one; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature.
+ *  receipt_watermark, service_from and service_until of a partial one, and `month` where the period is no UTC month; and `evidence` last, when there is a root: root, revision, seals, head, receipt, public_key, signature.
+ *  Of a period that is no UTC month it names the root's `month`, and in `earlier` the same of the months before.
  *  `terms` NULL: there is no contract, and the document looks as it did before there were any. */
 MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice,
                                   const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);
+
+/** Add period_start, period_end and, where the period is no UTC month, `month`. ERR_NOMEM. */
+MUST_CHECK bool document_add_period(Json *object, const BillingPeriod *period, Err *err);
 
 /** Name, version and digest of a book as an object. */
 MUST_CHECK Json *document_price_book(const PriceBook *book, Err *err);

@@ -21,6 +21,7 @@ typedef struct LineExplainer {
     size_t found;
     int64_t invoice_id;
     char *tenant_name;
+    UtcMonth month;
     VerifyPeriod period;
     RateTenants account;
     const RateTenant *tenant;
@@ -41,6 +42,7 @@ take_document(void *context, const DocumentRow *row, Err *err)
     if (self->found++ > 0)
         return true;
     self->invoice_id = row->invoice_id;
+    self->month = row->month;
     self->period = (VerifyPeriod){row->period_start_us, row->period_end_us};
     self->tenant_name = strdup(row->tenant);
     return self->tenant_name != NULL || err_set(err, ERR_NOMEM, "no memory for a tenant");
@@ -69,8 +71,7 @@ find_invoice(LineExplainer *self, Err *err)
 static bool
 load_bill(LineExplainer *self, Err *err)
 {
-    if (!rate_tenants_read(&self->account, self->db, self->tenant_name,
-                           utc_month_of(self->period.start_us + UTC_DAY_US), err))
+    if (!rate_tenants_read(&self->account, self->db, self->tenant_name, self->month, err))
         return false;
     self->tenant = rate_tenants_find(&self->account, self->tenant_name);
     if (!bills_load(&self->bills, self->db, self->tenant->tenant_id, self->period.start_us, err))
@@ -186,6 +187,7 @@ tell_usage(LineExplainer *self, Json *answer, Err *err)
                              .book = book_of_line(self),
                              .line = self->line,
                              .part = self->line->part,
+                             .month = self->month,
                              .period = hours_of_line(self),
                              .start_us = self->period.start_us,
                              .watermark = self->bill->watermark,

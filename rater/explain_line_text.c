@@ -52,26 +52,39 @@ say_left_out(Json *answer, const char *what, Buffer *out, Err *err)
                                 explain_member(left, "quantity"));
 }
 
+/** What stands beside an hour: the rollup's count, or where in it the billing period starts or ends. */
+static bool
+append_beside(Json *part, Buffer *out, Err *err)
+{
+    const char *rollup = explain_member(part, "rollup_invocations");
+    const char *from = explain_member(part, "from");
+    const char *until = explain_member(part, "until");
+    if (explain_member(part, "hour")[0] == '\0')
+        return true;
+    if (from[0] != '\0' || until[0] != '\0')
+        return buffer_printf(out, err, "; the billing period %s in the midst of this hour, %s: record by record",
+                             from[0] != '\0' ? "starts" : "ends", from[0] != '\0' ? from : until);
+    if (strcmp(rollup, explain_member(part, "invocations")) == 0)
+        return buffer_append_text(out, "; the rollup says the same", err);
+    return buffer_printf(out, err, "; the rollup now has %s invocations: others came or went after this bill",
+                         rollup[0] == '\0' ? "no" : rollup);
+}
+
 /** "thumb, 512 MB, 3 invocations: 431 ms × …" */
 static bool
 say_part(Json *part, const char *unit, Buffer *out, Err *err)
 {
     const char *hour = explain_member(part, "hour");
     const char *formula = explain_member(part, "formula");
-    const char *rollup = explain_member(part, "rollup_invocations");
-    const char *invocations = explain_member(part, "invocations");
-    bool agrees = hour[0] == '\0' || strcmp(rollup, invocations) == 0;
-    return line_append_harmless(out, err, "  %s%s%s, %s MB, %s invocations: %s%s%s %s%s%s%s", hour,
-                                hour[0] == '\0' ? "" : "  ", explain_member(part, "function"),
-                                explain_member(part, "memory_mb"), invocations, formula,
-                                formula[0] == '\0' ? "" : " = ", explain_member(part, "quantity"), unit,
-                                hour[0] == '\0' ? ""
-                                : agrees        ? "; the rollup says the same"
-                                                : "; the rollup now has ",
-                                agrees              ? ""
-                                : rollup[0] == '\0' ? "nothing"
-                                                    : rollup,
-                                agrees ? "" : " invocations: others came or went after this bill");
+    Buffer beside = {0};
+    bool done = append_beside(part, &beside, err) &&
+                line_append_harmless(out, err, "  %s%s%s, %s MB, %s invocations: %s%s%s %s%s", hour,
+                                     hour[0] == '\0' ? "" : "  ", explain_member(part, "function"),
+                                     explain_member(part, "memory_mb"), explain_member(part, "invocations"), formula,
+                                     formula[0] == '\0' ? "" : " = ", explain_member(part, "quantity"), unit,
+                                     beside.length == 0 ? "" : beside.data);
+    buffer_free(&beside);
+    return done;
 }
 
 static bool

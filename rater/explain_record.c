@@ -6,6 +6,7 @@
 #include "proto/usage_batch.h"
 #include "rater/explain.h"
 #include "rater/explain_bill.h"
+#include "rater/rate_periods.h"
 #include "rater/rate_tenants.h"
 #include "rater/record_row.h"
 #include "schema/explain_store.h"
@@ -330,14 +331,15 @@ explainer_start(Explainer *self, Err *err)
     const ExplainRecordRequest *request = self->request;
     const UtcMonth last = {9999, 12};
     self->end_us = utc_month_start_us(last);
-    if (request->month != NULL) {
-        self->start_us = utc_month_start_us(*request->month) - UTC_DAY_US;
-        self->end_us = utc_month_end_us(*request->month) + UTC_DAY_US;
-        self->start_us = self->start_us < 0 ? 0 : self->start_us;
-    }
     if (!rate_tenants_read(&self->tenants, self->db, request->tenant,
-                           request->month != NULL ? *request->month : utc_month_of(utc_now_us()), err))
+                           request->month != NULL ? *request->month : utc_month_of(utc_now_us()), err) ||
+        (request->month != NULL && !rate_periods_set(&self->tenants, self->db, err)))
         return false;
+    if (request->month != NULL) {
+        rate_periods_hull(&self->tenants, NULL, &self->start_us, &self->end_us);
+        self->start_us = self->start_us < UTC_DAY_US ? 0 : self->start_us - UTC_DAY_US;
+        self->end_us += UTC_DAY_US;
+    }
     if (request->tenant != NULL)
         self->tenant_id = rate_tenants_find(&self->tenants, request->tenant)->tenant_id;
     self->rows = rating_rows_new(err);

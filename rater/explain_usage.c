@@ -75,6 +75,17 @@ is_of_line(const LineUsage *usage, const char *region, UsageArchitecture archite
 
 /* ---- telling ---- */
 
+/** Of an hour in the midst of which the period starts or ends: from when on, or until when it counts. */
+static bool
+tell_edges(const LineUsage *usage, int64_t hour_us, Json *entry, Err *err)
+{
+    char time[UTC_TEXT_BYTES];
+    const VerifyPeriod *period = &usage->period;
+    return (period->start_us <= hour_us || json_add_text(entry, "from", utc_format(period->start_us, time), err)) &&
+           (period->end_us >= hour_us + UTC_HOUR_US ||
+            json_add_text(entry, "until", utc_format(period->end_us, time), err));
+}
+
 static bool
 tell_part(const LineUsage *usage, const Part *part, bool by_hour, Json *list, Err *err)
 {
@@ -92,6 +103,8 @@ tell_part(const LineUsage *usage, const Part *part, bool by_hour, Json *list, Er
                 json_add_text(entry, "package", usage_package_name(part->row.package), err) &&
                 document_add_exact(entry, "invocations", count, err) &&
                 formula_add_usage(entry, usage->book, usage->line->meter, &part->row, usage->start_us, quantity, err);
+    if (done && by_hour)
+        done = tell_edges(usage, part->hour_us, entry, err);
     if (done && by_hour) {
         decimal_set_u128(mpq_numref(count), part->in_rollup);
         done = part->has_rollup ? document_add_exact(entry, "rollup_invocations", count, err)
@@ -318,13 +331,12 @@ MUST_CHECK bool
 explain_hours(const LineUsage *usage, const char *function, Json *answer, Err *err)
 {
     Hours hours = {.usage = usage, .function = function};
+    const RollupSpan span = {usage->month, usage->period.start_us, usage->period.end_us};
     bool done = counted_records(usage->db, usage->tenant->tenant_id, &usage->period, 0, usage->watermark, add_to_hour,
                                 &hours, err);
     if (done && hours.parts.count == 0)
         done = line_usage_missing(usage, function, err);
-    done = done &&
-           rollup_stream_hours(usage->db, usage->tenant->name, usage->period.start_us, usage->period.end_us, set_rollup,
-                               &hours, err) &&
+    done = done && rollup_stream_hours(usage->db, usage->tenant->name, &span, set_rollup, &hours, err) &&
            tell_parts(usage, &hours.parts, "hours", true, answer, err);
     parts_free(&hours.parts);
     return done;

@@ -25,6 +25,7 @@ typedef struct LineUsage {
     const PriceBook *book; /* that prices the line */
     const RatedLine *line; /* region, architecture, mode, meter */
     size_t part;           /* of the bill's price books */
+    UtcMonth month;        /* of the bill's period */
     VerifyPeriod period;   /* in which it is in force */
     int64_t start_us;      /* of the bill's period */
     int64_t watermark;

@@ -11,8 +11,8 @@ bool
 rate_adjust_read(RateMonth *self, Err *err)
 {
     const RateRequest *request = self->request;
-    return request->inside || adjust_bases_changed(&self->changed, self->db, request->tenant,
-                                                   utc_month_start_us(request->month), self->watermark, err);
+    return request->inside ||
+           adjust_bases_changed(&self->changed, self->db, request->tenant, request->month, self->watermark, err);
 }
 
 static int64_t

@@ -41,9 +41,8 @@ typedef struct RateCommand {
 } RateCommand;
 
 static bool
-check_options(RateCommand *self, int64_t now_us, Err *err)
+check_options(RateCommand *self, Err *err)
 {
-    char over[UTC_TEXT_BYTES];
     if (self->preview && self->final)
         return err_set(err, ERR_USAGE, "--preview and --final exclude each other");
     if (self->what_if && (self->preview || self->final))
@@ -60,11 +59,6 @@ check_options(RateCommand *self, int64_t now_us, Err *err)
     }
     if (!utc_month_parse(self->month_text, &self->month, err))
         return err_prefix(err, "--month: ");
-    if (self->final && utc_month_end_us(self->month) > now_us) {
-        err_set(err, ERR_CONFLICT, "%s is not over: it ends at %s", self->month_text,
-                utc_format(utc_month_end_us(self->month), over));
-        return err_hint(err, "--preview shows what there is so far");
-    }
     return true;
 }
 
@@ -263,7 +257,7 @@ static bool
 run(RateCommand *self, bool *skipped, Err *err)
 {
     RateReport report = {0};
-    if (!check_options(self, utc_now_us(), err))
+    if (!check_options(self, err))
         return false;
     if (self->what_if) {
         const WhatIfOptions options = {self->month, self->tenant,        self->book_name, self->contract_file,

@@ -148,31 +148,18 @@ rate_contracts_assume(RateContracts *self, const RateTenants *tenants, const cha
     return true;
 }
 
-/* Seals and rollups go by UTC months and hours. */
-static bool
-is_utc_month(const Contract *contract, UtcMonth month)
-{
-    return contract_period_start_us(contract, month) == utc_month_start_us(month) &&
-           contract_period_start_us(contract, utc_month_next(month)) == utc_month_end_us(month);
-}
-
 bool
-rate_contract_allows(const RateContract *self, UtcMonth month, bool final, int64_t now_us, Err *reason)
+rate_contract_allows(const RateContract *self, int64_t end_us, bool final, int64_t now_us, Err *reason)
 {
     char until[UTC_TEXT_BYTES];
     const Contract *contract = self->contract;
     if (contract == NULL)
         return err_set(reason, ERR_INPUT, "%s", self->reason.message);
-    if (!is_utc_month(contract, month)) {
-        err_set(reason, ERR_INPUT, "contract '%s': billing periods other than UTC months are not supported yet",
-                contract->name);
-        return err_hint(reason, "set a contract with billing_day: 1 and time_zone: UTC");
-    }
-    int64_t end_us = utc_month_end_us(month) + contract->grace_hours * UTC_HOUR_US;
-    if (!final || end_us <= now_us)
+    const int64_t until_us = end_us + contract->grace_hours * UTC_HOUR_US;
+    if (!final || until_us <= now_us)
         return true;
     err_set(reason, ERR_CONFLICT, "contract '%s' leaves time for late usage until %s", contract->name,
-            utc_format(end_us, until));
+            utc_format(until_us, until));
     return err_hint(reason, "--preview shows what there is so far");
 }
 

@@ -41,9 +41,8 @@ void rate_contracts_free(RateContracts *self);
 /** NULL: the tenant has none. */
 const RateContract *rate_contracts_find(const RateContracts *self, int64_t tenant_id);
 
-/** May the month be billed under it now? False with `reason` for people: its period is no UTC month, or a final invoice is within the grace
- *  period. */
-MUST_CHECK bool rate_contract_allows(const RateContract *self, UtcMonth month, bool final, int64_t now_us, Err *reason);
+/** May a period that ends at `end_us` be billed under it now? False with `reason` for people: a final invoice is within the grace period. */
+MUST_CHECK bool rate_contract_allows(const RateContract *self, int64_t end_us, bool final, int64_t now_us, Err *reason);
 
 /** A statement with what it borrows from. */
 typedef struct RateTerms {

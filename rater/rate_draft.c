@@ -32,9 +32,12 @@ rate_draft_make(RateDraft *draft, const RateMonth *run, const Rated *rated, cons
     if (tenant == NULL || rate_contracts_find(&run->contracts, tenant->tenant_id) != NULL ||
         rate_adjust_waits(run, tenant))
         return true;
-    const InvoiceHead head = {
-        NULL,           tenant->name, tenant->account,          run->period.start_us,  run->period.end_us,
-        run->watermark, NULL,         tenant->service_start_us, tenant->service_end_us};
+    const InvoiceHead head = {.tenant = tenant->name,
+                              .account = tenant->account,
+                              .period = run->period,
+                              .receipt_watermark = run->watermark,
+                              .service_start_us = tenant->service_start_us,
+                              .service_end_us = tenant->service_end_us};
     Json *document = document_invoice(&head, rated, slice, run->book, request->free_tier, NULL, err);
     draft->tenant = tenant;
     draft->canonical = document == NULL ? NULL : json_canonical(document, err);

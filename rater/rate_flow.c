@@ -144,6 +144,7 @@ static bool
 read_batches(RateFlow *self, Err *err)
 {
     const BillingPeriod *period = &self->run->period;
+    const RollupSpan span = {period->month, period->start_us, period->end_us};
     int64_t *ids = NULL;
     size_t capacity = 0;
     bool done = true;
@@ -157,13 +158,12 @@ read_batches(RateFlow *self, Err *err)
             if (done)
                 ids[count++] = self->tenants[at++]->tenant_id;
         }
-        done = done && rollup_stream_of(self->db, ids, count, period->start_us, period->end_us, take_row, self, err);
+        done = done && rollup_stream_of(self->db, ids, count, &span, take_row, self, err);
     }
     /* Who appeared since the tenants were read, and has usage: the run finds nobody of that name and begins anew. */
     size_t newer = 0;
-    done =
-        done && tenant_ids_after(self->db, self->run->tenants.last_id, &ids, &newer, &capacity, err) &&
-        (newer == 0 || rollup_stream_of(self->db, ids, newer, period->start_us, period->end_us, take_row, self, err));
+    done = done && tenant_ids_after(self->db, self->run->tenants.last_id, &ids, &newer, &capacity, err) &&
+           (newer == 0 || rollup_stream_of(self->db, ids, newer, &span, take_row, self, err));
     free(ids);
     return done;
 }

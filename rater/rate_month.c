@@ -89,7 +89,7 @@ find_finals(RateMonth *self, const RateAccount *accounts, size_t count, Err *err
             last = name;
         }
     }
-    return done && invoice_finals_read(&self->finals, self->db, self->period.start_us, err);
+    return done && invoice_finals_read(&self->finals, self->db, self->period.month, err);
 }
 
 static bool
@@ -220,8 +220,13 @@ static bool
 seal_and_rate(RateMonth *self, Db *compactor, Err *err)
 {
     const RateRequest *request = self->request;
+    int64_t start_us = 0;
+    int64_t end_us = 0;
+    if (request->final && !rate_periods_span(&self->periods, utc_now_us(), &start_us, &end_us))
+        return rate_periods_not_over(request->month, end_us, err);
     if (request->final && !request->dry_run &&
-        !rate_seal_month(compactor, request->config, request->month, request->held_count > 0, NULL, err))
+        !rate_seal_periods(compactor, request->config, request->month, &self->periods, request->held_count > 0, NULL,
+                           err))
         return false;
     return rate_once(self, err);
 }

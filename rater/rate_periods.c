@@ -193,13 +193,79 @@ rate_periods_free(RatePeriods *self)
 }
 
 bool
-rate_periods_set(RateTenants *tenants, Db *db, Err *err)
+rate_periods_read(RatePeriods *self, RateTenants *tenants, Db *db, Err *err)
 {
     RateContracts contracts = {0};
-    RatePeriods periods = {0};
     bool done = rate_contracts_read(&contracts, db, tenants->month, err) &&
-                rate_periods_find(&periods, tenants, &contracts, db, err);
-    rate_periods_free(&periods);
+                rate_periods_find(self, tenants, &contracts, db, err);
     rate_contracts_free(&contracts);
     return done;
+}
+
+bool
+rate_periods_set(RateTenants *tenants, Db *db, Err *err)
+{
+    RatePeriods periods = {0};
+    bool done = rate_periods_read(&periods, tenants, db, err);
+    rate_periods_free(&periods);
+    return done;
+}
+
+/* ---- when ---- */
+
+static void
+widen(const BillingPeriod *period, int64_t *start_us, int64_t *end_us)
+{
+    const int64_t from_us = utc_hour_floor_us(period->start_us);
+    const int64_t until_us = utc_hour_ceiling_us(period->end_us);
+    *start_us = from_us < *start_us ? from_us : *start_us;
+    *end_us = until_us > *end_us ? until_us : *end_us;
+}
+
+void
+rate_periods_hull(const RateTenants *tenants, const RateTenant *tenant, int64_t *start_us, int64_t *end_us)
+{
+    *start_us = utc_month_start_us(tenants->month);
+    *end_us = utc_month_end_us(tenants->month);
+    if (tenant != NULL)
+        widen(&tenant->period, start_us, end_us);
+    for (size_t i = 0; tenant == NULL && i < tenants->count; i++)
+        widen(&tenants->all[i].period, start_us, end_us);
+}
+
+bool
+rate_period_is_over(const BillingPeriod *period, int64_t now_us)
+{
+    return utc_hour_ceiling_us(period->end_us) <= now_us;
+}
+
+bool
+rate_periods_span(const RatePeriods *self, int64_t now_us, int64_t *start_us, int64_t *end_us)
+{
+    int64_t next_us = INT64_MAX;
+    *start_us = INT64_MAX;
+    *end_us = INT64_MIN;
+    for (size_t i = 0; i < self->count; i++) {
+        const BillingPeriod *period = &self->all[i];
+        const int64_t over_us = utc_hour_ceiling_us(period->end_us);
+        if (over_us > now_us) {
+            next_us = over_us < next_us ? over_us : next_us;
+            continue;
+        }
+        *start_us = period->start_us < *start_us ? period->start_us : *start_us;
+        *end_us = period->end_us > *end_us ? period->end_us : *end_us;
+    }
+    if (*start_us < *end_us)
+        return true;
+    *end_us = next_us;
+    return false;
+}
+
+bool
+rate_periods_not_over(UtcMonth month, int64_t end_us, Err *err)
+{
+    char text[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    err_set(err, ERR_CONFLICT, "%s is not over: it ends at %s", utc_month_format(month, text), utc_format(end_us, end));
+    return err_hint(err, "millibill rate --preview shows what there is so far");
 }

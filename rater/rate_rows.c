@@ -103,11 +103,12 @@ most_are_at_hand(const RateMonth *self)
 static bool
 read_whole_hours(RateMonth *self, int64_t start_us, int64_t end_us, Err *err)
 {
+    const RollupSpan span = {self->period.month, start_us, end_us};
     if (self->request->tenant == NULL && most_are_at_hand(self))
-        return rollup_stream(self->db, NULL, start_us, end_us, take_row_at_hand, self, err);
+        return rollup_stream(self->db, NULL, &span, take_row_at_hand, self, err);
     for (size_t i = 0; i < self->tenants.count; i++) {
         if (rate_is_at_hand(self, &self->tenants.all[i]) &&
-            !rollup_stream(self->db, self->tenants.all[i].name, start_us, end_us, take_row, self, err))
+            !rollup_stream(self->db, self->tenants.all[i].name, &span, take_row, self, err))
             return false;
     }
     return true;
@@ -119,7 +120,10 @@ read_parts(RateMonth *self, const PriceBook *book, Err *err)
 {
     for (size_t i = 0; i < book->part_count; i++) {
         const size_t first = rating_rows_count(self->rows);
-        if (!read_whole_hours(self, book->parts[i].start_us, book->parts[i].end_us, err))
+        const int64_t start_us = book->parts[i].start_us;
+        const int64_t end_us = book->parts[i].end_us;
+        if (!read_whole_hours(self, start_us > self->period.start_us ? start_us : self->period.start_us,
+                              end_us < self->period.end_us ? end_us : self->period.end_us, err))
             return false;
         rating_rows_set_part(self->rows, first, i);
     }
@@ -127,11 +131,14 @@ read_parts(RateMonth *self, const PriceBook *book, Err *err)
     return true;
 }
 
-/* A book that counts what hourly sums do not hold is rated from the evidence itself. */
+/* A book that counts what hourly sums do not hold is rated from the evidence itself. So is what is drawn on to the end of a period with
+ * parts of hours: all of it, or the hours in part would stay as they are. */
 static bool
 is_from_evidence(const RateMonth *self)
 {
-    return self->request->as_of_receipt != 0 || tally_beyond_rollups(self->book) != NULL;
+    const RateRequest *request = self->request;
+    return request->as_of_receipt != 0 || tally_beyond_rollups(self->book) != NULL ||
+           (request->forecast_at_us != 0 && rate_rows_have_edges(&self->period));
 }
 
 static bool
@@ -140,8 +147,10 @@ read_rows_there(RateMonth *self, Err *err)
     const PriceBook *book = self->book;
     if (is_from_evidence(self))
         return rate_rows_from_evidence(self, err);
-    return book->part_count > 0 ? read_parts(self, book, err)
-                                : read_whole_hours(self, self->period.start_us, self->period.end_us, err);
+    const BillingPeriod *period = &self->period;
+    bool done = book->part_count > 0 ? read_parts(self, book, err)
+                                     : read_whole_hours(self, period->start_us, period->end_us, err);
+    return done && rate_rows_of_edges(self, err);
 }
 
 bool
@@ -150,7 +159,7 @@ rate_rows_stream(const RateMonth *self)
     const RateRequest *request = self->request;
     return !request->inside && request->tenant == NULL && request->as_of_receipt == 0 && request->more == NULL &&
            request->suppose == NULL && self->book->part_count == 0 && tally_beyond_rollups(self->book) == NULL &&
-           most_are_at_hand(self);
+           !rate_rows_have_edges(&self->period) && most_are_at_hand(self);
 }
 
 /* What a question adds belongs to the one account that is rated. */

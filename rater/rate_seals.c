@@ -16,21 +16,53 @@ seal(Db *compactor, const Config *config, const SealScope *scope, SealReport *re
     return done;
 }
 
-MUST_CHECK bool
-rate_seal_month(Db *compactor, const Config *config, UtcMonth month, bool damage_is_known, SealReport *out, Err *err)
+static bool
+seal_month(Db *compactor, const Config *config, UtcMonth month, bool damage_is_known, SealReport *report, Err *err)
 {
-    SealReport report = {0};
     const SealScope scope = {.now_us = utc_now_us(), .month = &month};
-    if (!seal(compactor, config, &scope, &report, err))
+    const int64_t damaged_before = report->damaged;
+    if (!seal(compactor, config, &scope, report, err))
         return err_prefix(err, "a final invoice names its seals, sealing the month: ");
-    if (out != NULL)
-        *out = report;
-    if (report.damaged == 0 || damage_is_known)
+    const int64_t damaged = report->damaged - damaged_before;
+    if (damaged == 0 || damage_is_known)
         return true;
     err_set(err, ERR_CORRUPT,
-            "%" PRId64 " hour%s of the month could not be sealed: a segment is not what its digest says",
-            report.damaged, report.damaged == 1 ? "" : "s");
+            "%" PRId64 " hour%s of the month could not be sealed: a segment is not what its digest says", damaged,
+            damaged == 1 ? "" : "s");
     return err_hint(err, "millibill verify names the segments; nothing was billed");
+}
+
+static bool
+is_before(UtcMonth left, UtcMonth right)
+{
+    return left.year != right.year ? left.year < right.year : left.month < right.month;
+}
+
+/* What is damaged in a month beside the one that is billed was seen when that one was. */
+MUST_CHECK bool
+rate_seal_periods(Db *compactor, const Config *config, UtcMonth month, const RatePeriods *periods, bool damage_is_known,
+                  SealReport *out, Err *err)
+{
+    const int64_t now_us = utc_now_us();
+    SealReport report = {0};
+    UtcMonth first = month;
+    UtcMonth last = month;
+    for (size_t i = 0; i < periods->count; i++) {
+        const BillingPeriod *period = &periods->all[i];
+        const UtcMonth end = utc_month_of(period->end_us - 1);
+        if (!rate_period_is_over(period, now_us))
+            continue;
+        first = is_before(utc_month_of(period->start_us), first) ? utc_month_of(period->start_us) : first;
+        last = is_before(last, end) ? end : last;
+    }
+    bool done = true;
+    for (UtcMonth at = first; done && !is_before(last, at); at = utc_month_next(at)) {
+        bool is_other = is_before(at, month) || is_before(month, at);
+        done = seal_month(compactor, config, at, damage_is_known || is_other, &report, err);
+    }
+    if (out != NULL)
+        *out = report;
+    return done;
 }
 
 void
@@ -45,16 +77,37 @@ rate_seal_invoices(Db *compactor, const Config *config)
     log_err(LOG_LEVEL_WARN, "invoices_not_sealed", &err);
 }
 
-MUST_CHECK bool
-rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, bool used, SealRoot *root, Err *err)
+/* The root of one UTC month, and whether it covers what the tenant has of the period in it. */
+static bool
+find_root(Db *db, const RateTenant *tenant, UtcMonth month, RateRoots *roots, bool *covered, Err *err)
 {
+    SealRoot *root = &roots->all[roots->count];
+    const int64_t from_us = utc_hour_floor_us(tenant->period.start_us);
+    const int64_t until_us = utc_hour_ceiling_us(tenant->period.end_us);
+    const int64_t start_us = from_us > utc_month_start_us(month) ? from_us : utc_month_start_us(month);
+    const int64_t end_us = until_us < utc_month_end_us(month) ? until_us : utc_month_end_us(month);
     bool waiting = true;
     bool grew = true;
-    if (!seal_root_find(db, tenant_id, month, 0, root, err) || !seal_month_waits(db, tenant_id, month, &waiting, err) ||
-        !seal_month_grew(db, tenant_id, month, root->receipt_to, &grew, err))
+    if (!seal_root_find(db, tenant->tenant_id, month, 0, root, err) ||
+        !seal_hours_wait(db, tenant->tenant_id, start_us, end_us, &waiting, err) ||
+        !seal_hours_grew(db, tenant->tenant_id, start_us, end_us, root->receipt_to, &grew, err))
         return false;
-    if ((root->revision > 0 || !used) && !waiting && !grew)
+    roots->count += root->revision > 0 ? 1 : 0;
+    *covered = *covered && !waiting && !grew;
+    return true;
+}
+
+MUST_CHECK bool
+rate_roots(Db *db, const RateTenant *tenant, bool used, RateRoots *roots, Err *err)
+{
+    bool covered = true;
+    const UtcMonth last = utc_month_of(tenant->period.end_us - 1);
+    roots->count = 0;
+    for (UtcMonth month = utc_month_of(tenant->period.start_us); !is_before(last, month); month = utc_month_next(month))
+        if (roots->count < RATE_ROOTS_MAX && !find_root(db, tenant, month, roots, &covered, err))
+            return false;
+    if ((roots->count > 0 || !used) && covered)
         return true;
-    err_set(err, ERR_BUSY, "tenant '%s' has usage of the month that is not sealed", tenant);
+    err_set(err, ERR_BUSY, "tenant '%s' has usage of the month that is not sealed", tenant->name);
     return err_hint(err, "more is arriving, or a segment is damaged: see millibill verify; then try again");
 }

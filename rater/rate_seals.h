@@ -1,5 +1,5 @@
 /**
- * rate_seals - a final invoice names the seals of its month: they are made before it
+ * rate_seals - a final invoice names the seals of its period: they are made before it
  */
 #ifndef RATER_RATE_SEALS_H
 #define RATER_RATE_SEALS_H
@@ -10,23 +10,31 @@
 #include "lib/config.h"
 #include "lib/err.h"
 #include "lib/utc.h"
+#include "rater/rate_periods.h"
 #include "schema/db.h"
 #include "schema/seal.h"
 #include "schema/seal_round.h"
 
-/** Seal what there is of a month, with a root for each tenant. `compactor` is outside of a transaction. ERR_NOT_FOUND, ERR_DENIED
- *  (the sealing key), ERR_CORRUPT (a segment is not what its digest says, unless `damage_is_known`: what is whole is sealed in any case),
- *  ERR_CONFLICT (the database was set back), ERR_IO. `report` (may be NULL): what was done. */
-MUST_CHECK bool rate_seal_month(Db *compactor, const Config *config, UtcMonth month, bool damage_is_known,
-                                SealReport *report, Err *err);
+/** Seal what there is of every UTC month that a period which is over touches, with a root for each tenant. `compactor` is outside of a
+ *  transaction. ERR_NOT_FOUND, ERR_DENIED (the sealing key), ERR_CORRUPT (a segment of `month` is not what its digest says, unless
+ *  `damage_is_known`: what is whole is sealed in any case), ERR_CONFLICT (the database was set back), ERR_IO. `report` (may be NULL):
+ *  what was done. */
+MUST_CHECK bool rate_seal_periods(Db *compactor, const Config *config, UtcMonth month, const RatePeriods *periods,
+                                  bool damage_is_known, SealReport *report, Err *err);
 
 /** Put the final invoices that were just made under a signed head, so that none can be taken away unseen. They are final whether
  *  this can be done now or not: what keeps it from being done is logged, and the next who seals does it. */
 void rate_seal_invoices(Db *compactor, const Config *config);
 
-/** The root of a tenant's month, in the snapshot of the rating run. ERR_BUSY when it does not cover everything: more came in
- *  since; seal and rate again. */
-MUST_CHECK bool
-rate_root(Db *db, int64_t tenant_id, const char *tenant, UtcMonth month, bool used, SealRoot *root, Err *err);
+/** Roots of the UTC months that a period touches, in order, those that there are. */
+enum { RATE_ROOTS_MAX = 4 }; /* two months, and what zones and billing days add on both sides */
+typedef struct RateRoots {
+    SealRoot all[RATE_ROOTS_MAX];
+    size_t count;
+} RateRoots;
+
+/** Those of a tenant's period, in the snapshot of the rating run. ERR_BUSY when they do not cover everything: more came in since; seal
+ *  and rate again. */
+MUST_CHECK bool rate_roots(Db *db, const RateTenant *tenant, bool used, RateRoots *roots, Err *err);
 
 #endif

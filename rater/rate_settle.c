@@ -50,6 +50,18 @@ may_settle(RateMonth *self, const Rated *rated, Err *reason, Err *err)
     return true;
 }
 
+/* Nothing is final before its period is over. */
+static bool
+is_over(const RateMonth *self, Err *reason)
+{
+    char end[UTC_TEXT_BYTES];
+    const BillingPeriod *period = &self->period;
+    if (!self->request->final || self->request->dry_run || rate_period_is_over(period, utc_now_us()))
+        return true;
+    err_set(reason, ERR_CONFLICT, "its period is not over: it ends at %s", utc_format(period->end_us, end));
+    return err_hint(reason, "give the command again then; --preview shows what there is so far");
+}
+
 /* Can every tenant with a contract be billed under it? False with `reason` set otherwise. */
 static bool
 contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
@@ -61,7 +73,8 @@ contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
         const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&self->contracts, tenant->tenant_id);
         if (contract == NULL)
             continue;
-        if (!rate_contract_allows(contract, request->month, request->final && !request->dry_run, utc_now_us(), reason))
+        if (!rate_contract_allows(contract, self->period.end_us, request->final && !request->dry_run, utc_now_us(),
+                                  reason))
             return false;
         StatementInput input = rate_statement_input(self, rated, &slice);
         RateTerms terms;
@@ -114,7 +127,8 @@ settle_rated(RateMonth *self, const RateAccount *account, const Rated *rated, co
         return why_not->code == ERR_INPUT ? rate_skip_add(self, account->rows[0].account, why_not, err)
                                           : err_set(err, why_not->code, "%s", why_not->message);
     see_tenants(self, account);
-    bool whole = may_settle(self, rated, &reason, err) && contracts_allow(self, rated, &reason, err);
+    bool whole =
+        is_over(self, &reason) && may_settle(self, rated, &reason, err) && contracts_allow(self, rated, &reason, err);
     return !err_is_set(err) && settle_tenants(self, account, rated, !whole, err) &&
            (whole || rate_skip_add(self, account->rows[0].account, &reason, err));
 }
@@ -141,8 +155,10 @@ rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract
     const RateRequest *request = self->request;
     const RatedSlice nothing = {0};
     Err reason = {0};
-    if (contract != NULL &&
-        !rate_contract_allows(contract, request->month, request->final && !request->dry_run, utc_now_us(), &reason))
+    if (!is_over(self, &reason))
+        return rate_skip_add(self, tenant->account, &reason, err);
+    if (contract != NULL && !rate_contract_allows(contract, self->period.end_us, request->final && !request->dry_run,
+                                                  utc_now_us(), &reason))
         return rate_skip_add(self, tenant->account, &reason, err);
     Rated *rated = rate(NULL, 0, self->book, &options, err);
     bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, NULL, false, err)

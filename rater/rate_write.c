@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "lib/decimal.h"
+#include "rater/counted.h"
+#include "rater/deliver.h"
 #include "rater/document.h"
 #include "rater/rate_adjust.h"
 #include "rater/rate_measures.h"
@@ -36,6 +38,7 @@ record_run(RateMonth *self, Err *err)
     const PriceBook *book = self->book;
     const RatingRun run = {
         .final = self->request->final,
+        .month = self->period.month,
         .period_start_us = self->period.start_us,
         .period_end_us = self->period.end_us,
         .receipt_watermark = self->watermark,
@@ -63,9 +66,9 @@ take_number(RateMonth *self, const char **number, Err *err)
 bool
 rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, Buffer *document, Err *err)
 {
-    const TenantFinal *known = invoice_finals_find(&self->finals, tenant->tenant_id, self->period.start_us);
+    const TenantFinal *known = invoice_finals_find(&self->finals, tenant->tenant_id, self->period.month);
     if (known == NULL || (known->found.exists && document != NULL && self->request->documents))
-        return invoice_find_final(self->db, tenant->tenant_id, self->period.start_us, found, document, err);
+        return invoice_find_final(self->db, tenant->tenant_id, self->period.month, found, document, err);
     *found = known->found;
     return true;
 }
@@ -73,9 +76,9 @@ rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, 
 bool
 rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err *err)
 {
-    const TenantFinal *known = invoice_finals_find(&self->finals, tenant_id, self->period.start_us);
+    const TenantFinal *known = invoice_finals_find(&self->finals, tenant_id, self->period.month);
     if (known == NULL)
-        return invoice_final_id(self->db, tenant_id, self->period.start_us, invoice_id, err);
+        return invoice_final_id(self->db, tenant_id, self->period.month, invoice_id, err);
     *invoice_id = known->first_id;
     return true;
 }
@@ -207,20 +210,20 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
     if (!outcome_book(self, outcome, err))
         return false;
     outcome->is_final = request->final && !request->dry_run;
-    SealRoot root;
+    RateRoots roots = {.count = 0};
     const bool used = slice->function < slice->function_end;
-    if (outcome->is_final && (!rate_root(self->db, tenant->tenant_id, tenant->name, request->month, used, &root, err) ||
-                              !take_number(self, &outcome->number, err)))
+    if (outcome->is_final &&
+        (!rate_roots(self->db, tenant, used, &roots, err) || !take_number(self, &outcome->number, err)))
         return false;
-    const InvoiceHead head = {outcome->number,
-                              tenant->name,
-                              tenant->account,
-                              self->period.start_us,
-                              self->period.end_us,
-                              self->watermark,
-                              outcome->is_final && root.revision > 0 ? &root : NULL,
-                              tenant->service_start_us,
-                              tenant->service_end_us};
+    const InvoiceHead head = {.number = outcome->number,
+                              .tenant = tenant->name,
+                              .account = tenant->account,
+                              .period = self->period,
+                              .receipt_watermark = self->watermark,
+                              .roots = roots.all,
+                              .root_count = roots.count,
+                              .service_start_us = tenant->service_start_us,
+                              .service_end_us = tenant->service_end_us};
     Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
     bool done = document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
                 (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
@@ -250,8 +253,8 @@ keep_final(RateMonth *self, const RateTenant *tenant, const FinalInvoice *found,
         if (outcome->document == NULL)
             return err_prefix(err, "invoice %s: ", found->number);
     }
-    return invoice_late_records(self->db, tenant->tenant_id, self->period.start_us, self->period.end_us,
-                                found->receipt_watermark, &outcome->late_records, err);
+    const VerifyPeriod period = {self->period.start_us, self->period.end_us};
+    return counted_late(self->db, tenant->tenant_id, &period, found->receipt_watermark, &outcome->late_records, err);
 }
 
 static bool

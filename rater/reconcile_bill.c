@@ -8,6 +8,7 @@
 #include "proto/usage_batch.h"
 #include "rater/counted.h"
 #include "rater/document.h"
+#include "rater/rate_periods.h"
 #include "rater/verify_parts.h"
 #include "schema/document_store.h"
 #include "schema/invoice_store.h"
@@ -44,7 +45,7 @@ take_period(void *context, const DocumentRow *row, Err *err)
 static bool
 choose_bill(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err)
 {
-    PeriodFound period = {false, utc_month_start_us(month), utc_month_end_us(month)};
+    PeriodFound period = {false, self->tenant->period.start_us, self->tenant->period.end_us};
     const DocumentFilter filter = {.tenant = self->name, .month = &month, .standing = true};
     if (!document_visit(db, &filter, take_period, &period, err) ||
         (period.found && !bills_load(&self->bills, db, self->tenant->tenant_id, period.start_us, err)))
@@ -84,7 +85,7 @@ billed_side_find(BilledSide *self, Db *db, const char *name, UtcMonth month, con
     *self = (BilledSide){.name = strdup(name)};
     if (self->name == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a tenant");
-    if (!rate_tenants_read(&self->account, db, name, month, err))
+    if (!rate_tenants_read(&self->account, db, name, month, err) || !rate_periods_set(&self->account, db, err))
         return false;
     self->tenant = rate_tenants_find(&self->account, name);
     return choose_bill(self, db, month, book, err);
@@ -178,10 +179,10 @@ billed_side_spread(const BilledSide *self, Db *db, uint32_t number, Spill *spill
 {
     Spreading spreading = {.side = self, .number = number, .spill = spill};
     const QuarantineFilter waiting = {.tenant = self->name, .format = "record", .open_only = true};
+    const VerifyPeriod period = {self->start_us, self->end_us};
     int64_t late = 0;
     return spread_evidence(&spreading, db, RECONCILE_BILLED, err) &&
-           invoice_late_records(db, self->tenant->tenant_id, self->start_us, self->end_us, self->watermark, &late,
-                                err) &&
+           counted_late(db, self->tenant->tenant_id, &period, self->watermark, &late, err) &&
            (late == 0 || spread_evidence(&spreading, db, RECONCILE_LATE, err)) &&
            quarantine_stream(db, &waiting, spread_quarantined, &spreading, err);
 }

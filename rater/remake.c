@@ -23,6 +23,7 @@ typedef struct Remake {
     VerifyPeriod service; /* of the account, where it is a part of the period; 0: no limit */
     int64_t watermark;
     bool free_tier;
+    UtcMonth month; /* of the period */
     PriceBook *book;
     RatingRows *rows;
     Rated *rated;
@@ -44,6 +45,14 @@ static bool
 read_instant(Json *object, const char *key, int64_t *out, Err *err)
 {
     return instant_parse(text_of(member(object, key)), out, err) || err_prefix(err, "%s: ", key);
+}
+
+/* A period that is no UTC month says whose it is. */
+static bool
+read_month(Json *object, int64_t start_us, UtcMonth *out, Err *err)
+{
+    *out = utc_month_of(start_us);
+    return json_member(object, "month") == NULL || utc_month_parse(member(object, "month"), out, err);
 }
 
 /* A price book that is kept, by its digest. */
@@ -74,8 +83,8 @@ read_named(Remake *self, Err *err)
          !read_instant(self->head, "service_until", &self->service.end_us, err)) ||
         !read_instant(self->head, "period_start", &self->period.start_us, err) ||
         !read_instant(self->head, "period_end", &self->period.end_us, err) ||
-        !rate_tenants_read(&self->tenants, self->db, member(self->head, "tenant"),
-                           utc_month_of(self->period.start_us + UTC_DAY_US), err))
+        !read_month(self->head, self->period.start_us, &self->month, err) ||
+        !rate_tenants_read(&self->tenants, self->db, member(self->head, "tenant"), self->month, err))
         return false;
     self->tenant = rate_tenants_find(&self->tenants, member(self->head, "tenant"));
     self->book = read_book(self->db, json_member(document, "price_book"), err);
@@ -149,6 +158,7 @@ adjust_row(Remake *self, Json *stated, AdjustRow *row, Err *err)
     Buffer source = {0};
     bool done = read_instant(stated, "period_start", &base->start_us, err) &&
                 read_instant(stated, "period_end", &base->end_us, err) &&
+                read_month(stated, base->start_us, &base->month, err) &&
                 price_store_source(self->db, member(json_member(stated, "price_book"), "sha256"), &source, err);
     base->book = done ? text_duplicate(buffer_text(&source)) : NULL;
     buffer_free(&source);
@@ -194,8 +204,7 @@ make(Remake *self, const AdjustRow *rows, size_t count, int64_t before_id, Err *
 {
     const InvoiceHead head = {.tenant = self->tenant->name,
                               .account = self->tenant->account,
-                              .period_start_us = self->period.start_us,
-                              .period_end_us = self->period.end_us,
+                              .period = {self->month, self->period.start_us, self->period.end_us},
                               .receipt_watermark = self->watermark,
                               .service_start_us = self->service.start_us,
                               .service_end_us = self->service.end_us};
@@ -349,7 +358,7 @@ remake_draft(Db *db, const RemakeRequest *request, VerifyReport *report, char **
 
 typedef struct Stored {
     char *document;
-    VerifyPeriod period;
+    UtcMonth month;
 } Stored;
 
 static bool
@@ -358,7 +367,7 @@ take_stored(void *context, const DocumentRow *row, Err *err)
     Stored *stored = context;
     free(stored->document);
     stored->document = text_duplicate(row->document);
-    stored->period = (VerifyPeriod){row->period_start_us, row->period_start_us + 1};
+    stored->month = row->month;
     return stored->document != NULL || err_set(err, ERR_NOMEM, "no memory for a document");
 }
 
@@ -376,10 +385,10 @@ remake_final(Db *db, const RemakeRequest *request, VerifyReport *report, char **
         done = err_set(err, ERR_NOT_FOUND, "there is no document %s of tenant '%s'", member(head, "number"),
                        member(head, "tenant"));
     Json *kept = done ? json_parse(text_of(stored.document), err) : NULL;
-    check.invoice.period_start_us = stored.period.start_us;
+    check.invoice.month = stored.month;
     check.invoice.document = text_of(request->canonical);
     done = kept != NULL && invoice_compare(&check, kept, request->document, err) &&
-           verify_invoices(db, member(head, "tenant"), &stored.period, report, err);
+           verify_invoices(db, member(head, "tenant"), &stored.month, report, err);
     json_object_put(kept);
     *made = stored.document;
     return done;

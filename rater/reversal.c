@@ -9,6 +9,7 @@
 #include "lib/utc.h"
 #include "proto/usage_batch.h"
 #include "rater/rate_duplicates.h"
+#include "rater/rate_periods.h"
 #include "schema/document_store.h"
 #include "schema/segment_store.h"
 #include "schema/tenant_store.h"
@@ -80,17 +81,38 @@ search_segment(void *context, const SegmentRow *segment, Err *err)
     return done;
 }
 
+/* Where to look: everywhere, or around the tenant's billing period of a month. */
+static bool
+find_span(const Reversal *self, int64_t *start_us, int64_t *end_us, Err *err)
+{
+    const ReversalRequest *request = self->request;
+    const UtcMonth last = {LAST_YEAR, 12};
+    RateTenants tenants = {0};
+    *start_us = 0;
+    *end_us = utc_month_start_us(last);
+    if (request->month == NULL)
+        return true;
+    bool done = rate_tenants_read(&tenants, self->db, request->tenant, *request->month, err) &&
+                rate_periods_set(&tenants, self->db, err);
+    if (done) {
+        rate_periods_hull(&tenants, NULL, start_us, end_us);
+        *start_us = *start_us < UTC_DAY_US ? 0 : *start_us - UTC_DAY_US;
+        *end_us += UTC_DAY_US;
+    }
+    rate_tenants_free(&tenants);
+    return done;
+}
+
 static bool
 find(Reversal *self, Err *err)
 {
     const ReversalRequest *request = self->request;
-    const UtcMonth last = {LAST_YEAR, 12};
-    int64_t start_us = request->month == NULL ? 0 : utc_month_start_us(*request->month) - UTC_DAY_US;
-    int64_t end_us = request->month == NULL ? utc_month_start_us(last) : utc_month_end_us(*request->month) + UTC_DAY_US;
+    int64_t start_us = 0;
+    int64_t end_us = 0;
     Buffer pattern = {0};
-    bool done = usage_id_pattern(text_of(request->request_id), &pattern, err) &&
-                segment_search(self->db, self->tenant_id, start_us < 0 ? 0 : start_us, end_us, buffer_text(&pattern),
-                               search_segment, self, err);
+    bool done =
+        find_span(self, &start_us, &end_us, err) && usage_id_pattern(text_of(request->request_id), &pattern, err) &&
+        segment_search(self->db, self->tenant_id, start_us, end_us, buffer_text(&pattern), search_segment, self, err);
     buffer_free(&pattern);
     if (!done || self->count > 0)
         return done;

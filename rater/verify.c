@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "rater/rate_periods.h"
 #include "rater/verify_conservation.h"
 #include "rater/verify_parts.h"
 #include "rater/verify_seals.h"
@@ -119,15 +120,25 @@ ask(Db *db, const VerifyRequest *request, const VerifyPeriod *period, VerifyRepo
 
 /* ---- the whole ---- */
 
+/* Of a month: its UTC hours, and those of the billing period of the tenant (NULL: of all). */
+static VerifyPeriod
+period_of(const VerifyRequest *request, const RateTenants *tenants, const RateTenant *tenant)
+{
+    VerifyPeriod period = {INT64_MIN, INT64_MAX};
+    if (request->month != NULL)
+        rate_periods_hull(tenants, tenant, &period.start_us, &period.end_us);
+    return period;
+}
+
 static bool
-verify_evidence(Db *db, const VerifyRequest *request, const RateTenants *tenants, const VerifyPeriod *period,
-                VerifyReport *report, Err *err)
+verify_evidence(Db *db, const VerifyRequest *request, const RateTenants *tenants, VerifyReport *report, Err *err)
 {
     for (size_t i = 0; i < tenants->count; i++) {
         const RateTenant *tenant = &tenants->all[i];
         if (request->tenant != NULL && strcmp(request->tenant, tenant->name) != 0)
             continue;
-        if (!verify_usage(db, tenant, period, report, err))
+        const VerifyPeriod period = period_of(request, tenants, tenant);
+        if (!verify_usage(db, tenant, &period, report, err))
             return err_prefix(err, "tenant '%s': ", tenant->name);
     }
     return true;
@@ -136,19 +147,19 @@ verify_evidence(Db *db, const VerifyRequest *request, const RateTenants *tenants
 static bool
 verify_all(Db *db, const VerifyRequest *request, RateTenants *tenants, VerifyReport *report, Err *err)
 {
-    VerifyPeriod period = {INT64_MIN, INT64_MAX};
-    if (request->month != NULL)
-        period = (VerifyPeriod){utc_month_start_us(*request->month), utc_month_end_us(*request->month)};
-    if (!rate_tenants_read(tenants, db, NULL, utc_month_of(utc_now_us()), err))
+    const bool all = request->month == NULL;
+    if (!rate_tenants_read(tenants, db, NULL, all ? utc_month_of(utc_now_us()) : *request->month, err) ||
+        (!all && !rate_periods_set(tenants, db, err)))
         return false;
     if (request->tenant != NULL && rate_tenants_find(tenants, request->tenant) == NULL) {
         err_set(err, ERR_NOT_FOUND, "there is no tenant '%s'", request->tenant);
         return err_hint(err, "millibill tenant list shows the names");
     }
     report->conservation = conservation_read(db, err);
+    const VerifyPeriod period = period_of(request, tenants, NULL);
     return report->conservation != NULL && ask(db, request, &period, report, err) &&
-           verify_evidence(db, request, tenants, &period, report, err) && verify_heads(db, request, report, err) &&
-           verify_invoices(db, request->tenant, &period, report, err);
+           verify_evidence(db, request, tenants, report, err) && verify_heads(db, request, report, err) &&
+           verify_invoices(db, request->tenant, request->month, report, err);
 }
 
 bool

@@ -55,8 +55,9 @@ typedef struct VerifyReport {
 } VerifyReport;
 
 typedef struct VerifyRequest {
-    const char *tenant;          /* NULL: all */
-    const UtcMonth *month;       /* NULL: all. Streams, receipts, ledger and heads are checked whole in any case */
+    const char *tenant; /* NULL: all */
+    const UtcMonth *
+        month; /* with each tenant's billing period. NULL: all. Streams, receipts, ledger and heads are checked whole in any case */
     const char *seal_public_key; /* file */
     const char *heads;           /* file */
     bool heads_are_copy;         /* it may lack what was sealed since it was made */

@@ -129,7 +129,7 @@ check_write_off(WriteOffs *self, const AdjustRow *row, Err *err)
     bool done = made || is_difference(&reason) || err_set(err, reason.code, "%s", reason.message);
     if (done)
         done = differs(made ? event.written_off : NULL, row->document, &different, err);
-    snprintf(subject, sizeof subject, "write-off of %s", utc_month_format(utc_month_of(row->base.start_us), month));
+    snprintf(subject, sizeof subject, "write-off of %s", utc_month_format(row->base.month, month));
     const VerifyFinding finding = {.tenant = row->tenant,
                                    .subject = subject,
                                    .what = "made again from segments",
@@ -142,13 +142,10 @@ check_write_off(WriteOffs *self, const AdjustRow *row, Err *err)
 }
 
 MUST_CHECK bool
-verify_write_offs(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err)
+verify_write_offs(Db *db, const char *tenant, const UtcMonth *month, VerifyReport *report, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
     WriteOffs self = {.db = db, .report = report};
-    bool done = adjust_write_offs(db, tenant, verify_limit_text(period->start_us, start),
-                                  verify_limit_text(period->end_us, end), keep_write_off, &self, err);
+    bool done = adjust_write_offs(db, tenant, month, keep_write_off, &self, err);
     for (size_t i = 0; done && i < self.count; i++)
         done = check_write_off(&self, &self.rows[i], err);
     for (size_t i = 0; i < self.count; i++) {

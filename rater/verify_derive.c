@@ -19,7 +19,9 @@ typedef struct Derived {
     const PriceBook *book;
     const RateTenant *tenant;
     RatingRows *rows;
-    int64_t start_us;
+    int64_t start_us; /* of the billing period */
+    int64_t from_us;  /* of what is read … */
+    int64_t end_us;
     const EvidenceView *view;
     int64_t hour_us; /* of the segments that are being read */
     bool by_tallies;
@@ -131,7 +133,8 @@ derive_segment(Derived *self, int64_t tenant_id, Evidence *evidence, Err *err)
         int64_t receipt = 0;
         usage_batch_record(batch, i, &record);
         good = evidence_excludes(evidence, i, &excluded, err) && evidence_receipt(evidence, i, &receipt, err) &&
-               (!view_counts(self->view, receipt, excluded ? &evidence->exclusion : NULL) ||
+               (record.started_at_us < self->from_us || record.started_at_us >= self->end_us ||
+                !view_counts(self->view, receipt, excluded ? &evidence->exclusion : NULL) ||
                 derive_record(self, tenant_id, &record, err));
     }
     usage_batch_free(&batch);
@@ -203,13 +206,16 @@ derive_hours(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64
                     .tenant = tenant,
                     .rows = rows,
                     .start_us = start_us,
+                    .from_us = period->start_us,
+                    .end_us = period->end_us,
                     .view = view,
                     .by_tallies = tally_beyond_rollups(book) != NULL,
                     .by_hours = tally_needs_hours(book),
                     .configs = config_table_new(err)};
+    const VerifyPeriod hours = {utc_hour_floor_us(period->start_us), period->end_us};
     Evidence evidence = {0};
     bool more = true;
-    bool good = self.configs != NULL && evidence_open(&evidence, db, tenant->tenant_id, period, view_end(view), err);
+    bool good = self.configs != NULL && evidence_open(&evidence, db, tenant->tenant_id, &hours, view_end(view), err);
     while (good && more)
         good = derive_next(&self, &evidence, &more, err);
     good = good && derive_rows(&self, err);

@@ -14,8 +14,7 @@ invoice_note(InvoiceCheck *self, const char *what, const char *expected, const c
     char subject[96];
     char month[UTC_TEXT_BYTES];
     const VerifyInvoice *invoice = &self->invoice;
-    snprintf(subject, sizeof subject, "invoice %s of %s", invoice->number,
-             utc_month_format(utc_month_of(invoice->period_start_us), month));
+    snprintf(subject, sizeof subject, "invoice %s of %s", invoice->number, utc_month_format(invoice->month, month));
     const VerifyFinding finding = {
         .tenant = invoice->tenant, .subject = subject, .what = what, .expected = expected, .found = found};
     return verify_note(self->report, VERIFY_INVOICES, &finding, err);

@@ -7,6 +7,7 @@
 #include "rater/adjust_plan.h"
 #include "rater/document.h"
 #include "rater/rate_contracts.h"
+#include "rater/rate_seals.h"
 #include "rater/verify_invoice_parts.h"
 #include "schema/seal_store.h"
 
@@ -55,16 +56,37 @@ derive_account(InvoiceCheck *self)
     return self->rated != NULL;
 }
 
-/** A period begins less than a day before its month, and less than a month after that. */
 static bool
 read_members(InvoiceCheck *self, Err *err)
 {
-    const UtcMonth month = utc_month_of(self->invoice.period_start_us + UTC_DAY_US);
+    const UtcMonth month = self->invoice.month;
     if (self->tenants.count > 0 && month.year == self->tenants_month.year && month.month == self->tenants_month.month)
         return true;
     rate_tenants_free(&self->tenants);
     self->tenants_month = month;
-    return rate_tenants_read(&self->tenants, self->db, NULL, month, err);
+    return rate_tenants_read(&self->tenants, self->db, NULL, month, err) &&
+           rate_periods_set(&self->tenants, self->db, err);
+}
+
+/** No contract changes from a month that is final: those in force say today what the period was. */
+static bool
+check_period(InvoiceCheck *self, Err *err)
+{
+    char times[4][UTC_TEXT_BYTES];
+    char expected[2 * UTC_TEXT_BYTES + 8];
+    char found[2 * UTC_TEXT_BYTES + 8];
+    const VerifyInvoice *invoice = &self->invoice;
+    if (!read_members(self, err))
+        return false;
+    const RateTenant *tenant = rate_tenants_find(&self->tenants, invoice->tenant);
+    if (invoice->is_void || tenant == NULL ||
+        (tenant->period.start_us == invoice->period_start_us && tenant->period.end_us == invoice->period_end_us))
+        return true;
+    snprintf(expected, sizeof expected, "%s to %s", utc_format(tenant->period.start_us, times[0]),
+             utc_format(tenant->period.end_us, times[1]));
+    snprintf(found, sizeof found, "%s to %s", utc_format(invoice->period_start_us, times[2]),
+             utc_format(invoice->period_end_us, times[3]));
+    return invoice_note(self, "billing period by the contracts in force", expected, found, err);
 }
 
 /** Rate the account of the present invoice, unless the one before was of the same. What cannot be rated because of what
@@ -151,13 +173,31 @@ invoice_compare(InvoiceCheck *self, Json *derived, Json *stored, Err *err)
     return done;
 }
 
-/** The root that the document names, as the table has it; all zero, and so different, when it is not there. */
+/** A root that the document names, as the table has it; all zero, and so different, when it is not there. */
 static bool
-find_root(InvoiceCheck *self, Json *stored, SealRoot *root, Err *err)
+find_root(InvoiceCheck *self, Json *named, UtcMonth month, RateRoots *roots, Err *err)
 {
-    int64_t revision = json_object_get_int64(json_member(json_member(stored, "evidence"), "revision"));
-    return seal_root_find(self->db, self->invoice.tenant_id, utc_month_of(self->invoice.period_start_us),
-                          revision > 0 && revision < INT32_MAX ? revision : 0, root, err);
+    int64_t revision = json_object_get_int64(json_member(named, "revision"));
+    const char *text = json_object_get_string(json_member(named, "month"));
+    Err ignored = {0};
+    if (roots->count == RATE_ROOTS_MAX || (text != NULL && !utc_month_parse(text, &month, &ignored)))
+        return true;
+    return seal_root_find(self->db, self->invoice.tenant_id, month, revision > 0 && revision < INT32_MAX ? revision : 0,
+                          &roots->all[roots->count++], err);
+}
+
+/** Those of the months before, and that of the last month. */
+static bool
+find_roots(InvoiceCheck *self, Json *stored, RateRoots *roots, Err *err)
+{
+    Json *evidence = json_member(stored, "evidence");
+    Json *earlier = json_member(evidence, "earlier");
+    size_t count = json_object_is_type(earlier, json_type_array) ? json_object_array_length(earlier) : 0;
+    const UtcMonth month = self->invoice.month;
+    for (size_t i = 0; i < count; i++)
+        if (!find_root(self, json_object_array_get_idx(earlier, i), month, roots, err))
+            return false;
+    return find_root(self, evidence, month, roots, err);
 }
 
 /** The document of a head and slice under the contract of the invoice, with what it carries of earlier periods. NULL without an error: it cannot be made, `reason` says
@@ -244,19 +284,19 @@ check_rating(InvoiceCheck *self, Json *stored, Err *err)
         slice = (RatedSlice){0}; /* a contract bills without usage too; then there may be nothing that is sealed */
         sealed = sealed && json_member(stored, "evidence") != NULL;
     }
-    SealRoot root;
-    if (sealed && !find_root(self, stored, &root, err))
+    RateRoots roots = {.count = 0};
+    if (sealed && !find_roots(self, stored, &roots, err))
         return false;
     const RateTenant *tenant = rate_tenants_find(&self->tenants, invoice->tenant);
-    const InvoiceHead head = {invoice->number,
-                              invoice->tenant,
-                              invoice->account,
-                              invoice->period_start_us,
-                              invoice->period_end_us,
-                              invoice->receipt_watermark,
-                              sealed ? &root : NULL,
-                              tenant == NULL ? 0 : tenant->service_start_us,
-                              tenant == NULL ? 0 : tenant->service_end_us};
+    const InvoiceHead head = {.number = invoice->number,
+                              .tenant = invoice->tenant,
+                              .account = invoice->account,
+                              .period = {invoice->month, invoice->period_start_us, invoice->period_end_us},
+                              .receipt_watermark = invoice->receipt_watermark,
+                              .roots = roots.all,
+                              .root_count = roots.count,
+                              .service_start_us = tenant == NULL ? 0 : tenant->service_start_us,
+                              .service_end_us = tenant == NULL ? 0 : tenant->service_end_us};
     Json *derived = derive_document(self, &head, &slice, &reason, err);
     bool done = derived != NULL
                     ? invoice_compare(self, derived, stored, err)
@@ -280,16 +320,16 @@ check_invoice(InvoiceCheck *self, Err *err)
     bool done = invoice_check_tables(self, document, err) &&
                 (strcmp(kind, "void") == 0          ? invoice_check_void(self, document, err)
                  : strcmp(kind, "credit_note") == 0 ? invoice_check_credit_note(self, document, err)
-                                                    : check_rating(self, document, err));
+                                                    : check_period(self, err) && check_rating(self, document, err));
     json_object_put(document);
     return done;
 }
 
 MUST_CHECK bool
-verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err)
+verify_invoices(Db *db, const char *tenant, const UtcMonth *month, VerifyReport *report, Err *err)
 {
     InvoiceCheck self = {.db = db, .report = report, .rows = rating_rows_new(err)};
-    VerifyCursor *cursor = self.rows == NULL ? NULL : verify_invoices_open(db, tenant, period, err);
+    VerifyCursor *cursor = self.rows == NULL ? NULL : verify_invoices_open(db, tenant, month, err);
     bool more = true;
     bool done = cursor != NULL;
     while (done && more) {
@@ -298,7 +338,7 @@ verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyRe
             done = check_invoice(&self, err);
     }
     verify_cursor_close(&cursor);
-    done = done && verify_write_offs(db, tenant, period, report, err);
+    done = done && verify_write_offs(db, tenant, month, report, err);
     if (self.rows != NULL)
         forget_account(&self);
     rating_rows_free(&self.rows);

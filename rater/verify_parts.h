@@ -55,7 +55,7 @@ EvidenceView evidence_view_at(int64_t watermark);
 /** Segments and rollups of one tenant. */
 MUST_CHECK bool
 verify_usage(Db *db, const RateTenant *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
-/** Add a tenant's usage of a period as it was at a watermark to `rows`, from segments less exclusions: with the tallies of
+/** Add a tenant's usage of a period (any two instants) as it was at a watermark to `rows`, from segments less exclusions: with the tallies of
  *  `book` where hourly sums do not hold what it counts (a row for each hour where the order of use matters), else with the
  *  sums that rollups have; each part's hours by its own book where `book` binds several. ERR_CORRUPT: a segment cannot be read. */
 MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeriod *period, int64_t watermark,
@@ -63,10 +63,9 @@ MUST_CHECK bool verify_derive(Db *db, const RateTenant *tenant, const VerifyPeri
 /** The same of a view of the evidence. */
 MUST_CHECK bool verify_derive_view(Db *db, const RateTenant *tenant, const VerifyPeriod *period,
                                    const EvidenceView *view, const PriceBook *book, RatingRows *rows, Err *err);
-/** What was written off, of periods that start within `period`. */
-MUST_CHECK bool
-verify_write_offs(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
-/** Final invoices. */
-MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const VerifyPeriod *period, VerifyReport *report, Err *err);
+/** What was written off of the period of a month (NULL: of all). */
+MUST_CHECK bool verify_write_offs(Db *db, const char *tenant, const UtcMonth *month, VerifyReport *report, Err *err);
+/** Final invoices of the period of a month (NULL: all). */
+MUST_CHECK bool verify_invoices(Db *db, const char *tenant, const UtcMonth *month, VerifyReport *report, Err *err);
 
 #endif

@@ -102,14 +102,16 @@ add_reference(Json *head, Json *other, Text document, Err *err)
 static bool
 add_head(Json *made, Json *source, Text document, const char *number, const char *reason, Err *err)
 {
-    static const char *const kept[] = {"state", "tenant", "account", "period_start", "period_end", "receipt_watermark"};
+    static const char *const kept[] = {"state",      "tenant", "account",          "period_start",
+                                       "period_end", "month",  "receipt_watermark"};
     Json *other = json_member(source, "invoice");
     Json *head = json_new_object(err);
     bool done = head != NULL && json_add(made, "invoice", head, err) &&
                 (other != NULL || err_set(err, ERR_INPUT, "the document has no head")) &&
                 json_add_text(head, "number", number, err) && json_add_text(head, "kind", "void", err);
     for (size_t i = 0; done && i < sizeof kept / sizeof kept[0]; i++)
-        done = json_add(head, kept[i], json_object_get(json_member(other, kept[i])), err);
+        done = (strcmp(kept[i], "month") == 0 && json_member(other, kept[i]) == NULL) ||
+               json_add(head, kept[i], json_object_get(json_member(other, kept[i])), err);
     return done && add_reference(head, other, document, err) && json_add_text(head, "reason", reason, err);
 }
 

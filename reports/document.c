@@ -206,7 +206,7 @@ take_head(Document *self, Err *err)
         !take(head, "state", true, &self->state, err) || !take(head, "tenant", true, &self->tenant, err) ||
         !take(head, "account", false, &self->account, err) ||
         !take(head, "period_start", true, &self->period_start, err) ||
-        !take(head, "period_end", true, &self->period_end, err) ||
+        !take(head, "period_end", true, &self->period_end, err) || !take(head, "month", false, &self->month, err) ||
         !take(head, "receipt_watermark", false, &self->receipt_watermark, err) ||
         !take(self->json, "currency", true, &self->currency, err) || !take(book, "name", true, &self->book_name, err) ||
         !take(book, "version", false, &self->book_version, err) ||
@@ -214,6 +214,8 @@ take_head(Document *self, Err *err)
         !take(self->json, "subtotal", true, &self->subtotal, err) ||
         !take(self->json, "total", true, &self->total, err))
         return false;
+    if (self->month[0] == '\0') /* a UTC month */
+        self->month = self->period_start;
     Json *rounding = json_member(self->json, "rounding");
     self->rounding = rounding == NULL ? ""
                      : json_object_is_type(rounding, json_type_string)

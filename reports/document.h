@@ -73,6 +73,7 @@ typedef struct Document {
     const char *reason;     /* of a void, else "" */
     const char *tenant;
     const char *account;
+    const char *month; /* in which the period starts: "2026-07", or more of a time */
     const char *period_start;
     const char *period_end;
     const char *receipt_watermark;

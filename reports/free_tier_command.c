@@ -257,12 +257,12 @@ run(FreeTierOptions *options, Err *err)
     if (!stack_month(options->month_text, &options->month, err))
         return false;
     report.tiers.month = options->month;
+    const RollupSpan span = {options->month, utc_month_start_us(options->month), utc_month_end_us(options->month)};
     Db *db = stack_connect(options->data, err);
     bool done = db != NULL && find_account(db, options->tenant, options->month, &report, err) &&
                 ask_rater(options, &report, err) &&
                 tiers_take_documents(&report.tiers, json_member(report.answer, "invoices"), report.account, err) &&
-                rollup_stream_hours(db, NULL, utc_month_start_us(options->month), utc_month_end_us(options->month),
-                                    tiers_take_hour, &report.tiers, err);
+                rollup_stream_hours(db, NULL, &span, tiers_take_hour, &report.tiers, err);
     db_free(&db);
     if (done) {
         tell_skipped(report.answer);

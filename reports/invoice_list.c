@@ -59,7 +59,7 @@ list_table(List *list, const DocumentRow *row, Err *err)
     char id[24];
     char month[UTC_TEXT_BYTES];
     snprintf(id, sizeof(id), "%" PRId64, row->invoice_id);
-    utc_month_format(utc_month_of(row->period_start_us), month);
+    utc_month_format(row->month, month);
     char *invocations = figure_grouped(row->invocations, err);
     char *total = figure_grouped(row->total, err);
     const char *kind = strcmp(row->kind, "credit_note") == 0 ? "credit note" : row->kind;

@@ -39,7 +39,7 @@ file_name(const Document *document, int64_t id, const char *extension, char out[
     char name[STEM_BYTES];
     int written = document->is_final
                       ? snprintf(name, sizeof(name), "%s-%s", document->tenant, document->number)
-                      : snprintf(name, sizeof(name), "%s-%.7s-preview", document->tenant, document->period_start);
+                      : snprintf(name, sizeof(name), "%s-%.7s-preview", document->tenant, document->month);
     bool changed = written >= (int) sizeof(name);
     for (char *at = name; *at != '\0'; at++) {
         bool plain = isalnum((unsigned char) *at) || *at == '_' || (at > name && (*at == '-' || *at == '.'));

@@ -87,7 +87,8 @@ add_row(Table *table, Json *row, Err *err)
 {
     char month[8];
     char policy[32];
-    snprintf(month, sizeof month, "%.7s", member(row, "period_start"));
+    const char *starts = member(row, "month");
+    snprintf(month, sizeof month, "%.7s", starts[0] != '\0' ? starts : member(row, "period_start"));
     snprintf(policy, sizeof policy, "%s month%s", member(row, "late_usage_months"),
              strcmp(member(row, "late_usage_months"), "1") == 0 ? "" : "s");
     char *records = figure_grouped(member(row, "records"), err);
@@ -189,20 +190,16 @@ static bool
 run(const WriteOffOptions *options, Err *err)
 {
     UtcMonth month;
-    char start[UTC_TEXT_BYTES] = "-infinity";
-    char end[UTC_TEXT_BYTES] = "infinity";
     if (options->csv && options->json)
         return err_set(err, ERR_USAGE, "--csv and --json exclude each other");
-    if (options->month_text != NULL) {
-        if (!stack_month(options->month_text, &month, err))
-            return false;
-        utc_format(utc_month_start_us(month), start);
-        utc_format(utc_month_end_us(month), end);
-    }
+    if (options->month_text != NULL && !stack_month(options->month_text, &month, err))
+        return false;
     Db *db = stack_connect(options->data, err);
     Json *rows = db == NULL ? NULL : json_new_array(err);
-    bool done = rows != NULL && stack_tenant_check(db, options->tenant, err) &&
-                adjust_write_offs(db, options->tenant, start, end, collect, rows, err) && print(options, rows, err);
+    bool done =
+        rows != NULL && stack_tenant_check(db, options->tenant, err) &&
+        adjust_write_offs(db, options->tenant, options->month_text == NULL ? NULL : &month, collect, rows, err) &&
+        print(options, rows, err);
     json_object_put(rows);
     db_free(&db);
     return done;

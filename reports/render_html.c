@@ -110,7 +110,7 @@ static bool
 set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
 {
     char month[8];
-    snprintf(month, sizeof(month), "%.7s", document->period_start);
+    snprintf(month, sizeof(month), "%.7s", document->month);
     return set_attribute(node, "number", document->number, err) && set_attribute(node, "state", document->state, err) &&
            set_attribute(node, "kind", document->kind, err) &&
            set_attribute(node, "kind_title", words_say(words, document->kind_title), err) &&

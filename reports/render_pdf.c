@@ -58,8 +58,7 @@ static const char *
 title_of(const Sheet *sheet, const Document *document, char out[TITLE_BYTES])
 {
     char name[TEXT_BYTES];
-    snprintf(out, TITLE_BYTES, "%s, %s, %.7s", name_of(sheet, document, name), document->tenant,
-             document->period_start);
+    snprintf(out, TITLE_BYTES, "%s, %s, %.7s", name_of(sheet, document, name), document->tenant, document->month);
     return out;
 }
 
@@ -117,7 +116,13 @@ set_head(const Sheet *sheet, const Document *document, const Look *look, Err *er
 {
     char period[TEXT_BYTES];
     char sender[2 * CONFIG_TEXT_BYTES + 2];
-    snprintf(period, sizeof(period), "%.10s %s %.10s", document->period_start, say(sheet, "to"), document->period_end);
+    if (document->month == document->period_start)
+        snprintf(period, sizeof(period), "%.10s %s %.10s", document->period_start, say(sheet, "to"),
+                 document->period_end);
+    else /* no UTC month: it may start at any time of the day */
+        snprintf(period, sizeof(period), "%.10s %.5s %s %.10s %.5s", document->period_start,
+                 document->period_start + sizeof "2026-07-01", say(sheet, "to"), document->period_end,
+                 document->period_end + sizeof "2026-07-01");
     snprintf(sender, sizeof(sender), "%s%s%s", look->name, look->address[0] != '\0' ? ", " : "", look->address);
     const Fact all[] = {
         {say(sheet, "Period (UTC, end excluded)"), period},

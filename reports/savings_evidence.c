@@ -194,11 +194,12 @@ static bool
 read_snapshot(Reading *self, Err *err)
 {
     UtcMonth month = self->month;
+    const RollupSpan span = {month, utc_month_start_us(month), utc_month_end_us(month)};
     size_t streams = self->only == NULL ? 1 : self->only->count;
     bool done = true;
     for (size_t i = 0; done && i < streams; i++)
-        done = rollup_stream(self->db, self->only == NULL ? NULL : self->only->names[i], utc_month_start_us(month),
-                             utc_month_end_us(month), add_rollup, self->usage, err);
+        done = rollup_stream(self->db, self->only == NULL ? NULL : self->only->names[i], &span, add_rollup, self->usage,
+                             err);
     done = done && tenant_list(self->db, remember_tenant, self, err);
     self->whole = done ? sum_of_invocations(self->usage) : 0;
     for (size_t i = 0; done && i < self->tenant_count; i++)

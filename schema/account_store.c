@@ -12,9 +12,11 @@ static const char SQL_NOW_IN[] =
 /* Tenants of one account settle together: those that it leaves behind and those that it joins have shared their free tier, too. */
 static const char SQL_FINAL[] =
     "SELECT i.number, to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD'), t.name FROM invoices i JOIN tenants t USING (tenant_id)"
-    " WHERE i.state = 'final' AND i.period_end > $2::timestamptz AND (t.tenant_id = $1::bigint OR " ACCOUNT_IN_PERIOD(
-        "i.period_start") " IN (SELECT account_id FROM accounts WHERE name = $3 UNION SELECT account_at(m.tenant_id, m.account_id, i.period_start +"
-                          " interval '1 day') FROM tenants m WHERE m.tenant_id = $1::bigint)) ORDER BY i.period_start DESC, t.name LIMIT 1";
+    " WHERE i.state = 'final' AND i.period_month >= ($2::timestamptz AT TIME ZONE 'UTC')::date"
+    " AND (t.tenant_id = $1::bigint OR " ACCOUNT_IN_MONTH(
+        "i.period_month") " IN (SELECT account_id FROM accounts WHERE name = $3"
+                          " UNION SELECT account_in(m.tenant_id, m.account_id, i.period_month) FROM tenants m WHERE m.tenant_id = $1::bigint))"
+                          " ORDER BY i.period_month DESC, t.name LIMIT 1";
 static const char SQL_MOVE[] =
     "INSERT INTO account_members (tenant_id, revision, from_month, account_id, set_by)"
     " SELECT $1::bigint, coalesce((SELECT max(revision) FROM account_members WHERE tenant_id = $1::bigint), 0) + 1, $2::date,"
@@ -32,8 +34,8 @@ static const char SQL_SERVICE[] =
 /* A final period of which another part would be in service. $2 $3: as it was, $4 $5: as it would be. */
 static const char SQL_SERVICE_FINAL[] =
     "SELECT i.number, to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD'), t.name FROM invoices i JOIN tenants t USING (tenant_id)"
-    " WHERE i.state = 'final' AND " ACCOUNT_IN_PERIOD(
-        "i.period_start") " = (SELECT account_id FROM accounts WHERE name = $1)"
+    " WHERE i.state = 'final' AND " ACCOUNT_IN_MONTH(
+        "i.period_month") " = (SELECT account_id FROM accounts WHERE name = $1)"
                           " AND (greatest(i.period_start, $2::timestamptz), least(i.period_end, $3::timestamptz)) IS DISTINCT FROM"
                           " (greatest(i.period_start, $4::timestamptz), least(i.period_end, $5::timestamptz)) ORDER BY i.period_start DESC, t.name LIMIT 1";
 static const char SQL_SET_SERVICE[] =

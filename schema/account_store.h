@@ -10,9 +10,8 @@
 #include "lib/utc.h"
 #include "schema/db.h"
 
-/** The account in SQL of a tenant `t` in the billing period that starts at `start` (a period begins less than a day before its month
- *  in UTC, and less than a month after that): what to join accounts on. */
-#define ACCOUNT_IN_PERIOD(start) "account_at(t.tenant_id, t.account_id, " start " + interval '1 day')"
+/** The account in SQL of a tenant `t` in the billing period of `month` (a date, its first day): what to join accounts on. */
+#define ACCOUNT_IN_MONTH(month) "account_in(t.tenant_id, t.account_id, " month ")"
 
 /** Move a tenant to an account (made when it does not exist) from a month on, as the next revision, in a transaction of its own that
  *  waits for rating runs. ERR_CONFLICT: an invoice of that month or a later one is final for a tenant of the account that it

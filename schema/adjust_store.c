@@ -5,60 +5,73 @@
 #include <string.h>
 
 #include "lib/array.h"
+#include "schema/account_store.h"
 
 #define US(column) "(extract(epoch FROM " column ") * 1000000)::bigint"
+#define MONTH(column) "to_char(" column ", 'YYYY-MM')"
+/* Of a period that starts or ends in the midst of an hour, this hour too. */
+#define HOUR_IN(hour, start, end) hour " > " start " - interval '1 hour' AND " hour " < " end
 
 /* Evidence of earlier periods is looked through once for all accounts: what was received last of each month is enough. */
-static const char SQL_CHANGED[] =
-    "WITH finals AS (SELECT i.*, account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day') AS account_id"
-    "  FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.kind = 'invoice' AND i.state = 'final'"
-    "  AND i.period_start < $1::timestamptz AND NOT EXISTS (SELECT FROM invoices v"
-    "  WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')),"
-    " months AS (SELECT DISTINCT ON (account_id, period_start) account_id, period_start, period_end, receipt_watermark,"
-    "  run_id, price_book_sha256 FROM finals ORDER BY account_id, period_start, invoice_id),"
-    " periods AS (SELECT DISTINCT period_start, period_end FROM finals),"
-    " members AS (SELECT p.period_start, p.period_end, t.tenant_id, account_at(t.tenant_id, t.account_id,"
-    "  p.period_start + interval '1 day') AS account_id FROM periods p CROSS JOIN tenants t),"
-    " bases AS (SELECT account_id, tenant_id, invoice_id, number, document_sha256, period_start, period_end, receipt_watermark, run_id,"
-    "  price_book_sha256, contract_revision FROM finals"
-    "  UNION ALL SELECT m.account_id, t.tenant_id, NULL, NULL, NULL, m.period_start, m.period_end, m.receipt_watermark, m.run_id,"
-    "  m.price_book_sha256, (SELECT c.revision FROM tenant_contracts c WHERE c.tenant_id = t.tenant_id"
-    "   AND c.from_month <= (m.period_start AT TIME ZONE 'UTC')::date ORDER BY c.from_month DESC, c.revision DESC LIMIT 1)"
-    "  FROM months m JOIN members t USING (account_id, period_start) WHERE NOT EXISTS (SELECT FROM invoices i"
-    "   WHERE i.tenant_id = t.tenant_id AND i.period_start = m.period_start AND i.kind = 'invoice' AND state = 'final')),"
-    /* Behind the last link of its chain, and where a document that is void has left a gap before another link. */
-    " settled AS (SELECT b.*, g.from_receipt, g.until_receipt FROM bases b CROSS JOIN LATERAL ("
-    "  WITH links AS (SELECT DISTINCT a.from_receipt, a.to_receipt FROM adjustments_in_force a WHERE a.tenant_id = b.tenant_id"
-    "   AND a.period_start = b.period_start AND a.base_id IS NOT DISTINCT FROM b.invoice_id)"
-    "  SELECT greatest(b.receipt_watermark, (SELECT max(to_receipt) FROM links)) AS from_receipt, 0 AS until_receipt"
-    "  UNION ALL SELECT coalesce((SELECT max(p.to_receipt) FROM links p WHERE p.to_receipt <= l.from_receipt), b.receipt_watermark),"
-    "   l.from_receipt FROM links l) g WHERE g.until_receipt = 0 OR g.from_receipt < g.until_receipt),"
-    " least AS (SELECT min(from_receipt) AS receipt, min(period_start) AS first, max(period_end) AS after FROM settled),"
-    " arrived AS (SELECT s.tenant_id, s.hour, c.receipt FROM least, segments s JOIN commits c USING (commit_id)"
-    "   WHERE c.receipt > least.receipt AND c.receipt <= $3::bigint AND s.hour >= least.first AND s.hour < least.after"
-    "  UNION ALL SELECT e.tenant_id, e.hour, c.receipt FROM least, exclusions e JOIN commits c USING (commit_id)"
-    "   WHERE c.receipt > least.receipt AND c.receipt <= $3::bigint AND e.hour >= least.first AND e.hour < least.after),"
-    " latest AS (SELECT m.account_id, m.period_start, max(r.receipt) AS receipt FROM arrived r JOIN members m"
-    "  ON m.tenant_id = r.tenant_id AND r.hour >= m.period_start AND r.hour < m.period_end GROUP BY 1, 2)"
-    " SELECT s.tenant_id, coalesce(s.invoice_id, 0), coalesce(s.number, ''), coalesce(encode(s.document_sha256, 'hex'), ''), " US(
-        "s.period_start") ", " US("s.period_end") ","
-                                                  " s.from_receipt, r.free_tier, coalesce(s.contract_revision, 0), b.source, s.until_receipt"
-                                                  " FROM settled s JOIN latest l USING (account_id, period_start) JOIN rating_runs r USING (run_id)"
-                                                  " JOIN price_books b ON b.sha256 = s.price_book_sha256 WHERE l.receipt > s.from_receipt"
-                                                  " AND ($2::text IS NULL OR s.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $2))"
-                                                  " ORDER BY s.tenant_id, s.period_start, s.from_receipt";
+static const char SQL_CHANGED[] = "WITH finals AS (SELECT i.*, " ACCOUNT_IN_MONTH(
+    "i.period_month") " AS account_id"
+                      "  FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.kind = 'invoice' AND i.state = 'final'"
+                      "  AND i.period_month < $1::date AND NOT EXISTS (SELECT FROM invoices v"
+                      "  WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')),"
+                      " months AS (SELECT DISTINCT ON (account_id, period_month) account_id, period_month, period_start, period_end, receipt_watermark,"
+                      "  run_id, price_book_sha256 FROM finals ORDER BY account_id, period_month, invoice_id),"
+                      " members AS (SELECT p.period_month, t.tenant_id, " ACCOUNT_IN_MONTH(
+                          "p.period_month") " AS account_id"
+                                            "  FROM (SELECT DISTINCT period_month FROM finals) p CROSS JOIN tenants t),"
+                                            " bases AS (SELECT account_id, tenant_id, invoice_id, number, document_sha256, period_month, period_start, period_end, receipt_watermark, run_id,"
+                                            "  price_book_sha256, contract_revision FROM finals"
+                                            "  UNION ALL SELECT m.account_id, t.tenant_id, NULL, NULL, NULL, m.period_month, m.period_start, m.period_end, m.receipt_watermark, m.run_id,"
+                                            "  m.price_book_sha256, (SELECT c.revision FROM tenant_contracts c WHERE c.tenant_id = t.tenant_id"
+                                            "   AND c.from_month <= m.period_month ORDER BY c.from_month DESC, c.revision DESC LIMIT 1)"
+                                            "  FROM months m JOIN members t USING (account_id, period_month) WHERE NOT EXISTS (SELECT FROM invoices i"
+                                            "   WHERE i.tenant_id = t.tenant_id AND i.period_month = m.period_month AND i.kind = 'invoice' AND state = 'final')),"
+                                            /* Behind the last link of its chain, and where a document that is void has left a gap before another link. */
+                                            " settled AS (SELECT b.*, g.from_receipt, g.until_receipt FROM bases b CROSS JOIN LATERAL ("
+                                            "  WITH links AS (SELECT DISTINCT a.from_receipt, a.to_receipt FROM adjustments_in_force a WHERE a.tenant_id = b.tenant_id"
+                                            "   AND a.period_month = b.period_month AND a.base_id IS NOT DISTINCT FROM b.invoice_id)"
+                                            "  SELECT greatest(b.receipt_watermark, (SELECT max(to_receipt) FROM links)) AS from_receipt, 0 AS until_receipt"
+                                            "  UNION ALL SELECT coalesce((SELECT max(p.to_receipt) FROM links p WHERE p.to_receipt <= l.from_receipt), b.receipt_watermark),"
+                                            "   l.from_receipt FROM links l) g WHERE g.until_receipt = 0 OR g.from_receipt < g.until_receipt),"
+                                            " least AS (SELECT min(from_receipt) AS receipt, min(period_start) AS first, max(period_end) AS after FROM settled),"
+                                            " arrived AS (SELECT s.tenant_id, s.hour, c.receipt FROM least, segments s JOIN commits c USING (commit_id)"
+                                            "   WHERE c.receipt > least.receipt AND c.receipt <= $3::bigint AND " HOUR_IN(
+                                                "s.hour", "least.first",
+                                                "least.after") "  UNION ALL SELECT e.tenant_id, e.hour, c.receipt FROM least, exclusions e JOIN commits c USING (commit_id)"
+                                                               "   WHERE c.receipt > least.receipt AND c.receipt <= $3::bigint AND " HOUR_IN(
+                                                                   "e.hour", "least.first",
+                                                                   "least.after") "),"
+                                                                                  " latest AS (SELECT m.account_id, m.period_month, max(r.receipt) AS receipt FROM arrived r JOIN members t USING (tenant_id)"
+                                                                                  "  JOIN months m ON m.account_id = t.account_id AND m.period_month = t.period_month AND " HOUR_IN(
+                                                                                      "r.hour", "m.period_start",
+                                                                                      "m.period_end") "  GROUP BY 1, 2)"
+                                                                                                      " SELECT s.tenant_id, coalesce(s.invoice_id, 0), coalesce(s.number, ''), coalesce(encode(s.document_sha256, 'hex'), ''), " US(
+                                                                                                          "s.period_start") ", " US("s.period_end") ","
+                                                                                                                                                    " s.from_receipt, r.free_tier, coalesce(s.contract_revision, 0), b.source, " MONTH(
+                                                                                                                                                        "s.period_month") ", s.until_receipt"
+                                                                                                                                                                          " FROM settled s JOIN latest l USING (account_id, period_month) JOIN rating_runs r USING (run_id)"
+                                                                                                                                                                          " JOIN price_books b ON b.sha256 = s.price_book_sha256 WHERE l.receipt > s.from_receipt"
+                                                                                                                                                                          " AND ($2::text IS NULL OR s.tenant_id = (SELECT tenant_id FROM tenants WHERE name = $2))"
+                                                                                                                                                                          " ORDER BY s.tenant_id, s.period_month, s.from_receipt";
 
 static const char SQL_KINDS[] =
     "WITH excluded AS (SELECT e.reason FROM exclusions e JOIN commits c USING (commit_id) WHERE e.tenant_id = ANY ($1::bigint[])"
-    "  AND e.hour >= $2::timestamptz AND e.hour < $3::timestamptz AND c.receipt > $4::bigint AND c.receipt <= $5::bigint)"
-    " SELECT EXISTS (SELECT FROM excluded WHERE reason = 'copy'), EXISTS (SELECT FROM excluded WHERE reason = 'conflict'),"
-    " EXISTS (SELECT FROM excluded WHERE reason NOT IN ('copy', 'conflict')),"
-    " EXISTS (SELECT FROM segments s JOIN commits c USING (commit_id) WHERE s.tenant_id = ANY ($1::bigint[])"
-    "  AND s.hour >= $2::timestamptz AND s.hour < $3::timestamptz AND c.receipt > $4::bigint)";
+    "  AND " HOUR_IN(
+        "e.hour", "$2::timestamptz",
+        "$3::timestamptz") " AND c.receipt > $4::bigint AND c.receipt <= $5::bigint)"
+                           " SELECT EXISTS (SELECT FROM excluded WHERE reason = 'copy'), EXISTS (SELECT FROM excluded WHERE reason = 'conflict'),"
+                           " EXISTS (SELECT FROM excluded WHERE reason NOT IN ('copy', 'conflict')),"
+                           " EXISTS (SELECT FROM segments s JOIN commits c USING (commit_id) WHERE s.tenant_id = ANY ($1::bigint[])"
+                           "  AND " HOUR_IN("s.hour", "$2::timestamptz",
+                                            "$3::timestamptz") " AND c.receipt > $4::bigint)";
 
 static const char SQL_WRITTEN_OFF[] =
     "SELECT a.from_receipt, a.to_receipt FROM adjustments a JOIN adjustments_in_force USING (tenant_id, adjustment_id)"
-    " WHERE a.tenant_id = $1::bigint AND a.period_start = $2::timestamptz AND a.disposition = 'written_off'"
+    " WHERE a.tenant_id = $1::bigint AND a.period_month = $2::date AND a.disposition = 'written_off'"
     " AND a.to_receipt <= $3::bigint ORDER BY 1";
 
 static const char SQL_TAKEN[] =
@@ -70,20 +83,20 @@ static const char SQL_TAKEN[] =
 
 static const char SQL_WRITE[] = "SELECT adjustment_write($1::bigint, $2, $3, $4)";
 
-#define ROWS                                                                                                                                                       \
-    "SELECT a.tenant_id, coalesce(a.base_id, 0), coalesce(o.number, ''), coalesce(encode(o.document_sha256, 'hex'), ''), " US(                                     \
-        "a.period_start") ", " US("a.period_end") ", a.from_receipt, a.free_tier, coalesce(a.contract_revision, 0), b.source, a.adjustment_id,"                    \
-                                                  " coalesce(a.carrier_id, 0), a.disposition, t.name, a.to_receipt, encode(a.document_sha256, 'hex'), a.document," \
-                                                  " coalesce(a.carrier_id, (SELECT min(n.invoice_id) FROM invoices n WHERE n.tenant_id = a.tenant_id"              \
-                                                  " AND n.state = 'final' AND n.issued_at > a.issued_at), 9223372036854775807)"                                    \
-                                                  " FROM adjustments a JOIN tenants t USING (tenant_id) JOIN price_books b ON b.sha256 = a.price_book_sha256"      \
-                                                  " LEFT JOIN invoices o ON o.tenant_id = a.tenant_id AND o.invoice_id = a.base_id"
+#define ROWS                                                                                                                                                                                                                                                 \
+    "SELECT a.tenant_id, coalesce(a.base_id, 0), coalesce(o.number, ''), coalesce(encode(o.document_sha256, 'hex'), ''), " US("a.period_start") ", " US("a.period_end") ", a.from_receipt, a.free_tier, coalesce(a.contract_revision, 0), b.source, " MONTH( \
+        "a.period_month") ", a.adjustment_id,"                                                                                                                                                                                                               \
+                          " coalesce(a.carrier_id, 0), a.disposition, t.name, a.to_receipt, encode(a.document_sha256, 'hex'), a.document,"                                                                                                                   \
+                          " coalesce(a.carrier_id, (SELECT min(n.invoice_id) FROM invoices n WHERE n.tenant_id = a.tenant_id"                                                                                                                                \
+                          " AND n.state = 'final' AND n.issued_at > a.issued_at), 9223372036854775807)"                                                                                                                                                      \
+                          " FROM adjustments a JOIN tenants t USING (tenant_id) JOIN price_books b ON b.sha256 = a.price_book_sha256"                                                                                                                        \
+                          " LEFT JOIN invoices o ON o.tenant_id = a.tenant_id AND o.invoice_id = a.base_id"
 
 static const char SQL_CARRIED[] = ROWS
     " WHERE a.tenant_id = $1::bigint AND a.carrier_id = $2::bigint AND a.disposition <> 'written_off' ORDER BY a.adjustment_id";
 static const char SQL_WRITE_OFFS[] = ROWS
-    " WHERE a.disposition = 'written_off' AND ($1::text IS NULL OR t.name = $1) AND a.period_start >= $2::timestamptz"
-    " AND a.period_start < $3::timestamptz ORDER BY t.name COLLATE \"C\", a.period_start, a.adjustment_id";
+    " WHERE a.disposition = 'written_off' AND ($1::text IS NULL OR t.name = $1) AND ($2::date IS NULL OR a.period_month = $2::date)"
+    " ORDER BY t.name COLLATE \"C\", a.period_month, a.adjustment_id";
 static const char SQL_CARRIER_OF[] =
     "SELECT coalesce(min(c.number), '') FROM adjustments_in_force a JOIN invoices c ON c.tenant_id = a.tenant_id AND c.invoice_id = a.carrier_id"
     " WHERE a.tenant_id = $1::bigint AND a.base_id = $2::bigint AND a.disposition = 'billed'";
@@ -103,6 +116,8 @@ take_base(const DbResult *row, AdjustBase *base, Err *err)
                          .contract_revision = db_i64(row, 0, 8)};
     snprintf(base->number, sizeof base->number, "%s", db_value(row, 0, 2));
     snprintf(base->sha256, sizeof base->sha256, "%s", db_value(row, 0, 3));
+    if (!utc_month_parse(db_value(row, 0, 10), &base->month, err))
+        return false;
     base->book = text_duplicate(db_slice(row, 0, 9));
     return base->book != NULL || err_set(err, ERR_NOMEM, "no memory for a period that is adjusted");
 }
@@ -115,15 +130,15 @@ take_changed(void *context, const DbResult *row, Err *err)
         return false;
     AdjustBase *base = &self->all[self->count++];
     bool done = take_base(row, base, err);
-    base->until_receipt = db_i64(row, 0, 10);
+    base->until_receipt = done ? db_i64(row, 0, 11) : 0;
     return done;
 }
 
 bool
-adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, int64_t before_us, int64_t to_receipt, Err *err)
+adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, UtcMonth before, int64_t to_receipt, Err *err)
 {
-    char before[UTC_TEXT_BYTES];
-    DbParam params[3] = {db_string(utc_format(before_us, before)), db_string(tenant), db_null()};
+    char day[UTC_TEXT_BYTES];
+    DbParam params[3] = {db_string(utc_format_day(utc_month_start_us(before), day)), db_string(tenant), db_null()};
     db_set_i64(&params[2], to_receipt);
     *self = (AdjustBases){0};
     return db_stream(db, SQL_CHANGED, params, 3, take_changed, self, err) ||
@@ -175,11 +190,11 @@ adjust_kinds(Db *db, const char *tenants, int64_t start_us, int64_t end_us, int6
 }
 
 bool
-adjust_written_off(Db *db, int64_t tenant_id, int64_t start_us, int64_t to_receipt, int64_t **spans, size_t *count,
+adjust_written_off(Db *db, int64_t tenant_id, UtcMonth month, int64_t to_receipt, int64_t **spans, size_t *count,
                    Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    DbParam params[3] = {db_null(), db_string(utc_format(start_us, start)), db_null()};
+    char day[UTC_TEXT_BYTES];
+    DbParam params[3] = {db_null(), db_string(utc_format_day(utc_month_start_us(month), day)), db_null()};
     db_set_i64(&params[0], tenant_id);
     db_set_i64(&params[2], to_receipt);
     DbResult *result = db_query(db, SQL_WRITTEN_OFF, params, 3, err);
@@ -235,14 +250,14 @@ visit_row(void *context, const DbResult *result, Err *err)
     AdjustRow row;
     if (!take_base(result, &row.base, err))
         return false;
-    row.adjustment_id = db_i64(result, 0, 10);
-    row.carrier_id = db_i64(result, 0, 11);
-    row.disposition = db_value(result, 0, 12);
-    row.tenant = db_value(result, 0, 13);
-    row.to_receipt = db_i64(result, 0, 14);
-    row.sha256 = db_value(result, 0, 15);
-    row.document = db_slice(result, 0, 16);
-    row.before_id = db_i64(result, 0, 17);
+    row.adjustment_id = db_i64(result, 0, 11);
+    row.carrier_id = db_i64(result, 0, 12);
+    row.disposition = db_value(result, 0, 13);
+    row.tenant = db_value(result, 0, 14);
+    row.to_receipt = db_i64(result, 0, 15);
+    row.sha256 = db_value(result, 0, 16);
+    row.document = db_slice(result, 0, 17);
+    row.before_id = db_i64(result, 0, 18);
     bool done = visit->visit(visit->context, &row, err);
     free(row.base.book);
     return done;
@@ -259,12 +274,13 @@ adjust_carried(Db *db, int64_t tenant_id, int64_t carrier_id, AdjustVisit visit,
 }
 
 bool
-adjust_write_offs(Db *db, const char *tenant, const char *start, const char *end, AdjustVisit visit, void *context,
-                  Err *err)
+adjust_write_offs(Db *db, const char *tenant, const UtcMonth *month, AdjustVisit visit, void *context, Err *err)
 {
-    const DbParam params[] = {db_string(tenant), db_string(start), db_string(end)};
+    char day[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(tenant),
+                              db_string(month == NULL ? NULL : utc_format_day(utc_month_start_us(*month), day))};
     Visit state = {visit, context};
-    return db_stream(db, SQL_WRITE_OFFS, params, 3, visit_row, &state, err) ||
+    return db_stream(db, SQL_WRITE_OFFS, params, 2, visit_row, &state, err) ||
            err_prefix(err, "reading what was written off: ");
 }
 

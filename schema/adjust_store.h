@@ -22,6 +22,7 @@ typedef struct AdjustBase {
     int64_t invoice_id; /* 0: the tenant has no invoice of that period */
     char number[ADJUST_NUMBER_BYTES];
     char sha256[DIGEST_HEX_BYTES]; /* of the invoice's document */
+    UtcMonth month;
     int64_t start_us;
     int64_t end_us;
     int64_t from_receipt;  /* it is settled up to here */
@@ -36,10 +37,10 @@ typedef struct AdjustBases {
     size_t count, capacity;
 } AdjustBases;
 
-/** Bases with periods before `before_us` for whose account anything was received, or excluded, after they were settled and up to `to_receipt`; of `tenant`
+/** Bases with periods of months before `before` for whose account anything was received, or excluded, after they were settled and up to `to_receipt`; of `tenant`
  *  (NULL: of all). By tenant_id, period and receipt; one with a gap in its chain comes twice. Freed with adjust_bases_free() in any case. */
 MUST_CHECK bool
-adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, int64_t before_us, int64_t to_receipt, Err *err);
+adjust_bases_changed(AdjustBases *self, Db *db, const char *tenant, UtcMonth before, int64_t to_receipt, Err *err);
 void adjust_bases_free(AdjustBases *self);
 /** The place of a tenant's first; where it has none, of the first of the tenants that follow (or `count`). */
 size_t adjust_bases_first(const AdjustBases *self, int64_t tenant_id);
@@ -53,7 +54,7 @@ MUST_CHECK bool adjust_kinds(Db *db, const char *tenants, int64_t start_us, int6
 
 /** Receipts whose records of a tenant's period are written off, in force: {"from","to"} pairs up to `to_receipt`, appended to `spans` as two
  *  numbers each. Caller frees `*spans`. */
-MUST_CHECK bool adjust_written_off(Db *db, int64_t tenant_id, int64_t start_us, int64_t to_receipt, int64_t **spans,
+MUST_CHECK bool adjust_written_off(Db *db, int64_t tenant_id, UtcMonth month, int64_t to_receipt, int64_t **spans,
                                    size_t *count, Err *err);
 
 /** {"used":[credits taken by the invoice and its credit notes before `before_id`],"adjustments":[those that the invoice carries]}, appended. */
@@ -80,9 +81,9 @@ typedef bool (*AdjustVisit)(void *context, const AdjustRow *row, Err *err);
 /** Those that stand on a document, in the order in which they were written. */
 MUST_CHECK bool
 adjust_carried(Db *db, int64_t tenant_id, int64_t carrier_id, AdjustVisit visit, void *context, Err *err);
-/** Written-off ones whose period starts within two instants, of a tenant or (NULL) all, by tenant and period. */
-MUST_CHECK bool adjust_write_offs(Db *db, const char *tenant, const char *start, const char *end, AdjustVisit visit,
-                                  void *context, Err *err);
+/** Written-off ones of the period of a month, or (NULL) all, of a tenant or (NULL) all, by tenant and period. */
+MUST_CHECK bool
+adjust_write_offs(Db *db, const char *tenant, const UtcMonth *month, AdjustVisit visit, void *context, Err *err);
 
 /** Documents in force that carry billed adjustments of a tenant's period: the number of one, or "". */
 MUST_CHECK bool

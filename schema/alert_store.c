@@ -6,7 +6,7 @@
  * too many does no harm. */
 #define MEMBERS                                                                                                    \
     "members AS (SELECT i.*, v.receipt_watermark, v.contract_sha256, v.document,"                                  \
-    " account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day') AS account_id,"                     \
+    " account_in(t.tenant_id, t.account_id, i.period_month) AS account_id,"                                        \
     " CASE WHEN i.period_start = date_trunc('month', i.period_start, 'UTC') AND i.period_end ="                    \
     " date_trunc('month', i.period_start + interval '32 days', 'UTC')"                                             \
     " THEN to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM') ELSE " TIME("i.period_start") " || '/' || " TIME( \

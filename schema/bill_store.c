@@ -6,15 +6,14 @@ static const char SQL_BILLS[] =
     "SELECT t.name, a.name, coalesce(i.number, ''), coalesce(i.payable_currency, i.currency),"
     " coalesce(i.payable_total, i.total), i.receipt_watermark, b.name || ' ' || b.version,"
     " bool_or(EXISTS (SELECT FROM segments s JOIN commits c USING (commit_id) WHERE s.tenant_id = i.tenant_id"
-    " AND s.hour >= i.period_start AND s.hour < i.period_end AND c.receipt > i.receipt_watermark))"
+    " AND s.hour > i.period_start - interval '1 hour' AND s.hour < i.period_end AND c.receipt > i.receipt_watermark))"
     " OVER (PARTITION BY a.account_id)"
-    " FROM (SELECT DISTINCT ON (tenant_id) * FROM invoices d WHERE period_start >= $1::timestamptz"
-    " AND period_start < $2::timestamptz AND state = $4 AND kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
+    " FROM (SELECT DISTINCT ON (tenant_id) * FROM invoices d WHERE period_month = $1::date AND state = $3 AND kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
     " WHERE v.tenant_id = d.tenant_id AND v.refers_to = d.invoice_id AND v.kind = 'void') ORDER BY tenant_id, revision DESC, invoice_id DESC) i"
-    " JOIN tenants t USING (tenant_id) JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(
-        "i.period_start") " JOIN price_books b ON b.sha256 = i.price_book_sha256"
-                          " WHERE $3::text IS NULL OR a.account_id = (SELECT account_at(m.tenant_id, m.account_id, i.period_start + interval '1 day')"
-                          " FROM tenants m WHERE m.name = $3)"
+    " JOIN tenants t USING (tenant_id) JOIN accounts a ON a.account_id = " ACCOUNT_IN_MONTH(
+        "i.period_month") " JOIN price_books b ON b.sha256 = i.price_book_sha256"
+                          " WHERE $2::text IS NULL OR a.account_id = (SELECT account_in(m.tenant_id, m.account_id, i.period_month)"
+                          " FROM tenants m WHERE m.name = $2)"
                           " ORDER BY t.name COLLATE \"C\"";
 
 typedef struct Visit {
@@ -42,10 +41,9 @@ visit_row(void *context, const DbResult *row, Err *err)
 bool
 bill_visit(Db *db, UtcMonth month, const char *tenant, const char *state, BillVisit visit, void *context, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
-    const DbParam params[] = {db_string(utc_format(utc_month_start_us(month), start)),
-                              db_string(utc_format(utc_month_end_us(month), end)), db_string(tenant), db_string(state)};
+    char day[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format_day(utc_month_start_us(month), day)), db_string(tenant),
+                              db_string(state)};
     Visit self = {visit, context};
-    return db_stream(db, SQL_BILLS, params, 4, visit_row, &self, err) || err_prefix(err, "reading the bills: ");
+    return db_stream(db, SQL_BILLS, params, 3, visit_row, &self, err) || err_prefix(err, "reading the bills: ");
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "schema/account_store.h"
 #include "schema/invoice_store.h"
 
 #define ROW                                                                                                            \
@@ -10,10 +11,12 @@
     " FROM tenant_contracts tc JOIN tenants t USING (tenant_id) JOIN contracts c ON c.sha256 = tc.contract_sha256"
 
 static const char SQL_FINAL[] =
-    "SELECT number, to_char(period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM invoices WHERE tenant_id = $1::bigint AND "
-    "state = 'final' AND kind = 'invoice' AND period_end > $2::timestamptz AND NOT EXISTS (SELECT FROM invoices v WHERE"
-    " v.tenant_id = invoices.tenant_id AND v.refers_to = invoices.invoice_id AND v.kind = 'void')"
-    " ORDER BY period_start DESC LIMIT 1";
+    "SELECT i.number, to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM invoices i JOIN tenants t USING (tenant_id)"
+    " WHERE i.state = 'final' AND i.kind = 'invoice' AND i.period_month >= $2::date"
+    " AND (i.tenant_id = $1::bigint OR " ACCOUNT_IN_MONTH(
+        "i.period_month") " = (SELECT account_in(m.tenant_id, m.account_id, i.period_month) FROM tenants m WHERE m.tenant_id = $1::bigint))"
+                          " AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')"
+                          " ORDER BY (i.tenant_id = $1::bigint) DESC, i.period_month DESC LIMIT 1";
 static const char SQL_PUT[] =
     "INSERT INTO contracts (sha256, name, version, source) VALUES ($1, $2, $3, $4) ON CONFLICT (sha256) DO NOTHING";
 static const char SQL_SET[] =
@@ -40,7 +43,7 @@ static const char SQL_USED[] =
     " WHERE a.tenant_id = $1::bigint AND a.disposition = 'billed' AND a.carrier_id < $2::bigint"
     " AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.invoice_id < $2::bigint"
     " AND v.refers_to IN (a.carrier_id, a.base_id))"
-    " AND ($4::timestamptz IS NULL OR a.period_start <> $4::timestamptz OR a.base_id IS DISTINCT FROM $3::bigint))"
+    " AND ($4::date IS NULL OR a.period_month <> $4::date OR a.base_id IS DISTINCT FROM $3::bigint))"
     " SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT kind, name, sum(amount)::text AS amount,"
     " coalesce(sum(quantity), 0)::text AS quantity, coalesce(sum(basis), 0)::text AS basis, sum(item) AS items"
     " FROM items WHERE name IS NOT NULL AND kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"
@@ -87,7 +90,7 @@ bool
 contract_store_set(Db *db, const ContractGiven *given, int64_t *revision, Err *err)
 {
     char start[UTC_TEXT_BYTES];
-    utc_format(utc_month_start_us(given->from), start);
+    utc_format_day(utc_month_start_us(given->from), start);
     bool done = db_begin(db, false, err) && rating_run_lock(db, err) && refuse_final(db, given, start, err) &&
                 insert(db, given, start, revision, err) && db_commit(db, err);
     db_rollback(db);
@@ -161,14 +164,14 @@ bool
 contract_store_used_beside(Db *db, int64_t tenant_id, int64_t invoice_id, const ContractPeriod *beside, Buffer *out,
                            Err *err)
 {
-    char start[UTC_TEXT_BYTES];
+    char day[UTC_TEXT_BYTES];
     DbParam params[4] = {db_null(), db_null(), db_null(), db_null()};
     db_set_i64(&params[0], tenant_id);
     db_set_i64(&params[1], invoice_id);
     if (beside != NULL && beside->invoice_id != 0)
         db_set_i64(&params[2], beside->invoice_id);
     if (beside != NULL)
-        params[3] = db_string(utc_format(beside->start_us, start));
+        params[3] = db_string(utc_format_day(utc_month_start_us(beside->month), day));
     DbResult *result = db_query(db, SQL_USED, params, 4, err);
     if (result == NULL)
         return err_prefix(err, "reading what earlier invoices used: ");

@@ -24,7 +24,7 @@ typedef struct ContractGiven {
 } ContractGiven;
 
 /** Give it, as the next revision, in a transaction of its own that waits for rating runs. ERR_CONFLICT: an invoice of that
- *  month or a later one is final. As the owner. */
+ *  month or a later one is final, of the tenant or of its account. As the owner. */
 MUST_CHECK bool contract_store_set(Db *db, const ContractGiven *given, int64_t *revision, Err *err);
 
 /** One revision (borrowed for the time of the callback). */
@@ -60,7 +60,7 @@ MUST_CHECK bool contract_store_used(Db *db, int64_t tenant_id, int64_t invoice_i
 /** A billed period of a tenant. */
 typedef struct ContractPeriod {
     int64_t invoice_id; /* 0: it has no invoice */
-    int64_t start_us;
+    UtcMonth month;
 } ContractPeriod;
 /** The same without what that period's invoice, credit notes and adjustments used. */
 MUST_CHECK bool contract_store_used_beside(Db *db, int64_t tenant_id, int64_t invoice_id, const ContractPeriod *beside,

@@ -4,26 +4,25 @@
 
 #include "schema/account_store.h"
 
-/* $1 tenant, $2 $3 period start from and before, $4 state, $5 number, $6 id, $7 standing only, $8 $9 billed from and before. */
-#define DOCUMENT_COLUMNS                                                                                                                                           \
-    "SELECT i.invoice_id, coalesce(i.number, ''), i.revision, i.state, t.name, a.name,"                                                                            \
-    " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint,"                                               \
-    " i.receipt_watermark, i.currency, i.subtotal, i.total, i.invocations,"                                                                                        \
-    " (extract(epoch FROM i.issued_at) * 1000000)::bigint, encode(i.document_sha256, 'hex'), i.document, i.kind,"                                                  \
-    " coalesce(o.number, ''), coalesce(v.number, ''), i.tenant_id"                                                                                                 \
-    " FROM invoices i JOIN tenants t ON t.tenant_id = i.tenant_id JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(                                           \
-        "i.period_start") " LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to"                                                      \
-                          " LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'"                                  \
-                          " WHERE ($1::text IS NULL OR t.name = $1)"                                                                                               \
-                          " AND ($2::bigint IS NULL OR i.period_start >= to_timestamp($2::bigint / 1000000))"                                                      \
-                          " AND ($3::bigint IS NULL OR i.period_start < to_timestamp($3::bigint / 1000000))"                                                       \
-                          " AND ($4::text IS NULL OR i.state = $4)"                                                                                                \
-                          " AND ($5::text IS NULL OR i.number = $5 OR i.invoice_id = $6::bigint)"                                                                  \
-                          " AND (NOT $7::boolean OR (i.state = 'final' AND i.kind <> 'void' AND v.number IS NULL) OR (i.state = 'preview'"                         \
-                          " AND NOT EXISTS (SELECT FROM invoices_in_force f WHERE f.tenant_id = i.tenant_id"                                                       \
-                          " AND f.period_start = i.period_start AND f.state = 'final')))"                                                                          \
-                          " AND ($8::bigint IS NULL OR (CASE i.kind WHEN 'invoice' THEN i.period_start ELSE i.issued_at END >= to_timestamp($8::bigint / 1000000)" \
-                          " AND CASE i.kind WHEN 'invoice' THEN i.period_start ELSE i.issued_at END < to_timestamp($9::bigint / 1000000)))"
+/* $1 tenant, $2 month, $3 state, $4 number, $5 id, $6 standing only, $7 $8 billed from and before. */
+#define DOCUMENT_COLUMNS                                                                                                                                                                         \
+    "SELECT i.invoice_id, coalesce(i.number, ''), i.revision, i.state, t.name, a.name,"                                                                                                          \
+    " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint,"                                                                             \
+    " i.receipt_watermark, i.currency, i.subtotal, i.total, i.invocations,"                                                                                                                      \
+    " (extract(epoch FROM i.issued_at) * 1000000)::bigint, encode(i.document_sha256, 'hex'), i.document, i.kind,"                                                                                \
+    " coalesce(o.number, ''), coalesce(v.number, ''), i.tenant_id, to_char(i.period_month, 'YYYY-MM')"                                                                                           \
+    " FROM invoices i JOIN tenants t ON t.tenant_id = i.tenant_id JOIN accounts a ON a.account_id = " ACCOUNT_IN_MONTH(                                                                          \
+        "i.period_month") " LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to"                                                                                    \
+                          " LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'"                                                                \
+                          " WHERE ($1::text IS NULL OR t.name = $1)"                                                                                                                             \
+                          " AND ($2::date IS NULL OR i.period_month = $2::date)"                                                                                                                 \
+                          " AND ($3::text IS NULL OR i.state = $3)"                                                                                                                              \
+                          " AND ($4::text IS NULL OR i.number = $4 OR i.invoice_id = $5::bigint)"                                                                                                \
+                          " AND (NOT $6::boolean OR (i.state = 'final' AND i.kind <> 'void' AND v.number IS NULL) OR (i.state = 'preview'"                                                       \
+                          " AND NOT EXISTS (SELECT FROM invoices_in_force f WHERE f.tenant_id = i.tenant_id"                                                                                     \
+                          " AND f.period_month = i.period_month AND f.state = 'final')))"                                                                                                        \
+                          " AND ($7::bigint IS NULL OR (CASE i.kind WHEN 'invoice' THEN i.period_month::timestamp AT TIME ZONE 'UTC' ELSE i.issued_at END >= to_timestamp($7::bigint / 1000000)" \
+                          " AND CASE i.kind WHEN 'invoice' THEN i.period_month::timestamp AT TIME ZONE 'UTC' ELSE i.issued_at END < to_timestamp($8::bigint / 1000000)))"
 
 static const char DOCUMENTS_SQL[] =
     DOCUMENT_COLUMNS " ORDER BY t.name, i.period_start, i.state, i.revision, i.invoice_id";
@@ -39,6 +38,9 @@ static bool
 visit_row(void *context, const DbResult *row, Err *err)
 {
     const Visit *visit = context;
+    UtcMonth month;
+    if (!utc_month_parse(db_value(row, 0, 20), &month, err))
+        return false;
     DocumentRow document = {
         .invoice_id = db_i64(row, 0, 0),
         .number = db_value(row, 0, 1),
@@ -46,6 +48,7 @@ visit_row(void *context, const DbResult *row, Err *err)
         .state = db_value(row, 0, 3),
         .tenant = db_value(row, 0, 4),
         .account = db_value(row, 0, 5),
+        .month = month,
         .period_start_us = db_i64(row, 0, 6),
         .period_end_us = db_i64(row, 0, 7),
         .receipt_watermark = db_i64(row, 0, 8),
@@ -67,8 +70,8 @@ visit_row(void *context, const DbResult *row, Err *err)
 bool
 document_visit(Db *db, const DocumentFilter *filter, DocumentVisit visit, void *context, Err *err)
 {
-    DbParam params[9] = {db_string(filter->tenant),
-                         db_null(),
+    char day[UTC_TEXT_BYTES];
+    DbParam params[8] = {db_string(filter->tenant),
                          db_null(),
                          db_string(filter->state),
                          db_string(filter->number),
@@ -76,17 +79,15 @@ document_visit(Db *db, const DocumentFilter *filter, DocumentVisit visit, void *
                          db_string(filter->standing ? "true" : "false"),
                          db_null(),
                          db_null()};
-    if (filter->month != NULL) {
-        db_set_i64(&params[1], utc_month_start_us(*filter->month));
-        db_set_i64(&params[2], utc_month_end_us(*filter->month));
-    }
+    if (filter->month != NULL)
+        params[1] = db_string(utc_format_day(utc_month_start_us(*filter->month), day));
     if (filter->billed_in != NULL) {
-        db_set_i64(&params[7], utc_month_start_us(*filter->billed_in));
-        db_set_i64(&params[8], utc_month_end_us(*filter->billed_in));
+        db_set_i64(&params[6], utc_month_start_us(*filter->billed_in));
+        db_set_i64(&params[7], utc_month_end_us(*filter->billed_in));
     }
     uint64_t id = 0;
     if (filter->number != NULL && text_to_u64(text_of(filter->number), INT64_MAX, &id))
-        db_set_i64(&params[5], (int64_t) id);
+        db_set_i64(&params[4], (int64_t) id);
     Visit state = {visit, context};
-    return db_stream(db, filter->newest ? NEWEST_SQL : DOCUMENTS_SQL, params, 9, visit_row, &state, err);
+    return db_stream(db, filter->newest ? NEWEST_SQL : DOCUMENTS_SQL, params, 8, visit_row, &state, err);
 }

@@ -17,7 +17,7 @@
 /** Which invoices; a member that is NULL, zero or false leaves the choice open. */
 typedef struct DocumentFilter {
     const char *tenant;
-    const UtcMonth *month;     /* periods that start in it */
+    const UtcMonth *month;     /* periods that start in it, by the clock of their contracts */
     const char *state;         /* "preview" or "final" */
     const char *number;        /* an invoice's number, or its id in digits */
     bool standing;             /* leave out voids, what they took back, and a preview where there is a final invoice */
@@ -34,6 +34,7 @@ typedef struct DocumentRow {
     const char *state;
     const char *tenant;
     const char *account;
+    UtcMonth month; /* in which the period starts */
     int64_t period_start_us;
     int64_t period_end_us;
     int64_t receipt_watermark;

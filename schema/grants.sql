@@ -71,7 +71,7 @@ GRANT SELECT (account_id, name) ON accounts TO millibill_tenant;
 GRANT SELECT ON configs, rollups, invoice_lines, invoice_items, contracts, tenant_contracts, account_members TO millibill_tenant;
 GRANT SELECT (tenant_id, invoice_id, state, number, revision, run_id, period_start, period_end, receipt_watermark, currency,
               subtotal, total, invocations, price_book_sha256, document, document_sha256, issued_at,
-              contract_sha256, contract_revision, payable_currency, payable_total, kind, refers_to) ON invoices TO millibill_tenant;
+              contract_sha256, contract_revision, payable_currency, payable_total, kind, refers_to, period_month) ON invoices TO millibill_tenant;
 GRANT SELECT (tenant_id, invoice_id, name, unit, allowance, used) ON invoice_free_tiers TO millibill_tenant;
 GRANT SELECT ON alerts TO millibill_tenant;
 GRANT SELECT (run_id, default_region, free_tier) ON rating_runs TO millibill_tenant;
@@ -81,6 +81,7 @@ GRANT SELECT ON price_book_parts TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz) TO millibill_rater, millibill_reader, millibill_tenant;
 GRANT EXECUTE ON FUNCTION usage_anomalies_between(date, date) TO millibill_rater, millibill_reader, millibill_tenant;
+GRANT EXECUTE ON FUNCTION account_in(bigint, bigint, date) TO millibill_rater, millibill_reader, millibill_tenant;
 
 DO $$
 DECLARE

@@ -12,8 +12,8 @@ static const char SQL_FINALS[] =
     "SELECT DISTINCT ON (tenant_id) tenant_id, number, coalesce(payable_currency, currency), coalesce(payable_total, total),"
     " receipt_watermark, EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id"
     " AND v.kind = 'void'), (SELECT min(f.invoice_id) FROM invoices f WHERE f.tenant_id = i.tenant_id"
-    " AND f.period_start = i.period_start AND f.state = 'final' AND f.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
-    " WHERE v.tenant_id = f.tenant_id AND v.refers_to = f.invoice_id AND v.kind = 'void')) FROM invoices i WHERE tenant_id = ANY ($1::bigint[]) AND period_start = $2::timestamptz"
+    " AND f.period_month = i.period_month AND f.state = 'final' AND f.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
+    " WHERE v.tenant_id = f.tenant_id AND v.refers_to = f.invoice_id AND v.kind = 'void')) FROM invoices i WHERE tenant_id = ANY ($1::bigint[]) AND period_month = $2::date"
     " AND state = 'final' AND kind = 'invoice' ORDER BY tenant_id, revision DESC";
 
 static int
@@ -57,12 +57,12 @@ fill(TenantFinal *final, const DbResult *result, int row)
 }
 
 bool
-invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *err)
+invoice_finals_read(InvoiceFinals *self, Db *db, UtcMonth month, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
+    char day[UTC_TEXT_BYTES];
     DbArray tenants = db_array_of(DB_BIGINT);
-    DbParam params[2] = {db_null(), db_string(utc_format(period_start_us, start))};
-    self->period_start_us = period_start_us;
+    DbParam params[2] = {db_null(), db_string(utc_format_day(utc_month_start_us(month), day))};
+    self->month = month;
     if (self->count > 0)
         qsort(self->all, self->count, sizeof *self->all, compare);
     bool done = true;
@@ -82,9 +82,9 @@ invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *e
 }
 
 const TenantFinal *
-invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us)
+invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, UtcMonth month)
 {
-    return self->period_start_us == period_start_us ? find(self, tenant_id) : NULL;
+    return self->month.year == month.year && self->month.month == month.month ? find(self, tenant_id) : NULL;
 }
 
 void

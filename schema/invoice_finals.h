@@ -14,7 +14,7 @@ typedef struct TenantFinal {
 
 /** Of the tenants that were asked for: what there is, or that there is nothing. All zero: nobody was. */
 typedef struct InvoiceFinals {
-    int64_t period_start_us;
+    UtcMonth month;   /* of the period */
     TenantFinal *all; /* by tenant_id */
     size_t count, capacity;
 } InvoiceFinals;
@@ -22,9 +22,9 @@ typedef struct InvoiceFinals {
 /** Ask for another tenant with the next invoice_finals_read(). ERR_NOMEM. */
 MUST_CHECK bool invoice_finals_want(InvoiceFinals *self, int64_t tenant_id, Err *err);
 /** Read, as invoice_find_final() and invoice_final_id() would for each. */
-MUST_CHECK bool invoice_finals_read(InvoiceFinals *self, Db *db, int64_t period_start_us, Err *err);
+MUST_CHECK bool invoice_finals_read(InvoiceFinals *self, Db *db, UtcMonth month, Err *err);
 /** NULL: it was not asked for. */
-const TenantFinal *invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, int64_t period_start_us);
+const TenantFinal *invoice_finals_find(const InvoiceFinals *self, int64_t tenant_id, UtcMonth month);
 /** Nobody was asked for; memory is kept. */
 void invoice_finals_clear(InvoiceFinals *self);
 void invoice_finals_free(InvoiceFinals *self);

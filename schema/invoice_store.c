@@ -10,8 +10,8 @@ static const char SQL_LOCK[] = "LOCK TABLE rating_runs IN SHARE ROW EXCLUSIVE MO
 static const char SQL_WATERMARK[] = "SELECT last_receipt FROM installation";
 static const char SQL_RUN[] =
     "INSERT INTO rating_runs (kind, period_start, period_end, receipt_watermark, price_book_sha256, default_region, "
-    "free_tier, document_version)"
-    " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer) RETURNING run_id";
+    "free_tier, document_version, period_month)"
+    " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer, $9::date) RETURNING run_id";
 static const char SQL_MEASURES[] =
     "INSERT INTO rating_measures (run_id, sku, mode, package, measure, rollup_column, clock_up_to_mb, clock_mhz,"
     " included_mb, unit_parts, memory_step_mb, memory_minimum_mb, memory_maximum_mb, part, hour_from, hour_until)"
@@ -28,11 +28,11 @@ static const char SQL_WRITE[] = "SELECT invoice_write($1::bigint, $2::bigint, $3
 static const char SQL_FINAL[] =
     "SELECT number, coalesce(payable_currency, currency), coalesce(payable_total, total), receipt_watermark, document,"
     " EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')"
-    " FROM invoices i WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' AND kind = 'invoice'"
+    " FROM invoices i WHERE tenant_id = $1::bigint AND period_month = $2::date AND state = 'final' AND kind = 'invoice'"
     " ORDER BY revision DESC LIMIT 1";
 static const char SQL_FINAL_ID[] =
     "SELECT coalesce(min(invoice_id), $3::bigint) FROM invoices i"
-    " WHERE tenant_id = $1::bigint AND period_start = $2::timestamptz AND state = 'final' AND kind = 'invoice' AND NOT EXISTS"
+    " WHERE tenant_id = $1::bigint AND period_month = $2::date AND state = 'final' AND kind = 'invoice' AND NOT EXISTS"
     " (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')";
 static const char SQL_LATE[] =
     "WITH late AS (SELECT s.hour, s.segment_id, r.first_ordinal, r.records FROM segments s JOIN commits c USING (commit_id)"
@@ -110,7 +110,8 @@ rating_run_create(Db *db, const RatingRun *run, int64_t *run_id, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
-    DbParam params[8] = {
+    char month[UTC_TEXT_BYTES];
+    DbParam params[9] = {
         db_string(run->final ? "final" : "preview"),
         db_string(utc_format(run->period_start_us, start)),
         db_string(utc_format(run->period_end_us, end)),
@@ -121,7 +122,8 @@ rating_run_create(Db *db, const RatingRun *run, int64_t *run_id, Err *err)
     };
     db_set_i64(&params[3], run->receipt_watermark);
     db_set_i64(&params[7], run->document_version);
-    return query_i64(db, SQL_RUN, params, 8, run_id, err) || err_prefix(err, "recording the rating run: ");
+    params[8] = db_string(utc_format_day(utc_month_start_us(run->month), month));
+    return query_i64(db, SQL_RUN, params, 9, run_id, err) || err_prefix(err, "recording the rating run: ");
 }
 
 bool
@@ -150,10 +152,10 @@ invoice_write(Db *db, int64_t tenant_id, int64_t run_id, const char *document, E
 }
 
 bool
-invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvoice *found, Buffer *document, Err *err)
+invoice_find_final(Db *db, int64_t tenant_id, UtcMonth month, FinalInvoice *found, Buffer *document, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    DbParam params[2] = {db_null(), db_string(utc_format(period_start_us, start))};
+    char day[UTC_TEXT_BYTES];
+    DbParam params[2] = {db_null(), db_string(utc_format_day(utc_month_start_us(month), day))};
     db_set_i64(&params[0], tenant_id);
     *found = (FinalInvoice){0};
     DbResult *result = db_query(db, SQL_FINAL, params, 2, err);
@@ -175,10 +177,10 @@ invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvo
 }
 
 bool
-invoice_final_id(Db *db, int64_t tenant_id, int64_t period_start_us, int64_t *invoice_id, Err *err)
+invoice_final_id(Db *db, int64_t tenant_id, UtcMonth month, int64_t *invoice_id, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    DbParam params[3] = {db_null(), db_string(utc_format(period_start_us, start)), db_null()};
+    char day[UTC_TEXT_BYTES];
+    DbParam params[3] = {db_null(), db_string(utc_format_day(utc_month_start_us(month), day)), db_null()};
     db_set_i64(&params[0], tenant_id);
     db_set_i64(&params[2], *invoice_id);
     return query_i64(db, SQL_FINAL_ID, params, 3, invoice_id, err) || err_prefix(err, "looking for a final invoice: ");

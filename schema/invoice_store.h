@@ -15,6 +15,7 @@
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/text.h"
+#include "lib/utc.h"
 #include "schema/db.h"
 
 /** Let one rating run write at a time: the first statement of its transaction, so that its snapshot is taken after the run
@@ -26,6 +27,7 @@ MUST_CHECK bool receipt_watermark(Db *db, int64_t *receipt, Err *err);
 
 typedef struct RatingRun {
     bool final;
+    UtcMonth month; /* in which the period starts */
     int64_t period_start_us;
     int64_t period_end_us;
     int64_t receipt_watermark;
@@ -86,12 +88,12 @@ typedef struct FinalInvoice {
 
 /** Look for the final invoice of a tenant's period that is in force; append its document to `document` unless that is NULL. */
 MUST_CHECK bool
-invoice_find_final(Db *db, int64_t tenant_id, int64_t period_start_us, FinalInvoice *found, Buffer *document, Err *err);
+invoice_find_final(Db *db, int64_t tenant_id, UtcMonth month, FinalInvoice *found, Buffer *document, Err *err);
 
 /** The id of the first final invoice of a tenant's period; `*invoice_id` stays as it is when there is none. */
-MUST_CHECK bool invoice_final_id(Db *db, int64_t tenant_id, int64_t period_start_us, int64_t *invoice_id, Err *err);
+MUST_CHECK bool invoice_final_id(Db *db, int64_t tenant_id, UtcMonth month, int64_t *invoice_id, Err *err);
 
-/** Records of a period that were received after a watermark and are no copies of earlier ones. */
+/** Records of whole hours that were received after a watermark and are no copies of earlier ones. */
 MUST_CHECK bool invoice_late_records(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t watermark,
                                      int64_t *records, Err *err);
 

@@ -16,14 +16,14 @@
     "SELECT r.tenant_id, t.name, a.name, c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb," \
     " c.ephemeral_mb, " hour ", s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, m1, m2"                      \
     " FROM (SELECT tenant_id, config_id, " group SUMS " FROM rollups"                                           \
-    " WHERE hour >= $2::timestamptz AND hour < $3::timestamptz AND invocations > 0"                             \
+    " WHERE hour >= $2::timestamptz AND hour <= $3::timestamptz - interval '1 hour' AND invocations > 0"        \
     " AND " whom " GROUP BY " group "tenant_id, config_id) r (tenant_id, config_id, " group                     \
     "s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, m1, m2)"                                                \
     " JOIN configs c USING (tenant_id, config_id) LEFT JOIN tenants t USING (tenant_id)"                        \
-    " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(                                               \
-        "$2::timestamptz") " ORDER BY a.name COLLATE \"C\", t.name COLLATE \"C\", " order                       \
-                           "c.function COLLATE \"C\", c.region COLLATE \"C\","                                  \
-                           " c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package"
+    " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_MONTH(                                                \
+        "$4::date") " ORDER BY a.name COLLATE \"C\", t.name COLLATE \"C\", " order                              \
+                    "c.function COLLATE \"C\", c.region COLLATE \"C\","                                         \
+                    " c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package"
 
 #define BY_NAME "($1::text IS NULL OR tenant_id = (SELECT tenant_id FROM tenants WHERE name = $1))"
 static const char SQL_PERIOD[] = QUERY(BY_NAME, "0", "", "");
@@ -97,28 +97,29 @@ read_row(void *context, const DbResult *result, Err *err)
 }
 
 static bool
-stream(Db *db, const char *sql, const char *tenant, int64_t start_us, int64_t end_us, Reading *reading, Err *err)
+stream(Db *db, const char *sql, const char *tenant, const RollupSpan *span, Reading *reading, Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
-    const DbParam params[3] = {db_string(tenant), db_string(utc_format(start_us, start)),
-                               db_string(utc_format(end_us, end))};
-    return db_stream(db, sql, params, 3, read_row, reading, err);
+    char month[UTC_TEXT_BYTES];
+    const DbParam params[4] = {db_string(tenant), db_string(utc_format(span->start_us, start)),
+                               db_string(utc_format(span->end_us, end)),
+                               db_string(utc_format_day(utc_month_start_us(span->month), month))};
+    return db_stream(db, sql, params, 4, read_row, reading, err);
 }
 
 MUST_CHECK bool
-rollup_stream(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context, Err *err)
+rollup_stream(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err)
 {
-    Reading reading = {visit, context, start_us, false};
-    return stream(db, SQL_PERIOD, tenant, start_us, end_us, &reading, err);
+    Reading reading = {visit, context, span->start_us, false};
+    return stream(db, SQL_PERIOD, tenant, span, &reading, err);
 }
 
 MUST_CHECK bool
-rollup_stream_hours(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context,
-                    Err *err)
+rollup_stream_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err)
 {
-    Reading reading = {visit, context, start_us, true};
-    return stream(db, SQL_HOURS, tenant, start_us, end_us, &reading, err);
+    Reading reading = {visit, context, span->start_us, true};
+    return stream(db, SQL_HOURS, tenant, span, &reading, err);
 }
 
 MUST_CHECK bool
@@ -128,19 +129,22 @@ rollup_stream_by_index(Db *db, Err *err)
 }
 
 MUST_CHECK bool
-rollup_stream_of(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us, RollupVisit visit,
-                 void *context, Err *err)
+rollup_stream_of(Db *db, const int64_t *tenants, size_t count, const RollupSpan *span, RollupVisit visit, void *context,
+                 Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
+    char month[UTC_TEXT_BYTES];
     DbArray ids = db_array_of(DB_BIGINT);
-    Reading reading = {visit, context, start_us, false};
-    DbParam params[3] = {db_null(), db_string(utc_format(start_us, start)), db_string(utc_format(end_us, end))};
+    Reading reading = {visit, context, span->start_us, false};
+    DbParam params[4] = {db_null(), db_string(utc_format(span->start_us, start)),
+                         db_string(utc_format(span->end_us, end)),
+                         db_string(utc_format_day(utc_month_start_us(span->month), month))};
     bool done = true;
     for (size_t i = 0; done && i < count; i++)
         done = db_array_add_i64(&ids, tenants[i], err);
     done = done && db_array_param(&ids, &params[0], err) &&
-           db_stream(db, SQL_PERIOD_OF, params, 3, read_row, &reading, err);
+           db_stream(db, SQL_PERIOD_OF, params, 4, read_row, &reading, err);
     db_array_free(&ids);
     return done;
 }

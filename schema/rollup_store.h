@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/utc.h"
 #include "proto/usage_record.h"
 #include "schema/db.h"
 
@@ -113,17 +114,24 @@ typedef struct RollupRow {
 /** Called for each row; returns false (with err set) to stop. */
 typedef bool (*RollupVisit)(void *context, const RollupRow *row, Err *err);
 
-/** Every configuration's sums with start_us <= hour < end_us, ordered by account, tenant, function, region, architecture,
- *  memory, ephemeral, mode, package. `tenant` may be NULL for all. Runs inside the caller's transaction if there is one. */
+/** Whole hours of a billing period: an hour in the midst of which it starts or ends is not among them. */
+typedef struct RollupSpan {
+    UtcMonth month; /* in which it starts: whose accounts hold */
+    int64_t start_us;
+    int64_t end_us;
+} RollupSpan;
+
+/** Every configuration's sums, ordered by account, tenant, function, region, architecture, memory, ephemeral, mode, package.
+ *  `tenant` may be NULL for all. Runs inside the caller's transaction if there is one. */
 MUST_CHECK bool
-rollup_stream(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit, void *context, Err *err);
+rollup_stream(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err);
 /** For a transaction that calls rollup_stream_of() many times: each reads its own rows by index, and never the whole month. */
 MUST_CHECK bool rollup_stream_by_index(Db *db, Err *err);
 /** The same of these tenants. */
-MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us,
+MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, const RollupSpan *span,
                                  RollupVisit visit, void *context, Err *err);
 /** The same, one row for each hour, ordered by hour after the tenant. */
-MUST_CHECK bool rollup_stream_hours(Db *db, const char *tenant, int64_t start_us, int64_t end_us, RollupVisit visit,
-                                    void *context, Err *err);
+MUST_CHECK bool
+rollup_stream_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err);
 
 #endif

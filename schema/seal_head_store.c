@@ -336,14 +336,15 @@ seal_root_insert(Db *db, const SealRoot *root, Err *err)
     return db_run(db, SQL_ROOT_INSERT, params, 9, NULL, err) || err_prefix(err, "writing the root of a month: ");
 }
 
-/** Ask something about a tenant's month ($1, $2, $3); `receipt` is $4 unless it is negative. */
+/** Ask something about hours of a tenant ($1, $2, $3); `receipt` is $4 unless it is negative. */
 static bool
-ask_month(Db *db, const char *sql, int64_t tenant_id, UtcMonth month, int64_t receipt, bool *answer, Err *err)
+ask_hours(Db *db, const char *sql, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t receipt, bool *answer,
+          Err *err)
 {
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
-    DbParam params[4] = {db_null(), db_string(utc_format(utc_month_start_us(month), start)),
-                         db_string(utc_format(utc_month_end_us(month), end)), db_null()};
+    DbParam params[4] = {db_null(), db_string(utc_format(start_us, start)), db_string(utc_format(end_us, end)),
+                         db_null()};
     db_set_i64(&params[0], tenant_id);
     db_set_i64(&params[3], receipt);
     DbResult *rows = db_query(db, sql, params, receipt < 0 ? 3 : 4, err);
@@ -355,13 +356,13 @@ ask_month(Db *db, const char *sql, int64_t tenant_id, UtcMonth month, int64_t re
 }
 
 MUST_CHECK bool
-seal_month_waits(Db *db, int64_t tenant_id, UtcMonth month, bool *waits, Err *err)
+seal_hours_wait(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, bool *wait, Err *err)
 {
-    return ask_month(db, SQL_WAITS, tenant_id, month, -1, waits, err);
+    return ask_hours(db, SQL_WAITS, tenant_id, start_us, end_us, -1, wait, err);
 }
 
 MUST_CHECK bool
-seal_month_grew(Db *db, int64_t tenant_id, UtcMonth month, int64_t receipt, bool *grew, Err *err)
+seal_hours_grew(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t receipt, bool *grew, Err *err)
 {
-    return ask_month(db, SQL_GREW, tenant_id, month, receipt, grew, err);
+    return ask_hours(db, SQL_GREW, tenant_id, start_us, end_us, receipt, grew, err);
 }

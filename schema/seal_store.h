@@ -110,9 +110,10 @@ MUST_CHECK bool seal_root_insert(Db *db, const SealRoot *root, Err *err);
 /** A tenant's root of a month: that revision, or the last one when `revision` is 0. Its number of revision stays 0 when there is
  *  none. The tenant's name is not filled in. */
 MUST_CHECK bool seal_root_find(Db *db, int64_t tenant_id, UtcMonth month, int64_t revision, SealRoot *root, Err *err);
-/** Does the queue hold an hour of a tenant's month? */
-MUST_CHECK bool seal_month_waits(Db *db, int64_t tenant_id, UtcMonth month, bool *waits, Err *err);
-/** Did evidence of a tenant's month come in after this receipt? */
-MUST_CHECK bool seal_month_grew(Db *db, int64_t tenant_id, UtcMonth month, int64_t receipt, bool *grew, Err *err);
+/** Does the queue hold an hour of a tenant from start_us up to, not including, end_us? */
+MUST_CHECK bool seal_hours_wait(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, bool *wait, Err *err);
+/** Did evidence of such hours come in after this receipt? */
+MUST_CHECK bool
+seal_hours_grew(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t receipt, bool *grew, Err *err);
 
 #endif

@@ -1,8 +1,7 @@
 #include "schema/verify_corrections.h"
 
 #define TEXT_OF_TIME ", 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
-#define ADJUSTMENT \
-    "'adjustment ' || a.adjustment_id || ' of ' || to_char((a.period_start + interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM')"
+#define ADJUSTMENT "'adjustment ' || a.adjustment_id || ' of ' || to_char(a.period_month, 'YYYY-MM')"
 #define ADJUSTED_FROM "to_char(a.period_start AT TIME ZONE 'UTC'" TEXT_OF_TIME
 #define ADJUSTED_TO "to_char(a.period_end AT TIME ZONE 'UTC'" TEXT_OF_TIME
 
@@ -37,8 +36,8 @@
 
 /* Where the chain of what is settled has got to before a link: the end of the link before it, or the invoice that it corrects. */
 #define SETTLED                                                                                                  \
-    "coalesce((SELECT max(p.to_receipt) FROM adjustments p WHERE p.tenant_id = a.tenant_id AND p.period_start =" \
-    "  a.period_start AND p.base_id IS NOT DISTINCT FROM a.base_id AND p.to_receipt <= a.from_receipt), a.watermark)"
+    "coalesce((SELECT max(p.to_receipt) FROM adjustments p WHERE p.tenant_id = a.tenant_id AND p.period_month =" \
+    "  a.period_month AND p.base_id IS NOT DISTINCT FROM a.base_id AND p.to_receipt <= a.from_receipt), a.watermark)"
 
 const char VERIFY_SQL_CORRECTIONS[] =
     "SELECT a.tenant, NULL, " ADJUSTMENT
@@ -49,6 +48,7 @@ const char VERIFY_SQL_CORRECTIONS[] =
     "  ('document', 'JSON', CASE WHEN a.d IS NULL THEN 'something else' ELSE 'JSON' END),"
     "  ('tenant', a.d ->> 'tenant', a.tenant), ('invoice that it corrects', a.d ->> 'invoice', a.invoice),"
     "  ('row of that invoice', a.base_id::text, CASE WHEN a.invoice IS NOT NULL THEN a.base_id::text END),"
+    "  ('month', coalesce(a.d ->> 'month', left(a.d ->> 'period_start', 7)), to_char(a.period_month, 'YYYY-MM')),"
     "  ('period_start', a.d ->> 'period_start', " ADJUSTED_FROM "), ('period_end', a.d ->> 'period_end', " ADJUSTED_TO
     "),"
     "  ('from_receipt', a.d ->> 'from_receipt', a.from_receipt::text), ('to_receipt', a.d ->> 'to_receipt', a.to_receipt::text),"
@@ -69,7 +69,7 @@ const char VERIFY_SQL_CORRECTIONS[] =
     /* and goes on where the one before ended */
     "  ('receipt at which it begins', coalesce(" SETTLED ", a.from_receipt)::text, a.from_receipt::text),"
     "  ('how often the same was settled before', (SELECT count(*) FROM adjustments p WHERE p.tenant_id = a.tenant_id"
-    "    AND p.period_start = a.period_start AND p.base_id IS NOT DISTINCT FROM a.base_id AND p.from_receipt = a.from_receipt"
+    "    AND p.period_month = a.period_month AND p.base_id IS NOT DISTINCT FROM a.base_id AND p.from_receipt = a.from_receipt"
     "    AND (p.disposition = 'written_off') = (a.disposition = 'written_off') AND p.adjustment_id < a.adjustment_id)::text,"
     "   a.attempt::text)) AS v(what, expected, found) WHERE v.expected IS DISTINCT FROM v.found" LINES_COMPARED
         CAUSES_COMPARED ITEMS_COMPARED ") x"
@@ -81,17 +81,18 @@ const char VERIFY_SQL_CORRECTIONS[] =
     "  WHERE NOT EXISTS (SELECT FROM adjustments a WHERE (a.tenant_id, a.adjustment_id) = (l.tenant_id, l.adjustment_id))"
     /* What invoices say of themselves beside their document; the rest of the row is compared when they are rated again. */
     " UNION ALL SELECT i.tenant, NULL, 'invoice ' || i.number || ' of ' ||"
-    "  to_char((i.period_start + interval '1 day') AT TIME ZONE 'UTC', 'YYYY-MM'), NULL, NULL, NULL, 'table invoices, ' || v.what,"
+    "  to_char(i.period_month, 'YYYY-MM'), NULL, NULL, NULL, 'table invoices, ' || v.what,"
     "  coalesce(v.expected, 'none'), coalesce(v.found, 'none')"
     "  FROM (SELECT i.*, t.name AS tenant, o.number AS other, o.revision AS other_revision, o.document_sha256 AS other_sha256,"
     "   document_json(i.document) AS d FROM invoices i LEFT JOIN tenants t USING (tenant_id)"
     "   LEFT JOIN invoices o ON (o.tenant_id, o.invoice_id) = (i.tenant_id, i.refers_to) WHERE i.state = 'final') i"
     "  CROSS JOIN LATERAL (VALUES ('state', i.d -> 'invoice' ->> 'state', i.state),"
     "   ('kind', coalesce(i.d -> 'invoice' ->> 'kind', 'invoice'), i.kind),"
+    "   ('month', coalesce(i.d -> 'invoice' ->> 'month', left(i.d -> 'invoice' ->> 'period_start', 7)), to_char(i.period_month, 'YYYY-MM')),"
     "   ('refers_to', i.d -> 'invoice' -> 'refers_to' ->> 'number', i.other),"
     "   ('SHA-256 of what it refers to', i.d -> 'invoice' -> 'refers_to' ->> 'sha256', encode(i.other_sha256, 'hex')),"
     "   ('revision', CASE WHEN i.kind <> 'invoice' THEN i.other_revision ELSE (SELECT count(*) FROM invoices o WHERE o.tenant_id ="
-    "     i.tenant_id AND o.period_start = i.period_start AND o.kind = 'invoice' AND o.state = 'final' AND o.invoice_id <"
+    "     i.tenant_id AND o.period_month = i.period_month AND o.kind = 'invoice' AND o.state = 'final' AND o.invoice_id <"
     "     i.invoice_id) END::text, i.revision::text),"
     "   ('contract_sha256', i.d -> 'contract' ->> 'sha256', encode(i.contract_sha256, 'hex')),"
     "   ('contract_revision', i.d -> 'contract' ->> 'revision', i.contract_revision::text),"

@@ -2,7 +2,7 @@
 
 /* A preview may go at any time, a final invoice never: only these are looked at. */
 #define FINALS "(SELECT * FROM invoices WHERE state = 'final')"
-#define MONTH "to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM')"
+#define MONTH "to_char(i.period_month, 'YYYY-MM')"
 
 const char VERIFY_SQL_REFERENCES[] =
     "WITH of_tenants AS (SELECT 'segments' AS kind, tenant_id, count(*) AS number FROM segments GROUP BY 2"
@@ -71,7 +71,7 @@ const char VERIFY_SQL_REFERENCES[] =
     "  CROSS JOIN LATERAL (VALUES"
     "   (r.run_id IS NULL, 'rating run of the invoice', 'run ' || i.run_id, 'none'),"
     "   (r.kind <> 'final', 'kind of its rating run', 'final', r.kind),"
-    "   ((r.period_start, r.period_end) <> (i.period_start, i.period_end), 'period of its rating run',"
+    "   ((r.period_start, r.period_end, r.period_month) <> (i.period_start, i.period_end, i.period_month), 'period of its rating run',"
     "    i.period_start || ' to ' || i.period_end, r.period_start || ' to ' || r.period_end),"
     "   (r.receipt_watermark <> i.receipt_watermark, 'receipt watermark of its rating run', i.receipt_watermark::text,"
     "    r.receipt_watermark::text),"

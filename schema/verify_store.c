@@ -218,23 +218,22 @@ static const VerifyCursorKind INVOICES = {
     " " US("i.period_start") ", " US(
         "i.period_end") ", i.receipt_watermark, i.currency, i.subtotal, i.total,"
                         " i.invocations, encode(i.document_sha256, 'hex'), i.document, r.free_tier, encode(i.price_book_sha256, 'hex'),"
-                        " b.source, r.document_version, i.contract_revision, i.kind, i.refers_to FROM invoices i LEFT JOIN tenants t USING (tenant_id)"
-                        " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_PERIOD(
-                            "i.period_start") " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
-                                              " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND " PERIOD(
-                                                  "i.period_start") " ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
+                        " b.source, r.document_version, i.contract_revision, i.kind, i.refers_to, to_char(i.period_month, 'YYYY-MM'),"
+                        " EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void') FROM invoices i LEFT JOIN tenants t USING (tenant_id)"
+                        " LEFT JOIN accounts a ON a.account_id = " ACCOUNT_IN_MONTH(
+                            "i.period_month") " LEFT JOIN rating_runs r USING (run_id) LEFT JOIN price_books b ON b.sha256 = i.price_book_sha256"
+                                              " WHERE i.state = 'final' AND ($1::text IS NULL OR t.name = $1) AND ($2::date IS NULL OR i.period_month = $2::date) ORDER BY i.run_id, 6, i.period_start, i.receipt_watermark, t.name, i.invoice_id",
     "FETCH FORWARD 8 FROM verify_invoices",
     "CLOSE verify_invoices",
 };
 
 MUST_CHECK VerifyCursor *
-verify_invoices_open(Db *db, const char *tenant, const VerifyPeriod *period, Err *err)
+verify_invoices_open(Db *db, const char *tenant, const UtcMonth *month, Err *err)
 {
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
-    const DbParam params[3] = {db_string(tenant), db_string(verify_limit_text(period->start_us, start)),
-                               db_string(verify_limit_text(period->end_us, end))};
-    return verify_cursor_open(db, &INVOICES, params, 3, err);
+    char day[UTC_TEXT_BYTES];
+    const DbParam params[2] = {db_string(tenant),
+                               db_string(month == NULL ? NULL : utc_format_day(utc_month_start_us(*month), day))};
+    return verify_cursor_open(db, &INVOICES, params, 2, err);
 }
 
 MUST_CHECK bool
@@ -267,10 +266,11 @@ verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *er
                            .has_contract = !db_is_null(page, at, 19),
                            .kind = db_value(page, at, 20),
                            .refers_to = db_i64(page, at, 21),
+                           .is_void = strcmp(db_value(page, at, 23), "t") == 0,
                            .book_sha256 = db_value(page, at, 16)};
     if (!db_is_null(page, at, 17))
         row->book = db_slice(page, at, 17);
-    return true;
+    return utc_month_parse(db_value(page, at, 22), &row->month, err);
 }
 
 const char *const VERIFY_LINE_MEMBERS[VERIFY_LINE_MEMBER_COUNT] = {

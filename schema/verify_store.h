@@ -127,7 +127,8 @@ typedef struct VerifyInvoice {
     const char *number;
     const char *tenant; /* "": its row is gone */
     const char *account;
-    bool has_run; /* false: the row of its rating run is gone, and free_tier and document_version are not known */
+    bool has_run;   /* false: the row of its rating run is gone, and free_tier and document_version are not known */
+    UtcMonth month; /* in which the period starts */
     int64_t period_start_us;
     int64_t period_end_us;
     int64_t receipt_watermark;
@@ -142,11 +143,12 @@ typedef struct VerifyInvoice {
     bool has_contract;
     const char *kind;        /* "invoice", "credit_note", "void" */
     int64_t refers_to;       /* 0: an invoice */
+    bool is_void;            /* another document takes it back */
     const char *book_sha256; /* hex, as the invoice names it */
     Text book;               /* source of the price book; data NULL when it is not there */
 } VerifyInvoice;
-/** Final invoices whose period starts within `period`, by run, account and tenant. */
-MUST_CHECK VerifyCursor *verify_invoices_open(Db *db, const char *tenant, const VerifyPeriod *period, Err *err);
+/** Final invoices of the period of a month (NULL: all), by run, account and tenant. */
+MUST_CHECK VerifyCursor *verify_invoices_open(Db *db, const char *tenant, const UtcMonth *month, Err *err);
 MUST_CHECK bool verify_invoices_next(VerifyCursor *self, VerifyInvoice *row, bool *more, Err *err);
 
 /** One line of an invoice: values in the order of VERIFY_LINE_MEMBERS, which are the members of a document's line too; those

@@ -56,6 +56,11 @@ RETURN coalesce((SELECT m.account_id FROM account_members m WHERE m.tenant_id = 
                   ORDER BY m.from_month DESC, m.revision DESC LIMIT 1), first_account);
 COMMENT ON FUNCTION account_at(bigint, bigint, timestamptz) IS 'The account of a tenant in the UTC month that holds an instant; first_account is tenants.account_id';
 
+CREATE OR REPLACE FUNCTION account_in(of_tenant bigint, first_account bigint, month date) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce((SELECT m.account_id FROM account_members m WHERE m.tenant_id = of_tenant AND m.from_month <= month
+                  ORDER BY m.from_month DESC, m.revision DESC LIMIT 1), first_account);
+COMMENT ON FUNCTION account_in(bigint, bigint, date) IS 'The account of a tenant in the billing period of a month (its first day); first_account is tenants.account_id';
+
 CREATE OR REPLACE FUNCTION tenants_introduce(names text[]) RETURNS SETOF text
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
     INSERT INTO millibill.accounts (name)

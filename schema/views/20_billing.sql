@@ -28,6 +28,7 @@ BEGIN
         OR d -> 'invoice' ->> 'state' IS DISTINCT FROM v_run.kind
         OR (d -> 'invoice' ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
         OR (d -> 'invoice' ->> 'period_end')::timestamptz IS DISTINCT FROM v_run.period_end
+        OR coalesce(d -> 'invoice' ->> 'month', to_char(v_run.period_start AT TIME ZONE 'UTC', 'YYYY-MM')) IS DISTINCT FROM to_char(v_run.period_month, 'YYYY-MM')
         OR (d -> 'invoice' ->> 'receipt_watermark')::bigint IS DISTINCT FROM v_run.receipt_watermark
         OR decode(d -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
         OR d -> 'invoice' ->> 'tenant' IS DISTINCT FROM t.name OR t.name IS NULL LIMIT 1;
@@ -58,19 +59,30 @@ BEGIN
             RAISE EXCEPTION 'number % was not taken from its series', v_other.number USING ERRCODE = 'integrity_constraint_violation';
         END IF;
     END IF;
+    -- No instant is billed twice, whatever became of contracts.
+    IF v_run.kind = 'final' THEN
+        SELECT i.tenant_id, i.number INTO v_other FROM millibill.invoices i
+         WHERE i.tenant_id = ANY (p_tenant_ids) AND i.kind = 'invoice' AND i.state = 'final' AND i.period_month <> v_run.period_month
+           AND i.period_start < v_run.period_end AND i.period_end > v_run.period_start AND NOT EXISTS (SELECT FROM millibill.invoices v
+               WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void') LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'the period % to % of tenant % overlaps that of %', v_run.period_start, v_run.period_end, v_other.tenant_id, v_other.number
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+    END IF;
     DELETE FROM millibill.invoices
-     WHERE tenant_id = ANY (p_tenant_ids) AND period_start = v_run.period_start AND state = 'preview';
+     WHERE tenant_id = ANY (p_tenant_ids) AND period_month = v_run.period_month AND state = 'preview';
     WITH written AS (
-        INSERT INTO millibill.invoices (tenant_id, kind, revision, state, number, run_id, period_start, period_end, receipt_watermark, currency,
+        INSERT INTO millibill.invoices (tenant_id, kind, revision, state, number, run_id, period_month, period_start, period_end, receipt_watermark, currency,
                                         subtotal, total, invocations, price_book_sha256, document, document_sha256,
                                         contract_sha256, contract_revision, payable_currency, payable_total)
             SELECT u.tenant_id, 'invoice',
                    -- The revision that follows those that are void. Where one is in force this is its revision too, and the index refuses.
                    CASE v_run.kind WHEN 'final' THEN (SELECT count(*) FROM millibill.invoices i
-                        WHERE i.tenant_id = u.tenant_id AND i.period_start = v_run.period_start AND i.kind = 'invoice' AND i.state = 'final'
+                        WHERE i.tenant_id = u.tenant_id AND i.period_month = v_run.period_month AND i.kind = 'invoice' AND i.state = 'final'
                           AND EXISTS (SELECT FROM millibill.invoices v
                               WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')) ELSE 0 END,
-                   v_run.kind, d -> 'invoice' ->> 'number', p_run_id, v_run.period_start, v_run.period_end, v_run.receipt_watermark,
+                   v_run.kind, d -> 'invoice' ->> 'number', p_run_id, v_run.period_month, v_run.period_start, v_run.period_end, v_run.receipt_watermark,
                    d ->> 'currency', (d ->> 'subtotal')::numeric, (d ->> 'total')::numeric,
                    (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(d -> 'functions') f),
                    v_run.price_book_sha256, u.document, sha256(convert_to(u.document, 'UTF8')),
@@ -126,6 +138,7 @@ BEGIN
     IF v_head ->> 'state' IS DISTINCT FROM v_run.kind
        OR (v_head ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
        OR (v_head ->> 'period_end')::timestamptz IS DISTINCT FROM v_run.period_end
+       OR coalesce(v_head ->> 'month', to_char(v_run.period_start AT TIME ZONE 'UTC', 'YYYY-MM')) IS DISTINCT FROM to_char(v_run.period_month, 'YYYY-MM')
        OR (v_head ->> 'receipt_watermark')::bigint IS DISTINCT FROM v_run.receipt_watermark
        OR decode(v_document -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
        OR NOT EXISTS (SELECT FROM millibill.tenants WHERE tenant_id = p_tenant_id AND name = v_head ->> 'tenant') THEN
@@ -150,6 +163,7 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     SELECT * INTO v_other FROM millibill.invoices WHERE tenant_id = p_tenant_id AND state = 'final' AND period_start = v_run.period_start
+       AND period_month = v_run.period_month
        AND number = v_head -> 'refers_to' ->> 'number'
        AND document_sha256 = decode(v_head -> 'refers_to' ->> 'sha256', 'hex') AND kind IN ('invoice', CASE v_kind WHEN 'void' THEN 'credit_note' END);
     IF v_other.invoice_id IS NULL OR EXISTS (SELECT FROM millibill.invoices
@@ -163,10 +177,10 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     v_revision := v_other.revision;
-    INSERT INTO millibill.invoices (tenant_id, kind, refers_to, revision, state, number, run_id, period_start, period_end, receipt_watermark, currency,
+    INSERT INTO millibill.invoices (tenant_id, kind, refers_to, revision, state, number, run_id, period_month, period_start, period_end, receipt_watermark, currency,
                                     subtotal, total, invocations, price_book_sha256, document, document_sha256,
                                     contract_sha256, contract_revision, payable_currency, payable_total)
-        VALUES (p_tenant_id, v_kind, v_other.invoice_id, v_revision, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_start, v_run.period_end,
+        VALUES (p_tenant_id, v_kind, v_other.invoice_id, v_revision, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_month, v_run.period_start, v_run.period_end,
                 v_run.receipt_watermark, v_document ->> 'currency', (v_document ->> 'subtotal')::numeric,
                 (v_document ->> 'total')::numeric,
                 (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(v_document -> 'functions') f),
@@ -193,7 +207,7 @@ BEGIN
           FROM jsonb_array_elements(v_document -> 'statement') AS s(d);
     RETURN v_id;
 END $$;
-COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write a document from its canonical JSON; an invoice removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void';
+COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write a document from its canonical JSON; an invoice removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void; one whose period overlaps another final one is refused';
 
 CREATE OR REPLACE VIEW invoices_overview AS
 SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, i.currency, i.subtotal, i.total,
@@ -201,12 +215,12 @@ SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i
        encode(i.price_book_sha256, 'hex') AS price_book_sha256, r.free_tier, i.receipt_watermark, i.issued_at,
        encode(i.document_sha256, 'hex') AS document_sha256,
        coalesce(i.payable_total, i.total) AS payable, coalesce(i.payable_currency, i.currency) AS payable_currency,
-       i.kind, o.number AS refers_to, v.number AS void_by
+       i.kind, o.number AS refers_to, v.number AS void_by, i.period_month
   FROM invoices i
   LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to
   LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'
   JOIN tenants t ON t.tenant_id = i.tenant_id
-  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day')
+  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month)
   JOIN rating_runs r ON r.run_id = i.run_id
   JOIN price_books b ON b.sha256 = i.price_book_sha256;
 COMMENT ON VIEW invoices_overview IS 'One row for each document: invoices, previews included, credit notes and voids';
@@ -216,6 +230,7 @@ COMMENT ON COLUMN invoices_overview.void_by IS 'Number of the void that takes th
 COMMENT ON COLUMN invoices_overview.number IS 'Null for a preview';
 COMMENT ON COLUMN invoices_overview.state IS 'preview or final; a final invoice never changes';
 COMMENT ON COLUMN invoices_overview.period_start IS 'First instant of the period, UTC; period_end is the first after it';
+COMMENT ON COLUMN invoices_overview.period_month IS 'The month in which the period starts by the clock of its contract (its first day): what --month names';
 COMMENT ON COLUMN invoices_overview.subtotal IS 'Sum of the rounded lines, in currency';
 COMMENT ON COLUMN invoices_overview.total IS 'What is owed, in currency; under a contract with discounts, credits and tax';
 COMMENT ON COLUMN invoices_overview.payable IS 'What is to be paid, in payable_currency: the total, exchanged where a contract says so';
@@ -230,7 +245,7 @@ SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i
   FROM invoice_lines l
   JOIN invoices i USING (tenant_id, invoice_id)
   JOIN tenants t USING (tenant_id)
-  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
+  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month);
 COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each document: previews, credit notes and voids (whose amounts are negative) included';
 COMMENT ON COLUMN invoice_lines_view.kind IS 'invoice, credit_note or void';
 COMMENT ON COLUMN invoice_lines_view.book IS 'Which of several price books prices it, from 1 in the order of time: see price_book_parts';
@@ -243,11 +258,11 @@ COMMENT ON COLUMN invoice_lines_view.amount_exact IS 'billed_quantity times unit
 
 -- The invoice that counts for a tenant and month: the final one that is not void, else the preview.
 CREATE OR REPLACE VIEW invoices_in_force AS
-SELECT DISTINCT ON (i.tenant_id, i.period_start) i.tenant_id, i.invoice_id, i.number, i.state, i.run_id, i.period_start,
-       i.period_end, i.currency, i.total
+SELECT DISTINCT ON (i.tenant_id, i.period_month) i.tenant_id, i.invoice_id, i.number, i.state, i.run_id, i.period_start,
+       i.period_end, i.currency, i.total, i.period_month
   FROM invoices i
  WHERE i.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')
- ORDER BY i.tenant_id, i.period_start, (i.state = 'final') DESC, i.revision DESC;
+ ORDER BY i.tenant_id, i.period_month, (i.state = 'final') DESC, i.revision DESC;
 COMMENT ON VIEW invoices_in_force IS 'For each tenant and period the final invoice, or the preview while there is none';
 
 -- A line's cost spread over the rollups that made it: a rollup's quantity x (exact amount of all tiers / quantity).
@@ -282,8 +297,8 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.arch
          / coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END) AS raw) w
  CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
   JOIN tenants t ON t.tenant_id = i.tenant_id
-  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
-COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items';
+  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month);
+COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. An hour in the midst of which a period ends stands with the period that holds its start. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items';
 COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
 COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
 COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when it may still change';
@@ -305,7 +320,7 @@ SELECT tenant, account, period_start AS month, function, region, architecture, m
        min(invoice_state) AS invoice_state
   FROM cost_hourly GROUP BY tenant, account, period_start, function, region, architecture, memory_mb, mode, currency;
 COMMENT ON VIEW cost_by_function IS 'One row for each tenant, month and function configuration';
-COMMENT ON COLUMN cost_by_function.month IS 'First instant of the month';
+COMMENT ON COLUMN cost_by_function.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
 COMMENT ON COLUMN cost_by_function.cost IS 'In currency, unrounded';
 COMMENT ON COLUMN cost_by_function.gb_seconds IS 'Billed duration times memory, 1 GB = 1024 MB';
 
@@ -314,7 +329,7 @@ SELECT a.name AS account, t.name AS tenant, i.period_start AS month, f.name, f.u
   FROM invoices_in_force i
   JOIN invoice_free_tiers f USING (tenant_id, invoice_id)
   JOIN tenants t USING (tenant_id)
-  JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, i.period_start + interval '1 day');
+  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month);
 COMMENT ON VIEW free_tier_use_by_tenant IS 'What each tenant took from each free tier in a month';
 COMMENT ON COLUMN free_tier_use_by_tenant.allowance IS 'Of the whole account, in unit';
 COMMENT ON COLUMN free_tier_use_by_tenant.used IS 'By this tenant, in unit';
@@ -324,8 +339,8 @@ SELECT account, month, name, unit, max(allowance) AS allowance, sum(used) AS use
        round(100 * sum(used) / nullif(max(allowance), 0), 1) AS used_percent, min(invoice_state) AS invoice_state
   FROM free_tier_use_by_tenant GROUP BY account, month, name, unit;
 COMMENT ON VIEW free_tier_use IS 'One row for each account, month and free tier';
-COMMENT ON COLUMN free_tier_use.month IS 'First instant of the month';
-COMMENT ON COLUMN free_tier_use.allowance IS 'For the month, in unit';
+COMMENT ON COLUMN free_tier_use.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
+COMMENT ON COLUMN free_tier_use.allowance IS 'For the period, in unit';
 COMMENT ON COLUMN free_tier_use.used IS 'By all tenants of the account, in unit';
 COMMENT ON COLUMN free_tier_use."left" IS 'allowance less used, in unit';
 COMMENT ON COLUMN free_tier_use.invoice_state IS 'final, or preview when any of it may still change';

@@ -16,6 +16,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_te
 DECLARE
     v_document jsonb := p_document::jsonb;
     v_start timestamptz := (v_document ->> 'period_start')::timestamptz;
+    v_month date := (coalesce(v_document ->> 'month', to_char(v_start AT TIME ZONE 'UTC', 'YYYY-MM')) || '-01')::date;
     v_from bigint := (v_document ->> 'from_receipt')::bigint;
     v_off boolean := p_disposition = 'written_off';
     v_base bigint;
@@ -30,7 +31,7 @@ BEGIN
     IF v_document ->> 'invoice' IS NOT NULL THEN
         SELECT invoice_id, receipt_watermark INTO v_base, v_expected FROM millibill.invoices i
          WHERE i.tenant_id = p_tenant_id AND i.number = v_document ->> 'invoice' AND i.kind = 'invoice' AND i.state = 'final'
-           AND i.period_start = v_start AND NOT EXISTS (SELECT FROM millibill.invoices v
+           AND i.period_start = v_start AND i.period_month = v_month AND NOT EXISTS (SELECT FROM millibill.invoices v
                WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void');
         IF v_base IS NULL THEN
             RAISE EXCEPTION 'there is no final invoice % of that period in force', v_document ->> 'invoice'
@@ -41,30 +42,30 @@ BEGIN
         SELECT * INTO STRICT v_carrier FROM millibill.invoices WHERE tenant_id = p_tenant_id AND number = p_carrier AND state = 'final';
         IF v_carrier.kind <> (CASE p_disposition WHEN 'billed' THEN 'invoice' WHEN 'credited' THEN 'credit_note' ELSE v_carrier.kind END)
            OR (v_carrier.kind = 'credit_note' AND v_carrier.refers_to IS DISTINCT FROM v_base)
-           OR (v_carrier.kind = 'invoice' AND v_carrier.period_start <= v_start) THEN
+           OR (v_carrier.kind = 'invoice' AND v_carrier.period_month <= v_month) THEN
             RAISE EXCEPTION 'adjustment of % cannot stand on %', v_start, p_carrier USING ERRCODE = 'integrity_constraint_violation';
         END IF;
     END IF;
     -- A chain without gap or overlap: it begins where the invoice, or the adjustment before it, ended.
     SELECT coalesce(max(to_receipt), v_expected) INTO v_expected FROM millibill.adjustments_in_force a
-     WHERE a.tenant_id = p_tenant_id AND a.period_start = v_start AND a.base_id IS NOT DISTINCT FROM v_base AND a.to_receipt <= v_from;
+     WHERE a.tenant_id = p_tenant_id AND a.period_month = v_month AND a.base_id IS NOT DISTINCT FROM v_base AND a.to_receipt <= v_from;
     IF v_expected IS DISTINCT FROM v_from AND v_expected IS NOT NULL THEN
         RAISE EXCEPTION 'adjustment of % begins at receipt %, expected %', v_start, v_from, v_expected
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF EXISTS (SELECT FROM millibill.adjustments_in_force a WHERE a.tenant_id = p_tenant_id AND a.period_start = v_start
+    IF EXISTS (SELECT FROM millibill.adjustments_in_force a WHERE a.tenant_id = p_tenant_id AND a.period_month = v_month
                   AND a.base_id IS NOT DISTINCT FROM v_base AND a.from_receipt < (v_document ->> 'to_receipt')::bigint AND a.to_receipt > v_from
                   AND (a.from_receipt, a.to_receipt) <> (v_from, (v_document ->> 'to_receipt')::bigint)) THEN
         RAISE EXCEPTION 'adjustment of % reaches into what is settled already', v_start USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     SELECT count(*) INTO v_attempt FROM millibill.adjustments a
-     WHERE a.tenant_id = p_tenant_id AND a.period_start = v_start AND a.base_id IS NOT DISTINCT FROM v_base AND a.from_receipt = v_from
+     WHERE a.tenant_id = p_tenant_id AND a.period_month = v_month AND a.base_id IS NOT DISTINCT FROM v_base AND a.from_receipt = v_from
        AND (a.disposition = 'written_off') = v_off
        AND NOT EXISTS (SELECT FROM millibill.adjustments_in_force f WHERE f.tenant_id = a.tenant_id AND f.adjustment_id = a.adjustment_id);
-    INSERT INTO millibill.adjustments (tenant_id, disposition, carrier_id, base_id, period_start, period_end, from_receipt, to_receipt, attempt,
+    INSERT INTO millibill.adjustments (tenant_id, disposition, carrier_id, base_id, period_month, period_start, period_end, from_receipt, to_receipt, attempt,
                                        price_book_sha256, free_tier, contract_revision, currency, amount, amount_exact, records, document,
                                        document_sha256)
-        VALUES (p_tenant_id, p_disposition, v_carrier.invoice_id, v_base, v_start, (v_document ->> 'period_end')::timestamptz, v_from,
+        VALUES (p_tenant_id, p_disposition, v_carrier.invoice_id, v_base, v_month, v_start, (v_document ->> 'period_end')::timestamptz, v_from,
                 (v_document ->> 'to_receipt')::bigint, v_attempt, decode(v_document -> 'price_book' ->> 'sha256', 'hex'),
                 (v_document ->> 'free_tier')::boolean, (v_document -> 'contract' ->> 'revision')::integer, v_document ->> 'currency',
                 (v_document ->> 'amount')::numeric, (v_document ->> 'amount_exact')::numeric, (v_document ->> 'records')::numeric,
@@ -89,7 +90,7 @@ COMMENT ON FUNCTION adjustment_write(bigint, text, text, text) IS 'Write what ch
 
 -- Neither the document that carries it is void, nor the invoice that it corrects.
 CREATE OR REPLACE VIEW adjustments_in_force AS
-SELECT a.tenant_id, a.adjustment_id, a.disposition, a.carrier_id, a.base_id, a.period_start, a.from_receipt, a.to_receipt
+SELECT a.tenant_id, a.adjustment_id, a.disposition, a.carrier_id, a.base_id, a.period_start, a.from_receipt, a.to_receipt, a.period_month
   FROM adjustments a
  WHERE NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.refers_to IN (a.carrier_id, a.base_id));
 COMMENT ON VIEW adjustments_in_force IS 'Adjustments whose document is not void';

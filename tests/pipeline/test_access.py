@@ -239,8 +239,8 @@ class Access(unittest.TestCase):
         self.assertEqual(self.stack.query(introduce, "millibill_collector"), [["fresh"]])
 
     def test_the_rater_writes_final_invoices_of_months_that_are_over_with_numbers_that_it_took(self):
-        write = ("BEGIN; INSERT INTO rating_runs (kind, period_start, period_end, receipt_watermark, price_book_sha256, free_tier, document_version) "
-                 "SELECT 'final', '{start}', '{end}', receipt_watermark, price_book_sha256, free_tier, 2 FROM rating_runs WHERE kind = 'final' LIMIT 1; "
+        write = ("BEGIN; INSERT INTO rating_runs (kind, period_month, period_start, period_end, receipt_watermark, price_book_sha256, free_tier, document_version) "
+                 "SELECT 'final', left('{start}', 10)::date, '{start}', '{end}', receipt_watermark, price_book_sha256, free_tier, 2 FROM rating_runs WHERE kind = 'final' LIMIT 1; "
                  "SELECT invoice_write(i.tenant_id, (SELECT max(run_id) FROM rating_runs), jsonb_set(jsonb_set(jsonb_set(document::jsonb, "
                  "'{{invoice,period_start}}', '\"{start}\"'), '{{invoice,period_end}}', '\"{end}\"'), '{{invoice,number}}', '\"{number}\"')::text) "
                  "FROM invoices i WHERE state = 'final' LIMIT 1; ROLLBACK")

@@ -142,9 +142,11 @@ class Contracts(unittest.TestCase):
         self.stack.query("DELETE FROM tenant_contracts")
         self.assertEqual(self.stack.query("SELECT * FROM tenant_contracts ORDER BY 1, 2"), before)
 
-    def test_what_cannot_be_billed_yet_is_refused_when_it_is_set(self):
-        for terms in ("billing_day: 15\n", "time_zone: Europe/Berlin\n"):
-            self.assertIn("not supported yet", self.contract("plain", "2027-01", "name: odd\nversion: '1'\n" + terms, status=1).stderr)
+    def test_a_first_period_that_would_end_before_it_starts_is_refused(self):
+        """Until February the day is the 31st, by the latest clock there is; from then on the 1st by the earliest."""
+        self.stack.run("tenant", "add", "clock")
+        self.contract("clock", "2027-01", "name: late\nversion: '1'\nbilling_day: 31\ntime_zone: Etc/GMT+12\n")
+        self.assertIn("before it starts", self.contract("clock", "2027-03", "name: early\nversion: '1'\ntime_zone: Etc/GMT-14\n", status=1).stderr)
 
     def test_the_sum_of_items_in_the_tables_is_the_total(self):
         rows = self.stack.query("SELECT i.number, i.total, sum(s.amount) FROM invoices i JOIN invoice_items s USING (tenant_id, invoice_id) GROUP BY 1, 2")

@@ -199,7 +199,7 @@ an_invoice_has_the_lines_of_its_tenant_only(void **state)
     for (; rated_next_tenant(rated, &slice); tenants++) {
         const InvoiceHead head = {.tenant = rated->functions[slice.function].tenant,
                                   .account = "default",
-                                  .period_end_us = 1000000,
+                                  .period = {{1970, 1}, 0, 1000000},
                                   .receipt_watermark = 7};
         Json *document = document_invoice(&head, rated, &slice, book, true, NULL, &err);
         assert_non_null(document);
