@@ -29,6 +29,12 @@ document_member(Json *object, const char *key)
     return value != NULL && json_number_text(value, &text) ? text.data : "";
 }
 
+size_t
+document_length(Json *array)
+{
+    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
 /* A member as text: a string's characters, a number's digits, "" where it is absent and may be. */
 static bool
 take(Json *object, const char *key, bool required, const char **out, Err *err)

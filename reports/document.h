@@ -119,6 +119,9 @@ void document_free(Document **self);
 /** A member's text or digits, "" where it is absent or null. Borrowed. */
 const char *document_member(Json *object, const char *key);
 
+/** Length of an array; 0 for anything else. */
+size_t document_length(Json *array);
+
 /** Say when it was issued: it is no part of what was signed, and stands in the database beside it. */
 void document_issued(Document *self, int64_t issued_at_us);
 

@@ -11,12 +11,6 @@ typedef struct Rows {
     Err *err;
 } Rows;
 
-static size_t
-length_of(Json *array)
-{
-    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
 static bool
 row(const Rows *self, const char *const cells[7])
 {
@@ -38,7 +32,7 @@ static bool
 cost_rows(const Rows *self, const char *section, const char *subject, Json *list, const char *name)
 {
     bool done = true;
-    for (size_t i = 0; done && i < length_of(list); i++) {
+    for (size_t i = 0; done && i < document_length(list); i++) {
         Json *item = json_object_array_get_idx(list, i);
         const char *const cells[7] = {section,
                                       subject[0] == '\0' ? document_member(item, "tenant") : subject,
@@ -79,7 +73,7 @@ histogram_rows(const Rows *self, Json *histogram)
 {
     bool done = true;
     Buffer what = {0};
-    for (size_t i = 0; done && i < length_of(histogram); i++) {
+    for (size_t i = 0; done && i < document_length(histogram); i++) {
         Json *bar = json_object_array_get_idx(histogram, i);
         buffer_clear(&what);
         done = buffer_printf(&what, self->err, "%s to %s at a time", document_member(bar, "from"),
@@ -94,13 +88,13 @@ static bool
 verdict_rows(const Rows *self, Json *verdicts)
 {
     bool done = true;
-    for (size_t i = 0; done && i < length_of(verdicts); i++) {
+    for (size_t i = 0; done && i < document_length(verdicts); i++) {
         Json *verdict = json_object_array_get_idx(verdicts, i);
         Json *reasons = json_member(verdict, "reasons");
         const char *function = document_member(verdict, "function");
         done = figure_row(self, "verdict", function, document_member(verdict, "verdict"), "", "",
                           document_member(verdict, "cost_exact"));
-        for (size_t r = 0; done && r < length_of(reasons); r++)
+        for (size_t r = 0; done && r < document_length(reasons); r++)
             done = figure_row(self, "reason", function, json_object_get_string(json_object_array_get_idx(reasons, r)),
                               "", "", "");
     }
@@ -118,7 +112,7 @@ savings_csv(Json *report, Buffer *out, Err *err)
                 cost_rows(&rows, "serverless", "", json_member(serverless, "lines"), "description") &&
                 cost_rows(&rows, "serverless", "extras", json_member(serverless, "extras"), "what") &&
                 figure_row(&rows, "comparison", "serverless", "total", "", "", document_member(serverless, "total"));
-    for (size_t i = 0; done && i < length_of(alternatives); i++)
+    for (size_t i = 0; done && i < document_length(alternatives); i++)
         done = alternative_rows(&rows, json_object_array_get_idx(alternatives, i));
     return done &&
            figure_row(&rows, "concurrency", "", "mean", document_member(concurrency, "mean"), "executions", "") &&

@@ -36,7 +36,7 @@ greatest(Json *points, const char *key, mpq_t top, Err *err)
     mpq_t value;
     mpq_init(value);
     bool done = true;
-    for (size_t i = 0; done && i < savings_length(points); i++) {
+    for (size_t i = 0; done && i < document_length(points); i++) {
         done = figure_read(json_object_array_get_idx(points, i), key, value, err);
         if (mpq_cmp(value, top) > 0)
             mpq_set(top, value);
@@ -51,7 +51,7 @@ take_series(PlotSeries *series, Json *points, const char *key, const mpq_t top, 
     mpq_t value;
     mpq_init(value);
     bool done = true;
-    for (size_t i = 0; done && i < savings_length(points) && i < PLOT_POINTS_MAX; i++) {
+    for (size_t i = 0; done && i < document_length(points) && i < PLOT_POINTS_MAX; i++) {
         Json *point = json_object_array_get_idx(points, i);
         done = figure_read(point, "requests_per_second", value, err);
         series->points[i].x = part_of(value, last);
@@ -94,7 +94,7 @@ savings_set_break_even(SavingsSetting *self, Json *alternative)
     Json *points = json_member(alternative, "cost_by_load");
     Plot plot = {.series_count = 2};
     mpq_t top, last;
-    if (savings_length(points) < 2)
+    if (document_length(points) < 2)
         return;
     mpq_inits(top, last, NULL);
     bool done = greatest(points, "serverless", top, self->err) && greatest(points, "alternative", top, self->err) &&
@@ -115,7 +115,7 @@ savings_set_histogram(SavingsSetting *self, Json *histogram)
 {
     Plot plot = {.series_count = 1, .mark = -1};
     mpq_t top, value;
-    size_t count = savings_length(histogram);
+    size_t count = document_length(histogram);
     if (count == 0)
         return;
     mpq_inits(top, value, NULL);

@@ -9,12 +9,6 @@
 #include "reports/figures.h"
 #include "reports/savings_sheet_parts.h"
 
-size_t
-savings_length(Json *array)
-{
-    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
 char *
 savings_figure(SavingsSetting *self, Json *object, const char *key)
 {
@@ -78,7 +72,7 @@ terms_row(SavingsSetting *self, Json *serverless)
     static const char *const lists[] = {"lines", "extras"};
     for (size_t i = 0; i < 2; i++) {
         Json *list = json_member(serverless, lists[i]);
-        for (size_t j = 0; done && j < savings_length(list); j++) {
+        for (size_t j = 0; done && j < document_length(list); j++) {
             done = figure_read(json_object_array_get_idx(list, j), "amount", amount, self->err);
             mpq_sub(rest, rest, amount);
         }
@@ -100,7 +94,7 @@ set_serverless(SavingsSetting *self, Json *serverless)
     Json *extras = json_member(serverless, "extras");
     sheet_heading(self->sheet, "Functions");
     cost_table(self, "What");
-    for (size_t i = 0; i < savings_length(lines); i++) {
+    for (size_t i = 0; i < document_length(lines); i++) {
         Json *line = json_object_array_get_idx(lines, i);
         snprintf(what, sizeof(what), "%s: %s, %s %s", document_member(line, "tenant"),
                  document_member(line, "description"), document_member(line, "region"),
@@ -108,7 +102,7 @@ set_serverless(SavingsSetting *self, Json *serverless)
         if (is_used(line))
             cost_row(self, what, line, "unit_price");
     }
-    for (size_t i = 0; i < savings_length(extras); i++) {
+    for (size_t i = 0; i < document_length(extras); i++) {
         Json *extra = json_object_array_get_idx(extras, i);
         cost_row(self, document_member(extra, "what"), extra, "unit_price");
     }
@@ -145,7 +139,7 @@ set_range(SavingsSetting *self, Json *range)
         snprintf(text, sizeof(text), "Saving between %s and %s %s, positive where functions are cheaper:", low, high,
                  self->currency);
         sheet_text(self->sheet, SHEET_BODY, text);
-        for (size_t i = 0; i < savings_length(assumptions); i++)
+        for (size_t i = 0; i < document_length(assumptions); i++)
             sheet_text(self->sheet, SHEET_SOFT, json_object_get_string(json_object_array_get_idx(assumptions, i)));
     }
     free(low);
@@ -164,8 +158,8 @@ set_use(SavingsSetting *self, Json *alternative)
                  document_member(alternative, "utilization_percent"), hours, amount, self->currency);
         sheet_text(self->sheet, SHEET_BODY, text);
     }
-    if (savings_length(small) > 0) {
-        snprintf(text, sizeof(text), "Too small in %zu hours, first at %s.", savings_length(small),
+    if (document_length(small) > 0) {
+        snprintf(text, sizeof(text), "Too small in %zu hours, first at %s.", document_length(small),
                  json_object_get_string(json_object_array_get_idx(small, 0)));
         sheet_text(self->sheet, SHEET_BODY, text);
     }
@@ -181,7 +175,7 @@ set_alternative(SavingsSetting *self, Json *alternative)
     Json *items = json_member(alternative, "items");
     sheet_heading(self->sheet, document_member(alternative, "name"));
     cost_table(self, "Instead");
-    for (size_t i = 0; i < savings_length(items); i++) {
+    for (size_t i = 0; i < document_length(items); i++) {
         Json *item = json_object_array_get_idx(items, i);
         cost_row(self, document_member(item, "what"), item, "unit_price");
     }
@@ -203,7 +197,7 @@ set_comparison(SavingsSetting *self, Json *report)
                                    {"%", 60, true},
                                    {"Cheaper", 80, false}};
     sheet_table(self->sheet, columns, sizeof(columns) / sizeof(columns[0]));
-    for (size_t i = 0; i < savings_length(alternatives); i++) {
+    for (size_t i = 0; i < document_length(alternatives); i++) {
         Json *alternative = json_object_array_get_idx(alternatives, i);
         char *ours = savings_figure(self, json_member(report, "serverless"), "total");
         char *theirs = savings_figure(self, alternative, "total");
@@ -251,7 +245,7 @@ make(Json *report, const SavingsHead *head, Err *err)
                            document_member(report, "currency"), err, false};
     set_comparison(&self, report);
     set_serverless(&self, json_member(report, "serverless"));
-    for (size_t i = 0; i < savings_length(alternatives); i++)
+    for (size_t i = 0; i < document_length(alternatives); i++)
         set_alternative(&self, json_object_array_get_idx(alternatives, i));
     set_concurrency(&self, json_member(report, "concurrency"));
     savings_set_fleet(&self, json_member(report, "fleet"));

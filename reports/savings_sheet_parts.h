@@ -17,9 +17,6 @@ typedef struct SavingsSetting {
     bool failed;
 } SavingsSetting;
 
-/** Length of an array; 0 for anything else. */
-size_t savings_length(Json *array);
-
 /** A figure of the report with separators; "" where there is none. Caller frees; NULL: failed. */
 char *savings_figure(SavingsSetting *self, Json *object, const char *key);
 

@@ -48,11 +48,11 @@ savings_set_fleet(SavingsSetting *self, Json *fleet)
     const SheetColumn columns[] = {{"Type", 0, false},   {"Servers", 44, true}, {"Fixed", 58, true},
                                    {"From", 58, true},   {"Mean", 44, true},    {"Autoscaled", 62, true},
                                    {"Waited", 54, true}, {"Refused", 54, true}};
-    if (savings_length(types) == 0)
+    if (document_length(types) == 0)
         return;
     sheet_heading(self->sheet, "Fleets of servers");
     sheet_table(self->sheet, columns, sizeof(columns) / sizeof(columns[0]));
-    for (size_t i = 0; i < savings_length(types) && i < TYPES_MAX; i++)
+    for (size_t i = 0; i < document_length(types) && i < TYPES_MAX; i++)
         type_row(self, json_object_array_get_idx(types, i));
     snprintf(
         text, sizeof(text),
@@ -88,7 +88,7 @@ set_verdict(SavingsSetting *self, Json *verdict)
     Buffer text = {0};
     bool done = true;
     char *cost = figure_brief(document_member(verdict, "cost_exact"), 2, self->err);
-    for (size_t i = 0; done && i < savings_length(reasons); i++)
+    for (size_t i = 0; done && i < document_length(reasons); i++)
         done = buffer_printf(&text, self->err, "%s%s", i > 0 ? "; " : "",
                              json_object_get_string(json_object_array_get_idx(reasons, i)));
     const char *cells[] = {document_member(verdict, "function"), document_member(verdict, "tenant"),
@@ -109,7 +109,7 @@ savings_set_verdicts(SavingsSetting *self, Json *verdicts)
                                    {"Better as", 64, false},
                                    {self->currency, 54, true},
                                    {"Because", 0, false}};
-    size_t count = savings_length(verdicts);
+    size_t count = document_length(verdicts);
     Json **order = calloc(count + 1, sizeof(*order));
     if (order == NULL)
         self->failed = !err_set(self->err, ERR_NOMEM, "no memory for %zu verdicts", count);

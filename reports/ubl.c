@@ -109,26 +109,20 @@ add_item(Ubl *self, Json *item, Err *err)
     return done;
 }
 
-static size_t
-length_of(Json *array)
-{
-    return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
-}
-
 static bool
 read_parts(Ubl *self, Err *err)
 {
     Json *lines = json_member(self->document->json, "lines");
     Json *items = json_member(self->document->json, "statement");
-    size_t count = length_of(lines) + length_of(items) + EXTRA_LINES;
+    size_t count = document_length(lines) + document_length(items) + EXTRA_LINES;
     self->lines = calloc(count, sizeof(*self->lines));
     self->charges = calloc(count, sizeof(*self->charges));
     if (self->lines == NULL || self->charges == NULL)
         return err_set(err, ERR_NOMEM, "no memory for an electronic invoice");
-    for (size_t i = 0; i < length_of(lines); i++)
+    for (size_t i = 0; i < document_length(lines); i++)
         if (!add_usage(self, json_object_array_get_idx(lines, i), err))
             return err_prefix(err, "line %zu: ", i + 1);
-    for (size_t i = 0; i < length_of(items); i++)
+    for (size_t i = 0; i < document_length(items); i++)
         if (!add_item(self, json_object_array_get_idx(items, i), err))
             return err_prefix(err, "item %zu: ", i + 1);
     return true;
@@ -180,10 +174,10 @@ read_tax(Ubl *self, Err *err)
     self->category = 'O';
     self->percent = "";
     self->exempt = NO_TAX;
-    if (length_of(taxes) == 0)
+    if (document_length(taxes) == 0)
         return true;
-    if (length_of(taxes) > 1) {
-        err_set(err, ERR_RANGE, "it has %zu taxes, and a line of EN 16931 has one", length_of(taxes));
+    if (document_length(taxes) > 1) {
+        err_set(err, ERR_RANGE, "it has %zu taxes, and a line of EN 16931 has one", document_length(taxes));
         return err_hint(err, "use another format for bills with several taxes");
     }
     Json *tax = json_object_array_get_idx(taxes, 0);
