@@ -64,7 +64,7 @@ SCHEMA_O := $(call objects,$(SCHEMA_SOURCES))
 AGENT_O := $(call objects,$(AGENT_SOURCES))
 COLLECTOR_O := $(call objects,$(COLLECTOR_SOURCES))
 RATER_O := $(call objects,$(RATER_SOURCES))
-REPORTS_O := $(call objects,$(REPORTS_SOURCES))
+REPORTS_O := $(call objects,$(REPORTS_SOURCES)) $(REPORTS_ASSEMBLED)
 CLI_O := $(call objects,$(CLI_SOURCES))
 
 LIBMILLIBILL := $(OUT)/lib/libmillibill.a $(OUT)/lib/libmillibill.so
@@ -106,6 +106,13 @@ $(OUT)/obj/%.o: %.c | $(PB_H)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+$(OUT)/gen/dashboard.html: $(DASHBOARD_PARTS) | $(call INSTALLED,build)
+	@mkdir -p $(@D)
+	@echo "  GEN   $@"
+	$(Q)reports/dashboard/assemble.sh $(CHART_LIBRARY) $@
+$(REPORTS_ASSEMBLED): reports/dashboard_template.S $(OUT)/gen/dashboard.html
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c -Wa,-I$(OUT)/gen -o $@ $<
 $(OUT)/lib/libmillibill.a: $(call objects,$(EMITTER_SOURCES))
 	@mkdir -p $(@D)
 	@echo "  AR    $@"

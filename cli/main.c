@@ -49,6 +49,7 @@ static const Entry ENTRIES[] = {
     {"Reports", "free-tier", "free units used, left, and when they run out", "millibill-report", NULL},
     {"Reports", "usage", "usage and cost by tenant, function, day, …", "millibill-report", NULL},
     {"Reports", "export", "charges for other systems: FOCUS 1.2", "millibill-report", NULL},
+    {"Reports", "dashboard", "a month as one page that works offline", "millibill-report", NULL},
     {"Administration", "tenant", "add or list tenants", NULL, command_tenant},
     {"Administration", "account", "list accounts and their tenants", NULL, command_account},
     {"Administration", "agent", "add or list agents' keys", NULL, command_agent},

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/options.h"
 #include "schema/migrate.h"
+#include "schema/rollup_store.h"
 #include "schema/seal_round.h"
 
 static const char PROGRAM[] = "millibill seal";
@@ -61,7 +62,7 @@ seal_now(const SealCommand *self, const Config *config, Db *db, const SealTools 
                              .after_s = self->now || self->month_text != NULL ? 0 : config->seal_after_s,
                              .quiet_s = self->now || self->month_text != NULL ? 0 : SEAL_QUIET_S,
                              .month = self->month_text != NULL ? &self->month : NULL};
-    if (!seal_run(db, tools, &scope, &report, err))
+    if (!seal_run(db, tools, &scope, &report, err) || !rollup_days_close(db, scope.after_s, NULL, err))
         return false;
     if (!(self->json ? report_json(&report, err) : report_text(&report, err)))
         return false;

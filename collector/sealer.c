@@ -6,6 +6,7 @@
 
 #include "lib/log.h"
 #include "lib/utc.h"
+#include "schema/rollup_store.h"
 #include "schema/seal_round.h"
 
 enum { PAUSE_NS = 200000000 };
@@ -44,7 +45,7 @@ seal_once(Sealer *self, Err *err)
     tools.stop = self->stop;
     bool done = seal_run(self->db, &tools, &scope, &report, err);
     seal_tools_close(&tools);
-    return done;
+    return done && rollup_days_close(self->db, after_s, self->stop, err);
 }
 
 static void *

@@ -108,6 +108,7 @@ ask(Db *db, const VerifyRequest *request, const VerifyPeriod *period, VerifyRepo
         [VERIFY_ASK_STREAMS] = VERIFY_STREAMS,       [VERIFY_ASK_RECEIPTS] = VERIFY_RECEIPTS,
         [VERIFY_ASK_LEDGER] = VERIFY_LEDGER,         [VERIFY_ASK_EXCLUSIONS] = VERIFY_EXCLUSIONS,
         [VERIFY_ASK_REFERENCES] = VERIFY_REFERENCES, [VERIFY_ASK_CORRECTIONS] = VERIFY_CORRECTIONS,
+        [VERIFY_ASK_DAYS] = VERIFY_ROLLUPS,
     };
     for (int question = 0; question < VERIFY_QUESTION_COUNT; question++) {
         Answering answering = {report, checks[question]};

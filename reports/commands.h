@@ -12,5 +12,6 @@ int savings_command(int argc, char **argv);
 int free_tier_command(int argc, char **argv);
 int usage_command(int argc, char **argv);
 int export_command(int argc, char **argv);
+int dashboard_command(int argc, char **argv);
 
 #endif

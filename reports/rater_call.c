@@ -36,12 +36,11 @@ input_file(Text input, Err *err)
 }
 
 static bool
-spawn_rater(const char *const *arguments, int input, int output, pid_t *child, Err *err)
+spawn_program(const char *program, const char *const *arguments, int input, int output, pid_t *child, Err *err)
 {
     char path[PATH_MAX];
-    char name[] = "millibill-rater";
-    char *argv[RATER_ARGUMENTS_MAX + 2] = {name};
-    if (!share_program(name, path, err))
+    char *argv[RATER_ARGUMENTS_MAX + 2] = {(char *) (uintptr_t) program};
+    if (!share_program(program, path, err))
         return false;
     for (size_t i = 0; i < RATER_ARGUMENTS_MAX && arguments[i] != NULL; i++)
         argv[i + 1] = (char *) (uintptr_t) arguments[i]; /* posix_spawn does not write them */
@@ -78,7 +77,7 @@ read_all(int file, Buffer *out, Err *err)
 }
 
 static bool
-wait_for(pid_t child, bool partial, Err *err)
+wait_for(pid_t child, const char *program, bool partial, Err *err)
 {
     int status = 0;
     pid_t ended = 0;
@@ -88,37 +87,50 @@ wait_for(pid_t child, bool partial, Err *err)
     bool exited = ended == child && WIFEXITED(status);
     if (exited && (WEXITSTATUS(status) == 0 || (partial && WEXITSTATUS(status) == 1)))
         return true;
-    return err_set(err, ERR_INPUT, "the usage could not be rated; the rater's own message says why");
+    return err_set(err, ERR_INPUT, "%s did not answer; its own message says why", program);
 }
 
 static bool
-exchange(const char *const *arguments, int input, bool partial, Buffer *answer, Err *err)
+exchange(const char *program, const char *const *arguments, int input, bool partial, Buffer *answer, Err *err)
 {
     int ends[2];
     pid_t child = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_set(err, ERR_IO, "cannot make a pipe: %s", strerror(errno));
-    bool started = spawn_rater(arguments, input, ends[1], &child, err);
+    bool started = spawn_program(program, arguments, input, ends[1], &child, err);
     close(ends[1]);
     bool done = started && read_all(ends[0], answer, err);
     close(ends[0]);
-    return started && wait_for(child, partial && answer->length > 0, err) && done;
+    return started && wait_for(child, program, partial && answer->length > 0, err) && done;
 }
 
-Json *
-rater_call(const char *const *arguments, Text input, bool partial, Err *err)
+/* Any program of ours. `who` stands in messages: "the rater". */
+static Json *
+call(const char *program, const char *who, const char *const *arguments, Text input, bool partial, Err *err)
 {
     int file = input_file(input, err);
     if (file < 0)
         return NULL;
     Buffer answer = {0};
     Json *json = NULL;
-    if (exchange(arguments, file, partial, &answer, err)) {
+    if (exchange(program, arguments, file, partial, &answer, err)) {
         json = json_parse(buffer_text(&answer), err);
         if (json == NULL)
-            err_prefix(err, "the rater's answer: ");
+            err_prefix(err, "%s's answer: ", who);
     }
     close(file);
     buffer_free(&answer);
     return json;
+}
+
+Json *
+rater_call(const char *const *arguments, Text input, bool partial, Err *err)
+{
+    return call("millibill-rater", "the rater", arguments, input, partial, err);
+}
+
+Json *
+report_call(const char *const *arguments, Err *err)
+{
+    return call("millibill-report", "the report", arguments, (Text){NULL, 0}, false, err);
 }

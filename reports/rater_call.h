@@ -20,4 +20,7 @@ enum { RATER_ANSWER_BYTES_MAX = 256 << 20, RATER_ARGUMENTS_MAX = 32 };
  *  ERR_INPUT (it failed, and said why itself; or its answer is not JSON). */
 MUST_CHECK Json *rater_call(const char *const *arguments, Text input, bool partial, Err *err);
 
+/** The same of another report of this part, as it prints it with --json: what stands on two pages comes from one place. */
+MUST_CHECK Json *report_call(const char *const *arguments, Err *err);
+
 #endif

@@ -9,6 +9,7 @@ static const Command COMMANDS[] = {
     {"free-tier", "used, left, and the day when it runs out", free_tier_command},
     {"usage", "usage and cost by tenant, function, day, ...", usage_command},
     {"export", "charges for other systems: FOCUS 1.2", export_command},
+    {"dashboard", "a month as one page that works offline", dashboard_command},
     {NULL, NULL, NULL},
 };
 
@@ -16,5 +17,6 @@ int
 main(int argc, char **argv)
 {
     log_start("report", LOG_LEVEL_INFO);
-    return command_dispatch("millibill", "Reports: invoices, savings, free tier, usage, exports", COMMANDS, argc, argv);
+    return command_dispatch("millibill", "Reports: invoices, savings, free tier, usage, exports, dashboard", COMMANDS,
+                            argc, argv);
 }

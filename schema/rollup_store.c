@@ -175,6 +175,23 @@ rollup_set_greatest(Db *db, const RollupEntry *entries, size_t count, Err *err)
     return count == 0 || entries_send(db, SQL_SET_GREATEST, entries, count, SUM_ARRAYS - 2, NULL, err);
 }
 
+/* ---- days ---- */
+
+bool
+rollup_days_close(Db *db, int64_t quiet_s, const atomic_bool *stop, Err *err)
+{
+    DbParam quiet;
+    db_set_i64(&quiet, quiet_s);
+    for (bool more = true; more && (stop == NULL || !atomic_load(stop));) {
+        DbResult *result = db_query(db, "SELECT rollup_days_close($1::integer)", &quiet, 1, err);
+        if (result == NULL)
+            return err_prefix(err, "sums of days: ");
+        more = db_i64(result, 0, 0) > 0;
+        db_result_free(&result);
+    }
+    return true;
+}
+
 /* ---- configurations ---- */
 
 enum { CONFIG_ARRAYS = 8 };

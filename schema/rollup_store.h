@@ -7,6 +7,7 @@
 #ifndef SCHEMA_ROLLUP_STORE_H
 #define SCHEMA_ROLLUP_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -133,5 +134,10 @@ MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, c
 /** The same, one row for each hour, ordered by hour after the tenant. */
 MUST_CHECK bool
 rollup_stream_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err);
+
+/** Add up the hours of UTC days that ended `quiet_s` seconds ago or earlier and changed since (schema/views/05_days.sql), so that
+ *  views by day need not. As millibill_compactor, outside of a transaction; in steps of a transaction each, until nothing more can
+ *  be done now, or `stop` (may be NULL) says so. ERR_BUSY may be tried again. */
+MUST_CHECK bool rollup_days_close(Db *db, int64_t quiet_s, const atomic_bool *stop, Err *err);
 
 #endif

@@ -113,6 +113,33 @@ static const char SQL_EXCLUSIONS[] =
 static const char SQL_EXCLUSIONS_COUNT[] =
     "SELECT count(*) FROM exclusions e LEFT JOIN tenants t USING (tenant_id)" SCOPE;
 
+/* Sums of days that are closed (views/05_days.sql) are those of their hours: nothing is billed from them, but dashboards show them. */
+static const char SQL_DAYS[] =
+    "WITH hours AS (SELECT r.tenant_id, (r.hour AT TIME ZONE 'UTC')::date AS day, r.config_id,"
+    "  sum(r.invocations)::bigint AS invocations, sum(r.errors)::bigint AS errors, "
+    "  sum(r.timeouts)::bigint AS timeouts, sum(r.initializations)::bigint AS initializations, "
+    "  sum(r.duration_us)::bigint AS duration_us, sum(r.init_us)::bigint AS init_us, "
+    "  sum(r.duration_1ms)::bigint AS duration_1ms, sum(r.duration_100ms)::bigint AS duration_100ms, "
+    "  sum(r.with_init_1ms)::bigint AS with_init_1ms, "
+    "  sum(r.with_init_100ms)::bigint AS with_init_100ms, sum(r.cpu_us)::bigint AS cpu_us, "
+    "  sum(r.streamed_bytes)::bigint AS streamed_bytes, "
+    "  max(r.max_memory_used_mb) AS max_memory_used_mb, max(r.max_duration_us) AS max_duration_us"
+    "  FROM rollups r WHERE " PERIOD(
+        "r.hour") " GROUP BY 1, 2, 3),"
+                  " days AS (SELECT d.* FROM rollup_days d WHERE " PERIOD(
+                      "d.day::timestamp AT TIME ZONE 'UTC'") ")"
+                                                             " SELECT t.name, " TIME(
+                                                                 "day::timestamp") ", 'function ' || coalesce(c.function, 'of configuration ' || config_id), NULL, NULL, NULL,"
+                                                                                   "  'sums of a closed day', coalesce(h.invocations || ' invocations, ' || h.duration_us || ' us', 'none'),"
+                                                                                   "  CASE WHEN d.invocations IS NULL THEN 'none' WHEN (h.invocations, h.duration_us) = (d.invocations, d.duration_us) THEN 'other sums'"
+                                                                                   "   ELSE d.invocations || ' invocations, ' || d.duration_us || ' us' END"
+                                                                                   " FROM hours h FULL JOIN days d USING (tenant_id, day, config_id) LEFT JOIN tenants t USING (tenant_id)"
+                                                                                   " LEFT JOIN configs c USING (tenant_id, config_id) WHERE ($1::text IS NULL OR t.name = $1)"
+                                                                                   "  AND NOT EXISTS (SELECT FROM rollup_days_open o WHERE o.tenant_id = coalesce(h.tenant_id, d.tenant_id) AND o.day = coalesce(h.day, d.day))"
+                                                                                   "  AND (h.invocations, h.errors, h.timeouts, h.initializations, h.duration_us, h.init_us, h.duration_1ms, h.duration_100ms, h.with_init_1ms, h.with_init_100ms, h.cpu_us, h.streamed_bytes, h.max_memory_used_mb, h.max_duration_us) IS DISTINCT FROM"
+                                                                                   "   (d.invocations, d.errors, d.timeouts, d.initializations, d.duration_us, d.init_us, d.duration_1ms, d.duration_100ms, d.with_init_1ms, d.with_init_100ms, d.cpu_us, d.streamed_bytes, d.max_memory_used_mb, d.max_duration_us) ORDER BY 1, 2, 3";
+static const char SQL_DAYS_COUNT[] = "SELECT 0 WHERE $1::text || $2::text || $3::text IS NOT NULL OR true";
+
 typedef struct Question {
     const char *find;
     const char *count;
@@ -124,6 +151,7 @@ static const Question QUESTIONS[VERIFY_QUESTION_COUNT] = {
     [VERIFY_ASK_RECEIPTS] = {SQL_RECEIPTS, SQL_RECEIPTS_COUNT, false},
     [VERIFY_ASK_LEDGER] = {SQL_LEDGER, SQL_LEDGER_COUNT, false},
     [VERIFY_ASK_EXCLUSIONS] = {SQL_EXCLUSIONS, SQL_EXCLUSIONS_COUNT, true},
+    [VERIFY_ASK_DAYS] = {SQL_DAYS, SQL_DAYS_COUNT, true},
     [VERIFY_ASK_REFERENCES] = {VERIFY_SQL_REFERENCES, VERIFY_SQL_REFERENCES_COUNT, false},
     [VERIFY_ASK_CORRECTIONS] = {VERIFY_SQL_CORRECTIONS, VERIFY_SQL_CORRECTIONS_COUNT, false},
 };

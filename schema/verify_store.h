@@ -52,10 +52,11 @@ typedef enum VerifyQuestion {
     VERIFY_ASK_EXCLUSIONS,  /* do exclusions name existing records, and end at one that counts? (tenant and period) */
     VERIFY_ASK_REFERENCES,  /* does every row that names another name one that exists? See verify_references.h */
     VERIFY_ASK_CORRECTIONS, /* do documents and the tables that repeat them say the same? See verify_corrections.h */
+    VERIFY_ASK_DAYS,        /* are sums of closed days those of their hours? (tenant and period) */
     VERIFY_QUESTION_COUNT
 } VerifyQuestion;
 
-/** Ask. `checked` gets how many rows were looked at. `tenant` (NULL: all) and `period` limit VERIFY_ASK_EXCLUSIONS alone: the
+/** Ask. `checked` gets how many rows were looked at. `tenant` (NULL: all) and `period` limit VERIFY_ASK_EXCLUSIONS and _DAYS alone: the
  *  others are about what knows no tenant or month. */
 MUST_CHECK bool verify_ask(Db *db, VerifyQuestion question, const char *tenant, const VerifyPeriod *period,
                            int64_t *checked, VerifyVisit visit, void *context, Err *err);

@@ -93,6 +93,17 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
 $$;
 COMMENT ON FUNCTION configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) IS 'Ids of function configurations, made when new, in the order asked';
 
+CREATE OR REPLACE FUNCTION rollup_days_touch(tenant_ids bigint[], hours timestamptz[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, millibill, pg_temp AS $$
+    INSERT INTO millibill.rollup_days_open (tenant_id, day)
+        SELECT u.tenant_id, u.day FROM (SELECT DISTINCT h.tenant_id, (h.hour AT TIME ZONE 'UTC')::date AS day
+                                          FROM unnest(tenant_ids, hours) AS h(tenant_id, hour)) AS u
+         WHERE NOT EXISTS (SELECT FROM millibill.rollup_days_open o WHERE o.tenant_id = u.tenant_id AND o.day = u.day AND o.state = 0)
+         ORDER BY 1, 2
+        ON CONFLICT (tenant_id, day) DO UPDATE SET state = 0, wait_for = NULL;
+$$;
+COMMENT ON FUNCTION rollup_days_touch(bigint[], timestamptz[]) IS 'Open the days of hours whose rollups this transaction has changed or locked; see 05_days.sql';
+
 CREATE OR REPLACE FUNCTION rollup_add(tenant_ids bigint[], hours timestamptz[], config_ids bigint[], invocations bigint[],
     errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],
     duration_1ms bigint[], duration_100ms bigint[], with_init_1ms bigint[], with_init_100ms bigint[], cpu_us bigint[],
@@ -124,6 +135,7 @@ BEGIN
         streamed_bytes = r.streamed_bytes + EXCLUDED.streamed_bytes,
         max_memory_used_mb = greatest(r.max_memory_used_mb, EXCLUDED.max_memory_used_mb),
         max_duration_us = greatest(r.max_duration_us, EXCLUDED.max_duration_us);
+    PERFORM millibill.rollup_days_touch($1, $2);
 END $$;
 COMMENT ON FUNCTION rollup_add(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Add sums to rollups, in key order; none is negative';
 
@@ -135,6 +147,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
     -- Lock in the order in which everybody locks.
     SELECT 1 FROM millibill.rollups r JOIN unnest($1, $2, $3) AS u(tenant_id, hour, config_id) USING (tenant_id, hour, config_id)
      ORDER BY r.tenant_id, r.hour, r.config_id FOR UPDATE OF r;
+    SELECT millibill.rollup_days_touch($1, $2);
     WITH less AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
         AS u(tenant_id, hour, config_id, invocations, errors, timeouts, initializations, duration_us, init_us,
              duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes, max_memory_used_mb,
@@ -166,6 +179,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
      WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id);
     DELETE FROM millibill.rollups r USING unnest($1, $2, $3) AS u(tenant_id, hour, config_id)
      WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id) AND r.invocations = 0;
+    SELECT millibill.rollup_days_touch($1, $2);
 $$;
 COMMENT ON FUNCTION rollup_set_greatest(bigint[], timestamptz[], bigint[], bigint[], bigint[]) IS 'Set the greatest memory and duration of rollups that lost records; rows without invocations go';
 

@@ -210,7 +210,8 @@ END $$;
 COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write a document from its canonical JSON; an invoice removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void; one whose period overlaps another final one is refused';
 
 CREATE OR REPLACE VIEW invoices_overview AS
-SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, i.currency, i.subtotal, i.total,
+SELECT i.number, i.state, t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, i.period_start, i.period_end, i.currency, i.subtotal, i.total,
        i.invocations, b.name AS price_book, b.version AS price_book_version,
        encode(i.price_book_sha256, 'hex') AS price_book_sha256, r.free_tier, i.receipt_watermark, i.issued_at,
        encode(i.document_sha256, 'hex') AS document_sha256,
@@ -220,59 +221,187 @@ SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i
   LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to
   LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'
   JOIN tenants t ON t.tenant_id = i.tenant_id
-  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month)
   JOIN rating_runs r ON r.run_id = i.run_id
   JOIN price_books b ON b.sha256 = i.price_book_sha256;
 COMMENT ON VIEW invoices_overview IS 'One row for each document: invoices, previews included, credit notes and voids';
+COMMENT ON COLUMN invoices_overview.number IS 'Number of the document; null for a preview';
+COMMENT ON COLUMN invoices_overview.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN invoices_overview.tenant IS 'Who is billed';
+COMMENT ON COLUMN invoices_overview.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN invoices_overview.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN invoices_overview.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN invoices_overview.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN invoices_overview.subtotal IS 'Sum of the rounded lines, in currency';
+COMMENT ON COLUMN invoices_overview.total IS 'What is owed, in currency; under a contract with discounts, credits and tax';
+COMMENT ON COLUMN invoices_overview.invocations IS 'Number of invocations that it bills';
+COMMENT ON COLUMN invoices_overview.price_book IS 'Name of the price book';
+COMMENT ON COLUMN invoices_overview.price_book_version IS 'Version of the price book';
+COMMENT ON COLUMN invoices_overview.price_book_sha256 IS 'SHA-256 of the price book, hexadecimal';
+COMMENT ON COLUMN invoices_overview.free_tier IS 'Was the free tier taken off?';
+COMMENT ON COLUMN invoices_overview.receipt_watermark IS 'Usage was looked at up to this receipt (commits.receipt)';
+COMMENT ON COLUMN invoices_overview.issued_at IS 'When it was made, UTC';
+COMMENT ON COLUMN invoices_overview.document_sha256 IS 'SHA-256 of the canonical JSON, hexadecimal';
+COMMENT ON COLUMN invoices_overview.payable IS 'What is to be paid, in payable_currency: the total, exchanged where a contract says so';
+COMMENT ON COLUMN invoices_overview.payable_currency IS 'ISO 4217 code';
 COMMENT ON COLUMN invoices_overview.kind IS 'invoice; credit_note: less is owed than an invoice said; void: a whole document is taken back';
 COMMENT ON COLUMN invoices_overview.refers_to IS 'Number of the document that a credit note or void is about';
 COMMENT ON COLUMN invoices_overview.void_by IS 'Number of the void that takes this document back; null: it is in force';
-COMMENT ON COLUMN invoices_overview.number IS 'Null for a preview';
-COMMENT ON COLUMN invoices_overview.state IS 'preview or final; a final invoice never changes';
-COMMENT ON COLUMN invoices_overview.period_start IS 'First instant of the period, UTC; period_end is the first after it';
 COMMENT ON COLUMN invoices_overview.period_month IS 'The month in which the period starts by the clock of its contract (its first day): what --month names';
-COMMENT ON COLUMN invoices_overview.subtotal IS 'Sum of the rounded lines, in currency';
-COMMENT ON COLUMN invoices_overview.total IS 'What is owed, in currency; under a contract with discounts, credits and tax';
-COMMENT ON COLUMN invoices_overview.payable IS 'What is to be paid, in payable_currency: the total, exchanged where a contract says so';
-COMMENT ON COLUMN invoices_overview.free_tier IS 'Was the free tier taken off?';
-COMMENT ON COLUMN invoices_overview.receipt_watermark IS 'Usage was looked at up to this receipt (commits.receipt)';
-COMMENT ON COLUMN invoices_overview.document_sha256 IS 'SHA-256 of the canonical JSON';
 
 CREATE OR REPLACE VIEW invoice_lines_view AS
-SELECT i.number, i.state, t.name AS tenant, a.name AS account, i.period_start, i.period_end, l.line, l.region, l.architecture,
+SELECT i.number, i.state, t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, i.period_start, i.period_end, l.line, l.region, l.architecture,
        l.mode, l.sku, l.tier, l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, i.currency,
        l.amount, l.amount_exact, i.kind, l.book
   FROM invoice_lines l
   JOIN invoices i USING (tenant_id, invoice_id)
-  JOIN tenants t USING (tenant_id)
-  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month);
-COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each document: previews, credit notes and voids (whose amounts are negative) included';
+  JOIN tenants t ON t.tenant_id = i.tenant_id;
+COMMENT ON VIEW invoice_lines_view IS 'One row for each line of each document: previews, credit notes and voids (whose amounts are negative) included. Why a line is what it is: `millibill explain NUMBER LINE`';
+COMMENT ON COLUMN invoice_lines_view.number IS 'Number of the document; null for a preview';
+COMMENT ON COLUMN invoice_lines_view.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN invoice_lines_view.tenant IS 'Who is billed';
+COMMENT ON COLUMN invoice_lines_view.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN invoice_lines_view.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN invoice_lines_view.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN invoice_lines_view.line IS 'Number of the line, from 1';
+COMMENT ON COLUMN invoice_lines_view.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN invoice_lines_view.architecture IS 'x86_64 or arm64';
+COMMENT ON COLUMN invoice_lines_view.mode IS 'on_demand or provisioned';
+COMMENT ON COLUMN invoice_lines_view.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
+COMMENT ON COLUMN invoice_lines_view.tier IS 'Tier of the price, from 1; tiers are counted over the account and region';
+COMMENT ON COLUMN invoice_lines_view.description IS 'The line in words';
+COMMENT ON COLUMN invoice_lines_view.quantity IS 'Used, in unit: free_quantity + billed_quantity';
+COMMENT ON COLUMN invoice_lines_view.free_quantity IS 'Taken from the free tier, in unit';
+COMMENT ON COLUMN invoice_lines_view.billed_quantity IS 'Billed, in unit';
+COMMENT ON COLUMN invoice_lines_view.unit IS 'What is counted: request, GB-second, …';
+COMMENT ON COLUMN invoice_lines_view.unit_price IS 'For one unit, in currency';
+COMMENT ON COLUMN invoice_lines_view.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN invoice_lines_view.amount IS 'In currency, rounded as the price book says';
+COMMENT ON COLUMN invoice_lines_view.amount_exact IS 'In currency: billed_quantity times unit_price, unrounded';
 COMMENT ON COLUMN invoice_lines_view.kind IS 'invoice, credit_note or void';
 COMMENT ON COLUMN invoice_lines_view.book IS 'Which of several price books prices it, from 1 in the order of time: see price_book_parts';
-COMMENT ON COLUMN invoice_lines_view.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
-COMMENT ON COLUMN invoice_lines_view.tier IS 'From 1; tiers are counted over the account and region';
-COMMENT ON COLUMN invoice_lines_view.quantity IS 'Used, in units: free_quantity + billed_quantity';
-COMMENT ON COLUMN invoice_lines_view.unit_price IS 'For one unit, in currency';
-COMMENT ON COLUMN invoice_lines_view.amount IS 'In currency, rounded as the price book says';
-COMMENT ON COLUMN invoice_lines_view.amount_exact IS 'billed_quantity times unit_price, unrounded';
 
--- The invoice that counts for a tenant and month: the final one that is not void, else the preview.
+CREATE OR REPLACE VIEW invoice_items_view AS
+SELECT i.number, i.state, t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, i.period_start, i.period_end, s.item, s.kind, s.name, s.description, s.basis, s.rate,
+       s.share, s.quantity, s.unit, s."left", i.currency, s.amount, s.amount_exact
+  FROM invoice_items s
+  JOIN invoices i USING (tenant_id, invoice_id)
+  JOIN tenants t ON t.tenant_id = i.tenant_id;
+COMMENT ON VIEW invoice_items_view IS 'What stands on documents between subtotal and total: discounts, commitments, credits, taxes, adjustments of earlier months';
+COMMENT ON COLUMN invoice_items_view.number IS 'Number of the document; null for a preview';
+COMMENT ON COLUMN invoice_items_view.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN invoice_items_view.tenant IS 'Who is billed';
+COMMENT ON COLUMN invoice_items_view.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN invoice_items_view.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN invoice_items_view.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN invoice_items_view.item IS 'Number of the item, from 1';
+COMMENT ON COLUMN invoice_items_view.kind IS 'What it is, one word: markup, discount, commitment, credit, tax, adjustment, …';
+COMMENT ON COLUMN invoice_items_view.name IS 'Name that the contract gives it; null: none';
+COMMENT ON COLUMN invoice_items_view.description IS 'The item in words';
+COMMENT ON COLUMN invoice_items_view.basis IS 'In currency: what a rate is applied to; null: none';
+COMMENT ON COLUMN invoice_items_view.rate IS 'Percent of the basis; null: none';
+COMMENT ON COLUMN invoice_items_view.share IS 'Part of an account that falls on this tenant, 0 to 1; null: none';
+COMMENT ON COLUMN invoice_items_view.quantity IS 'In unit; null: none';
+COMMENT ON COLUMN invoice_items_view.unit IS 'What quantity counts; null: none';
+COMMENT ON COLUMN invoice_items_view."left" IS 'What is left afterwards of a credit or of prepaid units, in currency or unit; null: nothing is carried on';
+COMMENT ON COLUMN invoice_items_view.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN invoice_items_view.amount IS 'In currency, rounded; negative: taken off';
+COMMENT ON COLUMN invoice_items_view.amount_exact IS 'In currency, unrounded';
+
+-- The invoice that counts for a tenant and month: the final one that is not void (there is one at most), else the preview.
 CREATE OR REPLACE VIEW invoices_in_force AS
-SELECT DISTINCT ON (i.tenant_id, i.period_month) i.tenant_id, i.invoice_id, i.number, i.state, i.run_id, i.period_start,
-       i.period_end, i.currency, i.total, i.period_month
+SELECT i.tenant_id, i.invoice_id, i.number, i.state, i.run_id, i.period_start, i.period_end, i.currency, i.total, i.period_month
   FROM invoices i
  WHERE i.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')
- ORDER BY i.tenant_id, i.period_month, (i.state = 'final') DESC, i.revision DESC;
+   AND (i.state = 'final' OR NOT EXISTS (SELECT FROM invoices f WHERE f.tenant_id = i.tenant_id AND f.period_month = i.period_month
+        AND f.kind = 'invoice' AND f.state = 'final'
+        AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = f.tenant_id AND v.refers_to = f.invoice_id AND v.kind = 'void')));
 COMMENT ON VIEW invoices_in_force IS 'For each tenant and period the final invoice, or the preview while there is none';
+COMMENT ON COLUMN invoices_in_force.tenant_id IS 'Number of the tenant';
+COMMENT ON COLUMN invoices_in_force.invoice_id IS 'Number of the invoice inside this database';
+COMMENT ON COLUMN invoices_in_force.number IS 'Number of the document; null for a preview';
+COMMENT ON COLUMN invoices_in_force.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN invoices_in_force.run_id IS 'Number of its rating run';
+COMMENT ON COLUMN invoices_in_force.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN invoices_in_force.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN invoices_in_force.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN invoices_in_force.total IS 'What is owed, in currency';
+COMMENT ON COLUMN invoices_in_force.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
 
--- A line's cost spread over the rollups that made it: a rollup's quantity x (exact amount of all tiers / quantity).
+-- What the counts of rollups cost under one invoice: for each function configuration and sku. A line's cost is spread evenly over the
+-- usage that made it: quantity = count x multiplier / parts, cost = quantity x (exact amount of all tiers / quantity of the line).
+-- A function, and one that is not inlined, because the planner thinks that next to nothing comes out of such a join and would go
+-- through the days once for each row of it; a tenant's login sees through it what its policies let it see.
+CREATE OR REPLACE FUNCTION cost_rates_of(of_tenant bigint, of_invoice bigint, of_run bigint)
+RETURNS TABLE (config_id bigint, region text, sku text, unit text, counted smallint, multiplier numeric, parts numeric, line_amount numeric,
+               line_quantity numeric, cost_each numeric, quantity_each numeric, function text, architecture text, memory_mb bigint, mode text,
+               hour_from timestamptz, hour_until timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, millibill, pg_temp SET enable_nestloop = off AS $$
+    SELECT c.config_id, s.region, s.sku, s.unit, array_position(ARRAY['invocations', 'duration_1ms', 'duration_100ms', 'with_init_1ms',
+               'with_init_100ms', 'cpu_us', 'streamed_bytes'], m.rollup_column)::smallint, f.multiplier, f.parts, s.amount, s.quantity,
+           CASE WHEN s.amount <> 0 AND f.multiplier <> 0 THEN s.amount * round(f.multiplier, 36) / nullif(f.parts * s.quantity, 0) END,
+           round(f.multiplier, 36) / f.parts, c.function, c.architecture, c.memory_mb, c.mode, m.hour_from, m.hour_until
+      FROM (SELECT l.book, l.region, l.architecture, l.mode, l.sku, l.unit, sum(l.amount_exact) AS amount, sum(l.quantity) AS quantity
+              FROM millibill.invoice_lines l WHERE l.tenant_id = of_tenant AND l.invoice_id = of_invoice
+             GROUP BY l.book, l.region, l.architecture, l.mode, l.sku, l.unit) AS s
+      JOIN millibill.rating_measures m ON m.run_id = of_run AND m.part = s.book AND m.sku = s.sku AND m.mode = s.mode
+      JOIN millibill.configs c ON c.tenant_id = of_tenant AND c.architecture = s.architecture AND c.mode = m.mode AND c.package = m.package
+       AND coalesce(nullif(c.region, ''), (SELECT r.default_region FROM millibill.rating_runs r WHERE r.run_id = of_run)) = s.region
+     CROSS JOIN LATERAL (SELECT CASE m.measure
+                WHEN 'gb_seconds' THEN least(m.memory_maximum_mb, greatest(m.memory_minimum_mb,
+                     (c.memory_mb + m.memory_step_mb - 1) / m.memory_step_mb * m.memory_step_mb))
+                WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0)
+                WHEN 'ghz_seconds' THEN m.clock_mhz[1 + (SELECT count(*) FROM unnest(m.clock_up_to_mb) u WHERE u < c.memory_mb)]
+                ELSE 1 END::numeric AS multiplier,
+            coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END)::numeric AS parts) f
+$$;
+COMMENT ON FUNCTION cost_rates_of(bigint, bigint, bigint) IS 'What counts of rollups cost under one invoice of a tenant, rated by this run; see cost_rates';
+
+CREATE OR REPLACE VIEW cost_rates AS
+SELECT i.tenant_id, i.invoice_id, k.config_id, k.region, k.sku, k.unit, k.counted, k.multiplier, k.parts, k.line_amount, k.line_quantity,
+       k.cost_each, k.quantity_each, i.currency, i.state, i.number, i.period_start, i.period_end,
+       CASE WHEN date_trunc('day', u.used_from, 'UTC') = u.used_from AND date_trunc('day', u.used_until, 'UTC') = u.used_until
+            THEN true ELSE false END AS whole_days, k.function, k.architecture, k.memory_mb, k.mode, u.used_from, u.used_until, i.period_month
+  FROM invoices_in_force i
+ CROSS JOIN LATERAL cost_rates_of(i.tenant_id, i.invoice_id, i.run_id) k
+ CROSS JOIN LATERAL (SELECT greatest(i.period_start, k.hour_from) AS used_from, least(i.period_end, k.hour_until) AS used_until) u;
+COMMENT ON VIEW cost_rates IS 'What counts of rollups cost: one row for each invoice in force, function configuration and sku; what the views of cost are made of';
+COMMENT ON COLUMN cost_rates.tenant_id IS 'Number of the tenant';
+COMMENT ON COLUMN cost_rates.invoice_id IS 'Number of the invoice inside this database';
+COMMENT ON COLUMN cost_rates.config_id IS 'Number of the function configuration';
+COMMENT ON COLUMN cost_rates.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN cost_rates.sku IS 'What is metered';
+COMMENT ON COLUMN cost_rates.unit IS 'What quantities count';
+COMMENT ON COLUMN cost_rates.counted IS 'Column of rollups that is counted: 1 invocations, 2 duration_1ms, 3 duration_100ms, 4 with_init_1ms, 5 with_init_100ms, 6 cpu_us, 7 streamed_bytes';
+COMMENT ON COLUMN cost_rates.multiplier IS 'Megabytes or megahertz by which each count is multiplied; 1: none';
+COMMENT ON COLUMN cost_rates.parts IS 'By which the product is divided to give units';
+COMMENT ON COLUMN cost_rates.line_amount IS 'Exact amount of all tiers of the line, in currency';
+COMMENT ON COLUMN cost_rates.line_quantity IS 'Quantity of the line before the free tier, in unit';
+COMMENT ON COLUMN cost_rates.cost_each IS 'In currency, for one of what is counted, to 36 digits after the point; null: nothing';
+COMMENT ON COLUMN cost_rates.quantity_each IS 'Units, for one of what is counted';
+COMMENT ON COLUMN cost_rates.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN cost_rates.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN cost_rates.number IS 'Number of the document; null for a preview';
+COMMENT ON COLUMN cost_rates.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN cost_rates.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN cost_rates.whole_days IS 'Do used_from and used_until fall on the beginning of a UTC day?';
+COMMENT ON COLUMN cost_rates.function IS 'Name of the function';
+COMMENT ON COLUMN cost_rates.architecture IS 'x86_64 or arm64';
+COMMENT ON COLUMN cost_rates.memory_mb IS 'Memory of the configuration, MB';
+COMMENT ON COLUMN cost_rates.mode IS 'on_demand or provisioned';
+COMMENT ON COLUMN cost_rates.used_from IS 'First instant of the usage that it prices, UTC: of the period, or of the part in which its price book is in force';
+COMMENT ON COLUMN cost_rates.used_until IS 'First instant after it, UTC';
+COMMENT ON COLUMN cost_rates.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
+
 CREATE OR REPLACE VIEW cost_hourly AS
 WITH skus AS (
     SELECT tenant_id, invoice_id, book, region, architecture, mode, sku, unit, sum(quantity) AS quantity,
            sum(amount_exact) AS amount_exact
       FROM invoice_lines GROUP BY tenant_id, invoice_id, book, region, architecture, mode, sku, unit
 )
-SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.architecture, c.memory_mb, c.mode, s.sku, s.unit,
+SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, r.hour, c.function, s.region, c.architecture, c.memory_mb, c.mode, s.sku, s.unit,
        q.quantity, i.currency, coalesce(q.quantity * s.amount_exact / nullif(s.quantity, 0), 0) AS cost,
        i.state AS invoice_state, i.number AS invoice_number, i.period_start
   FROM invoices_in_force i
@@ -296,51 +425,187 @@ SELECT t.name AS tenant, a.name AS account, r.hour, c.function, s.region, c.arch
                 ELSE 1 END
          / coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END) AS raw) w
  CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
-  JOIN tenants t ON t.tenant_id = i.tenant_id
-  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month);
-COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. An hour in the midst of which a period ends stands with the period that holds its start. Usage that came after the invoice shows at the month''s mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items';
+  JOIN tenants t ON t.tenant_id = i.tenant_id;
+COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. An hour in the midst of which a period ends stands with the period that holds its start. Usage that came after the invoice shows at the months mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items_view';
+COMMENT ON COLUMN cost_hourly.tenant IS 'Who is billed';
+COMMENT ON COLUMN cost_hourly.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN cost_hourly.hour IS 'First instant of the hour, UTC';
+COMMENT ON COLUMN cost_hourly.function IS 'Name of the function';
+COMMENT ON COLUMN cost_hourly.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN cost_hourly.architecture IS 'x86_64 or arm64';
+COMMENT ON COLUMN cost_hourly.memory_mb IS 'Memory of the configuration, MB';
+COMMENT ON COLUMN cost_hourly.mode IS 'on_demand or provisioned';
+COMMENT ON COLUMN cost_hourly.sku IS 'What is metered: requests, duration, ephemeral_storage, …';
+COMMENT ON COLUMN cost_hourly.unit IS 'What quantity counts';
 COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
+COMMENT ON COLUMN cost_hourly.currency IS 'ISO 4217 code';
 COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
-COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when it may still change';
+COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when the month may still change';
+COMMENT ON COLUMN cost_hourly.invoice_number IS 'Number of the invoice; null: a preview';
+COMMENT ON COLUMN cost_hourly.period_start IS 'First instant of the period, UTC';
+
+-- The usage of each invoice in force by UTC day, with its cost: from sums of days where its period begins and ends with one, else from
+-- the hours. Only what costs something or is counted below; one row for each configuration, day and sku.
+-- (Rates are made first and once: joined the other way round, they would be looked through for each day of each configuration.)
+CREATE OR REPLACE VIEW cost_pieces AS
+WITH rates AS MATERIALIZED (SELECT * FROM cost_rates WHERE cost_each IS NOT NULL OR sku IN ('requests', 'duration'))
+SELECT k.tenant_id, k.invoice_id, k.config_id, d.day, k.region, k.sku, k.currency, k.state, k.period_start, CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
+            WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes END AS count, k.cost_each, k.quantity_each, k.function, k.architecture,
+       k.memory_mb, k.mode, k.period_month
+  FROM rates k
+  JOIN rollups_daily d ON d.tenant_id = k.tenant_id AND d.config_id = k.config_id AND d.day >= (k.used_from AT TIME ZONE 'UTC')::date
+                      AND d.day < (k.used_until AT TIME ZONE 'UTC')::date
+ WHERE k.whole_days
+UNION ALL
+SELECT k.tenant_id, k.invoice_id, k.config_id, (r.hour AT TIME ZONE 'UTC')::date, k.region, k.sku, k.currency, k.state, k.period_start, CASE k.counted WHEN 1 THEN r.invocations WHEN 2 THEN r.duration_1ms WHEN 3 THEN r.duration_100ms WHEN 4 THEN r.with_init_1ms
+            WHEN 5 THEN r.with_init_100ms WHEN 6 THEN r.cpu_us WHEN 7 THEN r.streamed_bytes END,
+       k.cost_each, k.quantity_each, k.function, k.architecture, k.memory_mb, k.mode, k.period_month
+  FROM rates k
+  JOIN rollups r ON r.tenant_id = k.tenant_id AND r.config_id = k.config_id AND r.hour >= k.used_from AND r.hour < k.used_until
+ WHERE NOT k.whole_days;
+COMMENT ON VIEW cost_pieces IS 'Counts of usage by invoice in force, UTC day, function configuration and sku, with what one of them costs; usage that came later included';
+COMMENT ON COLUMN cost_pieces.tenant_id IS 'Number of the tenant';
+COMMENT ON COLUMN cost_pieces.invoice_id IS 'Number of the invoice inside this database';
+COMMENT ON COLUMN cost_pieces.config_id IS 'Number of the function configuration';
+COMMENT ON COLUMN cost_pieces.day IS 'UTC day';
+COMMENT ON COLUMN cost_pieces.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN cost_pieces.sku IS 'What is metered';
+COMMENT ON COLUMN cost_pieces.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN cost_pieces.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN cost_pieces.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN cost_pieces.count IS 'How many: of what cost_rates.counted says';
+COMMENT ON COLUMN cost_pieces.cost_each IS 'In currency, for one of them; null: nothing';
+COMMENT ON COLUMN cost_pieces.quantity_each IS 'Units of the line, for one of them';
+COMMENT ON COLUMN cost_pieces.function IS 'Name of the function';
+COMMENT ON COLUMN cost_pieces.architecture IS 'x86_64 or arm64';
+COMMENT ON COLUMN cost_pieces.memory_mb IS 'Memory of the configuration, MB';
+COMMENT ON COLUMN cost_pieces.mode IS 'on_demand or provisioned';
+COMMENT ON COLUMN cost_pieces.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
 
 CREATE OR REPLACE VIEW cost_daily AS
-SELECT tenant, account, (hour AT TIME ZONE 'UTC')::date AS day, currency, sum(cost) AS cost,
-       sum(quantity) FILTER (WHERE sku = 'requests') AS requests, sum(quantity) FILTER (WHERE sku = 'duration') AS gb_seconds,
-       min(invoice_state) AS invoice_state
-  FROM cost_hourly GROUP BY tenant, account, day, currency;
-COMMENT ON VIEW cost_daily IS 'One row for each tenant and UTC day';
-COMMENT ON COLUMN cost_daily.cost IS 'In currency, unrounded';
-COMMENT ON COLUMN cost_daily.requests IS 'Invocations';
-COMMENT ON COLUMN cost_daily.gb_seconds IS 'Billed duration times memory, 1 GB = 1024 MB';
+SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, s.day, s.currency, s.cost, s.requests, s.gb_seconds, s.invoice_state, s.period_start AS month
+  FROM (SELECT p.tenant_id, p.day, p.currency, p.period_start, p.period_month, trim_scale(round(coalesce(sum(p.count * p.cost_each), 0), 20)) AS cost,
+               sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'requests') AS requests,
+               trim_scale(round(sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'duration'), 20)) AS gb_seconds, min(p.state) AS invoice_state
+          FROM cost_pieces p GROUP BY p.tenant_id, p.day, p.currency, p.period_start, p.period_month) AS s
+  JOIN tenants t ON t.tenant_id = s.tenant_id;
+COMMENT ON VIEW cost_daily IS 'One row for each tenant and UTC day; see cost_hourly for what it covers';
+COMMENT ON COLUMN cost_daily.tenant IS 'Who is billed';
+COMMENT ON COLUMN cost_daily.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN cost_daily.day IS 'UTC day';
+COMMENT ON COLUMN cost_daily.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN cost_daily.cost IS 'In currency, the exact share of the lines of the invoice in force, rounded to 20 digits after the point; free quantities and tiers are spread evenly over the month';
+COMMENT ON COLUMN cost_daily.requests IS 'Invocations that the requests line counts';
+COMMENT ON COLUMN cost_daily.gb_seconds IS 'GB-seconds that the duration line counts (in that lines unit): billed duration times memory, 1 GB = 1024 MB';
 COMMENT ON COLUMN cost_daily.invoice_state IS 'final, or preview when the month may still change';
+COMMENT ON COLUMN cost_daily.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
+
+CREATE OR REPLACE VIEW cost_daily_by_function AS
+SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, s.day, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency, s.cost, s.requests,
+       s.gb_seconds, s.invoice_state, s.period_start AS month
+  FROM (SELECT p.tenant_id, p.day, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start, p.period_month, trim_scale(round(coalesce(sum(p.count * p.cost_each), 0), 20)) AS cost,
+               sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'requests') AS requests,
+               trim_scale(round(sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'duration'), 20)) AS gb_seconds, min(p.state) AS invoice_state
+          FROM cost_pieces p
+         GROUP BY p.tenant_id, p.day, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start, p.period_month) AS s
+  JOIN tenants t ON t.tenant_id = s.tenant_id;
+COMMENT ON VIEW cost_daily_by_function IS 'One row for each tenant, UTC day and function configuration; see cost_hourly for what it covers';
+COMMENT ON COLUMN cost_daily_by_function.tenant IS 'Who is billed';
+COMMENT ON COLUMN cost_daily_by_function.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN cost_daily_by_function.day IS 'UTC day';
+COMMENT ON COLUMN cost_daily_by_function.function IS 'Name of the function';
+COMMENT ON COLUMN cost_daily_by_function.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN cost_daily_by_function.architecture IS 'x86_64 or arm64';
+COMMENT ON COLUMN cost_daily_by_function.memory_mb IS 'Memory of the configuration, MB';
+COMMENT ON COLUMN cost_daily_by_function.mode IS 'on_demand or provisioned';
+COMMENT ON COLUMN cost_daily_by_function.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN cost_daily_by_function.cost IS 'In currency, the exact share of the lines of the invoice in force, rounded to 20 digits after the point; free quantities and tiers are spread evenly over the month';
+COMMENT ON COLUMN cost_daily_by_function.requests IS 'Invocations that the requests line counts';
+COMMENT ON COLUMN cost_daily_by_function.gb_seconds IS 'GB-seconds that the duration line counts (in that lines unit): billed duration times memory, 1 GB = 1024 MB';
+COMMENT ON COLUMN cost_daily_by_function.invoice_state IS 'final, or preview when the month may still change';
+COMMENT ON COLUMN cost_daily_by_function.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
 
 CREATE OR REPLACE VIEW cost_by_function AS
-SELECT tenant, account, period_start AS month, function, region, architecture, memory_mb, mode, currency, sum(cost) AS cost,
-       sum(quantity) FILTER (WHERE sku = 'requests') AS requests, sum(quantity) FILTER (WHERE sku = 'duration') AS gb_seconds,
-       min(invoice_state) AS invoice_state
-  FROM cost_hourly GROUP BY tenant, account, period_start, function, region, architecture, memory_mb, mode, currency;
-COMMENT ON VIEW cost_by_function IS 'One row for each tenant, month and function configuration';
+SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, s.period_start AS month, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency,
+       trim_scale(round(coalesce(sum(s.cost), 0), 20)) AS cost, sum(s.requests) AS requests, trim_scale(round(sum(s.gb_seconds), 20)) AS gb_seconds,
+       min(s.invoice_state) AS invoice_state
+  FROM (SELECT p.tenant_id, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start, p.period_month, sum(p.count) * p.cost_each AS cost,
+               CASE p.sku WHEN 'requests' THEN sum(p.count) * p.quantity_each END AS requests,
+               CASE p.sku WHEN 'duration' THEN sum(p.count) * p.quantity_each END AS gb_seconds, min(p.state) AS invoice_state
+          FROM cost_pieces p
+         GROUP BY p.tenant_id, p.invoice_id, p.config_id, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.sku, p.currency, p.period_start, p.period_month,
+                  p.cost_each, p.quantity_each) AS s
+  JOIN tenants t ON t.tenant_id = s.tenant_id
+ GROUP BY t.tenant_id, t.name, t.account_id, s.period_start, s.period_month, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency;
+COMMENT ON VIEW cost_by_function IS 'One row for each tenant, month and function configuration; see cost_hourly for what it covers';
+COMMENT ON COLUMN cost_by_function.tenant IS 'Who is billed';
+COMMENT ON COLUMN cost_by_function.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
 COMMENT ON COLUMN cost_by_function.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
-COMMENT ON COLUMN cost_by_function.cost IS 'In currency, unrounded';
-COMMENT ON COLUMN cost_by_function.gb_seconds IS 'Billed duration times memory, 1 GB = 1024 MB';
+COMMENT ON COLUMN cost_by_function.function IS 'Name of the function';
+COMMENT ON COLUMN cost_by_function.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN cost_by_function.architecture IS 'x86_64 or arm64';
+COMMENT ON COLUMN cost_by_function.memory_mb IS 'Memory of the configuration, MB';
+COMMENT ON COLUMN cost_by_function.mode IS 'on_demand or provisioned';
+COMMENT ON COLUMN cost_by_function.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN cost_by_function.cost IS 'In currency, the exact share of the lines of the invoice in force, rounded to 20 digits after the point; free quantities and tiers are spread evenly over the month';
+COMMENT ON COLUMN cost_by_function.requests IS 'Invocations that the requests line counts';
+COMMENT ON COLUMN cost_by_function.gb_seconds IS 'GB-seconds that the duration line counts (in that lines unit): billed duration times memory, 1 GB = 1024 MB';
+COMMENT ON COLUMN cost_by_function.invoice_state IS 'final, or preview when the month may still change';
 
 CREATE OR REPLACE VIEW free_tier_use_by_tenant AS
-SELECT a.name AS account, t.name AS tenant, i.period_start AS month, f.name, f.unit, f.allowance, f.used, i.state AS invoice_state
+SELECT (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, t.name AS tenant, i.period_start AS month, f.name, f.unit, f.allowance, f.used, i.state AS invoice_state
   FROM invoices_in_force i
   JOIN invoice_free_tiers f USING (tenant_id, invoice_id)
-  JOIN tenants t USING (tenant_id)
-  JOIN accounts a ON a.account_id = account_in(t.tenant_id, t.account_id, i.period_month);
-COMMENT ON VIEW free_tier_use_by_tenant IS 'What each tenant took from each free tier in a month';
-COMMENT ON COLUMN free_tier_use_by_tenant.allowance IS 'Of the whole account, in unit';
+  JOIN tenants t ON t.tenant_id = i.tenant_id;
+COMMENT ON VIEW free_tier_use_by_tenant IS 'What each tenant took from each free tier in a month, as the invoice in force says';
+COMMENT ON COLUMN free_tier_use_by_tenant.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN free_tier_use_by_tenant.tenant IS 'Who is billed';
+COMMENT ON COLUMN free_tier_use_by_tenant.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
+COMMENT ON COLUMN free_tier_use_by_tenant.name IS 'Name of the free tier in the price book';
+COMMENT ON COLUMN free_tier_use_by_tenant.unit IS 'What it counts: request, GB-second, …';
+COMMENT ON COLUMN free_tier_use_by_tenant.allowance IS 'Of the whole account for the month, in unit';
 COMMENT ON COLUMN free_tier_use_by_tenant.used IS 'By this tenant, in unit';
+COMMENT ON COLUMN free_tier_use_by_tenant.invoice_state IS 'final, or preview when the month may still change';
 
 CREATE OR REPLACE VIEW free_tier_use AS
 SELECT account, month, name, unit, max(allowance) AS allowance, sum(used) AS used, max(allowance) - sum(used) AS "left",
        round(100 * sum(used) / nullif(max(allowance), 0), 1) AS used_percent, min(invoice_state) AS invoice_state
   FROM free_tier_use_by_tenant GROUP BY account, month, name, unit;
 COMMENT ON VIEW free_tier_use IS 'One row for each account, month and free tier';
+COMMENT ON COLUMN free_tier_use.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
 COMMENT ON COLUMN free_tier_use.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
-COMMENT ON COLUMN free_tier_use.allowance IS 'For the period, in unit';
+COMMENT ON COLUMN free_tier_use.name IS 'Name of the free tier in the price book';
+COMMENT ON COLUMN free_tier_use.unit IS 'What it counts: request, GB-second, …';
+COMMENT ON COLUMN free_tier_use.allowance IS 'For the month, in unit';
 COMMENT ON COLUMN free_tier_use.used IS 'By all tenants of the account, in unit';
 COMMENT ON COLUMN free_tier_use."left" IS 'allowance less used, in unit';
+COMMENT ON COLUMN free_tier_use.used_percent IS 'used of allowance in percent, rounded to one digit';
 COMMENT ON COLUMN free_tier_use.invoice_state IS 'final, or preview when any of it may still change';
+
+-- Usage that came after the final invoice of its month, or went since: what the next rating adjusts, or has adjusted.
+CREATE OR REPLACE VIEW late_usage AS
+SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
+           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, i.period_start AS month, i.number AS invoice_number, i.invocations AS invocations_billed, u.invocations AS invocations_now,
+       u.invocations - i.invocations AS invocations_since, coalesce(a.records, 0) AS records_adjusted
+  FROM (SELECT f.*, o.invocations FROM invoices_in_force f JOIN invoices o USING (tenant_id, invoice_id) WHERE f.state = 'final' AND date_trunc('day', f.period_start, 'UTC') = f.period_start
+           AND date_trunc('day', f.period_end, 'UTC') = f.period_end) AS i
+  JOIN LATERAL (SELECT coalesce(sum(d.invocations), 0) AS invocations FROM rollups_daily d WHERE d.tenant_id = i.tenant_id
+                   AND d.day >= (i.period_start AT TIME ZONE 'UTC')::date AND d.day < (i.period_end AT TIME ZONE 'UTC')::date) AS u ON true
+  LEFT JOIN (SELECT j.tenant_id, j.base_id, sum(j.records) AS records FROM adjustments j
+              WHERE NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = j.tenant_id AND v.kind = 'void' AND v.refers_to IN (j.carrier_id, j.base_id))
+              GROUP BY j.tenant_id, j.base_id) AS a ON a.tenant_id = i.tenant_id AND a.base_id = i.invoice_id
+  JOIN tenants t ON t.tenant_id = i.tenant_id
+ WHERE u.invocations <> i.invocations;
+COMMENT ON VIEW late_usage IS 'Months whose usage is no longer what their final invoice billed: records came late, or were taken back';
+COMMENT ON COLUMN late_usage.tenant IS 'Who is billed';
+COMMENT ON COLUMN late_usage.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
+COMMENT ON COLUMN late_usage.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
+COMMENT ON COLUMN late_usage.invoice_number IS 'The final invoice in force';
+COMMENT ON COLUMN late_usage.invocations_billed IS 'Number of invocations that it bills';
+COMMENT ON COLUMN late_usage.invocations_now IS 'Number of invocations of the period as the records now say';
+COMMENT ON COLUMN late_usage.invocations_since IS 'invocations_now less invocations_billed; negative: taken back, or found to be copies';
+COMMENT ON COLUMN late_usage.records_adjusted IS 'Late records that adjustments in force have billed, credited or written off (adjustments_overview)';

@@ -94,6 +94,14 @@ SELECT a.tenant_id, a.adjustment_id, a.disposition, a.carrier_id, a.base_id, a.p
   FROM adjustments a
  WHERE NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.refers_to IN (a.carrier_id, a.base_id));
 COMMENT ON VIEW adjustments_in_force IS 'Adjustments whose document is not void';
+COMMENT ON COLUMN adjustments_in_force.tenant_id IS 'Number of the tenant';
+COMMENT ON COLUMN adjustments_in_force.adjustment_id IS 'Number of the adjustment inside this database';
+COMMENT ON COLUMN adjustments_in_force.disposition IS 'billed on a later invoice, credited, or written_off';
+COMMENT ON COLUMN adjustments_in_force.carrier_id IS 'Number (invoice_id) of the document that it stands on; null: written off';
+COMMENT ON COLUMN adjustments_in_force.base_id IS 'Number (invoice_id) of the invoice that it corrects; null: there was none';
+COMMENT ON COLUMN adjustments_in_force.period_start IS 'First instant of the period that is corrected, UTC';
+COMMENT ON COLUMN adjustments_in_force.from_receipt IS 'It takes what was received after this receipt …';
+COMMENT ON COLUMN adjustments_in_force.to_receipt IS '… up to and with this one';
 
 CREATE OR REPLACE VIEW adjustments_overview AS
 SELECT t.name AS tenant, a.period_start, a.period_end, a.disposition, b.number AS invoice, c.number AS carried_by, a.from_receipt,
@@ -108,6 +116,15 @@ SELECT t.name AS tenant, a.period_start, a.period_end, a.disposition, b.number A
 COMMENT ON VIEW adjustments_overview IS 'What changed of final periods: billed on a later invoice, credited, or written off';
 COMMENT ON COLUMN adjustments_overview.invoice IS 'The invoice that is corrected; null: the tenant had none for that period';
 COMMENT ON COLUMN adjustments_overview.carried_by IS 'The invoice or credit note that it stands on';
+COMMENT ON COLUMN adjustments_overview.tenant IS 'Who is billed';
+COMMENT ON COLUMN adjustments_overview.period_start IS 'First instant of the period that is corrected, UTC';
+COMMENT ON COLUMN adjustments_overview.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN adjustments_overview.disposition IS 'billed on a later invoice, credited, or written_off';
+COMMENT ON COLUMN adjustments_overview.from_receipt IS 'It takes what was received after this receipt …';
+COMMENT ON COLUMN adjustments_overview.to_receipt IS '… up to and with this one';
+COMMENT ON COLUMN adjustments_overview.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN adjustments_overview.amount_exact IS 'In currency, before taxes, unrounded';
+COMMENT ON COLUMN adjustments_overview.issued_at IS 'When it was made, UTC';
 COMMENT ON COLUMN adjustments_overview.amount IS 'In currency, before taxes: rounded; amount_exact is not';
 COMMENT ON COLUMN adjustments_overview.records IS 'Late records of the tenant in it';
 COMMENT ON COLUMN adjustments_overview.in_force IS 'False: a document that it stands on was taken back';
