@@ -167,6 +167,7 @@ for format in html csv json; do
         quietly mb invoice render --month "$each" --format "$format" --output-dir "$documents"
     done
 done
+quietly mb dashboard --month "$month" --alternative t3-medium -o "$documents/dashboard.html"
 note "$(find "$documents" -type f | wc -l) files in $documents/"
 find "$documents" -name '*.html' | sort | head -n 3 | sed 's/^/  /'
 
@@ -182,6 +183,7 @@ cat <<NEXT
   With the stack running, the dashboard views:
     $psql
     then for instance: \\dv   or   SELECT * FROM cost_daily LIMIT 10;
+  The month on one page:     $documents/dashboard.html
   An invoice in a browser:   $documents/
   Every command:             $out/bin/millibill --help
 NEXT

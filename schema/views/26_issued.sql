@@ -26,3 +26,8 @@ COMMENT ON COLUMN documents_issued.sha256 IS 'Of the bytes, lower-case hex';
 COMMENT ON COLUMN documents_issued.size_bytes IS 'Length of the file, bytes';
 COMMENT ON COLUMN documents_issued.build IS 'What made them: versions of millibill and of the libraries that set type';
 COMMENT ON COLUMN documents_issued.kept_at IS 'When they were made first, UTC';
+COMMENT ON COLUMN documents_issued.tenant IS 'Who is billed';
+COMMENT ON COLUMN documents_issued.number IS 'Number of the document';
+COMMENT ON COLUMN documents_issued.kind IS 'invoice, credit_note or void';
+COMMENT ON COLUMN documents_issued.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN documents_issued.format IS 'pdf or ubl';
