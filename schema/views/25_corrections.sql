@@ -100,6 +100,7 @@ COMMENT ON COLUMN adjustments_in_force.disposition IS 'billed on a later invoice
 COMMENT ON COLUMN adjustments_in_force.carrier_id IS 'Number (invoice_id) of the document that it stands on; null: written off';
 COMMENT ON COLUMN adjustments_in_force.base_id IS 'Number (invoice_id) of the invoice that it corrects; null: there was none';
 COMMENT ON COLUMN adjustments_in_force.period_start IS 'First instant of the period that is corrected, UTC';
+COMMENT ON COLUMN adjustments_in_force.period_month IS 'The month in which that period starts by the clock of its contract (its first day)';
 COMMENT ON COLUMN adjustments_in_force.from_receipt IS 'It takes what was received after this receipt …';
 COMMENT ON COLUMN adjustments_in_force.to_receipt IS '… up to and with this one';
 
