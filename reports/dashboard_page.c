@@ -1,5 +1,4 @@
 /* The template is made at build (reports/dashboard/assemble.sh) and stands in the program (dashboard_template.S). */
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
