@@ -49,8 +49,6 @@ picture "$data/invoice.pdf" invoice
 picture "$data/savings.pdf" savings
 if "$millibill" dashboard --help >/dev/null 2>&1 && command -v chromium >/dev/null; then
     "$millibill" dashboard --data "$data" --month "$month" --output "$data/dashboard.html" >/dev/null
-    chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1280,1500 --virtual-time-budget=5000 \
-        --screenshot="$data/dashboard.png" "file://$data/dashboard.html" >/dev/null 2>&1
-    cp "$data/dashboard.png" doc/images/dashboard.png
+    packaging/page-picture.sh "$data/dashboard.html" doc/images/dashboard.png 1280 1450
     echo doc/images/dashboard.png
 fi
