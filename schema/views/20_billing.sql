@@ -70,8 +70,18 @@ BEGIN
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
     END IF;
-    DELETE FROM millibill.invoices
-     WHERE tenant_id = ANY (p_tenant_ids) AND period_month = v_run.period_month AND state = 'preview';
+    -- Previews go with what was taken from them: no foreign key does that.
+    PERFORM set_config('millibill.replacing_previews', 'on', true); -- what the policies for DELETE ask for (30_policies.sql)
+    WITH gone AS (
+        DELETE FROM millibill.invoices
+         WHERE tenant_id = ANY (p_tenant_ids) AND period_month = v_run.period_month AND state = 'preview' RETURNING tenant_id, invoice_id
+    ), lines AS (
+        DELETE FROM millibill.invoice_lines l USING gone g WHERE (l.tenant_id, l.invoice_id) = (g.tenant_id, g.invoice_id)
+    ), free_tiers AS (
+        DELETE FROM millibill.invoice_free_tiers f USING gone g WHERE (f.tenant_id, f.invoice_id) = (g.tenant_id, g.invoice_id)
+    )
+    DELETE FROM millibill.invoice_items i USING gone g WHERE (i.tenant_id, i.invoice_id) = (g.tenant_id, g.invoice_id);
+    PERFORM set_config('millibill.replacing_previews', 'off', true);
     WITH written AS (
         INSERT INTO millibill.invoices (tenant_id, kind, revision, state, number, run_id, period_month, period_start, period_end, receipt_watermark, currency,
                                         subtotal, total, invocations, price_book_sha256, document, document_sha256,
