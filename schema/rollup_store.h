@@ -128,7 +128,7 @@ MUST_CHECK bool
 rollup_stream(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err);
 /** For a transaction that calls rollup_stream_of() many times: each reads its own rows by index, and never the whole month. */
 MUST_CHECK bool rollup_stream_by_index(Db *db, Err *err);
-/** The same of these tenants. */
+/** The same of these tenants, each once, in the order in which they are given. */
 MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, const RollupSpan *span,
                                  RollupVisit visit, void *context, Err *err);
 /** The same, one row for each hour, ordered by hour after the tenant. */
