@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -55,14 +56,47 @@ def copies(stack):
     return taken
 
 
+class Server(threading.Thread):
+    """Looks at the server's processes until it is stopped: the processor time that each used meanwhile."""
+
+    def __init__(self, stack):
+        super().__init__(daemon=True)
+        self.parent = (Path(stack.value("SHOW data_directory", SUPERUSER)) / "postmaster.pid").read_text().split()[0]
+        self.done, self.before, self.last = threading.Event(), None, {}
+
+    def look(self):
+        used = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # gone meanwhile
+            if fields[1] == self.parent:
+                used[path.parent.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return used
+
+    def run(self):
+        self.before = self.look()
+        while not self.done.wait(0.2):
+            self.last.update(self.look())
+
+    def seconds(self):
+        """Of each process, the busiest first: the connection that writes, the one that reads, then the server's own."""
+        self.done.set()
+        self.join()
+        return sorted((taken - self.before.get(pid, 0) for pid, taken in self.last.items()), reverse=True)
+
+
 def rate(stack, *options):
-    """Seconds and the greatest memory of the rater, MB."""
+    """Seconds, the greatest memory of the rater, MB, its processor time, and that of the server's processes."""
+    server = Server(stack)
+    server.start()
     begun = time.monotonic()
     pid = os.posix_spawn(MILLIBILL, [MILLIBILL, "rate", "--month", MONTH, *options, "--data", str(stack.data)], environment(),
                          file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
     _, status, usage = os.wait4(pid, 0)
     assert status == 0, f"millibill rate: status {status}"
-    return time.monotonic() - begun, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+    return time.monotonic() - begun, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, server.seconds()
 
 
 def measure(tenants, once, final):
@@ -71,8 +105,9 @@ def measure(tenants, once, final):
         found = {"tenants": tenants, "rollups": rows, "runs": []}
         before = sums(stack)
         for what, options in [("drafts", ())] + ([] if once else [("drafts again", ())]) + ([("final", ("--final",))] if final else []):
-            seconds, memory_mb, processor = rate(stack, *options)
-            found["runs"].append({"what": what, "seconds": seconds, "memory_mb": memory_mb, "processor_seconds": processor})
+            seconds, memory_mb, processor, server = rate(stack, *options)
+            found["runs"].append({"what": what, "seconds": seconds, "memory_mb": memory_mb, "processor_seconds": processor,
+                                  "writer_seconds": server[0], "reader_seconds": server[1], "server_seconds": sum(server)})
         written = [stack.number(f"SELECT count(*) FROM {table}") for table in RESULTS]
         found.update(sums=min(before, sums(stack)), copy=copies(stack), written=dict(zip(RESULTS, written)))
         assert written[0] == tenants, written
@@ -86,8 +121,9 @@ def show(found):
           + ", ".join(f"{count:,} {table}" for table, count in found["written"].items()))
     print(f"  reference: sums {found['sums']:.2f} s + copy out and in {found['copy']:.2f} s = {found['sums'] + found['copy']:.2f} s")
     for run in found["runs"]:
-        print(f"  {run['what']:13} {run['seconds']:8.2f} s ({run['processor_seconds']:.2f} s of its own)  ratio {run['ratio']:5.2f}  "
-              f"{run['memory_mb']:6.0f} MB")
+        print(f"  {run['what']:13} {run['seconds']:8.2f} s  ratio {run['ratio']:5.2f}  {run['memory_mb']:6.0f} MB; of processors: "
+              f"rater {run['processor_seconds']:.2f} s, writing connection {run['writer_seconds']:.2f} s, reading one {run['reader_seconds']:.2f} s, "
+              f"server in all {run['server_seconds']:.2f} s")
 
 
 def main():
