@@ -186,7 +186,8 @@ class Seals(unittest.TestCase):
         tables = ("segments", "rollups", "exclusions")
         found = self.changed("".join(f"CREATE TABLE aside_{t} AS SELECT * FROM {t} WHERE {where}; DELETE FROM {t} WHERE {where};" for t in tables),
                              "".join(f"INSERT INTO {t} OVERRIDING SYSTEM VALUE SELECT * FROM aside_{t}; DROP TABLE aside_{t};" for t in tables))
-        self.assertNotIn("rollups", found)
+        # Of the rollups nothing tells but the sums of the day, if it was closed by now.
+        self.assertLessEqual({d["what"] for d in found.get("rollups", [])}, {"sums of a closed day"})
         self.assertEqual({d["hour"] for d in found["seals"]}, {"2026-05-04T12:00:00Z"})
         self.assertEqual({d["found"] for d in found["seals"] if d.get("segment")}, {"none"})
 
