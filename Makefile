@@ -130,8 +130,8 @@ comma := ,
 $(OUT)/bin/millibill-agent: $(AGENT_O) $(FORMATS_O) $(PROTO_O) $(LIB_O)
 $(OUT)/bin/millibill-collector: $(COLLECTOR_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
 $(OUT)/bin/millibill-rater: $(RATER_O) $(SCHEMA_O) $(FORMATS_O) $(PROTO_O) $(LIB_O)
-# Rating makes and frees many small numbers and JSON trees in several threads; sanitizers bring an allocator of their own.
-ifneq ($(filter release debug,$(PROFILE)),)
+# Rating makes and frees many small numbers and JSON trees in several threads; sanitizers, valgrind and libfaketime want the usual allocator.
+ifeq ($(PROFILE),release)
 $(OUT)/bin/millibill-rater: LDLIBS += -ljemalloc
 endif
 $(OUT)/bin/millibill-report: $(REPORTS_O) $(SCHEMA_O) $(PROTO_O) $(LIB_O)
