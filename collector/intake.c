@@ -127,10 +127,10 @@ static bool
 admit_hello(const Intake *self, const Origin *origin, const Millibill__Frame *frame)
 {
     Err err = {0};
-    if (frame->hello->protocol != WIRE_PROTOCOL) {
+    if (frame->hello->protocol < WIRE_PROTOCOL_OLDEST || frame->hello->protocol > WIRE_PROTOCOL) {
         char text[96];
-        snprintf(text, sizeof text, "this collector speaks protocol %d, not %u: upgrade it, or go on later",
-                 WIRE_PROTOCOL, frame->hello->protocol);
+        snprintf(text, sizeof text, "this collector speaks protocols %d to %d, not %u: upgrade it, or go on later",
+                 WIRE_PROTOCOL_OLDEST, WIRE_PROTOCOL, frame->hello->protocol);
         refuse(self, &origin->route, frame, MILLIBILL__REFUSAL_REASON__WRONG_VERSION, text);
         return false;
     }

@@ -98,7 +98,7 @@ write_rollups(Db *db, ConfigTable *configs, const RegroupOutput *output, Err *er
     size_t count = 0;
     for (size_t i = 0; i < output->rollup_count; i++) {
         const RegroupRollup *rollup = &output->rollups[i];
-        if (rollup->sums.invocations == 0)
+        if (rollup->sums.invocations == 0 && rollup->sums.capacity_records == 0)
             continue;
         entries[count++] =
             (RollupEntry){.key = {rollup->tenant_id, rollup->hour_us, config_table_id(configs, rollup->config)},

@@ -11,6 +11,7 @@ typedef enum Kind {
     KIND_COUNT, /* whole number */
     KIND_MS,    /* milliseconds into microseconds */
     KIND_US,    /* whole microseconds */
+    KIND_S,     /* seconds into microseconds */
     KIND_TIME,  /* RFC 3339 */
     KIND_TIME_US,
     KIND_ATTEMPT,
@@ -47,6 +48,8 @@ static const Field FIELDS[] = {
     FIELD("started_at_us", KIND_TIME_US, started_at_us),
     FIELD("duration_ms", KIND_MS, duration_us),
     FIELD("duration_us", KIND_US, duration_us),
+    FIELD("ready_s", KIND_S, duration_us),
+    FIELD("capacity_units", KIND_COUNT, capacity_units),
     FIELD("init_duration_ms", KIND_MS, init_duration_us),
     FIELD("init_duration_us", KIND_US, init_duration_us),
     FIELD("max_memory_used_mb", KIND_COUNT, max_memory_used_mb),
@@ -90,7 +93,7 @@ field_names(void)
     return "request_id, attempt, tenant, function, version, region, architecture, memory_mb, ephemeral_mb, started_at, "
            "started_at_us, duration_ms, duration_us, init_duration_ms, init_duration_us, max_memory_used_mb, status, "
            "mode, "
-           "trigger, cpu_ms, cpu_us, response_bytes, streamed, package, reported_billed_ms";
+           "trigger, cpu_ms, cpu_us, response_bytes, streamed, package, reported_billed_ms, capacity_units, ready_s";
 }
 
 /* "is 'VALUE', expected WHAT", with a long or dirty value cut. */
@@ -203,6 +206,7 @@ form_fits(const Field *field, Text value, FieldForm form, UsageFault *fault)
     case KIND_COUNT:
     case KIND_MS:
     case KIND_US:
+    case KIND_S:
     case KIND_TIME_US:
     case KIND_ATTEMPT:
         return form != FIELD_BOOLEAN ||
@@ -230,6 +234,8 @@ set_value(FieldTarget *target, const Field *field, Text value, UsageFault *fault
         return set_quantity(field, member, value, 0, true, "whole microseconds since 1970-01-01T00:00:00Z", fault);
     case KIND_MS:
         return set_quantity(field, member, value, 3, false, "milliseconds, not negative, such as 469.4", fault);
+    case KIND_S:
+        return set_quantity(field, member, value, 6, false, "seconds, not negative, such as 3600", fault);
     case KIND_TIME:
         return set_time(field, member, value, fault);
     case KIND_ATTEMPT:
@@ -251,7 +257,7 @@ field_set(FieldTarget *target, int field, Text value, FieldForm form, UsageFault
         fact--;
     if ((target->given & (UINT64_C(1) << fact)) != 0)
         return usage_fault_set(fault, USAGE_REASON_MALFORMED, found->name, "is given twice: keep one of the two");
-    target->given |= UINT64_C(1) << fact;
+    target->given |= UINT64_C(1) << fact | UINT64_C(1) << field;
     return form_fits(found, value, form, fault) && set_value(target, found, value, fault);
 }
 
@@ -271,6 +277,31 @@ decode_apply_defaults(UsageRecord *record, const DecodeDefaults *defaults, Usage
     return true;
 }
 
+static bool
+is_given(const FieldTarget *target, const char *name)
+{
+    return (target->given & (UINT64_C(1) << field_find(text_of(name)))) != 0;
+}
+
+/* Capacity says how long it was ready, an invocation how long it ran. */
+static bool
+finish_capacity(const FieldTarget *target, UsageRecord *record, UsageFault *fault)
+{
+    bool ready = is_given(target, "ready_s");
+    if (record->capacity_units == USAGE_ABSENT)
+        return !ready || usage_fault_set(fault, USAGE_REASON_MISSING, "capacity_units",
+                                         "is missing beside ready_s: say how many units were ready");
+    if (!ready && record->duration_us != USAGE_ABSENT)
+        return usage_fault_set(fault, USAGE_REASON_MALFORMED, "duration",
+                               "belongs to an invocation: a record with capacity_units has ready_s instead");
+    if (!ready)
+        return usage_fault_set(fault, USAGE_REASON_MISSING, "ready_s",
+                               "is missing beside capacity_units: say how many seconds they were ready");
+    if (!is_given(target, "mode"))
+        record->mode = USAGE_PROVISIONED;
+    return true;
+}
+
 MUST_CHECK bool
 field_target_finish(FieldTarget *target, const DecodeDefaults *defaults, UsageRecord *out, UsageFault *fault)
 {
@@ -280,6 +311,7 @@ field_target_finish(FieldTarget *target, const DecodeDefaults *defaults, UsageRe
         record->architecture = defaults->architecture;
     if (record->started_at_us == USAGE_ABSENT)
         record->started_at_us = defaults->at_us;
+    allowed = allowed && finish_capacity(target, record, fault);
     *out = *record;
     return allowed && usage_record_check(record, true, false, fault);
 }

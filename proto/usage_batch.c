@@ -63,7 +63,8 @@ check_counts(const UsageBatch *self, Err *err)
            check_count("max_memory_used_mb", m->n_max_memory_used_mb_plus1, n, err) &&
            check_count("cpu_us", m->n_cpu_us_plus1, n, err) &&
            check_count("response_bytes", m->n_response_bytes_plus1, n, err) &&
-           check_count("reported_billed_ms", m->n_reported_billed_ms_plus1, n, err);
+           check_count("reported_billed_ms", m->n_reported_billed_ms_plus1, n, err) &&
+           check_count("capacity_units", m->n_capacity_units, n, err);
 }
 
 static bool
@@ -295,6 +296,8 @@ set_columns(const UsageBatch *self, size_t i, UsageRecord *out)
     out->cpu_us = optional_at(m->cpu_us_plus1, m->n_cpu_us_plus1, i);
     out->response_bytes = optional_at(m->response_bytes_plus1, m->n_response_bytes_plus1, i);
     out->reported_billed_ms = optional_at(m->reported_billed_ms_plus1, m->n_reported_billed_ms_plus1, i);
+    out->capacity_units =
+        m->n_capacity_units == 0 || m->capacity_units[i] == 0 ? USAGE_ABSENT : (int64_t) m->capacity_units[i];
 }
 
 void

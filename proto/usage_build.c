@@ -25,6 +25,7 @@ struct UsageBatchBuilder {
     uint32_t *attempt;
     Millibill__Status *status;
     uint64_t *init, *memory_used, *cpu, *response, *reported;
+    uint32_t *capacity;
     Buffer uuids;
     char **text_ids;
     size_t text_id_count, text_id_room;
@@ -60,9 +61,9 @@ usage_batch_builder_free(UsageBatchBuilder **self)
     UsageBatchBuilder *it = *self;
     if (it == NULL)
         return;
-    void *owned[] = {it->config,   it->started_delta, it->duration,    it->id_kind, it->attempt,
-                     it->status,   it->init,          it->memory_used, it->cpu,     it->response,
-                     it->reported, it->text_ids,      it->rejected,    it->losses};
+    void *owned[] = {it->config,   it->started_delta, it->duration,    it->id_kind,  it->attempt,
+                     it->status,   it->init,          it->memory_used, it->cpu,      it->response,
+                     it->reported, it->capacity,      it->text_ids,    it->rejected, it->losses};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
         free(owned[i]);
     usage_dictionary_free(&it->dictionary);
@@ -106,7 +107,8 @@ grow_columns(UsageBatchBuilder *self, Err *err)
         !grow_column(&self->memory_used, sizeof(uint64_t), room, err) ||
         !grow_column(&self->cpu, sizeof(uint64_t), room, err) ||
         !grow_column(&self->response, sizeof(uint64_t), room, err) ||
-        !grow_column(&self->reported, sizeof(uint64_t), room, err))
+        !grow_column(&self->reported, sizeof(uint64_t), room, err) ||
+        !grow_column(&self->capacity, sizeof(uint32_t), room, err))
         return false;
     self->room = room;
     return true;
@@ -133,6 +135,16 @@ plus_one(int64_t optional)
     return optional == USAGE_ABSENT ? 0 : (uint64_t) optional + 1;
 }
 
+/* 0: an invocation. Out of range stays so: the check that follows says it. */
+static uint32_t
+units_of(const UsageRecord *record)
+{
+    if (record->capacity_units == USAGE_ABSENT)
+        return 0;
+    return record->capacity_units > UINT32_MAX || record->capacity_units < 0 ? UINT32_MAX
+                                                                             : (uint32_t) record->capacity_units;
+}
+
 /* Bytes that this record adds, its dictionary entries aside. */
 static size_t
 record_bytes(const UsageBatchBuilder *self, const UsageRecord *record)
@@ -142,7 +154,7 @@ record_bytes(const UsageBatchBuilder *self, const UsageRecord *record)
            (record->request_id.length == 36 ? 40 : record->request_id.length + 4) + varint_bytes(record->attempt) + 1 +
            varint_bytes(plus_one(record->init_duration_us)) + varint_bytes(plus_one(record->max_memory_used_mb)) +
            varint_bytes(plus_one(record->cpu_us)) + varint_bytes(plus_one(record->response_bytes)) +
-           varint_bytes(plus_one(record->reported_billed_ms));
+           varint_bytes(plus_one(record->reported_billed_ms)) + varint_bytes(units_of(record));
 }
 
 static bool
@@ -194,6 +206,7 @@ usage_batch_builder_add(UsageBatchBuilder *self, const UsageRecord *record, Err 
     self->cpu[i] = plus_one(record->cpu_us);
     self->response[i] = plus_one(record->response_bytes);
     self->reported[i] = plus_one(record->reported_billed_ms);
+    self->capacity[i] = units_of(record);
     self->bytes += bytes;
     return true;
 }
@@ -284,9 +297,12 @@ set_optional_columns(const UsageBatchBuilder *self, Millibill__UsageBatch *messa
             message->n_attempt = self->count;
         if (self->status[i] != MILLIBILL__STATUS__OK)
             message->n_status = self->count;
+        if (self->capacity[i] != 0)
+            message->n_capacity_units = self->count;
     }
     message->attempt = self->attempt;
     message->status = self->status;
+    message->capacity_units = self->capacity;
     message->id_kind = self->id_kind;
     message->n_id_kind = self->text_id_count == 0 ? 0 : self->count;
     message->init_duration_us_plus1 = self->init;

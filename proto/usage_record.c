@@ -33,7 +33,8 @@ usage_record_empty(void)
                          .max_memory_used_mb = USAGE_ABSENT,
                          .cpu_us = USAGE_ABSENT,
                          .response_bytes = USAGE_ABSENT,
-                         .reported_billed_ms = USAGE_ABSENT};
+                         .reported_billed_ms = USAGE_ABSENT,
+                         .capacity_units = USAGE_ABSENT};
 }
 
 bool
@@ -116,6 +117,55 @@ check_enums(const UsageRecord *record, UsageFault *fault)
 }
 
 bool
+usage_record_is_capacity(const UsageRecord *record)
+{
+    return record->capacity_units > 0;
+}
+
+/* What only an invocation has. */
+static bool
+check_no_invocation(const UsageRecord *record, UsageFault *fault)
+{
+    const struct {
+        const char *field;
+        bool given;
+    } facts[] = {
+        {"init_duration", record->init_duration_us != USAGE_ABSENT},
+        {"max_memory_used_mb", record->max_memory_used_mb != USAGE_ABSENT},
+        {"cpu_ms", record->cpu_us != USAGE_ABSENT},
+        {"response_bytes", record->response_bytes != USAGE_ABSENT},
+        {"streamed", record->streamed},
+        {"reported_billed_ms", record->reported_billed_ms != USAGE_ABSENT},
+        {"status", record->status != USAGE_OK},
+    };
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        if (facts[i].given)
+            return usage_fault_set(fault, USAGE_REASON_OUT_OF_RANGE, facts[i].field,
+                                   "belongs to an invocation; leave it out of a record with capacity_units");
+    }
+    return true;
+}
+
+/* Capacity lies inside one hour, so that it is billed where it was: a month never pays for another. */
+static bool
+check_capacity(const UsageRecord *record, UsageFault *fault)
+{
+    if (record->capacity_units == USAGE_ABSENT)
+        return true;
+    if (!check_quantity(record->capacity_units, 1, USAGE_CAPACITY_UNITS_MAX, "capacity_units", fault) ||
+        !check_no_invocation(record, fault))
+        return false;
+    if (record->duration_us == 0)
+        return usage_fault_set(fault, USAGE_REASON_OUT_OF_RANGE, "ready_s",
+                               "is 0, expected more: units kept ready for "
+                               "no time are no capacity");
+    if (utc_hour_floor_us(record->started_at_us) != utc_hour_floor_us(record->started_at_us + record->duration_us - 1))
+        return usage_fault_set(fault, USAGE_REASON_OUT_OF_RANGE, "ready_s",
+                               "reaches over a full hour (UTC); split capacity there, one record for each hour");
+    return true;
+}
+
+bool
 usage_record_check(const UsageRecord *record, bool tenant_required, bool id_required, UsageFault *fault)
 {
     if (!check_names(record, tenant_required, id_required, fault) || !check_enums(record, fault))
@@ -132,7 +182,8 @@ usage_record_check(const UsageRecord *record, bool tenant_required, bool id_requ
            check_optional(record->max_memory_used_mb, USAGE_MEMORY_MB_MAX, "max_memory_used_mb", fault) &&
            check_optional(record->cpu_us, USAGE_DURATION_US_MAX * 1024, "cpu_ms", fault) &&
            check_optional(record->response_bytes, INT64_C(1) << 50, "response_bytes", fault) &&
-           check_optional(record->reported_billed_ms, INT64_C(1) << 40, "reported_billed_ms", fault);
+           check_optional(record->reported_billed_ms, INT64_C(1) << 40, "reported_billed_ms", fault) &&
+           check_capacity(record, fault);
 }
 
 const char *
@@ -244,7 +295,10 @@ usage_record_digest(const UsageRecord *record, bool without_id)
         record->cpu_us,
         record->response_bytes,
         record->reported_billed_ms,
+        record->capacity_units,
     };
+    /* Invocations hash as they did before there was capacity. */
+    const size_t count = sizeof(numbers) / sizeof(numbers[0]) - (usage_record_is_capacity(record) ? 0 : 1);
     crypto_hash_sha256_state state;
     crypto_hash_sha256_init(&state);
     crypto_hash_sha256_update(&state, DOMAIN, sizeof(DOMAIN));
@@ -253,84 +307,8 @@ usage_record_digest(const UsageRecord *record, bool without_id)
     hash_text(&state, record->version);
     hash_text(&state, record->region);
     hash_text(&state, without_id ? (Text){"", 0} : record->request_id);
-    hash_numbers(&state, numbers, sizeof(numbers) / sizeof(numbers[0]));
+    hash_numbers(&state, numbers, count);
     Digest digest;
     crypto_hash_sha256_final(&state, digest.bytes);
     return digest;
-}
-
-static bool
-write_string(Buffer *out, Text text, Err *err)
-{
-    bool done = buffer_append(out, "\"", 1, err);
-    for (size_t i = 0; done && i < text.length; i++) {
-        unsigned char c = (unsigned char) text.data[i];
-        if (c == '"' || c == '\\')
-            done = buffer_append(out, "\\", 1, err) && buffer_append(out, &c, 1, err);
-        else if (c < 0x20)
-            done = buffer_printf(out, err, "\\u%04x", c);
-        else
-            done = buffer_append(out, &c, 1, err);
-    }
-    return done && buffer_append(out, "\"", 1, err);
-}
-
-static bool
-member_text(Buffer *out, const char *key, Text text, Err *err)
-{
-    return text.length == 0 || (buffer_printf(out, err, ",\"%s\":", key) && write_string(out, text, err));
-}
-
-static bool
-member_number(Buffer *out, const char *key, int64_t value, Err *err)
-{
-    return value == USAGE_ABSENT || buffer_printf(out, err, ",\"%s\":%lld", key, (long long) value);
-}
-
-/* Milliseconds with the fewest digits that keep the microseconds, as decimal text. */
-static bool
-member_ms(Buffer *out, const char *key, int64_t value_us, Err *err)
-{
-    if (value_us == USAGE_ABSENT)
-        return true;
-    if (value_us % 1000 == 0)
-        return buffer_printf(out, err, ",\"%s\":%lld", key, (long long) (value_us / 1000));
-    return buffer_printf(out, err, ",\"%s\":%lld.%03lld", key, (long long) (value_us / 1000),
-                         (long long) (value_us % 1000));
-}
-
-static bool
-write_names(const UsageRecord *record, Buffer *out, Err *err)
-{
-    return buffer_append_text(out, "{\"request_id\":", err) && write_string(out, record->request_id, err) &&
-           (record->attempt == 1 || member_number(out, "attempt", record->attempt, err)) &&
-           member_text(out, "tenant", record->tenant, err) && member_text(out, "function", record->function, err) &&
-           member_text(out, "version", record->version, err) && member_text(out, "region", record->region, err) &&
-           member_text(out, "architecture", text_of(usage_architecture_name(record->architecture)), err);
-}
-
-static bool
-write_facts(const UsageRecord *record, Buffer *out, Err *err)
-{
-    char started[UTC_TEXT_BYTES];
-    return member_number(out, "memory_mb", record->memory_mb, err) &&
-           member_number(out, "ephemeral_mb", record->ephemeral_mb, err) &&
-           member_text(out, "started_at", text_of(utc_format(record->started_at_us, started)), err) &&
-           member_ms(out, "duration_ms", record->duration_us, err) &&
-           member_ms(out, "init_duration_ms", record->init_duration_us, err) &&
-           member_number(out, "max_memory_used_mb", record->max_memory_used_mb, err) &&
-           member_text(out, "status", text_of(usage_status_name(record->status)), err) &&
-           member_text(out, "mode", text_of(usage_mode_name(record->mode)), err) &&
-           member_text(out, "trigger", text_of(usage_trigger_name(record->trigger)), err) &&
-           member_ms(out, "cpu_ms", record->cpu_us, err) &&
-           member_number(out, "response_bytes", record->response_bytes, err) &&
-           (!record->streamed || buffer_append_text(out, ",\"streamed\":true", err)) &&
-           member_text(out, "package", text_of(usage_package_name(record->package)), err) &&
-           member_number(out, "reported_billed_ms", record->reported_billed_ms, err);
-}
-
-bool
-usage_record_to_json(const UsageRecord *record, Buffer *out, Err *err)
-{
-    return write_names(record, out, err) && write_facts(record, out, err) && buffer_append_text(out, "}", err);
 }

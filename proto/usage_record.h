@@ -1,6 +1,8 @@
 /**
  * usage_record - the facts of one invocation as a plain struct
  *
+ * Or of capacity: units of a function that were kept ready for a time, which is no invocation (capacity_units).
+ *
  * Every source decodes into this; every consumer reads it. Texts are borrowed slices: they live as long as the
  * decoder's line or the unpacked batch they came from.
  */
@@ -20,6 +22,7 @@ enum {
     USAGE_ID_BYTES_MAX = 128, /* request_id */
     USAGE_MEMORY_MB_MAX = 16777216,
     USAGE_EPHEMERAL_MB_DEFAULT = 512,
+    USAGE_CAPACITY_UNITS_MAX = 1000000000,
     USAGE_ABSENT = -1 /* an optional quantity that the source did not give */
 };
 #define USAGE_DURATION_US_MAX INT64_C(86400000000) /* 24 hours */
@@ -69,12 +72,13 @@ typedef struct UsageRecord {
     int64_t memory_mb;          /* 1..USAGE_MEMORY_MB_MAX */
     int64_t ephemeral_mb;       /* 0..USAGE_MEMORY_MB_MAX */
     int64_t started_at_us;      /* UTC */
-    int64_t duration_us;        /* 0..USAGE_DURATION_US_MAX */
+    int64_t duration_us;        /* 0..USAGE_DURATION_US_MAX; of capacity: how long it was ready, inside one UTC hour */
     int64_t init_duration_us;   /* 0..USAGE_DURATION_US_MAX or USAGE_ABSENT */
     int64_t max_memory_used_mb; /* or USAGE_ABSENT */
     int64_t cpu_us;             /* or USAGE_ABSENT */
     int64_t response_bytes;     /* or USAGE_ABSENT */
     int64_t reported_billed_ms; /* or USAGE_ABSENT */
+    int64_t capacity_units;     /* 1..USAGE_CAPACITY_UNITS_MAX, or USAGE_ABSENT: an invocation */
 } UsageRecord;
 
 /** What is wrong with a record: code, field name (static) and a sentence with what was expected and what to do. */
@@ -108,6 +112,9 @@ MUST_CHECK bool usage_package_parse(Text text, UsagePackage *out);
 MUST_CHECK bool usage_mode_parse(Text text, UsageMode *out);
 MUST_CHECK bool usage_trigger_parse(Text text, UsageTrigger *out);
 MUST_CHECK bool usage_status_parse(Text text, UsageStatus *out);
+
+/** Units kept ready, and no invocation? */
+bool usage_record_is_capacity(const UsageRecord *record);
 
 /** A canonical lower-case UUID ("8-4-4-4-12")? Then its 16 bytes. */
 MUST_CHECK bool usage_id_to_uuid(Text id, uint8_t out[16]);

@@ -16,7 +16,8 @@
 #include "proto/wire.pb-c.h"
 
 enum {
-    WIRE_PROTOCOL = 1,
+    WIRE_PROTOCOL = 2,        /* since there are capacity records, which an older collector would bill as invocations */
+    WIRE_PROTOCOL_OLDEST = 1, /* that a collector takes: its agents have no capacity */
     WIRE_FRAME_BYTES_MAX = (1 << 20) + (64 << 10), /* a batch and its envelope */
     WIRE_WINDOW = 16,                              /* batches in flight */
     WIRE_ID_BYTES = 16,

@@ -65,7 +65,8 @@ sum_usage(const AdjustSide *side, mpq_t out)
     for (size_t i = side->slice.line; i < side->slice.line_end; i++)
         mpq_add(out, out, side->rated->lines[i].quantity);
     for (size_t i = side->slice.function; i < side->slice.function_end; i++) {
-        decimal_set_u128(mpq_numref(count), side->rated->functions[i].invocations);
+        const RatedFunction *function = &side->rated->functions[i];
+        decimal_set_u128(mpq_numref(count), function->invocations + function->capacity_records);
         mpq_add(out, out, count);
     }
     mpq_clear(count);

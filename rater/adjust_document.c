@@ -63,12 +63,13 @@ add_causes(Json *document, const AdjustDocument *input, Err *err)
 /* ---- records ---- */
 
 static void
-add_invocations(const AdjustSide *side, mpq_t sum, int sign)
+add_counted(const AdjustSide *side, mpq_t sum, int sign)
 {
     mpq_t count;
     mpq_init(count);
     for (size_t i = side->slice.function; i < side->slice.function_end; i++) {
-        decimal_set_u128(mpq_numref(count), side->rated->functions[i].invocations);
+        const RatedFunction *function = &side->rated->functions[i];
+        decimal_set_u128(mpq_numref(count), function->invocations + function->capacity_records);
         if (sign < 0)
             mpq_neg(count, count);
         mpq_add(sum, sum, count);
@@ -83,8 +84,8 @@ add_records(Json *document, const AdjustDocument *input, Err *err)
     mpq_t records;
     mpq_init(records);
     if (input->last == ADJUST_LATE) {
-        add_invocations(&input->sides[ADJUST_LATE], records, 1);
-        add_invocations(&input->sides[ADJUST_REVERSALS], records, -1);
+        add_counted(&input->sides[ADJUST_LATE], records, 1);
+        add_counted(&input->sides[ADJUST_REVERSALS], records, -1);
     }
     bool done = document_add_exact(document, "records", records, err);
     mpq_clear(records);

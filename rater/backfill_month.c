@@ -43,6 +43,9 @@ sum_add(RatingRow *to, const RatingRow *row)
     to->with_init_100ms += row->with_init_100ms;
     to->cpu_us += row->cpu_us;
     to->streamed_bytes += row->streamed_bytes;
+    to->capacity_records += row->capacity_records;
+    to->capacity_1s += row->capacity_1s;
+    to->capacity_300s += row->capacity_300s;
 }
 
 /** The sum of a configuration, made when new; what came last is looked at first. */

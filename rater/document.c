@@ -111,6 +111,8 @@ function_fields(Json *object, const RatedFunction *function, Err *err)
            add_count(object, "errors", function->errors, err) &&
            add_count(object, "timeouts", function->timeouts, err) &&
            document_add_exact(object, "gb_seconds", function->gb_seconds, err) &&
+           (mpq_sgn(function->capacity_gb_seconds) == 0 ||
+            document_add_exact(object, "capacity_gb_seconds", function->capacity_gb_seconds, err)) &&
            document_add_exact(object, "amount_exact", function->amount_exact, err);
 }
 

@@ -34,7 +34,9 @@ column_sum(const PriceBook *book, const Meter *meter, const RatingRow *row, int6
                 {"with_init_1ms", row->with_init_1ms},
                 {"with_init_100ms", row->with_init_100ms},
                 {"cpu_us", row->cpu_us},
-                {"streamed_bytes", row->streamed_bytes}};
+                {"streamed_bytes", row->streamed_bytes},
+                {"capacity_1s", row->capacity_1s},
+                {"capacity_300s", row->capacity_300s}};
     for (size_t i = 0; column != NULL && i < sizeof(sums) / sizeof(sums[0]); i++) {
         if (strcmp(column, sums[i].name) == 0) {
             *out = sums[i].sum;
@@ -77,9 +79,11 @@ recipe_of(const PriceBook *book, const Meter *meter, const RatingRow *row, Recip
     case MEASURE_STREAMED_GB:
         *recipe = (Recipe){1, meter->gb_bytes, 0};
         return true;
+    case MEASURE_CAPACITY_GB_SECONDS:
+        *recipe = (Recipe){row->memory_mb, PRICE_GB_MB, 0};
+        return true;
     case MEASURE_INVOCATIONS:
     case MEASURE_RESPONSE_GB:
-    case MEASURE_CAPACITY_GB_SECONDS:
     case MEASURE_AMOUNT:
     case MEASURE_MONTH:
     case MEASURE_COUNT:

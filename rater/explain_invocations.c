@@ -32,6 +32,25 @@ add_ms(Json *entry, const char *key, int64_t us, Err *err)
     return done;
 }
 
+/* Of an invocation its duration; of capacity its units, the seconds that they were ready, and what these are rounded up to. */
+static bool
+add_time(Json *entry, const UsageRecord *record, const PriceBook *book, Err *err)
+{
+    if (!usage_record_is_capacity(record))
+        return add_ms(entry, "duration_ms", record->duration_us, err);
+    const int64_t step_us = book->capacity_granularity_s * UTC_SECOND_US;
+    const int64_t steps = (record->duration_us + step_us - 1) / step_us;
+    mpq_t ready;
+    mpq_init(ready);
+    mpq_set_si(ready, record->duration_us, (unsigned long) UTC_SECOND_US);
+    mpq_canonicalize(ready);
+    bool done = json_add_int(entry, "capacity_units", record->capacity_units, err) &&
+                document_add_exact(entry, "ready_s", ready, err) &&
+                json_add_int(entry, "billed_s", steps * book->capacity_granularity_s, err);
+    mpq_clear(ready);
+    return done;
+}
+
 static bool
 tell_segment(Invocations *self, const CountedRecord *counted, Err *err)
 {
@@ -61,7 +80,7 @@ tell_invocation(Invocations *self, const CountedRecord *counted, const RatingRow
     bool done = json_add_slice(entry, "request_id", record->request_id, err) &&
                 json_add_int(entry, "attempt", record->attempt, err) &&
                 json_add_text(entry, "started_at", utc_format(record->started_at_us, started), err) &&
-                add_ms(entry, "duration_ms", record->duration_us, err) &&
+                add_time(entry, record, usage->book, err) &&
                 (record->init_duration_us == USAGE_ABSENT ||
                  add_ms(entry, "init_duration_ms", record->init_duration_us, err)) &&
                 json_add_bool(entry, "init_billed", with_init, err) &&

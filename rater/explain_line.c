@@ -211,8 +211,11 @@ tell(LineExplainer *self, Json *answer, Json *stated, Err *err)
            json_add_int(answer, "number", self->request->line, err) &&
            json_add(answer, "line", json_object_get(stated), err) && json_add(answer, "price_book", book, err) &&
            json_add_int(answer, "granularity_ms", by->granularity_ms, err) &&
-           json_add_int(answer, "minimum_ms", by->minimum_ms, err) && json_add(answer, "steps", steps, err) &&
-           explain_steps(self->rated, by, self->line, steps, err) && tell_usage(self, answer, err);
+           json_add_int(answer, "minimum_ms", by->minimum_ms, err) &&
+           (self->line->meter->measure != MEASURE_CAPACITY_GB_SECONDS ||
+            json_add_int(answer, "capacity_granularity_s", by->capacity_granularity_s, err)) &&
+           json_add(answer, "steps", steps, err) && explain_steps(self->rated, by, self->line, steps, err) &&
+           tell_usage(self, answer, err);
 }
 
 static void

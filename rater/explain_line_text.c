@@ -52,11 +52,18 @@ say_left_out(Json *answer, const char *what, Buffer *out, Err *err)
                                 explain_member(left, "quantity"));
 }
 
+static const char *
+what_is_counted(Json *part)
+{
+    return json_member(part, "capacity_records") == NULL ? "invocations" : "capacity records";
+}
+
 /** What stands beside an hour: the rollup's count, or where in it the billing period starts or ends. */
 static bool
 append_beside(Json *part, Buffer *out, Err *err)
 {
-    const char *rollup = explain_member(part, "rollup_invocations");
+    const char *counted = json_member(part, "capacity_records") == NULL ? "invocations" : "capacity_records";
+    const char *rollup = explain_member(part, counted[0] == 'c' ? "rollup_capacity_records" : "rollup_invocations");
     const char *from = explain_member(part, "from");
     const char *until = explain_member(part, "until");
     if (explain_member(part, "hour")[0] == '\0')
@@ -64,10 +71,10 @@ append_beside(Json *part, Buffer *out, Err *err)
     if (from[0] != '\0' || until[0] != '\0')
         return buffer_printf(out, err, "; the billing period %s in the midst of this hour, %s: record by record",
                              from[0] != '\0' ? "starts" : "ends", from[0] != '\0' ? from : until);
-    if (strcmp(rollup, explain_member(part, "invocations")) == 0)
+    if (strcmp(rollup, explain_member(part, counted)) == 0)
         return buffer_append_text(out, "; the rollup says the same", err);
-    return buffer_printf(out, err, "; the rollup now has %s invocations: others came or went after this bill",
-                         rollup[0] == '\0' ? "no" : rollup);
+    return buffer_printf(out, err, "; the rollup now has %s %s: others came or went after this bill",
+                         rollup[0] == '\0' ? "no" : rollup, what_is_counted(part));
 }
 
 /** "thumb, 512 MB, 3 invocations: 431 ms × …" */
@@ -77,12 +84,14 @@ say_part(Json *part, const char *unit, Buffer *out, Err *err)
     const char *hour = explain_member(part, "hour");
     const char *formula = explain_member(part, "formula");
     Buffer beside = {0};
-    bool done = append_beside(part, &beside, err) &&
-                line_append_harmless(out, err, "  %s%s%s, %s MB, %s invocations: %s%s%s %s%s", hour,
-                                     hour[0] == '\0' ? "" : "  ", explain_member(part, "function"),
-                                     explain_member(part, "memory_mb"), explain_member(part, "invocations"), formula,
-                                     formula[0] == '\0' ? "" : " = ", explain_member(part, "quantity"), unit,
-                                     beside.length == 0 ? "" : beside.data);
+    bool done =
+        append_beside(part, &beside, err) &&
+        line_append_harmless(
+            out, err, "  %s%s%s, %s MB, %s %s: %s%s%s %s%s", hour, hour[0] == '\0' ? "" : "  ",
+            explain_member(part, "function"), explain_member(part, "memory_mb"),
+            explain_member(part, json_member(part, "capacity_records") == NULL ? "invocations" : "capacity_records"),
+            what_is_counted(part), formula, formula[0] == '\0' ? "" : " = ", explain_member(part, "quantity"), unit,
+            beside.length == 0 ? "" : beside.data);
     buffer_free(&beside);
     return done;
 }
@@ -112,6 +121,10 @@ say_invocation(Json *invocation, Json *answer, const char *unit, Buffer *out, Er
                  explain_member(invocation, "duration_ms"), with_init ? " + " : "", with_init ? init : "",
                  explain_member(answer, "granularity_ms"), has_least ? " and at least " : "", has_least ? least : "",
                  billed);
+    if (json_member(invocation, "capacity_units") != NULL)
+        snprintf(rounding, sizeof(rounding), "%s s, up to a multiple of %s: %s s; × %s units; ",
+                 explain_member(invocation, "ready_s"), explain_member(answer, "capacity_granularity_s"),
+                 explain_member(invocation, "billed_s"), explain_member(invocation, "capacity_units"));
     return line_append_harmless(out, err, "  %s  %s (segment %s, record %s)", explain_member(invocation, "started_at"),
                                 explain_member(invocation, "request_id"), explain_member(invocation, "segment"),
                                 explain_member(invocation, "ordinal")) &&
@@ -125,7 +138,8 @@ say_invocations(Json *answer, Buffer *out, Err *err)
 {
     const char *unit = explain_member(json_member(answer, "line"), "unit");
     bool done =
-        line_append_harmless(out, err, "Invocations of the hour: %s, with %s %s together",
+        line_append_harmless(out, err, "%s of the hour: %s, with %s %s together",
+                             json_member(answer, "capacity_granularity_s") == NULL ? "Invocations" : "Capacity records",
                              explain_member(answer, "invocation_count"), explain_member(answer, "quantity"), unit);
     for (size_t i = 0; done && i < count_of(answer, "segments"); i++) {
         Json *segment = at(answer, "segments", i);
@@ -135,7 +149,11 @@ say_invocations(Json *answer, Buffer *out, Err *err)
     }
     for (size_t i = 0; done && i < count_of(answer, "invocations"); i++)
         done = say_invocation(at(answer, "invocations", i), answer, unit, out, err);
-    return done && say_left_out(answer, "invocations", out, err) && buffer_append(out, "\n", 1, err);
+    return done &&
+           say_left_out(answer,
+                        json_member(answer, "capacity_granularity_s") == NULL ? "invocations" : "capacity records", out,
+                        err) &&
+           buffer_append(out, "\n", 1, err);
 }
 
 /* ---- steps ---- */

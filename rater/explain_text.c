@@ -50,10 +50,13 @@ static bool
 say_facts(Json *record, Buffer *out, Err *err)
 {
     const char *init = explain_member(record, "init_duration_ms");
+    const char *units = explain_member(record, "capacity_units");
     return line_append_harmless(
-        out, err, "   function %s%s%s, started %s, ran %s ms%s%s%s, %s MB, %s, %s, %s, %s",
+        out, err, "   function %s%s%s, started %s, %s%s%s %s%s%s%s, %s MB, %s, %s, %s, %s",
         explain_member(record, "function"), explain_member(record, "version")[0] == '\0' ? "" : ":",
-        explain_member(record, "version"), explain_member(record, "started_at"), explain_member(record, "duration_ms"),
+        explain_member(record, "version"), explain_member(record, "started_at"), units[0] == '\0' ? "ran " : units,
+        units[0] == '\0' ? "" : " units kept ready for ",
+        explain_member(record, units[0] == '\0' ? "duration_ms" : "ready_s"), units[0] == '\0' ? "ms" : "s",
         init[0] == '\0' ? "" : " after ", init, init[0] == '\0' ? "" : " ms of initialization",
         explain_member(record, "memory_mb"), explain_member(record, "architecture"),
         explain_member(record, "region")[0] == '\0' ? "no region" : explain_member(record, "region"),

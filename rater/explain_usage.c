@@ -18,7 +18,7 @@ typedef struct Part {
     int64_t hour_us;
     const char *function;
     RatingRow row;
-    UsageSum in_rollup; /* invocations */
+    UsageSum in_rollup; /* of what the line counts: invocations or capacity records */
     bool has_rollup;
     UsageSum *tallies; /* of the book, where the row was made from records */
     mpq_t quantity;
@@ -73,6 +73,12 @@ is_of_line(const LineUsage *usage, const char *region, UsageArchitecture archite
            mode == line->mode && explain_price(line->meter, line->region, architecture, mode, function) == line->price;
 }
 
+bool
+line_usage_is_capacity(const LineUsage *usage)
+{
+    return usage->line->meter->measure == MEASURE_CAPACITY_GB_SECONDS;
+}
+
 /* ---- telling ---- */
 
 /** Of an hour in the midst of which the period starts or ends: from when on, or until when it counts. */
@@ -95,20 +101,22 @@ tell_part(const LineUsage *usage, const Part *part, bool by_hour, Json *list, Er
     if (entry == NULL || !json_append(list, entry, err))
         return false;
     mpq_inits(quantity, count, NULL);
-    decimal_set_u128(mpq_numref(count), part->row.invocations);
+    bool capacity = line_usage_is_capacity(usage);
+    const char *in_rollup = capacity ? "rollup_capacity_records" : "rollup_invocations";
+    decimal_set_u128(mpq_numref(count), capacity ? part->row.capacity_records : part->row.invocations);
     bool done = (!by_hour || json_add_text(entry, "hour", utc_format(part->hour_us, hour), err)) &&
                 json_add_text(entry, "function", part->function, err) &&
                 json_add_int(entry, "memory_mb", part->row.memory_mb, err) &&
                 json_add_int(entry, "ephemeral_mb", part->row.ephemeral_mb, err) &&
                 json_add_text(entry, "package", usage_package_name(part->row.package), err) &&
-                document_add_exact(entry, "invocations", count, err) &&
+                document_add_exact(entry, capacity ? "capacity_records" : "invocations", count, err) &&
                 formula_add_usage(entry, usage->book, usage->line->meter, &part->row, usage->start_us, quantity, err);
     if (done && by_hour)
         done = tell_edges(usage, part->hour_us, entry, err);
     if (done && by_hour) {
         decimal_set_u128(mpq_numref(count), part->in_rollup);
-        done = part->has_rollup ? document_add_exact(entry, "rollup_invocations", count, err)
-                                : json_add(entry, "rollup_invocations", NULL, err);
+        done =
+            part->has_rollup ? document_add_exact(entry, in_rollup, count, err) : json_add(entry, in_rollup, NULL, err);
     }
     mpq_clears(quantity, count, NULL);
     return done;
@@ -151,6 +159,9 @@ row_add(RatingRow *row, const RatingRow *more)
     row->with_init_100ms += more->with_init_100ms;
     row->cpu_us += more->cpu_us;
     row->streamed_bytes += more->streamed_bytes;
+    row->capacity_records += more->capacity_records;
+    row->capacity_1s += more->capacity_1s;
+    row->capacity_300s += more->capacity_300s;
 }
 
 static int
@@ -215,7 +226,8 @@ explain_functions(const LineUsage *usage, const RatingRows *rows, Json *answer, 
     for (size_t i = 0; done && i < rating_rows_count(rows); i++) {
         const RatingRow *row = &rating_rows_all(rows)[i];
         if (row->part == usage->part && strcmp(row->tenant, usage->tenant->name) == 0 &&
-            is_of_line(usage, row->region, row->architecture, row->mode, row->function))
+            is_of_line(usage, row->region, row->architecture, row->mode, row->function) &&
+            (line_usage_is_capacity(usage) ? row->capacity_records : row->invocations) > 0)
             done = parts_add(&parts, row, 0, row->function, err) != NULL;
     }
     done =
@@ -234,7 +246,7 @@ line_usage_wants(const LineUsage *usage, const char *function, const UsageRecord
     if (length > 0)
         memcpy(region, record->region.data, length);
     region[length] = '\0';
-    return text_is(record->function, function) &&
+    return usage_record_is_capacity(record) == line_usage_is_capacity(usage) && text_is(record->function, function) &&
            is_of_line(usage, region, record->architecture, record->mode, function);
 }
 
@@ -298,7 +310,8 @@ set_rollup(void *context, const RollupRow *rollup, Err *err)
     UsageRecord like = {.function = rollup->function,
                         .region = rollup->region,
                         .architecture = rollup->architecture,
-                        .mode = rollup->mode};
+                        .mode = rollup->mode,
+                        .capacity_units = line_usage_is_capacity(self->usage) ? 1 : USAGE_ABSENT};
     if (!line_usage_wants(self->usage, self->function, &like))
         return true;
     size_t low = 0;
@@ -312,7 +325,7 @@ set_rollup(void *context, const RollupRow *rollup, Err *err)
     for (; low < self->parts.count && self->parts.all[low].hour_us == rollup->hour_us; low++) {
         Part *part = &self->parts.all[low];
         if (same_config(&part->row, &row)) {
-            part->in_rollup += rollup->invocations;
+            part->in_rollup += line_usage_is_capacity(self->usage) ? rollup->capacity_records : rollup->invocations;
             part->has_rollup = true;
         }
     }

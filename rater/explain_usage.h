@@ -44,6 +44,9 @@ MUST_CHECK bool explain_functions(const LineUsage *usage, const RatingRows *rows
 /** `hours` of a function: hour, memory_mb, …, as above, and rollup_invocations (null: no such row). ERR_NOT_FOUND: none. */
 MUST_CHECK bool explain_hours(const LineUsage *usage, const char *function, Json *answer, Err *err);
 
+/** Does the line count capacity, and no invocations? */
+bool line_usage_is_capacity(const LineUsage *usage);
+
 /** `segments` (segment, receipt, records) and `invocations` (request_id, attempt, started_at, duration, billed_ms, formula, quantity,
  *  segment, ordinal) of a function in one hour, `quantity` of them all, and `left_out`. ERR_NOT_FOUND: none. */
 MUST_CHECK bool

@@ -38,8 +38,9 @@ rollup_parts(const PriceBook *book, const Meter *meter, const RatingRow *row, in
         return row->cpu_us;
     case MEASURE_STREAMED_GB:
         return row->streamed_bytes;
-    case MEASURE_RESPONSE_GB:
     case MEASURE_CAPACITY_GB_SECONDS:
+        return (book->capacity_granularity_s == 1 ? row->capacity_1s : row->capacity_300s) * (uint64_t) row->memory_mb;
+    case MEASURE_RESPONSE_GB:
     case MEASURE_AMOUNT:
     case MEASURE_MONTH:
     case MEASURE_COUNT:
@@ -90,6 +91,18 @@ meter_quantity(const PriceBook *book, const Meter *meter, const RatingRow *row, 
 }
 
 void
+meter_capacity_gb_seconds(const PriceBook *book, const RatingRow *row, mpq_t out)
+{
+    mpq_set_ui(out, 0, 1);
+    for (size_t m = 0; m < book->meter_count; m++) {
+        if (book->meters[m].measure == MEASURE_CAPACITY_GB_SECONDS) {
+            meter_quantity(book, &book->meters[m], row, 0, out); /* no initialization in it: any month does */
+            return;
+        }
+    }
+}
+
+void
 meter_event_costs(const PriceBook *book, const Meter *meter, const Price *price, const RatingRow *row,
                   int64_t month_start_us, mpq_t out)
 {
@@ -136,8 +149,9 @@ meter_rollup_column(const PriceBook *book, const Meter *meter, UsagePackage pack
         if (price_book_bills_init(book, package, mode, month_start_us))
             return book->granularity_ms == 1 ? "with_init_1ms" : "with_init_100ms";
         return book->granularity_ms == 1 ? "duration_1ms" : "duration_100ms";
-    case MEASURE_RESPONSE_GB:
     case MEASURE_CAPACITY_GB_SECONDS:
+        return book->capacity_granularity_s == 1 ? "capacity_1s" : "capacity_300s";
+    case MEASURE_RESPONSE_GB:
     case MEASURE_AMOUNT:
     case MEASURE_MONTH:
     case MEASURE_COUNT:

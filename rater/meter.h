@@ -19,13 +19,16 @@ void meter_quantity(const PriceBook *book, const Meter *meter, const RatingRow *
 /** Billed memory x billed duration in GB-seconds, whatever the book meters. */
 void meter_gb_seconds(const PriceBook *book, const RatingRow *row, int64_t month_start_us, mpq_t out);
 
+/** Capacity in GB-seconds by the book's granularity; 0 in a book that has no meter of capacity. */
+void meter_capacity_gb_seconds(const PriceBook *book, const RatingRow *row, mpq_t out);
+
 /** What the row's events cost together by a price that limits what a single one costs. The row has tallies, or says what
  *  each invocation was like. */
 void meter_event_costs(const PriceBook *book, const Meter *meter, const Price *price, const RatingRow *row,
                        int64_t month_start_us, mpq_t out);
 
 /** The column of a rollup row that the meter multiplies: "invocations", "duration_1ms", "with_init_100ms", "cpu_us",
- *  "streamed_bytes"; NULL when rollups do not hold it. */
+ *  "streamed_bytes", "capacity_1s", "capacity_300s"; NULL when rollups do not hold it. */
 const char *meter_rollup_column(const PriceBook *book, const Meter *meter, UsagePackage package, UsageMode mode,
                                 int64_t month_start_us);
 

@@ -9,7 +9,6 @@
 #include "lib/utc.h"
 #include "rater/tally.h"
 
-enum { CAPACITY_UNITS_MAX = 1000000000 };
 #define CAPACITY_US_MAX (INT64_C(366) * UTC_DAY_US)
 
 static const char DEFAULT_NAME[] = "default";
@@ -113,7 +112,7 @@ read_capacity(QuoteRow *row, const char *key, Json *value, Err *err)
 {
     bool units = strcmp(key, "capacity_units") == 0;
     int64_t *target = units ? &row->capacity_units : &row->ready_us;
-    int64_t most = units ? CAPACITY_UNITS_MAX : CAPACITY_US_MAX;
+    int64_t most = units ? USAGE_CAPACITY_UNITS_MAX : CAPACITY_US_MAX;
     return read_scaled(value, units ? 0 : 6, target, err) &&
            ((*target > 0 && *target <= most) ||
             err_set(err, ERR_INPUT, "is not possible; write a number above 0, at most %" PRId64,
@@ -283,6 +282,7 @@ row_add(const QuoteRow *from, int64_t number, RatingRows *rows, Err *err)
         .invocations = count,
         .errors = record->status == USAGE_ERROR ? count : 0,
         .timeouts = record->status == USAGE_TIMEOUT ? count : 0,
+        .capacity_records = each.capacity_units > 0 ? 1 : 0,
         .hour_us = from->hour_us,
         .each = &each,
     };

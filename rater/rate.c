@@ -157,6 +157,8 @@ function_add_cost(RatedFunction *function, const Cells *cells, const Group *grou
     mpq_ptr own = costs[cells->book->meter_count];
     meter_gb_seconds(cells->book, row, cells->options.month_start_us, own);
     mpq_add(function->gb_seconds, function->gb_seconds, own);
+    meter_capacity_gb_seconds(cells->book, row, own);
+    mpq_add(function->capacity_gb_seconds, function->capacity_gb_seconds, own);
 }
 
 static bool
@@ -178,12 +180,13 @@ add_to_functions(Rated *rated, const Cells *cells, const Group *group, const Pla
                                  .architecture = row->architecture,
                                  .mode = row->mode,
                                  .memory_mb = row->memory_mb};
-        mpq_inits(added->gb_seconds, added->amount_exact, NULL);
+        mpq_inits(added->gb_seconds, added->capacity_gb_seconds, added->amount_exact, NULL);
     }
     RatedFunction *function = &rated->functions[rated->function_count - 1];
     function->invocations += row->invocations;
     function->errors += row->errors;
     function->timeouts += row->timeouts;
+    function->capacity_records += row->capacity_records;
     function_add_cost(function, cells, group, row, costs);
 }
 
@@ -320,7 +323,8 @@ rated_free(Rated **self)
                    line->adjustment, line->amount, line->amount_exact, NULL);
     }
     for (size_t i = 0; i < rated->function_count; i++)
-        mpq_clears(rated->functions[i].gb_seconds, rated->functions[i].amount_exact, NULL);
+        mpq_clears(rated->functions[i].gb_seconds, rated->functions[i].capacity_gb_seconds,
+                   rated->functions[i].amount_exact, NULL);
     for (size_t i = 0; i < rated->free_tier_count; i++)
         mpq_clears(rated->free_tiers[i].allowance, rated->free_tiers[i].used, rated->free_tiers[i].account_used, NULL);
     free(rated->lines);

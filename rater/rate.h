@@ -70,7 +70,9 @@ typedef struct RatedFunction {
     UsageSum invocations;
     UsageSum errors;
     UsageSum timeouts;
+    UsageSum capacity_records;
     mpq_t gb_seconds;
+    mpq_t capacity_gb_seconds; /* as the book's meters of capacity count it */
     mpq_t amount_exact;
 } RatedFunction;
 

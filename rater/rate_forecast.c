@@ -7,9 +7,9 @@
 void
 rate_forecast_row(const Forecast *forecast, RatingRow *row, UsageSum *tallies, size_t tally_count)
 {
-    UsageSum *const sums[] = {&row->invocations,     &row->errors,         &row->timeouts,
-                              &row->duration_1ms,    &row->duration_100ms, &row->with_init_1ms,
-                              &row->with_init_100ms, &row->cpu_us,         &row->streamed_bytes};
+    UsageSum *const sums[] = {&row->invocations,    &row->errors,           &row->timeouts,        &row->duration_1ms,
+                              &row->duration_100ms, &row->with_init_1ms,    &row->with_init_100ms, &row->cpu_us,
+                              &row->streamed_bytes, &row->capacity_records, &row->capacity_1s,     &row->capacity_300s};
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
         *sums[i] = forecast_sum(forecast, *sums[i]);
     for (size_t i = 0; tallies != NULL && i < tally_count; i++)

@@ -22,7 +22,7 @@ clock_arrays(const PriceBook *book, Buffer *limits, Buffer *mhz, Err *err)
     return done && buffer_append_text(limits, "}", err) && buffer_append_text(mhz, "}", err);
 }
 
-/* What rollups do not hold (flat fees, surcharges, capacity) has no measure: its cost stands on the invoice only. */
+/* What rollups do not hold (flat fees, surcharges) has no measure: its cost stands on the invoice only. */
 static size_t
 list_measures(const PriceBook *book, int64_t start_us, const char *limits, const char *mhz, RatingMeasure *measures)
 {

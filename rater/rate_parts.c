@@ -79,9 +79,11 @@ add_function(RatedFunction *into, RatedFunction *from)
     into->invocations += from->invocations;
     into->errors += from->errors;
     into->timeouts += from->timeouts;
+    into->capacity_records += from->capacity_records;
     mpq_add(into->gb_seconds, into->gb_seconds, from->gb_seconds);
+    mpq_add(into->capacity_gb_seconds, into->capacity_gb_seconds, from->capacity_gb_seconds);
     mpq_add(into->amount_exact, into->amount_exact, from->amount_exact);
-    mpq_clears(from->gb_seconds, from->amount_exact, NULL);
+    mpq_clears(from->gb_seconds, from->capacity_gb_seconds, from->amount_exact, NULL);
 }
 
 static bool

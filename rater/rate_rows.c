@@ -35,6 +35,9 @@ rate_rows_take(const RateMonth *self, RatingRows *rows, const RollupRow *from, E
         .with_init_100ms = from->with_init_100ms,
         .cpu_us = from->cpu_us,
         .streamed_bytes = from->streamed_bytes,
+        .capacity_records = from->capacity_records,
+        .capacity_1s = from->capacity_1s,
+        .capacity_300s = from->capacity_300s,
     };
     if (is_forecast(self, &forecast))
         rate_forecast_row(&forecast, &row, NULL, 0);

@@ -43,6 +43,7 @@ typedef enum ReconcileField {
     FIELD_STATUS,
     FIELD_CPU,
     FIELD_RESPONSE_BYTES,
+    FIELD_CAPACITY_UNITS, /* also: is it capacity at all? */
     RECONCILE_FIELD_COUNT
 } ReconcileField;
 extern const char *const RECONCILE_FIELD_NAMES[RECONCILE_FIELD_COUNT];

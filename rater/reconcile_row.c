@@ -120,6 +120,8 @@ append_differences(Json *row, Buffer *out, Err *err)
     bool done = buffer_append_text(out, "", err);
     for (size_t i = 0; done && i < count; i++) {
         const char *field = json_object_get_string(json_object_array_get_idx(differs, i));
+        if (strcmp(field, "duration_ms") == 0 && json_member(json_member(row, "in_file"), "ready_s") != NULL)
+            field = "ready_s"; /* how long capacity took */
         const char *file = explain_member(json_member(row, "in_file"), field);
         const char *bill = explain_member(json_member(row, "on_bill"), field);
         done = buffer_printf(out, err, "%s%s: %s in the file, %s on the bill", i == 0 ? "" : "; ", field,

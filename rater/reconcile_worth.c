@@ -110,6 +110,9 @@ row_shift(const PriceBook *whole, RatingRow *row, const RatingRow *by, int sign)
     row->with_init_100ms += times * by->with_init_100ms;
     row->cpu_us += times * by->cpu_us;
     row->streamed_bytes += times * by->streamed_bytes;
+    row->capacity_records += times * by->capacity_records;
+    row->capacity_1s += times * by->capacity_1s;
+    row->capacity_300s += times * by->capacity_300s;
     UsageSum *tallies = (UsageSum *) (uintptr_t) row->tallies; /* our own copy */
     for (size_t i = 0; tallies != NULL && by->tallies != NULL && i < book->tally_count; i++)
         tallies[i] += times * by->tallies[i];
@@ -156,7 +159,7 @@ static bool
 take_away(const PriceBook *book, Usage *usage, const Change *less, Err *err)
 {
     RatingRow *row = usage_find(usage, &less->row);
-    if (row == NULL || row->invocations == 0)
+    if (row == NULL || (row->invocations == 0 && row->capacity_records == 0))
         return err_set(err, ERR_CORRUPT, "a billed record is not in the usage that was billed");
     row_shift(book, row, &less->row, -1);
     return true;

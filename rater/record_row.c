@@ -22,7 +22,10 @@ record_row(const UsageRecord *record, RatingRow *out, Err *err)
                        .with_init_1ms = (UsageSum) sums.with_init_1ms,
                        .with_init_100ms = (UsageSum) sums.with_init_100ms,
                        .cpu_us = (UsageSum) sums.cpu_us,
-                       .streamed_bytes = (UsageSum) sums.streamed_bytes};
+                       .streamed_bytes = (UsageSum) sums.streamed_bytes,
+                       .capacity_records = (UsageSum) sums.capacity_records,
+                       .capacity_1s = (UsageSum) sums.capacity_1s,
+                       .capacity_300s = (UsageSum) sums.capacity_300s};
     return true;
 }
 

@@ -155,6 +155,10 @@ tally_events(const Meter *meter, const Price *price, UsageSum parts, UsageSum co
 UsageFacts
 tally_facts(const UsageRecord *record)
 {
+    if (usage_record_is_capacity(record))
+        return (UsageFacts){.max_memory_used_mb = USAGE_ABSENT,
+                            .capacity_units = record->capacity_units,
+                            .ready_us = record->duration_us};
     return (UsageFacts){
         .duration_us = record->duration_us,
         .init_us = record->init_duration_us == USAGE_ABSENT ? 0 : record->init_duration_us,
@@ -176,17 +180,20 @@ tally_add(const PriceBook *book, const UsageRecord *record, int64_t month_start_
         UsageSum parts = tally_of(book, meter, &place, &facts, month_start_us);
         sums[TALLY_METERS + m] += parts;
         for (size_t i = 0; i < meter->price_count; i++) {
-            if (meter->prices[i].event_tally != 0)
+            if (meter->prices[i].event_tally != 0 && facts.capacity_units == 0)
                 tally_events(meter, &meter->prices[i], parts, 1, sums + meter->prices[i].event_tally);
         }
     }
 }
 
 static const char *
-meter_beyond_rollups(const Meter *meter)
+meter_beyond_rollups(const PriceBook *book, const Meter *meter)
 {
     if (meter->measure == MEASURE_RESPONSE_GB)
         return "the measure response_gb";
+    if (meter->measure == MEASURE_CAPACITY_GB_SECONDS && book->capacity_granularity_s != 1 &&
+        book->capacity_granularity_s != ROLLUP_CAPACITY_STEP_S)
+        return "capacity of another granularity_s than 1 or 300";
     if (meter->measure == MEASURE_STREAMED_GB && meter->included_bytes != ROLLUP_STREAMED_FREE_BYTES)
         return "streamed bytes with another included_bytes than 6291456";
     for (size_t i = 0; i < meter->price_count; i++) {
@@ -235,7 +242,7 @@ tally_beyond_rollups(const PriceBook *book)
             return "durations with a minimum_ms";
         if (meter->measure == MEASURE_GB_SECONDS && book->memory.observed)
             return "the memory that each invocation used";
-        const char *reason = meter_beyond_rollups(meter);
+        const char *reason = meter_beyond_rollups(book, meter);
         if (reason != NULL)
             return reason;
     }

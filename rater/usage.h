@@ -50,8 +50,11 @@ typedef struct RatingRow {
     UsageSum with_init_100ms;
     UsageSum cpu_us;
     UsageSum streamed_bytes; /* above 6 MB of each streamed response */
-    size_t part;             /* which of several books was in force: see rate_parts.h; 0 with one */
-    int64_t hour_us;         /* when the usage was, for free tiers in usage order; 0: not known, before all */
+    UsageSum capacity_records;
+    UsageSum capacity_1s;   /* units x seconds that they were ready, each record's time rounded up to 1 s */
+    UsageSum capacity_300s; /* … to 300 s */
+    size_t part;            /* which of several books was in force: see rate_parts.h; 0 with one */
+    int64_t hour_us;        /* when the usage was, for free tiers in usage order; 0: not known, before all */
     /* Where hourly sums do not do for a book. The first of them that is set is what counts; both unset: the sums above. */
     const UsageSum *tallies; /* of one book, book->tally_count: see tally.h; borrowed */
     const UsageFacts *each;  /* borrowed from the set of rows */

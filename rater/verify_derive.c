@@ -49,6 +49,9 @@ carry_over(MonthSums *month)
     month->row.with_init_100ms = carried(month->row.with_init_100ms, month->sums.with_init_100ms);
     month->row.cpu_us = carried(month->row.cpu_us, month->sums.cpu_us);
     month->row.streamed_bytes = carried(month->row.streamed_bytes, month->sums.streamed_bytes);
+    month->row.capacity_records = carried(month->row.capacity_records, month->sums.capacity_records);
+    month->row.capacity_1s = carried(month->row.capacity_1s, month->sums.capacity_1s);
+    month->row.capacity_300s = carried(month->row.capacity_300s, month->sums.capacity_300s);
     month->sums = (RollupSums){0};
 }
 
@@ -170,7 +173,8 @@ derive_rows(Derived *self, Err *err)
     for (size_t i = 0; i < self->count; i++) {
         const ConfigKey key = config_table_key(self->configs, (uint32_t) i);
         carry_over(&self->months[i]);
-        if (self->months[i].row.invocations > 0 && !derive_row(self, &self->months[i], &key, err))
+        const RatingRow *row = &self->months[i].row;
+        if ((row->invocations > 0 || row->capacity_records > 0) && !derive_row(self, &self->months[i], &key, err))
             return false;
     }
     return true;

@@ -257,6 +257,23 @@ compare_sums(Usage *self, int64_t hour_us, const ConfigKey *key, const RollupSum
     return true;
 }
 
+enum { ROW_BYTES = 96 };
+
+static bool
+has_usage(const RollupSums *sums)
+{
+    return sums->invocations > 0 || sums->capacity_records > 0;
+}
+
+static void
+say_row(const RollupSums *sums, char out[ROW_BYTES])
+{
+    int length = snprintf(out, ROW_BYTES, "a row of %" PRId64 " invocations", sums->invocations);
+    if (sums->capacity_records > 0)
+        snprintf(out + length, ROW_BYTES - (size_t) length, " and %" PRId64 " capacity records",
+                 sums->capacity_records);
+}
+
 /** The next rollup row belongs to the hour: compare, and step on. */
 static bool
 meet_rollup(Usage *self, Err *err)
@@ -271,9 +288,9 @@ meet_rollup(Usage *self, Err *err)
     HourSums *hour = &self->hour[config];
     hour->met = hour->touched;
     bool good;
-    if (!hour->touched && self->rollup.sums.invocations > 0) {
-        char found[64];
-        snprintf(found, sizeof found, "a row of %" PRId64 " invocations", self->rollup.sums.invocations);
+    if (!hour->touched && has_usage(&self->rollup.sums)) {
+        char found[ROW_BYTES];
+        say_row(&self->rollup.sums, found);
         good = note_rollup(self, self->rollup.hour_us, &key, "rollup row", "none", found, err);
     } else {
         good = compare_sums(self, self->rollup.hour_us, &key, hour->touched ? &hour->sums : &nothing,
@@ -302,8 +319,8 @@ close_hour(Usage *self, int64_t hour_us, Err *err)
     for (size_t i = 0; i < self->touched_count; i++) {
         HourSums *hour = &self->hour[self->touched[i]];
         const ConfigKey key = config_table_key(self->configs, self->touched[i]);
-        char expected[64];
-        snprintf(expected, sizeof expected, "a row of %" PRId64 " invocations", hour->sums.invocations);
+        char expected[ROW_BYTES];
+        say_row(&hour->sums, expected);
         if (!hour->met && !note_rollup(self, hour_us, &key, "rollup row", expected, "none", err))
             return false;
         *hour = (HourSums){0};

@@ -13,7 +13,7 @@ enum { ID_BYTES = 768, DIGITS_BYTES = 24 };
 typedef struct Function {
     Json *json;
     const char *region, *architecture, *mode;
-    mpq_t invocations, gb_seconds;
+    mpq_t invocations, gb_seconds, capacity_gb_seconds;
 } Function;
 
 typedef struct Functions {
@@ -27,7 +27,7 @@ static void
 functions_free(Functions *self)
 {
     for (size_t i = 0; i < self->count; i++)
-        mpq_clears(self->all[i].invocations, self->all[i].gb_seconds, NULL);
+        mpq_clears(self->all[i].invocations, self->all[i].gb_seconds, self->all[i].capacity_gb_seconds, NULL);
     free(self->all);
 }
 
@@ -46,10 +46,11 @@ functions_read(Functions *self, Json *document, Err *err)
                                .region = document_member(json, "region"),
                                .architecture = document_member(json, "architecture"),
                                .mode = document_member(json, "mode")};
-        mpq_inits(function->invocations, function->gb_seconds, NULL);
+        mpq_inits(function->invocations, function->gb_seconds, function->capacity_gb_seconds, NULL);
         if (!figure_read(json, "invocations", function->invocations, err) ||
-            !figure_read_optional(json, "gb_seconds", function->gb_seconds, err)) {
-            mpq_clears(function->invocations, function->gb_seconds, NULL);
+            !figure_read_optional(json, "gb_seconds", function->gb_seconds, err) ||
+            !figure_read_optional(json, "capacity_gb_seconds", function->capacity_gb_seconds, err)) {
+            mpq_clears(function->invocations, function->gb_seconds, function->capacity_gb_seconds, NULL);
             return err_prefix(err, "function %zu: ", self->count + 1);
         }
     }
@@ -66,12 +67,14 @@ is_of_line(const Function *function, Json *line)
 
 /* ---- who used a line ---- */
 
-typedef enum Measure { MEASURE_NONE, MEASURE_INVOCATIONS, MEASURE_GB_SECONDS } Measure;
+typedef enum Measure { MEASURE_NONE, MEASURE_INVOCATIONS, MEASURE_GB_SECONDS, MEASURE_CAPACITY_GB_SECONDS } Measure;
 
 static mpq_srcptr
 measured(const Function *function, Measure measure)
 {
-    return measure == MEASURE_INVOCATIONS ? function->invocations : function->gb_seconds;
+    return measure == MEASURE_INVOCATIONS  ? function->invocations
+           : measure == MEASURE_GB_SECONDS ? function->gb_seconds
+                                           : function->capacity_gb_seconds;
 }
 
 static void
@@ -115,7 +118,7 @@ find_measure(Json *document, const Functions *functions, Json *line, Measure *me
         return true;
     mpq_init(used);
     bool done = sku_quantity(json_member(document, "lines"), line, used, err);
-    for (int each = MEASURE_INVOCATIONS; done && mpq_sgn(used) != 0 && each <= MEASURE_GB_SECONDS; each++) {
+    for (int each = MEASURE_INVOCATIONS; done && mpq_sgn(used) != 0 && each <= MEASURE_CAPACITY_GB_SECONDS; each++) {
         functions_sum(functions, line, (Measure) each, sum);
         if (*measure == MEASURE_NONE && mpq_equal(used, sum)) {
             *measure = (Measure) each;

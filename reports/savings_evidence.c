@@ -33,6 +33,8 @@ static bool
 add_rollup(void *context, const RollupRow *row, Err *err)
 {
     SavingsUsage *usage = context;
+    if (row->invocations == 0) /* capacity alone: nothing ran */
+        return true;
     UsageFunction *function = savings_usage_function(usage, row->tenant, row->function, err);
     if (function == NULL)
         return false;
@@ -137,6 +139,8 @@ take_record(Reading *self, const UsageBatch *batch, size_t i, Err *err)
 {
     UsageRecord record;
     usage_batch_record(batch, i, &record);
+    if (usage_record_is_capacity(&record))
+        return true;
     const Execution execution = {record.started_at_us, record.duration_us, record.memory_mb, record.max_memory_used_mb};
     if (!savings_usage_execution(self->usage, self->month, &execution, err))
         return false;

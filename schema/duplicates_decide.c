@@ -6,7 +6,7 @@
 
 /** Everything that a record says, in a fixed form: numbers, then each text with its length. */
 enum {
-    FACT_NUMBERS = 15,
+    FACT_NUMBERS = 16,
     FACT_TEXTS = 4,
     FACT_BYTES_MAX = FACT_NUMBERS * 8 + FACT_TEXTS * 8 + 3 * USAGE_NAME_BYTES_MAX + USAGE_REGION_BYTES_MAX
 };
@@ -42,7 +42,8 @@ hash_facts(const UsageRecord *record, const HashKey *key, uint8_t out[DUPLICATES
                                            record->init_duration_us,
                                            record->max_memory_used_mb,
                                            record->response_bytes,
-                                           record->reported_billed_ms};
+                                           record->reported_billed_ms,
+                                           record->capacity_units};
     unsigned char facts[FACT_BYTES_MAX + USAGE_NAME_BYTES_MAX];
     memcpy(facts, numbers, sizeof numbers);
     size_t length = put_text(facts, sizeof numbers, record->tenant);

@@ -50,7 +50,7 @@ read_greatest(void *context, const SegmentRow *row, Err *err)
         UsageRecord record;
         usage_batch_record(batch, i, &record);
         RollupEntry *entry = greatest_entry(greatest, row->key.hour_us, &record);
-        if (entry == NULL || exclusion_set_has(&greatest->excluded, &row->key, i))
+        if (entry == NULL || usage_record_is_capacity(&record) || exclusion_set_has(&greatest->excluded, &row->key, i))
             continue;
         RollupSums *sums = &entry->sums;
         if (record.duration_us > sums->max_duration_us)

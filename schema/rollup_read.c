@@ -11,15 +11,15 @@
 #define SUMS                                                                                              \
     "sum(invocations), sum(errors), sum(timeouts), sum(initializations), sum(duration_us), sum(init_us)," \
     " sum(duration_1ms), sum(duration_100ms), sum(with_init_1ms), sum(with_init_100ms), sum(cpu_us),"     \
-    " sum(streamed_bytes), max(max_memory_used_mb), max(max_duration_us)"
-#define SUMMED(whom, group)                                                                              \
-    "(SELECT tenant_id, config_id, " group SUMS " FROM rollups"                                          \
-    " WHERE hour >= $2::timestamptz AND hour <= $3::timestamptz - interval '1 hour' AND invocations > 0" \
-    " AND " whom " GROUP BY " group "tenant_id, config_id) r (tenant_id, config_id, " group              \
-    "s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, m1, m2)"
+    " sum(streamed_bytes), sum(capacity_records), sum(capacity_1s), sum(capacity_300s), max(max_memory_used_mb), max(max_duration_us)"
+#define SUMMED(whom, group)                                                                                                        \
+    "(SELECT tenant_id, config_id, " group SUMS " FROM rollups"                                                                    \
+    " WHERE hour >= $2::timestamptz AND hour <= $3::timestamptz - interval '1 hour' AND (invocations > 0 OR capacity_records > 0)" \
+    " AND " whom " GROUP BY " group "tenant_id, config_id) r (tenant_id, config_id, " group                                        \
+    "s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, m1, m2)"
 #define COLUMNS(hour)                                                                             \
     "c.function, c.region, c.architecture, c.mode, c.package, c.memory_mb, c.ephemeral_mb, " hour \
-    ", s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, m1, m2"
+    ", s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, m1, m2"
 #define BY_CONFIG \
     "c.function COLLATE \"C\", c.region COLLATE \"C\", c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package"
 #define ITS_ACCOUNT "a.account_id = " ACCOUNT_IN_MONTH("$4::date")
@@ -74,9 +74,9 @@ static bool
 read_sums(const DbResult *result, RollupRow *row, Err *err)
 {
     RollupTotal *const totals[] = {
-        &row->invocations,   &row->errors,          &row->timeouts,     &row->initializations,
-        &row->duration_us,   &row->init_us,         &row->duration_1ms, &row->duration_100ms,
-        &row->with_init_1ms, &row->with_init_100ms, &row->cpu_us,       &row->streamed_bytes,
+        &row->invocations, &row->errors,         &row->timeouts,         &row->initializations, &row->duration_us,
+        &row->init_us,     &row->duration_1ms,   &row->duration_100ms,   &row->with_init_1ms,   &row->with_init_100ms,
+        &row->cpu_us,      &row->streamed_bytes, &row->capacity_records, &row->capacity_1s,     &row->capacity_300s,
     };
     const int count = (int) (sizeof totals / sizeof totals[0]);
     for (int i = 0; i < count; i++)

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "lib/utc.h"
 #include "schema/db_array.h"
 
 /* ---- pure: what a record adds ---- */
@@ -43,9 +44,31 @@ streamed_above_free(const UsageRecord *record)
     return greater(present(record->response_bytes) - ROLLUP_STREAMED_FREE_BYTES, 0);
 }
 
+/* Units times seconds, the time rounded up to `step_s`. A unit's hour is 3,600: a record's product always fits. */
+static int64_t
+capacity_seconds(const UsageRecord *record, int64_t step_s)
+{
+    return ceiling(record->duration_us, step_s * UTC_SECOND_US) * step_s * record->capacity_units;
+}
+
+static bool
+add_capacity(RollupSums *sums, const UsageRecord *record)
+{
+    RollupSums next = *sums;
+    if (__builtin_add_overflow(next.capacity_1s, capacity_seconds(record, 1), &next.capacity_1s) ||
+        __builtin_add_overflow(next.capacity_300s, capacity_seconds(record, ROLLUP_CAPACITY_STEP_S),
+                               &next.capacity_300s))
+        return false;
+    next.capacity_records++;
+    *sums = next;
+    return true;
+}
+
 MUST_CHECK bool
 rollup_sums_add(RollupSums *sums, const UsageRecord *record)
 {
+    if (usage_record_is_capacity(record))
+        return add_capacity(sums, record);
     int64_t init_us = present(record->init_duration_us);
     int64_t both_us = record->duration_us + init_us;
     RollupSums next = *sums;
@@ -71,34 +94,31 @@ rollup_sums_add(RollupSums *sums, const UsageRecord *record)
 
 /* ---- writing ---- */
 
-enum { KEY_ARRAYS = 3, SUM_ARRAYS = 14, ENTRY_ARRAYS = KEY_ARRAYS + SUM_ARRAYS };
+enum { KEY_ARRAYS = 3, SUM_ARRAYS = 17, ENTRY_ARRAYS = KEY_ARRAYS + SUM_ARRAYS };
 
 static const char SQL_ADD[] =
     "SELECT rollup_add($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
-    " $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])";
+    " $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],"
+    " $18::bigint[], $19::bigint[], $20::bigint[])";
 static const char SQL_SUBTRACT[] =
     "SELECT rollup_subtract($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[],"
     " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[],"
-    " $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])";
+    " $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[],"
+    " $18::bigint[], $19::bigint[], $20::bigint[])";
 static const char SQL_SET_GREATEST[] =
     "SELECT rollup_set_greatest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::bigint[], $5::bigint[])";
 
 /** In the order of the functions' parameters. */
 static const size_t SUM_OFFSETS[SUM_ARRAYS] = {
-    offsetof(RollupSums, invocations),
-    offsetof(RollupSums, errors),
-    offsetof(RollupSums, timeouts),
-    offsetof(RollupSums, initializations),
-    offsetof(RollupSums, duration_us),
-    offsetof(RollupSums, init_us),
-    offsetof(RollupSums, duration_1ms),
-    offsetof(RollupSums, duration_100ms),
-    offsetof(RollupSums, with_init_1ms),
-    offsetof(RollupSums, with_init_100ms),
-    offsetof(RollupSums, cpu_us),
-    offsetof(RollupSums, streamed_bytes),
-    offsetof(RollupSums, max_memory_used_mb),
+    offsetof(RollupSums, invocations),      offsetof(RollupSums, errors),
+    offsetof(RollupSums, timeouts),         offsetof(RollupSums, initializations),
+    offsetof(RollupSums, duration_us),      offsetof(RollupSums, init_us),
+    offsetof(RollupSums, duration_1ms),     offsetof(RollupSums, duration_100ms),
+    offsetof(RollupSums, with_init_1ms),    offsetof(RollupSums, with_init_100ms),
+    offsetof(RollupSums, cpu_us),           offsetof(RollupSums, streamed_bytes),
+    offsetof(RollupSums, capacity_records), offsetof(RollupSums, capacity_1s),
+    offsetof(RollupSums, capacity_300s),    offsetof(RollupSums, max_memory_used_mb),
     offsetof(RollupSums, max_duration_us),
 };
 

@@ -17,7 +17,10 @@
 #include "proto/usage_record.h"
 #include "schema/db.h"
 
-enum { ROLLUP_STREAMED_FREE_BYTES = 6291456 }; /* 6 MB of a streamed response are not counted */
+enum {
+    ROLLUP_STREAMED_FREE_BYTES = 6291456, /* 6 MB of a streamed response are not counted */
+    ROLLUP_CAPACITY_STEP_S = 300          /* the coarser of the two roundings of capacity */
+};
 
 /** What one hour of one configuration adds up to. */
 typedef struct RollupSums {
@@ -32,7 +35,10 @@ typedef struct RollupSums {
     int64_t with_init_1ms;  /* duration + initialization, rounded up once, in ms */
     int64_t with_init_100ms;
     int64_t cpu_us;
-    int64_t streamed_bytes; /* above 6 MB of each streamed response */
+    int64_t streamed_bytes;   /* above 6 MB of each streamed response */
+    int64_t capacity_records; /* which are no invocations, and count in the two sums below only */
+    int64_t capacity_1s;      /* units x seconds that they were ready, each record's time rounded up to 1 s */
+    int64_t capacity_300s;    /* … to 300 s, in units x seconds */
     int64_t max_memory_used_mb;
     int64_t max_duration_us;
 } RollupSums;
@@ -62,7 +68,7 @@ MUST_CHECK bool rollup_add(Db *db, const RollupEntry *entries, size_t count, Err
 MUST_CHECK bool rollup_subtract(Db *db, const RollupEntry *entries, size_t count, Err *err);
 
 /** Set the greatest values of rows to those of the entries (the other sums are not looked at); rows without invocations
- *  are removed. */
+ *  and without capacity are removed. */
 MUST_CHECK bool rollup_set_greatest(Db *db, const RollupEntry *entries, size_t count, Err *err);
 
 /** A function configuration as rollups distinguish it (texts borrowed). */
@@ -108,6 +114,9 @@ typedef struct RollupRow {
     RollupTotal with_init_100ms;
     RollupTotal cpu_us;
     RollupTotal streamed_bytes;
+    RollupTotal capacity_records;
+    RollupTotal capacity_1s;
+    RollupTotal capacity_300s;
     int64_t max_memory_used_mb;
     int64_t max_duration_us;
 } RollupRow;

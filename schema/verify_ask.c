@@ -122,7 +122,8 @@ static const char SQL_DAYS[] =
     "  sum(r.duration_1ms)::bigint AS duration_1ms, sum(r.duration_100ms)::bigint AS duration_100ms, "
     "  sum(r.with_init_1ms)::bigint AS with_init_1ms, "
     "  sum(r.with_init_100ms)::bigint AS with_init_100ms, sum(r.cpu_us)::bigint AS cpu_us, "
-    "  sum(r.streamed_bytes)::bigint AS streamed_bytes, "
+    "  sum(r.streamed_bytes)::bigint AS streamed_bytes, sum(r.capacity_records)::bigint AS capacity_records,"
+    "  sum(r.capacity_1s)::bigint AS capacity_1s, sum(r.capacity_300s)::bigint AS capacity_300s, "
     "  max(r.max_memory_used_mb) AS max_memory_used_mb, max(r.max_duration_us) AS max_duration_us"
     "  FROM rollups r WHERE " PERIOD(
         "r.hour") " GROUP BY 1, 2, 3),"
@@ -136,8 +137,8 @@ static const char SQL_DAYS[] =
                                                                                    " FROM hours h FULL JOIN days d USING (tenant_id, day, config_id) LEFT JOIN tenants t USING (tenant_id)"
                                                                                    " LEFT JOIN configs c USING (tenant_id, config_id) WHERE ($1::text IS NULL OR t.name = $1)"
                                                                                    "  AND NOT EXISTS (SELECT FROM rollup_days_open o WHERE o.tenant_id = coalesce(h.tenant_id, d.tenant_id) AND o.day = coalesce(h.day, d.day))"
-                                                                                   "  AND (h.invocations, h.errors, h.timeouts, h.initializations, h.duration_us, h.init_us, h.duration_1ms, h.duration_100ms, h.with_init_1ms, h.with_init_100ms, h.cpu_us, h.streamed_bytes, h.max_memory_used_mb, h.max_duration_us) IS DISTINCT FROM"
-                                                                                   "   (d.invocations, d.errors, d.timeouts, d.initializations, d.duration_us, d.init_us, d.duration_1ms, d.duration_100ms, d.with_init_1ms, d.with_init_100ms, d.cpu_us, d.streamed_bytes, d.max_memory_used_mb, d.max_duration_us) ORDER BY 1, 2, 3";
+                                                                                   "  AND (h.invocations, h.errors, h.timeouts, h.initializations, h.duration_us, h.init_us, h.duration_1ms, h.duration_100ms, h.with_init_1ms, h.with_init_100ms, h.cpu_us, h.streamed_bytes, h.capacity_records, h.capacity_1s, h.capacity_300s, h.max_memory_used_mb, h.max_duration_us) IS DISTINCT FROM"
+                                                                                   "   (d.invocations, d.errors, d.timeouts, d.initializations, d.duration_us, d.init_us, d.duration_1ms, d.duration_100ms, d.with_init_1ms, d.with_init_100ms, d.cpu_us, d.streamed_bytes, d.capacity_records, d.capacity_1s, d.capacity_300s, d.max_memory_used_mb, d.max_duration_us) ORDER BY 1, 2, 3";
 static const char SQL_DAYS_COUNT[] = "SELECT 0 WHERE $1::text || $2::text || $3::text IS NOT NULL OR true";
 
 typedef struct Question {

@@ -139,16 +139,16 @@ verify_exclusions_next(VerifyCursor *self, VerifyExclusion *row, bool *more, Err
 /* ---- rollups ---- */
 
 const char *const VERIFY_SUM_NAMES[VERIFY_SUMS] = {
-    "invocations", "errors",         "timeouts",           "initializations", "duration_us",
-    "init_us",     "duration_1ms",   "duration_100ms",     "with_init_1ms",   "with_init_100ms",
-    "cpu_us",      "streamed_bytes", "max_memory_used_mb", "max_duration_us",
+    "invocations",      "errors",         "timeouts",      "initializations",    "duration_us",     "init_us",
+    "duration_1ms",     "duration_100ms", "with_init_1ms", "with_init_100ms",    "cpu_us",          "streamed_bytes",
+    "capacity_records", "capacity_1s",    "capacity_300s", "max_memory_used_mb", "max_duration_us",
 };
 
 static const VerifyCursorKind ROLLUPS = {
     "DECLARE verify_rollups NO SCROLL CURSOR FOR SELECT " US(
         "r.hour") ", c.function, c.region, c.architecture, c.mode,"
                   " c.package, c.memory_mb, c.ephemeral_mb, r.invocations, r.errors, r.timeouts, r.initializations, r.duration_us,"
-                  " r.init_us, r.duration_1ms, r.duration_100ms, r.with_init_1ms, r.with_init_100ms, r.cpu_us, r.streamed_bytes,"
+                  " r.init_us, r.duration_1ms, r.duration_100ms, r.with_init_1ms, r.with_init_100ms, r.cpu_us, r.streamed_bytes, r.capacity_records, r.capacity_1s, r.capacity_300s,"
                   " r.max_memory_used_mb, r.max_duration_us FROM rollups r JOIN configs c USING (tenant_id, config_id)"
                   " WHERE r.tenant_id = $1::bigint AND " PERIOD("r.hour") " ORDER BY r.hour, r.config_id",
     "FETCH FORWARD 500 FROM verify_rollups",
@@ -165,10 +165,11 @@ static void
 sums_places(RollupSums *sums, int64_t *places[VERIFY_SUMS])
 {
     int64_t *const all[VERIFY_SUMS] = {
-        &sums->invocations,        &sums->errors,          &sums->timeouts,     &sums->initializations,
-        &sums->duration_us,        &sums->init_us,         &sums->duration_1ms, &sums->duration_100ms,
-        &sums->with_init_1ms,      &sums->with_init_100ms, &sums->cpu_us,       &sums->streamed_bytes,
-        &sums->max_memory_used_mb, &sums->max_duration_us,
+        &sums->invocations,      &sums->errors,          &sums->timeouts,      &sums->initializations,
+        &sums->duration_us,      &sums->init_us,         &sums->duration_1ms,  &sums->duration_100ms,
+        &sums->with_init_1ms,    &sums->with_init_100ms, &sums->cpu_us,        &sums->streamed_bytes,
+        &sums->capacity_records, &sums->capacity_1s,     &sums->capacity_300s, &sums->max_memory_used_mb,
+        &sums->max_duration_us,
     };
     memcpy(places, all, sizeof all);
 }

@@ -115,7 +115,7 @@ MUST_CHECK VerifyCursor *verify_rollups_open(Db *db, int64_t tenant_id, const Ve
 MUST_CHECK bool verify_rollups_next(VerifyCursor *self, VerifyRollup *row, bool *more, Err *err);
 
 /** The names of the columns of rollups, in the order of RollupSums' members. */
-enum { VERIFY_SUMS = 14 };
+enum { VERIFY_SUMS = 17 };
 extern const char *const VERIFY_SUM_NAMES[VERIFY_SUMS];
 /** The members of `sums` in that order. */
 void verify_sums_list(const RollupSums *sums, int64_t out[VERIFY_SUMS]);

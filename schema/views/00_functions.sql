@@ -107,19 +107,20 @@ COMMENT ON FUNCTION rollup_days_touch(bigint[], timestamptz[]) IS 'Open the days
 CREATE OR REPLACE FUNCTION rollup_add(tenant_ids bigint[], hours timestamptz[], config_ids bigint[], invocations bigint[],
     errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],
     duration_1ms bigint[], duration_100ms bigint[], with_init_1ms bigint[], with_init_100ms bigint[], cpu_us bigint[],
-    streamed_bytes bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS void
+    streamed_bytes bigint[], capacity_records bigint[], capacity_1s bigint[], capacity_300s bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     -- Who may add may not take away: that is rollup_subtract, and another role's.
-    IF EXISTS (SELECT FROM unnest($4 || $5 || $6 || $7 || $8 || $9 || $10 || $11 || $12 || $13 || $14 || $15 || $16 || $17) AS sums(value)
+    IF EXISTS (SELECT FROM unnest($4 || $5 || $6 || $7 || $8 || $9 || $10 || $11 || $12 || $13 || $14 || $15 || $16 || $17
+                                || $18 || $19 || $20) AS sums(value)
                 WHERE value < 0 OR value IS NULL) THEN
         RAISE EXCEPTION 'rollup_add adds, and no sum may be negative' USING ERRCODE = 'check_violation';
     END IF;
     INSERT INTO millibill.rollups AS r (tenant_id, hour, config_id, invocations, errors, timeouts, initializations,
            duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes,
-           max_memory_used_mb, max_duration_us)
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) ORDER BY 1, 2, 3
+           capacity_records, capacity_1s, capacity_300s, max_memory_used_mb, max_duration_us)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) ORDER BY 1, 2, 3
     ON CONFLICT (tenant_id, hour, config_id) DO UPDATE SET
         invocations = r.invocations + EXCLUDED.invocations,
         errors = r.errors + EXCLUDED.errors,
@@ -133,24 +134,28 @@ BEGIN
         with_init_100ms = r.with_init_100ms + EXCLUDED.with_init_100ms,
         cpu_us = r.cpu_us + EXCLUDED.cpu_us,
         streamed_bytes = r.streamed_bytes + EXCLUDED.streamed_bytes,
+        capacity_records = r.capacity_records + EXCLUDED.capacity_records,
+        capacity_1s = r.capacity_1s + EXCLUDED.capacity_1s,
+        capacity_300s = r.capacity_300s + EXCLUDED.capacity_300s,
         max_memory_used_mb = greatest(r.max_memory_used_mb, EXCLUDED.max_memory_used_mb),
         max_duration_us = greatest(r.max_duration_us, EXCLUDED.max_duration_us);
     PERFORM millibill.rollup_days_touch($1, $2);
 END $$;
-COMMENT ON FUNCTION rollup_add(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Add sums to rollups, in key order; none is negative';
+COMMENT ON FUNCTION rollup_add(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Add sums to rollups, in key order; none is negative';
 
 CREATE OR REPLACE FUNCTION rollup_subtract(tenant_ids bigint[], hours timestamptz[], config_ids bigint[], invocations bigint[],
     errors bigint[], timeouts bigint[], initializations bigint[], duration_us bigint[], init_us bigint[],
     duration_1ms bigint[], duration_100ms bigint[], with_init_1ms bigint[], with_init_100ms bigint[], cpu_us bigint[],
-    streamed_bytes bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS bigint
+    streamed_bytes bigint[], capacity_records bigint[], capacity_1s bigint[], capacity_300s bigint[], max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
     -- Lock in the order in which everybody locks.
     SELECT 1 FROM millibill.rollups r JOIN unnest($1, $2, $3) AS u(tenant_id, hour, config_id) USING (tenant_id, hour, config_id)
      ORDER BY r.tenant_id, r.hour, r.config_id FOR UPDATE OF r;
     SELECT millibill.rollup_days_touch($1, $2);
-    WITH less AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    WITH less AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
         AS u(tenant_id, hour, config_id, invocations, errors, timeouts, initializations, duration_us, init_us,
-             duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes, max_memory_used_mb,
+             duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes,
+             capacity_records, capacity_1s, capacity_300s, max_memory_used_mb,
              max_duration_us)),
     changed AS (UPDATE millibill.rollups r SET
         invocations = r.invocations - less.invocations,
@@ -164,12 +169,15 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
         with_init_1ms = r.with_init_1ms - less.with_init_1ms,
         with_init_100ms = r.with_init_100ms - less.with_init_100ms,
         cpu_us = r.cpu_us - less.cpu_us,
-        streamed_bytes = r.streamed_bytes - less.streamed_bytes
+        streamed_bytes = r.streamed_bytes - less.streamed_bytes,
+        capacity_records = r.capacity_records - less.capacity_records,
+        capacity_1s = r.capacity_1s - less.capacity_1s,
+        capacity_300s = r.capacity_300s - less.capacity_300s
       FROM less WHERE (r.tenant_id, r.hour, r.config_id) = (less.tenant_id, less.hour, less.config_id)
      RETURNING 1)
     SELECT count(*) FROM changed;
 $$;
-COMMENT ON FUNCTION rollup_subtract(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Take excluded records out of existing rollups; the number of rows found. The greatest values follow by rollup_set_greatest';
+COMMENT ON FUNCTION rollup_subtract(bigint[], timestamptz[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[], bigint[]) IS 'Take excluded records out of existing rollups; the number of rows found. The greatest values follow by rollup_set_greatest';
 
 CREATE OR REPLACE FUNCTION rollup_set_greatest(tenant_ids bigint[], hours timestamptz[], config_ids bigint[],
     max_memory_used_mb bigint[], max_duration_us bigint[]) RETURNS void
@@ -178,10 +186,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
       FROM unnest($1, $2, $3, $4, $5) AS u(tenant_id, hour, config_id, memory, duration)
      WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id);
     DELETE FROM millibill.rollups r USING unnest($1, $2, $3) AS u(tenant_id, hour, config_id)
-     WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id) AND r.invocations = 0;
+     WHERE (r.tenant_id, r.hour, r.config_id) = (u.tenant_id, u.hour, u.config_id) AND r.invocations = 0
+       AND r.capacity_records = 0;
     SELECT millibill.rollup_days_touch($1, $2);
 $$;
-COMMENT ON FUNCTION rollup_set_greatest(bigint[], timestamptz[], bigint[], bigint[], bigint[]) IS 'Set the greatest memory and duration of rollups that lost records; rows without invocations go';
+COMMENT ON FUNCTION rollup_set_greatest(bigint[], timestamptz[], bigint[], bigint[], bigint[]) IS 'Set the greatest memory and duration of rollups that lost records; rows without invocations and capacity go';
 
 CREATE OR REPLACE FUNCTION receipt_take(of_commit bigint) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$

@@ -36,7 +36,7 @@ BEGIN
                   ORDER BY o.tenant_id, o.day LIMIT most FOR UPDATE SKIP LOCKED LOOP
         PERFORM millibill.rollup_days_partition(found.day);
         DELETE FROM millibill.rollup_days d WHERE d.tenant_id = found.tenant_id AND d.day = found.day;
-        INSERT INTO millibill.rollup_days (tenant_id, day, config_id, invocations, errors, timeouts, initializations, duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes, max_memory_used_mb, max_duration_us)
+        INSERT INTO millibill.rollup_days (tenant_id, day, config_id, invocations, errors, timeouts, initializations, duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, streamed_bytes, max_memory_used_mb, max_duration_us, capacity_records, capacity_1s, capacity_300s)
         SELECT r.tenant_id, found.day, r.config_id,
            sum(r.invocations)::bigint AS invocations,
            sum(r.errors)::bigint AS errors,
@@ -51,7 +51,10 @@ BEGIN
            sum(r.cpu_us)::bigint AS cpu_us,
            sum(r.streamed_bytes)::bigint AS streamed_bytes,
            max(r.max_memory_used_mb) AS max_memory_used_mb,
-           max(r.max_duration_us) AS max_duration_us
+           max(r.max_duration_us) AS max_duration_us,
+           sum(r.capacity_records)::bigint AS capacity_records,
+           sum(r.capacity_1s)::bigint AS capacity_1s,
+           sum(r.capacity_300s)::bigint AS capacity_300s
           FROM millibill.rollups r
          WHERE r.tenant_id = found.tenant_id AND r.hour >= found.day::timestamp AT TIME ZONE 'UTC'
            AND r.hour < (found.day + 1)::timestamp AT TIME ZONE 'UTC'
@@ -93,7 +96,8 @@ COMMENT ON FUNCTION rollup_days_partition(date) IS 'Make the partition of rollup
 
 -- The hours of open days, and the sums of the others. What is read by tenants reaches them through the policies of both tables.
 CREATE OR REPLACE VIEW rollups_daily AS
-SELECT d.tenant_id, d.day, d.config_id, d.invocations, d.errors, d.timeouts, d.initializations, d.duration_us, d.init_us, d.duration_1ms, d.duration_100ms, d.with_init_1ms, d.with_init_100ms, d.cpu_us, d.streamed_bytes, d.max_memory_used_mb, d.max_duration_us
+SELECT d.tenant_id, d.day, d.config_id, d.invocations, d.errors, d.timeouts, d.initializations, d.duration_us, d.init_us, d.duration_1ms, d.duration_100ms, d.with_init_1ms, d.with_init_100ms, d.cpu_us, d.streamed_bytes, d.max_memory_used_mb, d.max_duration_us,
+       d.capacity_records, d.capacity_1s, d.capacity_300s
   FROM rollup_days d
  WHERE NOT EXISTS (SELECT FROM rollup_days_open o WHERE o.tenant_id = d.tenant_id AND o.day = d.day)
 UNION ALL
@@ -111,7 +115,10 @@ SELECT o.tenant_id, o.day, r.config_id,
            sum(r.cpu_us)::bigint AS cpu_us,
            sum(r.streamed_bytes)::bigint AS streamed_bytes,
            max(r.max_memory_used_mb) AS max_memory_used_mb,
-           max(r.max_duration_us) AS max_duration_us
+           max(r.max_duration_us) AS max_duration_us,
+           sum(r.capacity_records)::bigint AS capacity_records,
+           sum(r.capacity_1s)::bigint AS capacity_1s,
+           sum(r.capacity_300s)::bigint AS capacity_300s
   FROM rollup_days_open o
   JOIN rollups r ON r.tenant_id = o.tenant_id AND r.hour >= o.day::timestamp AT TIME ZONE 'UTC'
                 AND r.hour < (o.day + 1)::timestamp AT TIME ZONE 'UTC'
@@ -134,3 +141,6 @@ COMMENT ON COLUMN rollups_daily.cpu_us IS 'Sum of CPU time, microseconds; 0 wher
 COMMENT ON COLUMN rollups_daily.streamed_bytes IS 'Sum of response bytes above 6 MB (6291456) of each streamed response';
 COMMENT ON COLUMN rollups_daily.max_memory_used_mb IS 'Greatest memory seen in use, MB; 0 when no record said';
 COMMENT ON COLUMN rollups_daily.max_duration_us IS 'Greatest duration as measured, microseconds';
+COMMENT ON COLUMN rollups_daily.capacity_records IS 'Records of units kept ready, which are no invocations: a row may have these alone';
+COMMENT ON COLUMN rollups_daily.capacity_1s IS 'Sum of units kept ready times seconds, the time of each record rounded up to 1 s';
+COMMENT ON COLUMN rollups_daily.capacity_300s IS 'Sum of units kept ready times seconds, the time of each record rounded up to 300 s';

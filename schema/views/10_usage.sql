@@ -7,7 +7,8 @@ SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coa
        c.mode, c.package, r.invocations, r.errors, r.timeouts, r.initializations,
        r.duration_1ms AS duration_ms, r.duration_1ms::numeric * c.memory_mb / 1024 / 1000 AS gb_seconds,
        r.duration_us / nullif(r.invocations, 0) AS mean_duration_us, r.max_duration_us, r.max_memory_used_mb,
-       r.cpu_us, r.streamed_bytes, r.init_us
+       r.cpu_us, r.streamed_bytes, r.init_us, r.capacity_records,
+       r.capacity_1s::numeric * c.memory_mb / 1024 AS capacity_gb_seconds
   FROM rollups r
   JOIN configs c USING (tenant_id, config_id)
   JOIN tenants t USING (tenant_id);
@@ -34,13 +35,16 @@ COMMENT ON COLUMN usage_hourly.max_memory_used_mb IS 'Greatest memory seen in us
 COMMENT ON COLUMN usage_hourly.cpu_us IS 'Sum of CPU time, microseconds; 0 when no record said';
 COMMENT ON COLUMN usage_hourly.streamed_bytes IS 'Bytes above 6 MB (6291456) of each streamed response';
 COMMENT ON COLUMN usage_hourly.init_us IS 'Sum of initializations as measured, microseconds';
+COMMENT ON COLUMN usage_hourly.capacity_records IS 'Records of units kept ready, which are no invocations: a row may have these alone';
+COMMENT ON COLUMN usage_hourly.capacity_gb_seconds IS 'GB-seconds of units kept ready: units times the time of each record, rounded up to 1 s, times memory, 1 GB = 1024 MB, exact';
 
 CREATE OR REPLACE VIEW usage_daily_by_function AS
 SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
            AND b.from_month <= d.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, d.day, c.function, c.region, c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package,
        d.invocations, d.errors, d.timeouts, d.initializations, d.duration_1ms AS duration_ms,
        d.duration_1ms::numeric * c.memory_mb / 1024 / 1000 AS gb_seconds, d.duration_us / nullif(d.invocations, 0) AS mean_duration_us,
-       d.max_duration_us, d.max_memory_used_mb, d.cpu_us, d.streamed_bytes, d.init_us
+       d.max_duration_us, d.max_memory_used_mb, d.cpu_us, d.streamed_bytes, d.init_us,
+       d.capacity_records, d.capacity_1s::numeric * c.memory_mb / 1024 AS capacity_gb_seconds
   FROM rollups_daily d
   JOIN configs c USING (tenant_id, config_id)
   JOIN tenants t USING (tenant_id);
@@ -67,6 +71,8 @@ COMMENT ON COLUMN usage_daily_by_function.max_memory_used_mb IS 'Greatest memory
 COMMENT ON COLUMN usage_daily_by_function.cpu_us IS 'Sum of CPU time, microseconds; 0 when no record said';
 COMMENT ON COLUMN usage_daily_by_function.streamed_bytes IS 'Bytes above 6 MB (6291456) of each streamed response';
 COMMENT ON COLUMN usage_daily_by_function.init_us IS 'Sum of initializations as measured, microseconds';
+COMMENT ON COLUMN usage_daily_by_function.capacity_records IS 'Records of units kept ready, which are no invocations: a row may have these alone';
+COMMENT ON COLUMN usage_daily_by_function.capacity_gb_seconds IS 'GB-seconds of units kept ready: units times the time of each record, rounded up to 1 s, times memory, 1 GB = 1024 MB, exact';
 
 CREATE OR REPLACE VIEW usage_daily AS
 SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id

@@ -349,7 +349,7 @@ RETURNS TABLE (config_id bigint, region text, sku text, unit text, counted small
                hour_from timestamptz, hour_until timestamptz)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, millibill, pg_temp SET enable_nestloop = off AS $$
     SELECT c.config_id, s.region, s.sku, s.unit, array_position(ARRAY['invocations', 'duration_1ms', 'duration_100ms', 'with_init_1ms',
-               'with_init_100ms', 'cpu_us', 'streamed_bytes'], m.rollup_column)::smallint, f.multiplier, f.parts, s.amount, s.quantity,
+               'with_init_100ms', 'cpu_us', 'streamed_bytes', 'capacity_1s', 'capacity_300s'], m.rollup_column)::smallint, f.multiplier, f.parts, s.amount, s.quantity,
            CASE WHEN s.amount <> 0 AND f.multiplier <> 0 THEN s.amount * round(f.multiplier, 36) / nullif(f.parts * s.quantity, 0) END,
            round(f.multiplier, 36) / f.parts, c.function, c.architecture, c.memory_mb, c.mode, m.hour_from, m.hour_until
       FROM (SELECT l.book, l.region, l.architecture, l.mode, l.sku, l.unit, sum(l.amount_exact) AS amount, sum(l.quantity) AS quantity
@@ -361,6 +361,7 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, millibi
      CROSS JOIN LATERAL (SELECT CASE m.measure
                 WHEN 'gb_seconds' THEN least(m.memory_maximum_mb, greatest(m.memory_minimum_mb,
                      (c.memory_mb + m.memory_step_mb - 1) / m.memory_step_mb * m.memory_step_mb))
+                WHEN 'capacity_gb_seconds' THEN c.memory_mb
                 WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0)
                 WHEN 'ghz_seconds' THEN m.clock_mhz[1 + (SELECT count(*) FROM unnest(m.clock_up_to_mb) u WHERE u < c.memory_mb)]
                 ELSE 1 END::numeric AS multiplier,
@@ -383,7 +384,7 @@ COMMENT ON COLUMN cost_rates.config_id IS 'Number of the function configuration'
 COMMENT ON COLUMN cost_rates.region IS 'Region; where the records named none, the one that the run rated them in';
 COMMENT ON COLUMN cost_rates.sku IS 'What is metered';
 COMMENT ON COLUMN cost_rates.unit IS 'What quantities count';
-COMMENT ON COLUMN cost_rates.counted IS 'Column of rollups that is counted: 1 invocations, 2 duration_1ms, 3 duration_100ms, 4 with_init_1ms, 5 with_init_100ms, 6 cpu_us, 7 streamed_bytes';
+COMMENT ON COLUMN cost_rates.counted IS 'Column of rollups that is counted: 1 invocations, 2 duration_1ms, 3 duration_100ms, 4 with_init_1ms, 5 with_init_100ms, 6 cpu_us, 7 streamed_bytes, 8 capacity_1s, 9 capacity_300s';
 COMMENT ON COLUMN cost_rates.multiplier IS 'Megabytes or megahertz by which each count is multiplied; 1: none';
 COMMENT ON COLUMN cost_rates.parts IS 'By which the product is divided to give units';
 COMMENT ON COLUMN cost_rates.line_amount IS 'Exact amount of all tiers of the line, in currency';
@@ -426,10 +427,12 @@ SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coa
     SELECT CASE m.rollup_column WHEN 'invocations' THEN r.invocations WHEN 'duration_1ms' THEN r.duration_1ms
                 WHEN 'duration_100ms' THEN r.duration_100ms WHEN 'with_init_1ms' THEN r.with_init_1ms
                 WHEN 'with_init_100ms' THEN r.with_init_100ms WHEN 'cpu_us' THEN r.cpu_us
-                WHEN 'streamed_bytes' THEN r.streamed_bytes END::numeric
+                WHEN 'streamed_bytes' THEN r.streamed_bytes WHEN 'capacity_1s' THEN r.capacity_1s
+                WHEN 'capacity_300s' THEN r.capacity_300s END::numeric
          * CASE m.measure
                 WHEN 'gb_seconds' THEN least(m.memory_maximum_mb, greatest(m.memory_minimum_mb,
                      (c.memory_mb + m.memory_step_mb - 1) / m.memory_step_mb * m.memory_step_mb))
+                WHEN 'capacity_gb_seconds' THEN c.memory_mb
                 WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0)
                 WHEN 'ghz_seconds' THEN m.clock_mhz[1 + (SELECT count(*) FROM unnest(m.clock_up_to_mb) u WHERE u < c.memory_mb)]
                 ELSE 1 END
@@ -460,7 +463,7 @@ COMMENT ON COLUMN cost_hourly.period_start IS 'First instant of the period, UTC'
 CREATE OR REPLACE VIEW cost_pieces AS
 WITH rates AS MATERIALIZED (SELECT * FROM cost_rates WHERE cost_each IS NOT NULL OR sku IN ('requests', 'duration'))
 SELECT k.tenant_id, k.invoice_id, k.config_id, d.day, k.region, k.sku, k.currency, k.state, k.period_start, CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
-            WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes END AS count, k.cost_each, k.quantity_each, k.function, k.architecture,
+            WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes WHEN 8 THEN d.capacity_1s WHEN 9 THEN d.capacity_300s END AS count, k.cost_each, k.quantity_each, k.function, k.architecture,
        k.memory_mb, k.mode, k.period_month
   FROM rates k
   JOIN rollups_daily d ON d.tenant_id = k.tenant_id AND d.config_id = k.config_id AND d.day >= (k.used_from AT TIME ZONE 'UTC')::date
@@ -468,7 +471,7 @@ SELECT k.tenant_id, k.invoice_id, k.config_id, d.day, k.region, k.sku, k.currenc
  WHERE k.whole_days
 UNION ALL
 SELECT k.tenant_id, k.invoice_id, k.config_id, (r.hour AT TIME ZONE 'UTC')::date, k.region, k.sku, k.currency, k.state, k.period_start, CASE k.counted WHEN 1 THEN r.invocations WHEN 2 THEN r.duration_1ms WHEN 3 THEN r.duration_100ms WHEN 4 THEN r.with_init_1ms
-            WHEN 5 THEN r.with_init_100ms WHEN 6 THEN r.cpu_us WHEN 7 THEN r.streamed_bytes END,
+            WHEN 5 THEN r.with_init_100ms WHEN 6 THEN r.cpu_us WHEN 7 THEN r.streamed_bytes WHEN 8 THEN r.capacity_1s WHEN 9 THEN r.capacity_300s END,
        k.cost_each, k.quantity_each, k.function, k.architecture, k.memory_mb, k.mode, k.period_month
   FROM rates k
   JOIN rollups r ON r.tenant_id = k.tenant_id AND r.config_id = k.config_id AND r.hour >= k.used_from AND r.hour < k.used_until

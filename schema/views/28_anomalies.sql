@@ -13,6 +13,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, millibill, pg_temp AS $$
                trim_scale(sum(r.duration_1ms::numeric * c.memory_mb) / 1024000) AS gb_seconds
           FROM rollups r JOIN configs c USING (tenant_id, config_id)
          WHERE r.hour >= (first_day - 56)::timestamp AT TIME ZONE 'UTC' AND r.hour < (last_day + 1)::timestamp AT TIME ZONE 'UTC'
+           AND r.invocations > 0 -- capacity alone ran nothing
          GROUP BY 1, 2
     ), series AS (
         SELECT s.tenant_id, m.measure, s.first, array_agg(m.value ORDER BY d.day) AS "values"

@@ -265,10 +265,12 @@ class Protocol(unittest.TestCase):
     def test_an_unknown_protocol_version_is_told_so_and_nothing_of_it_is_taken(self):
         """Matrix 31: WRONG_VERSION, which an agent answers by waiting and asking again; its batches stay in its spool."""
         peer = self.peer()
-        self.assert_refused(peer.hello(protocol=2), "WRONG_VERSION")
+        for unknown in (0, 3):
+            self.assert_refused(peer.hello(protocol=unknown), "WRONG_VERSION")
         self.assert_refused(peer.batch(1, usage("acme", ["m31v"], function="m31v")), "NOT_GREETED")
         self.assertEqual(self.billed("m31v"), 0)
-        self.assertEqual(peer.hello().WhichOneof("kind"), "welcome")
+        for known in (1, 2):  # before and since capacity records
+            self.assertEqual(peer.hello(protocol=known).WhichOneof("kind"), "welcome")
 
     # --- losses, and what the operator sees
 

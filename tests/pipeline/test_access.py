@@ -220,7 +220,7 @@ class Access(unittest.TestCase):
 
     def test_the_collector_adds_to_rollups_and_takes_nothing_away(self):
         add = ("SELECT rollup_add(ARRAY[tenant_id], ARRAY[hour], ARRAY[config_id], ARRAY[0]::bigint[], {0}, {0}, {0}, {0}, {0}, ARRAY[%d]::bigint[], "
-               "{0}, {0}, {0}, {0}, {0}, {0}, {0}) FROM rollups LIMIT 1").format("ARRAY[0]::bigint[]")
+               "{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}) FROM rollups LIMIT 1").format("ARRAY[0]::bigint[]")
         place = self.stack.query("SELECT tenant_id, hour, config_id FROM rollups LIMIT 1")[0]
         add = add.replace("tenant_id]", f"{place[0]}::bigint]").replace("hour]", f"'{place[1]}'::timestamptz]").replace(
             "config_id]", f"{place[2]}::bigint]").replace(" FROM rollups LIMIT 1", "")

@@ -103,7 +103,7 @@ class Owner(_OwnerCase):
 
     def withheld(self):
         """One of acme's records is excluded as a copy of another one, by the role that writes exclusions and as it does, rollups and all."""
-        sums = "".join(f", ARRAY[{value}]::bigint[]" for value in (1, 0, 0, 0, 100000, 0, 100, 100, 100, 100, 0, 0, 0, 0))
+        sums = "".join(f", ARRAY[{value}]::bigint[]" for value in (1, 0, 0, 0, 100000, 0, 100, 100, 100, 100, 0, 0, 0, 0, 0, 0, 0))
         out = "(SELECT * FROM segments WHERE tenant_id = {0} AND hour = '2026-05-03T12:00Z' ORDER BY segment_id LIMIT 1)".format(self.acme)
         kept = out.replace("05-03", "05-04")
         return ("SET ROLE millibill_compactor; INSERT INTO commits (commit_id) VALUES (DEFAULT);"

@@ -177,7 +177,7 @@ class Verify(unittest.TestCase):
 
     def test_each_rollup_column(self):
         columns = ("invocations", "errors", "timeouts", "initializations", "duration_us", "init_us", "duration_1ms", "duration_100ms",
-                   "with_init_1ms", "with_init_100ms", "cpu_us", "streamed_bytes", "max_memory_used_mb", "max_duration_us")
+                   "with_init_1ms", "with_init_100ms", "cpu_us", "streamed_bytes", "capacity_records", "capacity_1s", "capacity_300s", "max_memory_used_mb", "max_duration_us")
         where = ("(tenant_id, hour, config_id) = (SELECT tenant_id, hour, config_id FROM rollups JOIN tenants USING (tenant_id) "
                  "WHERE name = 'acme' ORDER BY 2, 3 LIMIT 1)")
         changes = ", ".join(f"{column} = {column} + {i + 1}" for i, column in enumerate(columns))

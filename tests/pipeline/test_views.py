@@ -7,7 +7,7 @@ import unittest
 from harness import ROOT, SUPERUSER, StackCase
 
 SUMS = ("invocations, errors, timeouts, initializations, duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, "
-        "streamed_bytes").split(", ")
+        "streamed_bytes, capacity_records, capacity_1s, capacity_300s").split(", ")
 MACROS = {"$__timeFrom()": "'2026-10-01T00:00:00Z'::timestamptz", "$__timeTo()": "'2026-10-31T23:59:59.999Z'::timestamptz", "${tenant:sqlstring}": "'%s'"}
 
 
@@ -81,7 +81,7 @@ class Views(StackCase):
         close()
         # one that begins before a day is marked, and ends after: the day waits for it
         tenant, config = self.stack.query("SELECT tenant_id, config_id FROM configs JOIN tenants USING (tenant_id) WHERE name = 'acme'")[0]
-        add = f"SELECT rollup_add(ARRAY[{tenant}], ARRAY['2026-10-05Z'::timestamptz], ARRAY[{config}], {', '.join(['ARRAY[1]'] * 14)})".replace("ARRAY[1]", "ARRAY[1]::bigint[]")
+        add = f"SELECT rollup_add(ARRAY[{tenant}], ARRAY['2026-10-05Z'::timestamptz], ARRAY[{config}], {', '.join(['ARRAY[1]'] * (len(SUMS) + 2))})".replace("ARRAY[1]", "ARRAY[1]::bigint[]")
         self.stack.query(add)
         writer = self.stack.psql_process(f"SET search_path = millibill; BEGIN; {add};")
         for _ in range(5):

@@ -98,6 +98,7 @@ cases_describe(const UsageRecord *record, char *out, size_t size)
     ADD(true, " memory=%lld", (long long) record->memory_mb);
     ADD(record->ephemeral_mb != USAGE_EPHEMERAL_MB_DEFAULT, " ephemeral=%lld", (long long) record->ephemeral_mb);
     ADD(record->max_memory_used_mb != USAGE_ABSENT, " max=%lld", (long long) record->max_memory_used_mb);
+    ADD(record->capacity_units != USAGE_ABSENT, " units=%lld", (long long) record->capacity_units);
     ADD(record->reported_billed_ms != USAGE_ABSENT, " billed=%lld", (long long) record->reported_billed_ms);
     ADD(record->cpu_us != USAGE_ABSENT, " cpu_us=%lld", (long long) record->cpu_us);
     ADD(record->response_bytes != USAGE_ABSENT, " response=%lld", (long long) record->response_bytes);

@@ -59,6 +59,64 @@ unpack(const Buffer *packed)
     return batch;
 }
 
+/* Digests from before there was capacity: databases and spools hold such bytes, and seals are over them. */
+static void
+what_has_no_capacity_is_the_same_bytes_as_ever(void **state)
+{
+    (void) state;
+    Err err = {0};
+    char id[64], function[32], hex[DIGEST_HEX_BYTES];
+    UsageBatchBuilder *builder = usage_batch_builder_new(&err);
+    for (int i = 0; i < RECORDS; i++) {
+        const UsageRecord record = sample(i, id, function);
+        assert_true(usage_batch_builder_add(builder, &record, &err));
+    }
+    Buffer packed = {0};
+    assert_true(usage_batch_builder_pack(builder, &packed, &err));
+    Digest digest = digest_of(packed.data, packed.length);
+    assert_string_equal(digest_hex(&digest, hex), "ebbf0ae307ce876fc00a8705213b17baf2336f5e803c5b402b3d7410265d9266");
+    const UsageRecord record = sample(45, id, function);
+    digest = usage_record_digest(&record, false);
+    assert_string_equal(digest_hex(&digest, hex), "1a9ccfb9108632636b5eb21ab6ac6667020ecb846f7a259557d2874d3bfb7686");
+    buffer_free(&packed);
+    usage_batch_builder_free(&builder);
+}
+
+static void
+capacity_travels_beside_invocations(void **state)
+{
+    (void) state;
+    Err err = {0};
+    char id[64], function[32];
+    const int64_t units[] = {USAGE_ABSENT, 1, 1000000000, USAGE_ABSENT};
+    UsageBatchBuilder *builder = usage_batch_builder_new(&err);
+    for (size_t i = 0; i < 4; i++) {
+        UsageRecord record = sample(1, id, function); /* without any optional fact */
+        record.status = USAGE_OK;
+        record.capacity_units = units[i];
+        assert_true(usage_batch_builder_add(builder, &record, &err));
+    }
+    Buffer packed = {0};
+    assert_true(usage_batch_builder_pack(builder, &packed, &err));
+    UsageBatch *batch = unpack(&packed);
+    for (size_t i = 0; i < 4; i++) {
+        UsageRecord record;
+        usage_batch_record(batch, i, &record);
+        assert_int_equal(record.capacity_units, units[i]);
+        assert_int_equal(record.duration_us, 1001);
+    }
+    usage_batch_free(&batch);
+    UsageRecord record = sample(1, id, function);
+    record.status = USAGE_OK;
+    record.capacity_units = INT64_C(1) << 40; /* no wrap to something that passes */
+    assert_true(usage_batch_builder_add(builder, &record, &err));
+    assert_true(usage_batch_builder_pack(builder, &packed, &err));
+    assert_null(usage_batch_unpack(packed.data, packed.length, &err));
+    assert_non_null(strstr(err.message, "capacity_units"));
+    buffer_free(&packed);
+    usage_batch_builder_free(&builder);
+}
+
 static void
 every_fact_survives_the_way_through_the_columns(void **state)
 {
@@ -345,6 +403,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_has_no_capacity_is_the_same_bytes_as_ever),
+        cmocka_unit_test(capacity_travels_beside_invocations),
         cmocka_unit_test(every_fact_survives_the_way_through_the_columns),
         cmocka_unit_test(a_builder_can_be_used_again_after_packing),
         cmocka_unit_test(rejected_lines_and_losses_travel_with_the_records),

@@ -140,6 +140,77 @@ only_canonical_uuids_become_sixteen_bytes(void **state)
         assert_false(usage_id_to_uuid(text_of(OTHERS[i]), uuid));
 }
 
+static UsageRecord
+good_capacity(void)
+{
+    UsageRecord record = good_record();
+    record.mode = USAGE_PROVISIONED;
+    record.started_at_us = INT64_C(1790856000000000); /* a full hour */
+    record.duration_us = INT64_C(3600000000);
+    record.capacity_units = 100;
+    return record;
+}
+
+static void
+capacity_lies_inside_an_hour_and_is_no_invocation(void **state)
+{
+    (void) state;
+    UsageFault fault;
+    UsageRecord record = good_capacity();
+    assert_true(usage_record_is_capacity(&record));
+    assert_true(usage_record_check(&record, true, true, &fault));
+    record.started_at_us++;
+    expect_fault(&record, USAGE_REASON_OUT_OF_RANGE, "ready_s");
+    record.duration_us--;
+    assert_true(usage_record_check(&record, true, true, &fault));
+    record.duration_us = 0;
+    expect_fault(&record, USAGE_REASON_OUT_OF_RANGE, "ready_s");
+    const int64_t wrong_units[] = {0, -2, INT64_C(1000000001), INT64_MAX};
+    for (size_t i = 0; i < sizeof(wrong_units) / sizeof(wrong_units[0]); i++) {
+        record = good_capacity();
+        record.capacity_units = wrong_units[i];
+        expect_fault(&record, USAGE_REASON_OUT_OF_RANGE, "capacity_units");
+    }
+    const struct {
+        const char *field;
+        size_t offset;
+    } facts[] = {{"init_duration", offsetof(UsageRecord, init_duration_us)},
+                 {"max_memory_used_mb", offsetof(UsageRecord, max_memory_used_mb)},
+                 {"cpu_ms", offsetof(UsageRecord, cpu_us)},
+                 {"response_bytes", offsetof(UsageRecord, response_bytes)},
+                 {"reported_billed_ms", offsetof(UsageRecord, reported_billed_ms)}};
+    for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        record = good_capacity();
+        memcpy((char *) &record + facts[i].offset, &(int64_t){0}, sizeof(int64_t));
+        expect_fault(&record, USAGE_REASON_OUT_OF_RANGE, facts[i].field);
+    }
+    record = good_capacity();
+    record.status = USAGE_ERROR;
+    expect_fault(&record, USAGE_REASON_OUT_OF_RANGE, "status");
+}
+
+static void
+capacity_has_units_and_seconds_in_json_and_a_digest_of_its_own(void **state)
+{
+    (void) state;
+    Err err = {0};
+    Buffer text = {0};
+    UsageRecord record = good_capacity();
+    record.duration_us = 17000001;
+    assert_true(usage_record_to_json(&record, &text, &err));
+    assert_non_null(strstr(text.data, ",\"capacity_units\":100,\"ready_s\":17.000001,"));
+    assert_null(strstr(text.data, "duration_ms"));
+    UsageRecord invocation = record;
+    invocation.capacity_units = USAGE_ABSENT;
+    UsageRecord other = record;
+    other.capacity_units++;
+    Digest digests[] = {usage_record_digest(&record, true), usage_record_digest(&invocation, true),
+                        usage_record_digest(&other, true)};
+    assert_memory_not_equal(&digests[0], &digests[1], sizeof(Digest));
+    assert_memory_not_equal(&digests[0], &digests[2], sizeof(Digest));
+    buffer_free(&text);
+}
+
 static void
 names_of_enums_go_both_ways(void **state)
 {
@@ -167,6 +238,8 @@ main(void)
         cmocka_unit_test(each_limit_holds_at_its_edge),
         cmocka_unit_test(json_keeps_microseconds_and_escapes),
         cmocka_unit_test(only_canonical_uuids_become_sixteen_bytes),
+        cmocka_unit_test(capacity_lies_inside_an_hour_and_is_no_invocation),
+        cmocka_unit_test(capacity_has_units_and_seconds_in_json_and_a_digest_of_its_own),
         cmocka_unit_test(names_of_enums_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,7 @@ every_difference_of_a_field_is_seen_and_carried_over(void **state)
         file.status = i == FIELD_STATUS ? USAGE_ERROR : USAGE_OK;
         file.cpu_us += i == FIELD_CPU;
         file.response_bytes += i == FIELD_RESPONSE_BYTES;
+        file.capacity_units = i == FIELD_CAPACITY_UNITS ? 3 : USAGE_ABSENT;
         uint32_t differs = reconcile_compare(&file, &bill, ALL_FIELDS);
         assert_int_equal(differs, UINT32_C(1) << i);
         UsageRecord wanted = reconcile_as_in_file(&file, &bill, differs);

@@ -17,6 +17,9 @@
 
 enum { RECORDS = 40 };
 
+/* Set by a test: every third record is capacity, and all are in provisioned mode. */
+static bool with_capacity;
+
 static UsageRecord
 record_of(uint32_t i)
 {
@@ -28,6 +31,12 @@ record_of(uint32_t i)
     record.ephemeral_mb = 2048;
     record.started_at_us = INT64_C(1790000000000000) + i * UTC_SECOND_US;
     record.duration_us = i * INT64_C(7919000) % 90001001;
+    record.mode = with_capacity ? USAGE_PROVISIONED : USAGE_ON_DEMAND;
+    if (with_capacity && i % 3 == 1) {
+        record.capacity_units = 1 + i % 5;
+        record.duration_us += 1;
+        return record;
+    }
     record.init_duration_us = i % 3 == 0 ? 123456 : USAGE_ABSENT;
     record.cpu_us = i % 4 == 0 ? USAGE_ABSENT : (int64_t) i * 1001;
     record.max_memory_used_mb = i % 5 == 0 ? USAGE_ABSENT : (int64_t) i * 61;
@@ -73,7 +82,10 @@ document_of_one_row(const PriceBook *book, bool by_tallies)
     Err err = {0};
     RatingRows *rows = rating_rows_new(&err);
     UsageSum *tallies = calloc(book->tally_count, sizeof(*tallies));
-    RatingRow sum = {.memory_mb = 1024, .ephemeral_mb = 2048, .tallies = by_tallies ? tallies : NULL};
+    RatingRow sum = {.mode = with_capacity ? USAGE_PROVISIONED : USAGE_ON_DEMAND,
+                     .memory_mb = 1024,
+                     .ephemeral_mb = 2048,
+                     .tallies = by_tallies ? tallies : NULL};
     assert_non_null(tallies);
     for (uint32_t i = 0; i < RECORDS; i++) {
         const UsageRecord record = record_of(i);
@@ -87,6 +99,9 @@ document_of_one_row(const PriceBook *book, bool by_tallies)
         sum.with_init_100ms += one.with_init_100ms;
         sum.cpu_us += one.cpu_us;
         sum.streamed_bytes += one.streamed_bytes;
+        sum.capacity_records += one.capacity_records;
+        sum.capacity_1s += one.capacity_1s;
+        sum.capacity_300s += one.capacity_300s;
     }
     const RatingNames names = {TEXT_LITERAL("acme"), TEXT_LITERAL("acme"), TEXT_LITERAL("thumb"),
                                TEXT_LITERAL("us-east-1")};
@@ -137,6 +152,38 @@ records_their_tallies_and_their_sums_are_billed_alike(void **state)
     assert_int_equal(from_sums, 7);
 }
 
+/* 300 s, 1 s, and one that hourly sums do not hold. */
+static void
+capacity_is_billed_alike_by_records_tallies_and_sums(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *book;
+        bool by_sums;
+    } CASES[] = {{"rater/books/aws-lambda.yaml", true},
+                 {"tests/data/rating/books/capacity.yaml", true},
+                 {"tests/data/rating/books/capacity-minutes.yaml", false},
+                 {"tests/data/rating/books/capacity-seconds.yaml", true}};
+    with_capacity = true;
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+        Err err = {0};
+        PriceBook *book = price_book_open(CASES[i].book, &err);
+        assert_non_null(book);
+        char *records = document_of_records(book);
+        assert_non_null(strstr(records, "capacity_gb_seconds"));
+        char *tallies = document_of_one_row(book, true);
+        assert_string_equal(records, tallies);
+        assert_true((tally_beyond_rollups(book) == NULL) == CASES[i].by_sums);
+        char *sums = CASES[i].by_sums ? document_of_one_row(book, false) : NULL;
+        assert_true(sums == NULL || strcmp(records, sums) == 0);
+        free(sums);
+        free(records);
+        free(tallies);
+        price_book_free(&book);
+    }
+    with_capacity = false;
+}
+
 static void
 sums_that_do_not_hold_what_a_book_counts_are_refused(void **state)
 {
@@ -169,6 +216,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_their_tallies_and_their_sums_are_billed_alike),
+        cmocka_unit_test(capacity_is_billed_alike_by_records_tallies_and_sums),
         cmocka_unit_test(sums_that_do_not_hold_what_a_book_counts_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

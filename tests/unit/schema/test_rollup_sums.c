@@ -80,6 +80,34 @@ streamed_bytes_count_above_6_mb_of_each_streamed_response(void **state)
 }
 
 static void
+capacity_counts_in_its_own_sums_only_and_rounds_each_record(void **state)
+{
+    (void) state;
+    const struct {
+        int64_t us, units, seconds, steps_of_300;
+    } cases[] = {{1, 1, 1, 1},           {1000000, 3, 1, 1},     {1000001, 3, 2, 1},
+                 {300000000, 7, 300, 1}, {300000001, 7, 301, 2}, {3600000000, 1000000000, 3600, 12}};
+    RollupSums all = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        UsageRecord record = record_of(cases[i].us, USAGE_ABSENT);
+        record.capacity_units = cases[i].units;
+        const RollupSums sums = sums_of(&record);
+        const RollupSums expected = {.capacity_records = 1,
+                                     .capacity_1s = cases[i].units * cases[i].seconds,
+                                     .capacity_300s = cases[i].units * cases[i].steps_of_300 * 300};
+        assert_memory_equal(&sums, &expected, sizeof sums);
+        assert_true(rollup_sums_add(&all, &record));
+    }
+    assert_int_equal(all.capacity_records, sizeof cases / sizeof cases[0]);
+    all.capacity_300s = INT64_MAX - 299;
+    const RollupSums before = all;
+    UsageRecord more = record_of(1, USAGE_ABSENT);
+    more.capacity_units = 1;
+    assert_false(rollup_sums_add(&all, &more));
+    assert_memory_equal(&all, &before, sizeof all);
+}
+
+static void
 statuses_and_greatest_values_are_kept(void **state)
 {
     (void) state;
@@ -139,6 +167,7 @@ main(void)
         cmocka_unit_test(durations_round_up_to_1_ms_and_to_100_ms),
         cmocka_unit_test(duration_and_initialization_are_added_before_the_one_rounding),
         cmocka_unit_test(streamed_bytes_count_above_6_mb_of_each_streamed_response),
+        cmocka_unit_test(capacity_counts_in_its_own_sums_only_and_rounds_each_record),
         cmocka_unit_test(statuses_and_greatest_values_are_kept),
         cmocka_unit_test(a_sum_that_would_overflow_is_refused_and_nothing_changes),
         cmocka_unit_test(a_segment_tells_which_batch_brought_each_record),
