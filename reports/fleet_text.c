@@ -38,7 +38,7 @@ take_row(Table *table, char **cells, size_t count, Err *err)
     bool done = true;
     for (size_t i = 0; i < count; i++)
         done = done && cells[i] != NULL;
-    const char *borrowed[TABLE_COLUMNS_MAX];
+    const char *borrowed[TABLE_COLUMNS_MAX] = {0};
     for (size_t i = 0; i < count; i++)
         borrowed[i] = cells[i];
     done = done && table_row(table, borrowed, err);
