@@ -9,6 +9,7 @@
 #include "rater/counted.h"
 #include "rater/rate_book.h"
 #include "rater/rate_books.h"
+#include "rater/rate_periods.h"
 #include "rater/rate_tenants.h"
 #include "rater/reconcile_spill.h"
 #include "schema/duplicates.h"
@@ -175,19 +176,42 @@ open_month(Backfill *self, BackfillMonth *month, Err *err)
     return done;
 }
 
+/** The tenant's billing period that holds an instant. It starts in the UTC month of the instant or in one beside it. */
+static bool
+period_at(Backfill *self, const BackfillTenant *tenant, int64_t at_us, BillingPeriod *period, Err *err)
+{
+    *period = billing_period_utc(utc_month_of(at_us));
+    const UtcMonth months[] = {utc_month_previous(period->month), period->month, utc_month_next(period->month)};
+    bool done = true;
+    bool found = tenant->tenant_id == 0;
+    for (size_t i = 0; done && !found && i < sizeof months / sizeof *months; i++) {
+        RateTenants members = {0};
+        done = rate_tenants_read(&members, self->db, tenant->name, months[i], err) &&
+               rate_periods_set(&members, self->db, err);
+        const RateTenant *member = done ? rate_tenants_find(&members, tenant->name) : NULL;
+        found = member != NULL && at_us >= member->period.start_us && at_us < member->period.end_us;
+        if (found)
+            *period = member->period;
+        rate_tenants_free(&members);
+    }
+    return done;
+}
+
 static BackfillMonth *
 month_of(Backfill *self, uint32_t number, int64_t started_at_us, Err *err)
 {
     const BackfillTenant *tenant = &self->tenants[number];
-    const UtcMonth month = utc_month_of(started_at_us);
     for (size_t i = 0; i < self->month_count; i++)
-        if (self->months[i].tenant == tenant->name && self->months[i].month.year == month.year &&
-            self->months[i].month.month == month.month)
+        if (self->months[i].tenant == tenant->name && started_at_us >= self->months[i].period.start_us &&
+            started_at_us < self->months[i].period.end_us)
             return &self->months[i];
-    if (!array_grow(&self->months, &self->month_room, self->month_count, sizeof *self->months, err))
+    BillingPeriod period;
+    if (!period_at(self, tenant, started_at_us, &period, err) ||
+        !array_grow(&self->months, &self->month_room, self->month_count, sizeof *self->months, err))
         return NULL;
     BackfillMonth *made = &self->months[self->month_count++];
-    *made = (BackfillMonth){.tenant = tenant->name, .is_new_tenant = tenant->tenant_id == 0, .month = month};
+    *made = (BackfillMonth){
+        .tenant = tenant->name, .is_new_tenant = tenant->tenant_id == 0, .month = period.month, .period = period};
     return open_month(self, made, err) ? made : NULL;
 }
 

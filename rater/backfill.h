@@ -17,6 +17,7 @@
 #include "lib/utc.h"
 #include "rater/book_calendar.h"
 #include "rater/log_file.h"
+#include "rater/period.h"
 #include "rater/usage.h"
 #include "schema/db.h"
 
@@ -32,6 +33,7 @@ typedef struct BackfillMonth {
     const char *tenant; /* borrowed */
     bool is_new_tenant;
     UtcMonth month;
+    BillingPeriod period;   /* of the tenant in that month */
     int64_t fresh;          /* records that would be billed */
     int64_t known;          /* that are there already */
     int64_t reversed;       /* of them: taken back, and stays so */

@@ -61,6 +61,25 @@ class Corrections(unittest.TestCase):
         self.stack.run("verify", "--month", "2026-03")
         self.assertIn("final already", self.contract("late", "2026-03", KOLKATA, status=1).stderr)
 
+    def test_the_dry_run_of_a_backfill_goes_by_the_period_that_holds_an_instant(self):
+        self.stack.run("tenant", "add", "back")
+        self.contract("back", "2026-01", KATHMANDU)
+        self.load("back", "2026-01-20T00:00:00Z", "2026-02-20T00:00:00Z")
+        log = self.stack.data / "back.ndjson"
+        log.write_text("".join(json.dumps({"request_id": at, "tenant": "back", "function": "f", "memory_mb": 10240, "region": "us-east-1", "started_at": at,
+                                           "duration_ms": 900000}) + "\n" for at in ("2026-02-14T18:14:59.999999Z", "2026-02-14T18:15:00Z")),
+                       encoding="utf-8")
+        before = {m: self.total(m, "back") for m in ("2026-01", "2026-02")}
+        answer = self.stack.json("import", "--backfill", "--dry-run", "--format", "ndjson", str(log))
+        self.assertEqual([(m["month"], m["new"], m["bills"][0]["as_it_stands"]) for m in answer["months"]],
+                         [(m, 1, before[m]) for m in ("2026-01", "2026-02")])
+        self.stack.run("import", "--format", "ndjson", str(log))
+        self.assertEqual([m["bills"][0]["would_be"] for m in answer["months"]], [self.total(m, "back") for m in ("2026-01", "2026-02")])
+
+    def total(self, month, tenant):
+        documents = self.stack.json("rate", "--month", month, "--tenant", tenant)["invoices"]
+        return next(d["total"] for d in documents if d["invoice"]["tenant"] == tenant)
+
     def test_an_account_whose_members_have_different_periods_waits_until_they_agree(self):
         for tenant in ("one", "two"):
             self.stack.run("tenant", "add", tenant, "--account", "pair")
