@@ -293,14 +293,15 @@ send_endlessly(Fixture *fixture, int client, size_t bytes_max)
     size_t sent = 0;
     struct pollfd item = {.fd = client, .events = POLLOUT};
     while (sent < bytes_max) {
-        if (poll(&item, 1, TURN_MS) > 0) {
+        const bool takes_more = poll(&item, 1, TURN_MS) > 0;
+        if (takes_more) {
             ssize_t wrote =
                 send(client, part + sent % sizeof part, sizeof part - sent % sizeof part, MSG_NOSIGNAL | MSG_DONTWAIT);
             if (wrote < 0 && errno != EAGAIN)
                 return sent;
             sent += wrote > 0 ? (size_t) wrote : 0;
         }
-        if (sent % sizeof part < 65536)
+        if (!takes_more || sent % sizeof part < 65536)
             watch_turn(fixture->watch, utc_monotonic_us());
     }
     return sent;
