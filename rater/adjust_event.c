@@ -295,5 +295,4 @@ adjust_event_free(AdjustEvent *self)
     mpq_clear(self->amount);
     rate_contracts_free(&self->contracts);
     *self = (AdjustEvent){.document = NULL};
-    mpq_init(self->amount);
 }

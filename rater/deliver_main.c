@@ -67,7 +67,7 @@ print_text(Json *list, Err *err)
                                     member(entry, open ? "attempts" : "delivered_at"), open ? "; " : "",
                                     open ? member(entry, "error") : "");
     }
-    if (done && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
+    if (done && out.length > 0 && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
         done = err_set(err, ERR_IO, "cannot write to standard output");
     buffer_free(&out);
     return done;
