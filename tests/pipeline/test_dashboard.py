@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from browser import Browser
-from harness import StackCase, wait_until
+from harness import SUPERUSER, StackCase, wait_until
 
 MONTH, MANY, ONE, EMPTY = "2026-10", "2026-09", "2026-07", "2026-05"
 HOSTILE = ["</script><script>window.pwned=1</script>", "<img src=x onerror=window.pwned=2>", "=HYPERLINK(\"http://evil.example\",\"x\")", "@SUM(A1)",
@@ -183,12 +183,13 @@ class Dashboard(StackCase):
 
     def test_sums_of_closed_days_change_no_figure(self):
         figures = lambda: {key: value for key, value in self.stack.json("dashboard", "--month", MONTH, "--no-savings").items() if key not in ("made_at", "free_tiers")}
-        before = figures()
-        self.assertGreater(self.stack.number("SELECT count(*) FROM rollup_days_open"), 0)
         self.stack.run("seal", "--now")
         self.assertEqual(self.stack.number("SELECT count(*) FROM rollup_days_open"), 0)
         self.assertGreater(self.stack.number("SELECT count(*) FROM rollup_days"), 10000)
-        self.assertEqual(figures(), before)
+        closed = figures()
+        self.stack.query("INSERT INTO rollup_days_open (tenant_id, day) SELECT DISTINCT tenant_id, (hour AT TIME ZONE 'UTC')::date FROM rollups "
+                         "ON CONFLICT DO NOTHING", SUPERUSER)  # read from their hours until the sealer comes by
+        self.assertEqual(figures(), closed)
         self.assertTrue(self.stack.json("verify")["ok"])
 
     # --- the page
