@@ -15,15 +15,6 @@ rate_books_name(const RateContract *contract, const char *name)
 
 /* ---- who goes by which ---- */
 
-static int
-compare_accounts(const void *left, const void *right)
-{
-    const RateTenant *a = *(const RateTenant *const *) left;
-    const RateTenant *b = *(const RateTenant *const *) right;
-    int order = strcmp(a->account, b->account);
-    return order != 0 ? order : strcmp(a->name, b->name);
-}
-
 static bool
 refuse_mixed(RateMonth *self, const RateTenant *one, const RateTenant *other, Err *err)
 {
@@ -60,7 +51,7 @@ check_accounts(RateMonth *self, Err *err)
     for (size_t i = 0; i < count; i++)
         order[i] = &self->tenants.all[i];
     if (count > 1)
-        qsort(order, count, sizeof(order[0]), compare_accounts);
+        qsort(order, count, sizeof(order[0]), rate_tenants_by_account);
     bool done = true;
     for (size_t start = 0, end = 0; done && start < count; start = end) {
         while (end < count && strcmp(order[end]->account, order[start]->account) == 0)

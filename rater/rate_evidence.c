@@ -1,18 +1,8 @@
 #include "rater/rate_evidence.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "rater/verify_parts.h"
-
-static int
-compare_accounts(const void *left, const void *right)
-{
-    const RateTenant *a = *(const RateTenant *const *) left;
-    const RateTenant *b = *(const RateTenant *const *) right;
-    int order = strcmp(a->account, b->account);
-    return order != 0 ? order : strcmp(a->name, b->name);
-}
 
 /* The tenants at hand by account; the caller frees the array. NULL: ERR_NOMEM. */
 static const RateTenant **
@@ -29,7 +19,7 @@ at_hand(const RateMonth *self, size_t *count, Err *err)
         if (rate_is_at_hand(self, &tenants->all[i]))
             order[(*count)++] = &tenants->all[i];
     if (*count > 1)
-        qsort(order, *count, sizeof(order[0]), compare_accounts);
+        qsort(order, *count, sizeof(order[0]), rate_tenants_by_account);
     return order;
 }
 

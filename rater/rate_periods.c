@@ -72,15 +72,6 @@ refuse(RatePeriods *self, const char *account, const Err *reason, Err *err)
     return refused->account != NULL || err_set(err, ERR_NOMEM, "no memory for an account");
 }
 
-static int
-compare_accounts(const void *left, const void *right)
-{
-    const RateTenant *a = *(const RateTenant *const *) left;
-    const RateTenant *b = *(const RateTenant *const *) right;
-    int order = strcmp(a->account, b->account);
-    return order != 0 ? order : strcmp(a->name, b->name);
-}
-
 static bool
 refuse_mixed(RatePeriods *self, const RateTenant *one, const RateTenant *other, Err *err)
 {
@@ -104,7 +95,7 @@ check_accounts(RatePeriods *self, RateTenants *tenants, Err *err)
         return err_set(err, ERR_NOMEM, "no memory for %zu tenants", tenants->count);
     for (size_t i = 0; i < tenants->count; i++)
         order[i] = &tenants->all[i];
-    qsort(order, tenants->count, sizeof(order[0]), compare_accounts);
+    qsort(order, tenants->count, sizeof(order[0]), rate_tenants_by_account);
     bool done = true;
     for (size_t i = 1; done && i < tenants->count; i++) {
         if (strcmp(order[i - 1]->account, order[i]->account) == 0 &&

@@ -126,3 +126,12 @@ rate_tenants_member(const RateTenants *self, const char *account)
             return &self->all[i];
     return NULL;
 }
+
+int
+rate_tenants_by_account(const void *left, const void *right)
+{
+    const RateTenant *a = *(const RateTenant *const *) left;
+    const RateTenant *b = *(const RateTenant *const *) right;
+    int order = strcmp(a->account, b->account);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}

@@ -47,6 +47,9 @@ void rate_tenants_free(RateTenants *self);
 const RateTenant *rate_tenants_find(const RateTenants *self, const char *name);
 const RateTenant *rate_tenants_find_text(const RateTenants *self, Text name);
 
+/** For qsort() of pointers to tenants: by account, then by name, bytewise. */
+int rate_tenants_by_account(const void *left, const void *right);
+
 /** How a tenant's account is rated over a period. `tenant` NULL: as one that is always in service. */
 RateOptions rate_options_of(const RateTenant *tenant, int64_t start_us, int64_t end_us, bool free_tier);
 /** Any member of an account; NULL: it has none. */
