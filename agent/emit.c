@@ -307,11 +307,11 @@ emit_command(int argc, char **argv)
     bool json = false;
     const Option table[] = {
         {"socket", 's', OPTION_TEXT, &path, "PATH", "socket of the agent (else that of the stack)"},
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        OPTION_DATA(&data),
         {"give-up-after", 0, OPTION_INTEGER, &give_up_s, "SECONDS",
          "fail when the agent stays away for so long (else never)"},
         {"json", 0, OPTION_FLAG, &json, NULL, "print JSON: how many lines were sent and acknowledged"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill emit",
                               .arguments = "",

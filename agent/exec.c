@@ -183,8 +183,8 @@ exec_command(int argc, char **argv)
         {"arch", 0, OPTION_TEXT, &options.architecture, "ARCH", "x86_64 or arm64 (this machine's)"},
         {"version", 'V', OPTION_TEXT, &options.version, "VERSION", "version of the function"},
         {"timeout", 0, OPTION_TEXT, &options.timeout, "SECONDS", "end the command after that long"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "directory of the stack"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill exec",
                               .arguments = "-- COMMAND [ARGUMENT…]",

@@ -26,7 +26,7 @@ agent_run_command(int argc, char **argv)
 {
     const char *data = NULL;
     const Option options[] = {
-        {"data", 'd', OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        OPTION_DATA(&data),
         {0},
     };
     const CommandLine line = {

@@ -290,8 +290,8 @@ simulate_command(int argc, char **argv)
          "bill this tenant instead of the scenario's (of a trace: trace)"},
         {"no-wait", 0, OPTION_FLAG, &options.no_wait, NULL, "return when the agent's spool has all"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print the counts as JSON on standard output"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "directory of the stack"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill simulate",
                               .arguments = "",

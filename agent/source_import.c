@@ -68,8 +68,8 @@ fill_table(ImportOptions *options, Option table[14])
          "usage of any age, of months too whose invoices are final"},
         {"dry-run", 0, OPTION_FLAG, &options->dry_run, NULL, "with --backfill: say what would change, and stop"},
         {"json", 0, OPTION_FLAG, &options->json, NULL, "print the counts as JSON on standard output"},
-        {"data", 0, OPTION_TEXT, &options->data, "DIR", "directory of the stack"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options->data),
+        OPTION_END,
     };
     memcpy(table, rows, sizeof rows);
 }

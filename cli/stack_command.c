@@ -8,8 +8,8 @@ stack_command(const StackCommand *self, int argc, char **argv)
     static const char *const none[] = {NULL};
     StackCall call = {.arguments = none};
     Option options[STACK_OPTIONS_MAX + 3] = {
-        {"data", 0, OPTION_TEXT, &call.data, "DIR", "directory of the stack"},
-        {"json", 0, OPTION_FLAG, &call.json, NULL, "one JSON document"},
+        OPTION_DATA(&call.data),
+        OPTION_JSON(&call.json),
     };
     size_t count = 2;
     for (const Option *more = self->options; more != NULL && more->name != NULL; more++) {

@@ -278,7 +278,7 @@ command_up(int argc, char **argv)
     bool foreground = false;
     bool json = false;
     const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "directory of the stack"},
+        OPTION_DATA(&data),
         {"foreground", 0, OPTION_FLAG, &foreground, NULL, "stay, and stop the stack on Ctrl-C"},
         {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document, that of `millibill status --json`"},
         {0},

@@ -34,8 +34,8 @@ run_command(int argc, char **argv)
 {
     const char *data = NULL;
     const Option options[] = {
-        {"data", 0, OPTION_TEXT, &data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill-collector run",
                               .arguments = "",

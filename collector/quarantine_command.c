@@ -179,9 +179,9 @@ list_command(int argc, char **argv)
          "only this reason (unknown_tenant, conflict, malformed, …)"},
         {"all", 0, OPTION_FLAG, &all, NULL, "also rows that were replayed"},
         {"limit", 0, OPTION_INTEGER, &limit, "N", "at most so many rows (100; 0: all)"},
-        {"json", 0, OPTION_FLAG, &as_json, NULL, "print JSON"},
-        {"data", 0, OPTION_TEXT, &data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&as_json),
+        OPTION_DATA(&data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill quarantine list",
                               .arguments = "",
@@ -242,8 +242,8 @@ show_command(int argc, char **argv)
     const Option options[] = {
         {"raw", 0, OPTION_FLAG, &raw, NULL, "print the stored bytes as they came"},
         {"json", 0, OPTION_FLAG, &as_json, NULL, "print JSON (it does so anyway)"},
-        {"data", 0, OPTION_TEXT, &data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill quarantine show",
                               .arguments = "ID",
@@ -338,9 +338,9 @@ replay_command(int argc, char **argv)
     const Option options[] = {
         {"tenant", 0, OPTION_TEXT, &filter.tenant, "NAME", "only this tenant's"},
         {"reason", 0, OPTION_TEXT, &filter.reason, "REASON", "only this reason"},
-        {"json", 0, OPTION_FLAG, &as_json, NULL, "print JSON"},
-        {"data", 0, OPTION_TEXT, &data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&as_json),
+        OPTION_DATA(&data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill quarantine replay",
                               .arguments = "[ID…]",

@@ -112,9 +112,9 @@ seal_command(int argc, char **argv)
         {"accept-restore", 0, OPTION_TEXT, &self.accept_reason, "REASON",
          "the database was set back on purpose: note it in the heads file, signed"},
         {"make-key", 0, OPTION_FLAG, &self.make_key, NULL, "only make the key pair, where there is none"},
-        {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &self.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&self.json),
+        OPTION_DATA(&self.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill seal",

@@ -36,7 +36,21 @@ typedef struct Option {
     const char *help;     /* one line */
 } Option;
 
-/** Static description of a command; `options` ends with an entry whose name is NULL. */
+/** Options that many commands have, in the same words; `target` as the kind wants it. OPTION_END ends a table. */
+#define OPTION_DATA(target)                                                \
+    {                                                                      \
+        "data", 'd', OPTION_TEXT, (target), "DIR", "the stack's directory" \
+    }
+#define OPTION_JSON(target)                                               \
+    {                                                                     \
+        "json", 0, OPTION_FLAG, (target), NULL, "print one JSON document" \
+    }
+#define OPTION_END                             \
+    {                                          \
+        NULL, 0, OPTION_FLAG, NULL, NULL, NULL \
+    }
+
+/** Static description of a command; `options` ends with OPTION_END. */
 typedef struct CommandLine {
     const char *command;   /* as typed: "millibill import" */
     const char *arguments; /* "FILE…", "" when none */

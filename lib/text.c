@@ -209,6 +209,15 @@ buffer_text(const Buffer *buffer)
     return (Text){buffer->data, buffer->length};
 }
 
+bool
+buffer_print(const Buffer *buffer, Err *err)
+{
+    if ((buffer->length > 0 && fwrite(buffer->data, 1, buffer->length, stdout) != buffer->length) ||
+        fflush(stdout) != 0)
+        return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
+    return true;
+}
+
 static bool
 read_all(int fd, const char *path, size_t maximum_bytes, Buffer *out, Err *err)
 {
@@ -302,6 +311,13 @@ file_write(const char *path, const void *bytes, size_t length, unsigned mode, Er
         return err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(cause));
     }
     return sync_folder_of(path, err);
+}
+
+bool
+buffer_save(const Buffer *buffer, const char *path, Err *err)
+{
+    return path == NULL || strcmp(path, "-") == 0 ? buffer_print(buffer, err)
+                                                  : file_write(path, buffer->data, buffer->length, 0644, err);
 }
 
 bool

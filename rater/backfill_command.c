@@ -82,8 +82,7 @@ print(const BackfillOptions *options, Json *answer, Err *err)
     done = done &&
            line_append_harmless(&text, err, "%s lines cannot be read and would go to quarantine. Nothing was changed.",
                                 explain_member(answer, "unreadable"));
-    if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write to standard output");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -121,9 +120,9 @@ backfill_command(int argc, char **argv)
         LOG_OPTIONS(options.log),
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME",
          "that the months are billed by; default " RATER_DEFAULT_BOOK},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {.command = PROGRAM,
                               .arguments = "FILE…",

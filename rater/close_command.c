@@ -254,8 +254,8 @@ close_command(int argc, char **argv)
         {"without", 0, OPTION_LIST, &options.without, "AGENT", "do not wait for this agent (may be repeated)"},
         {"no-wait", 0, OPTION_FLAG, &options.no_wait, NULL, "wait for no agent, but name those that are silent"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document at the end"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill close",

@@ -79,8 +79,8 @@ validate_command(int argc, char **argv)
     const char *const *files = NULL;
     const Option table[] = {
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book to check against"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_END,
     };
     OptionsResult parsed = parse("millibill contract validate", "FILE…",
                                  "Check contracts; each mistake is named with its file, line and remedy.", SIZE_MAX,
@@ -142,8 +142,8 @@ period_command(int argc, char **argv)
     const char *const *files = NULL;
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &options.month, "YYYY-MM", "the period that starts in this month"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_END,
     };
     OptionsResult parsed =
         parse("millibill contract period", "FILE", "The billing period of a month under a contract, in UTC.", 1, table,

@@ -167,9 +167,9 @@ contract_set_command(int argc, char **argv)
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose contract it is"},
         {"from", 'f', OPTION_TEXT, &options.month, "YYYY-MM", "first month for which it holds"},
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book to check against"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     OptionsResult parsed = parse("millibill contract set", "FILE", "Give a contract to a tenant; what it had is kept.",
                                  1, table, argc, argv, &files);
@@ -266,9 +266,9 @@ contract_show_command(int argc, char **argv)
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose contract"},
         {"month", 'm', OPTION_TEXT, &options.month, "YYYY-MM",
          "the one that holds for this month; default: the present one"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     OptionsResult parsed = parse("millibill contract show", "",
                                  "The contract that holds for a tenant, as it was given.", 0, table, argc, argv, NULL);
@@ -284,9 +284,9 @@ contract_history_command(int argc, char **argv)
     SetOptions options = {0};
     const Option table[] = {
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose contracts"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     OptionsResult parsed = parse("millibill contract history", "",
                                  "Every contract that a tenant was given: when, by whom, from which month on.", 0,

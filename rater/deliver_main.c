@@ -67,8 +67,7 @@ print_text(Json *list, Err *err)
                                     member(entry, open ? "attempts" : "delivered_at"), open ? "; " : "",
                                     open ? member(entry, "error") : "");
     }
-    if (done && out.length > 0 && (fwrite(out.data, 1, out.length, stdout) != out.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write to standard output");
+    done = done && buffer_print(&out, err);
     buffer_free(&out);
     return done;
 }
@@ -110,9 +109,9 @@ deliver_command(int argc, char **argv)
          "this final invoice, though it was delivered or never was to be"},
         {"list", 'l', OPTION_FLAG, &options.list, NULL, "show what is open, deliver nothing"},
         {"all", 'a', OPTION_FLAG, &options.all, NULL, "show what was delivered as well"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = PROGRAM,

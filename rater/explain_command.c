@@ -32,8 +32,7 @@ print(const ExplainOptions *options, Json *explanation, ExplainText write, Err *
         return json_print(explanation, stdout, err);
     Buffer text = {0};
     bool done = write(explanation, &text, err);
-    if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write to standard output");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -129,9 +128,9 @@ explain_command(int argc, char **argv)
         {"function", 'f', OPTION_TEXT, &options.function, "F", "of a line: the hours of this function"},
         {"hour", 0, OPTION_TEXT, &options.hour, "YYYY-MM-DDTHH", "with --function: the invocations of this hour (UTC)"},
         {"all", 'a', OPTION_FLAG, &options.all, NULL, "every function, hour or invocation; default the 10 greatest"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = PROGRAM,

@@ -82,9 +82,9 @@ void_command(int argc, char **argv)
     const Option table[] = {
         {"reason", 'r', OPTION_TEXT, &self.reason, "TEXT", "why it is taken back; required, printed on the void"},
         {"tenant", 't', OPTION_TEXT, &self.tenant, "NAME", "whose invoice"},
-        {"json", 0, OPTION_FLAG, &self.json, NULL, "print JSON"},
-        {"data", 'd', OPTION_TEXT, &self.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&self.json),
+        OPTION_DATA(&self.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = PROGRAM,

@@ -31,8 +31,8 @@ parse(const char *command, const char *arguments, const char *summary, size_t le
       int argc, char **argv, const char *const **rest)
 {
     const Option table[] = {
-        {"json", 0, OPTION_FLAG, &options->json, NULL, "print JSON"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options->json),
+        OPTION_END,
     };
     const CommandLine line = {.command = command,
                               .arguments = arguments,
@@ -160,9 +160,9 @@ list_command(int argc, char **argv)
     bool json = false;
     const char *data = NULL;
     const Option table[] = {
-        {"json", 0, OPTION_FLAG, &json, NULL, "print JSON"},
+        OPTION_JSON(&json),
         {"data", 'd', OPTION_TEXT, &data, "DIR", "those that this stack has stored, and when they are in force"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill price-book list",
                               .arguments = "",

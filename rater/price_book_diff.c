@@ -188,8 +188,8 @@ price_book_diff_command(int argc, char **argv)
 {
     bool json = false;
     const Option table[] = {
-        {"json", 0, OPTION_FLAG, &json, NULL, "print JSON"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&json),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill price-book diff",

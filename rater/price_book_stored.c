@@ -122,9 +122,9 @@ price_book_add_command(int argc, char **argv)
     const Option table[] = {
         {"from", 'f', OPTION_TEXT, &options.from, "TIME",
          "first hour for which it holds (UTC); default: the book's valid_from"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill price-book add",

@@ -180,7 +180,7 @@ quote_command(int argc, char **argv)
          "the account's service began then: partial months, for books that know them"},
         {"service-until", 0, OPTION_TEXT, &options.service_until, "DATE", "and ended then (exclusive)"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON (an array with several books)"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill quote",

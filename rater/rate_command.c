@@ -332,8 +332,8 @@ rate_command(int argc, char **argv)
         {"suppose", 0, OPTION_TEXT, &self.suppose_file, "FILE",
          "with --dry-run: the usage with another architecture or other memory sizes (JSON; - for stdin)"},
         {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document with every invoice"},
-        {"data", 'd', OPTION_TEXT, &self.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&self.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill rate",

@@ -171,10 +171,10 @@ reconcile_command(int argc, char **argv)
         {"price-book", 'b', OPTION_TEXT, &self.request.book, "FILE|NAME",
          "for a month without invoice and preview; default " RATER_DEFAULT_BOOK},
         {"all", 'a', OPTION_FLAG, &self.request.all, NULL, "every row, those that match too"},
-        {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document"},
+        OPTION_JSON(&self.json),
         {"csv", 0, OPTION_FLAG, &self.csv, NULL, "print the rows as CSV, the summary on standard error"},
-        {"data", 'd', OPTION_TEXT, &self.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&self.data),
+        OPTION_END,
     };
     const CommandLine line = {.command = PROGRAM,
                               .arguments = "FILE…",

@@ -137,8 +137,7 @@ print(const RemakeOptions *options, const RemakeResult *result, Err *err)
     }
     Buffer text = {0};
     bool done = print_text(result, &text, err);
-    if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write to standard output");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -187,9 +186,9 @@ invoice_remake_command(int argc, char **argv)
     const Option table[] = {
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose invoice"},
         {"output", 'o', OPTION_TEXT, &options.output, "FILE", "write the document there as it was made again"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = PROGRAM,

@@ -131,8 +131,7 @@ print(const ReverseOptions *options, Json *answer, Err *err)
         return json_print(answer, stdout, err);
     Buffer text = {0};
     bool done = say(options, answer, &text, err);
-    if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write to standard output");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -181,9 +180,9 @@ reverse_command(int argc, char **argv)
          "it started in this month or a day around it (looks through less)"},
         {"dry-run", 'n', OPTION_FLAG, &options.dry_run, NULL, "say what would be reversed, and stop"},
         LOG_OPTIONS(options.log),
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {.command = PROGRAM,
                               .arguments = "[FILE…]",

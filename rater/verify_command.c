@@ -181,9 +181,9 @@ verify_command(int argc, char **argv)
         {"tenant", 't', OPTION_TEXT, &request.tenant, "T", "usage and invoices of this tenant only"},
         {"heads", 0, OPTION_TEXT, &request.heads, "FILE", "a copy of the heads file; default: the stack's own"},
         {"seal-public-key", 0, OPTION_TEXT, &request.seal_public_key, "FILE", "default: the stack's own"},
-        {"json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&as_json),
+        OPTION_DATA(&data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill verify",

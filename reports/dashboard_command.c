@@ -28,11 +28,8 @@ write_page(const DashboardOptions *options, const char *month, Json *document, E
     if (output == NULL)
         output = path;
     Buffer page = {0};
-    bool done = dashboard_page(document, &page, err);
-    if (done && strcmp(output, "-") == 0)
-        done = (fwrite(page.data, 1, page.length, stdout) == page.length && fflush(stdout) == 0) ||
-               err_set(err, ERR_IO, "cannot write the page");
-    else if (done && (done = file_write(output, page.data, page.length, 0644, err)))
+    bool done = dashboard_page(document, &page, err) && buffer_save(&page, output, err);
+    if (done && strcmp(output, "-") != 0)
         printf("%s\n", output);
     buffer_free(&page);
     return done;
@@ -85,8 +82,8 @@ dashboard_command(int argc, char **argv)
         {"no-savings", 0, OPTION_FLAG, &options.no_savings, NULL, "leave the comparison with servers out"},
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book of free tier and savings"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print the page's figures as JSON"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill dashboard",

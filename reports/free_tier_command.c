@@ -185,8 +185,7 @@ print_text(const Tiers *tiers, Err *err)
                 "\n  An account's tenants share it. The forecast is a straight line: use so far in the month, by the "
                 "time\n  since its start.\n",
                 err);
-    if (done && fwrite(out.data, 1, out.length, stdout) != out.length)
-        done = err_set(err, ERR_IO, "cannot write the report");
+    done = done && buffer_print(&out, err);
     table_free(&table);
     buffer_free(&out);
     return done;
@@ -283,9 +282,9 @@ free_tier_command(int argc, char **argv)
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month; default this month (UTC)"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "the account of this tenant; default all accounts"},
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book; default aws-lambda"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill free-tier",

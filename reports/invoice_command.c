@@ -24,8 +24,7 @@ run_show(const char *which, const char *tenant, const char *data, bool json, Err
         done = json_print(found.documents[0]->json, stdout, err);
     else if (done) {
         done = render_text((const Document *const *) found.documents, 1, &look, &text, err);
-        if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
-            done = err_set(err, ERR_IO, "cannot write the invoice");
+        done = done && buffer_print(&text, err);
     }
     buffer_free(&text);
     found_clear(&found);
@@ -41,9 +40,9 @@ show_command(int argc, char **argv)
     bool json = false;
     const Option table[] = {
         {"tenant", 't', OPTION_TEXT, &tenant, "NAME", "whose invoice"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "print JSON"},
-        {"data", 0, OPTION_TEXT, &data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&json),
+        OPTION_DATA(&data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill invoice show",
                               .arguments = "NUMBER|ID|latest",

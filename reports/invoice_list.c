@@ -88,8 +88,7 @@ list_print(const List *list, Err *err)
     bool done = list->count == 0
                     ? buffer_append_text(&text, "No invoices. Make them with: millibill rate --month YYYY-MM\n", err)
                     : table_print(list->table, TABLE_WIDTH, &text, err);
-    if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
-        done = err_set(err, ERR_IO, "cannot write the list");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -132,9 +131,9 @@ invoice_list_command(int argc, char **argv)
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "invoices of this month"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "invoices of this tenant"},
         {"state", 's', OPTION_TEXT, &options.state, "STATE", "preview or final"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {.command = "millibill invoice list",
                               .arguments = "",

@@ -130,11 +130,7 @@ render_to_one(const RenderOptions *options, const Issue *issue, const Found *fou
         err_set(err, ERR_USAGE, "a PDF is not for a terminal");
         return err_hint(err, "say where to with --output FILE or --output-dir DIR");
     }
-    bool done = render_text_of(found, issue, &text, err);
-    if (done && to_file)
-        done = file_write(options->output, text.data, text.length, 0644, err);
-    else if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write the invoices");
+    bool done = render_text_of(found, issue, &text, err) && buffer_save(&text, options->output, err);
     if (done && !to_file && isatty(STDOUT_FILENO) && text.length > 0 && text.data[text.length - 1] != '\n')
         putchar('\n');
     buffer_free(&text);
@@ -200,7 +196,7 @@ invoice_render_command(int argc, char **argv)
         {"anew", 0, OPTION_FLAG, &options.anew, NULL, "as this build and these settings make it, not as it was issued"},
         {"style", 0, OPTION_TEXT, &options.style, "FILE", "XSLT stylesheet for html; default the shipped one"},
         {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill invoice render",

@@ -180,8 +180,7 @@ print(const WriteOffOptions *options, Json *rows, Err *err)
     if (options->json)
         return json_print(rows, stdout, err);
     bool done = options->csv ? print_csv(rows, &text, err) : print_text(rows, &text, err);
-    if (done && (fwrite(text.data, 1, text.length, stdout) != text.length || fflush(stdout) != 0))
-        done = err_set(err, ERR_IO, "cannot write the report");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -214,8 +213,8 @@ invoice_write_offs_command(int argc, char **argv)
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "usage of this tenant"},
         {"csv", 0, OPTION_FLAG, &options.csv, NULL, "print CSV, a row for each line that would have been billed"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON: the whole document of each"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill invoice write-offs",

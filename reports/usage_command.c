@@ -160,8 +160,7 @@ print_table(const Output *output, Err *err)
     if (done && output->cost_missing && output->count > 0)
         done = buffer_append_text(&text, "  No cost where no invoice or preview covers the usage yet: millibill rate\n",
                                   err);
-    if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
-        done = err_set(err, ERR_IO, "cannot write the report");
+    done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
 }
@@ -221,9 +220,9 @@ usage_command(int argc, char **argv)
         {"by", 0, OPTION_TEXT, &options.by, "DIMENSIONS", "comma-separated; default tenant,month"},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "one month; default all"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "one tenant; default all"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print JSON"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill usage",

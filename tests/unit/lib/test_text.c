@@ -1,4 +1,5 @@
 /* Slices, buffers, UTF-8, files. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,6 +87,28 @@ a_file_is_replaced_as_a_whole(void **state)
 }
 
 static void
+what_standard_output_does_not_take_is_an_error(void **state)
+{
+    (void) state;
+    Err err = {0};
+    Buffer buffer = {0};
+    assert_true(buffer_append_text(&buffer, "a line\n", &err));
+    int saved = dup(STDOUT_FILENO);
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(saved >= 0 && full >= 0);
+    fflush(stdout);
+    assert_true(dup2(full, STDOUT_FILENO) >= 0);
+    bool printed = buffer_save(&buffer, "-", &err);
+    assert_true(dup2(saved, STDOUT_FILENO) >= 0);
+    clearerr(stdout);
+    close(full);
+    close(saved);
+    assert_false(printed);
+    assert_int_equal(err.code, ERR_IO);
+    buffer_free(&buffer);
+}
+
+static void
 json_numbers_keep_their_digits(void **state)
 {
     (void) state;
@@ -159,6 +182,7 @@ main(void)
         cmocka_unit_test(only_utf8_passes_and_clean_is_without_control_characters),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(a_file_is_replaced_as_a_whole),
+        cmocka_unit_test(what_standard_output_does_not_take_is_an_error),
         cmocka_unit_test(json_numbers_keep_their_digits),
         cmocka_unit_test(broken_json_is_refused_with_its_place),
         cmocka_unit_test(yaml_mistakes_name_their_line),
