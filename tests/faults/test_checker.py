@@ -24,7 +24,7 @@ class Findings(unittest.TestCase):
             cls.stack.run("emit", input="".join(source.line(source.add(ACCEPTED), now_us) for _ in range(RECORDS)))
         cls.stack.run("emit", input=cls.source.line(7, now_us))
         wait_until(lambda: cls.stack.number("SELECT sum(records) FROM ledger") >= 2 * RECORDS, "all is committed")
-        cls.stack.run("rate", "--month", time.strftime("%Y-%m", time.gmtime()), "--preview")
+        cls.stack.run("rate", "--month", time.strftime("%Y-%m", time.gmtime(now_us // 1000000)), "--preview")
 
     def found(self, query=None):
         return Checker(query or self.stack.query, self.journal).check()[0]

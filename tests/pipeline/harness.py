@@ -9,6 +9,7 @@
 Works for root (the stack's processes run as the service user) and for an ordinary user.
 """
 import csv
+import datetime
 import io
 import json
 import os
@@ -47,6 +48,18 @@ def wait_until(condition, what, seconds=30.0, pause=0.05):
         if time.monotonic() > until:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(pause)
+
+
+def on_one_day(attempt):
+    """`attempt(now)` says "today" or "this month"; when midnight (UTC) came meanwhile, it meant another day at its end than at its
+    start, and is made again, whatever came out: it takes names of its own by `now`."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    try:
+        attempt(now)
+    except Exception:
+        if datetime.datetime.now(datetime.timezone.utc).date() == now.date():
+            raise
+        attempt(datetime.datetime.now(datetime.timezone.utc))
 
 
 class Stack:

@@ -8,7 +8,7 @@ import unittest
 from fractions import Fraction
 from pathlib import Path
 
-from harness import SUPERUSER, Stack, wait_until
+from harness import SUPERUSER, Stack, on_one_day, wait_until
 from receiver import Receiver
 
 FREE_GB_SECONDS = 400_000
@@ -209,8 +209,11 @@ class Alerts(unittest.TestCase):
         self.assertEqual(len(self.alerts(tenant)), 1)
 
     def test_the_stack_checks_at_its_start_and_at_intervals_when_told_to(self):
+        on_one_day(self.checked_at_the_start)
+
+    def checked_at_the_start(self, now):
         tenant, _ = self.tenant()
-        today = self.stack.value("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM')")
+        today = f"{now:%Y-%m}"
         self.configure(alert_percent="0.0001", alerts_every_min=1440)
         self.use(tenant, today, 0, 1, memory_mb=128, duration_ms=1, started_at=f"{today}-01T00:00:00Z")
         self.stack.down()

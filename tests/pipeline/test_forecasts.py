@@ -6,7 +6,7 @@ import statistics
 import unittest
 from fractions import Fraction
 
-from harness import SUPERUSER, StackCase
+from harness import SUPERUSER, StackCase, on_one_day
 
 UTC = datetime.timezone.utc
 GB_SECOND_PRICE = Fraction("0.0000166667")  # x86_64, us-east-1, first tier
@@ -24,43 +24,42 @@ def record(tenant, day, number, duration_ms, memory_mb=128):
 
 
 class Forecasts(StackCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.now = datetime.datetime.now(UTC)
-        cls.month = cls.now.strftime("%Y-%m")
-        cls.start = cls.now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        cls.end = (cls.start + 32 * DAY).replace(day=1)
-
     def test_a_preview_shows_the_bill_of_the_whole_period_beside_itself(self):
-        self.stack.run("tenant", "add", "growing")
-        lines = "".join(record("growing", self.start.date(), i, 900_000, 10240) for i in range(50))
+        on_one_day(self.preview_with_forecast)
+
+    def preview_with_forecast(self, now):
+        growing, month = f"growing-{now:%d}", f"{now:%Y-%m}"
+        start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        end = (start + 32 * DAY).replace(day=1)
+        self.stack.run("tenant", "add", growing)
+        lines = "".join(record(growing, start.date(), i, 900_000, 10240) for i in range(50))
         self.stack.run("import", "--format", "ndjson", "-", input=lines)
         contract = self.file("name: limited\nversion: \"1\"\nspending_limit: {amount: 0.01, alerts: [100, 1000]}\n"
                              "discounts: [{name: half, percent: 50}]\n", "yaml")
-        self.stack.run("contract", "set", "--tenant", "growing", "--from", self.month, contract)
-        answer = self.stack.json("rate", "--month", self.month)
-        if self.now - self.start < DAY:
+        self.stack.run("contract", "set", "--tenant", growing, "--from", month, contract)
+        answer = self.stack.json("rate", "--month", month)
+        if now - start < DAY:
             self.assertEqual({t["tenant"]: t["total"] for t in answer["forecast"]["tenants"]},
                              {d["invoice"]["tenant"]: d["total"] for d in answer["invoices"]})
             return
         as_of = datetime.datetime.fromisoformat(answer["forecast"]["as_of"].replace("Z", "+00:00"))
-        factor = Fraction(int((self.end - self.start).total_seconds()), int((as_of - self.start).total_seconds()))
+        factor = Fraction(int((end - start).total_seconds()), int((as_of - start).total_seconds()))
         gb_seconds = Fraction(int(50 * 900_000 * factor) * 10, 1000)
         whole = cents((gb_seconds - FREE_GB_SECONDS) * GB_SECOND_PRICE)
-        tenant, = (t for t in answer["forecast"]["tenants"] if t["tenant"] == "growing")
-        self.assertEqual((tenant["tenant"], tenant["currency"]), ("growing", "USD"))
+        tenant, = (t for t in answer["forecast"]["tenants"] if t["tenant"] == growing)
+        self.assertEqual((tenant["tenant"], tenant["currency"]), (growing, "USD"))
         self.assertEqual(Fraction(tenant["total"]), whole - cents(whole / 2))
         self.assertEqual(tenant["alert"], "1000")
         self.assertIn("straight line", answer["forecast"]["method"])
         # beside the document, never in it: what is kept, compared and made final knows nothing of it
-        document, = (d for d in answer["invoices"] if d["invoice"]["tenant"] == "growing")
-        kept = self.stack.value("SELECT i.document FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.state = 'preview' AND t.name = 'growing'")
+        document, = (d for d in answer["invoices"] if d["invoice"]["tenant"] == growing)
+        kept = self.stack.value("SELECT i.document FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.state = 'preview' AND "
+                                f"t.name = '{growing}'")
         self.assertEqual(json.loads(kept), document)
         self.assertNotIn("forecast", kept)
-        text = self.stack.run("rate", "--month", self.month).stdout
+        text = self.stack.run("rate", "--month", month).stdout
         self.assertIn(f"forecast {tenant['total']}", text)
-        self.assertIsNone(self.stack.json("rate", "--month", self.month, "--no-forecast")["forecast"])
+        self.assertIsNone(self.stack.json("rate", "--month", month, "--no-forecast")["forecast"])
 
     def test_a_month_that_is_over_or_empty_has_no_forecast(self):
         self.stack.run("tenant", "add", "past")
@@ -109,20 +108,23 @@ class Forecasts(StackCase):
         self.assertNotIn("anomalies", self.stack.json("usage", "--by", "tenant,month", "--tenant", "steady")["rows"][0])
 
     def test_the_view_has_the_last_weeks_and_a_tenant_sees_its_own_days(self):
-        today = self.now.date()
-        for name in ("loud", "quiet"):
+        on_one_day(self.last_weeks)
+
+    def last_weeks(self, now):
+        today, loud, quiet = now.date(), f"loud-{now:%d}", f"quiet-{now:%d}"
+        for name in (loud, quiet):
             self.stack.run("tenant", "add", name)
             self.stack.run("tenant", "login", name)
-            counts = [2] * 29 + [40 if name == "loud" else 2, 40]  # yesterday, and today, which is not over
+            counts = [2] * 29 + [40 if name == loud else 2, 40]  # yesterday, and today, which is not over
             self.stack.run("import", "--format", "ndjson", "-", input="".join(
                 record(name, today - (30 - i) * DAY, n, 100) for i, count in enumerate(counts) for n in range(count)))
-        seen = "SELECT tenant, day, value, habit FROM usage_anomalies WHERE measure = 'invocations' AND tenant IN ('loud', 'quiet')"
-        expected = [["loud", str(today - DAY), "40", "2"]]
+        seen = f"SELECT tenant, day, value, habit FROM usage_anomalies WHERE measure = 'invocations' AND tenant IN ('{loud}', '{quiet}')"
+        expected = [[loud, str(today - DAY), "40", "2"]]
         self.assertEqual(self.stack.query(seen, "millibill_reader"), expected)
-        for name in ("loud", "quiet"):
+        for name in (loud, quiet):
             number = self.stack.number(f"SELECT tenant_id FROM tenants WHERE name = '{name}'")
             rows = self.stack.query(f"SET ROLE millibill_tenant_{number}; SET search_path = millibill; {seen}", SUPERUSER)
-            self.assertEqual([row for row in rows if row], expected if name == "loud" else [])
+            self.assertEqual([row for row in rows if row], expected if name == loud else [])
 
     def test_one_record_and_nothing_at_all_have_no_habit(self):
         self.assertEqual(self.stack.json("usage", "--by", "tenant,day", "--month", "2019-01")["rows"], [])

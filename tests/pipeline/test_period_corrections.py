@@ -93,7 +93,8 @@ class Corrections(unittest.TestCase):
         self.assertEqual({d["invoice"]["period_end"] for d in answer["invoices"] if d["invoice"]["account"] == "pair"}, {"2026-05-31T18:30:00Z"})
 
     def test_who_is_over_is_billed_and_who_is_not_waits(self):
-        """Until noon of a month's last day the month before ends latest at 12:00 of that day; after it this month has ended in the earliest zone."""
+        """Until noon of a month's last day the month before ends latest at 12:00 of that day; after it this month has ended in the
+        earliest zone, and ends in the latest one at noon of the next: no midnight in between changes what is over."""
         now = datetime.now(timezone.utc)
         last = now.replace(day=calendar.monthrange(now.year, now.month)[1], hour=12, minute=0, second=0, microsecond=0)
         early = now < last - timedelta(hours=1)
@@ -101,6 +102,8 @@ class Corrections(unittest.TestCase):
         for tenant in ("plain", "clock"):
             self.stack.run("tenant", "add", tenant)
         self.contract("clock", month, "name: clock\nversion: '1'\n" + ("billing_day: 31\ntime_zone: Etc/GMT+12\n" if early else "time_zone: Etc/GMT-14\n"))
+        if not early:
+            self.contract("plain", month, "name: plain\nversion: '1'\ntime_zone: Etc/GMT+12\n")
         for tenant in ("plain", "clock"):
             self.load(tenant, f"{month}-01T01:00:00Z")
         billed, waits = ("plain", "clock") if early else ("clock", "plain")

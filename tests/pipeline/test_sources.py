@@ -58,12 +58,8 @@ class EverySource(unittest.TestCase):
         path.write_text(text)
         return path
 
-    def rated(self, tenant):
-        answer = self.stack.json("rate", "--month", self.month, "--tenant", tenant, "--no-free-tier", "--dry-run")
-        return answer
-
-    def check_invoice(self, tenant, records):
-        answer = self.rated(tenant)
+    def check_invoice(self, tenant, records, month=None):
+        answer = self.stack.json("rate", "--month", month or self.month, "--tenant", tenant, "--no-free-tier", "--dry-run")
         documents = answer if isinstance(answer, list) else answer.get("invoices", [answer])
         lines = [line for document in documents for line in document["lines"] if line["tenant"] == tenant]
         self.assertTrue(lines, answer)
@@ -177,15 +173,16 @@ class EverySource(unittest.TestCase):
                                 "x86_64", "--", "sh", "-c", "sleep 0.3; echo out; exit 7", status=7)
         self.assertEqual(result.stdout, "out\n")
         self.wait_for("by-exec", 1)
-        row = self.stack.query("SELECT invocations, errors, duration_us, duration_1ms, max_memory_used_mb FROM rollups "
-                               "JOIN tenants USING (tenant_id) WHERE name = 'by-exec'")
+        row = self.stack.query("SELECT to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM'), invocations, errors, duration_us, duration_1ms, "
+                               "max_memory_used_mb FROM rollups JOIN tenants USING (tenant_id) WHERE name = 'by-exec'")
+        month = row[0].pop(0)
         invocations, errors, duration_us, duration_1ms, memory_mb = map(int, row[0])
         self.assertEqual((invocations, errors), (1, 1))
         self.assertGreaterEqual(duration_us, 300_000)
         self.assertLess(duration_us, 30_000_000)
         self.assertEqual(duration_1ms, -(-duration_us // 1000))
         self.assertGreaterEqual(memory_mb, 1)
-        self.check_invoice("by-exec", [{"duration_us": duration_us, "memory_mb": 256}])
+        self.check_invoice("by-exec", [{"duration_us": duration_us, "memory_mb": 256}], month)
 
     def worker(self, argv, socket_name, tenant, count):
         self.stack.run("tenant", "add", tenant)
