@@ -49,7 +49,8 @@ class EverySource(unittest.TestCase):
         now = datetime.datetime.now(datetime.timezone.utc)
         cls.month = now.strftime("%Y-%m")
         first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        cls.start = max(first, now - datetime.timedelta(hours=3))
+        # A log has when an invocation ended: its start, up to ten seconds earlier, lies in this month too.
+        cls.start = max(first + datetime.timedelta(seconds=15), now - datetime.timedelta(hours=3))
         cls.files = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.files.cleanup)
 
