@@ -119,13 +119,14 @@ print_line(const RateCommand *self, const RateOutcome *outcome, size_t *cursor)
 {
     char month[UTC_TEXT_BYTES];
     const RateOutcome *forecast = outcome->is_final ? NULL : rate_forecast_of(&self->forecast, outcome->tenant, cursor);
-    printf("%-16s %s  %-28s %-8s %s %14s%s%s%s\n", outcome->number == NULL ? "-" : outcome->number,
+    printf("%-16s %s  %-28s %-8s %s %14s%s%s%s%s\n", outcome->number == NULL ? "-" : outcome->number,
            utc_month_format(self->month, month), outcome->tenant, outcome_state(outcome), outcome->currency,
            outcome->total,
            outcome->was_final        ? "  unchanged"
            : outcome->is_credit_note ? "  credit note"
                                      : "",
-           forecast == NULL ? "" : "  forecast ", forecast == NULL ? "" : forecast->total);
+           forecast == NULL ? "" : "  forecast ", forecast == NULL ? "" : forecast->total,
+           forecast == NULL || forecast->habit_weeks == 0 ? "" : " w");
 }
 
 /* Who will reach more of its spending limit than it has. */
@@ -172,6 +173,21 @@ print_warnings(const RateReport *report, const RateReport *forecast)
                 report->skips[i].message, report->skips[i].hint);
 }
 
+/* How what stands beside the previews was forecast. */
+static void
+print_methods(const RateReport *forecast)
+{
+    size_t by_weekday = 0;
+    for (size_t i = 0; i < forecast->outcome_count; i++)
+        by_weekday += forecast->outcomes[i].habit_weeks > 0 ? 1 : 0;
+    if (by_weekday > 0)
+        printf("Forecasts marked w are %s.\n", FORECAST_METHOD_WEEKDAY);
+    if (by_weekday < forecast->outcome_count)
+        printf("%s are %s.\n", by_weekday > 0 ? "The others" : "Forecasts", FORECAST_METHOD_LINE);
+    if (forecast->outcome_count > 0)
+        puts("They are rated as whole periods.");
+}
+
 static bool
 print_text(const RateCommand *self, const RateReport *report, const PriceBook *book, Err *err)
 {
@@ -189,8 +205,7 @@ print_text(const RateCommand *self, const RateReport *report, const PriceBook *b
                book->currency, total);
         told = print_other_totals(report, book, err);
         puts(self->dry_run ? " (dry run: nothing was written)" : "");
-        if (self->forecast.outcome_count > 0)
-            printf("The forecast is %s, rated as a whole period.\n", FORECAST_METHOD);
+        print_methods(&self->forecast);
     }
     free(total);
     return told && (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/array.h"
+#include "rater/rate_habit.h"
 #include "rater/rate_rows.h"
 #include "schema/tenant_store.h"
 
@@ -149,6 +150,7 @@ read_batches(RateFlow *self, Err *err)
     size_t capacity = 0;
     bool done = true;
     for (size_t at = 0; done && at < self->tenant_count;) {
+        const size_t first = at;
         size_t count = 0;
         const char *account = NULL;
         while (done && at < self->tenant_count &&
@@ -158,7 +160,10 @@ read_batches(RateFlow *self, Err *err)
             if (done)
                 ids[count++] = self->tenants[at++]->tenant_id;
         }
-        done = done && rollup_stream_of(self->db, ids, count, &span, take_row, self, err);
+        done =
+            done && (rate_habit_counts(self->run) ? rate_habit_stream(self->run, self->db, self->tenants + first, count,
+                                                                      &span, false, take_row, self, err)
+                                                  : rollup_stream_of(self->db, ids, count, &span, take_row, self, err));
     }
     /* Who appeared since the tenants were read, and has usage: the run finds nobody of that name and begins anew. */
     size_t newer = 0;

@@ -49,7 +49,18 @@ add_tenant(Json *array, const RateOutcome *outcome, Err *err)
     return entry != NULL && json_append(array, entry, err) && json_add_text(entry, "tenant", outcome->tenant, err) &&
            json_add_text(entry, "account", outcome->account, err) &&
            json_add_text(entry, "currency", outcome->currency, err) &&
-           json_add_text(entry, "total", outcome->total, err) && json_add_text(entry, "alert", outcome->alert, err);
+           json_add_text(entry, "total", outcome->total, err) && json_add_text(entry, "alert", outcome->alert, err) &&
+           json_add_text(entry, "method", outcome->habit_weeks > 0 ? "weekday" : "line", err) &&
+           (outcome->habit_weeks == 0 || json_add_int(entry, "weeks", outcome->habit_weeks, err));
+}
+
+static bool
+add_methods(Json *forecast, Err *err)
+{
+    Json *methods = json_new_object(err);
+    return methods != NULL && json_add(forecast, "methods", methods, err) &&
+           json_add_text(methods, "weekday", FORECAST_METHOD_WEEKDAY, err) &&
+           json_add_text(methods, "line", FORECAST_METHOD_LINE, err);
 }
 
 bool
@@ -60,8 +71,7 @@ rate_forecast_add(Json *object, const RateReport *report, int64_t at_us, Err *er
         return json_add_text(object, "forecast", NULL, err);
     Json *forecast = json_new_object(err);
     bool done = forecast != NULL && json_add(object, "forecast", forecast, err) &&
-                json_add_text(forecast, "as_of", utc_format(at_us, as_of), err) &&
-                json_add_text(forecast, "method", FORECAST_METHOD, err);
+                json_add_text(forecast, "as_of", utc_format(at_us, as_of), err) && add_methods(forecast, err);
     Json *tenants = done ? json_new_array(err) : NULL;
     done = tenants != NULL && json_add(forecast, "tenants", tenants, err);
     for (size_t i = 0; done && i < report->outcome_count; i++)

@@ -22,7 +22,8 @@ MUST_CHECK bool rate_forecast(Db *db, const RateRequest *preview, int64_t at_us,
 /** What is forecast for a tenant; NULL: nothing. `*cursor` (from 0) remembers where the last search ended. */
 const RateOutcome *rate_forecast_of(const RateReport *report, const char *tenant, size_t *cursor);
 
-/** Add `forecast`: {as_of, method, tenants: [{tenant, account, currency, total, alert}]}, or null for an empty report. */
+/** Add `forecast`: {as_of, methods, tenants: [{tenant, account, currency, total, alert, method, weeks}]}, or null for an empty report; `weeks` goes with
+ *  the method `weekday`. */
 MUST_CHECK bool rate_forecast_add(Json *object, const RateReport *report, int64_t at_us, Err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "rater/rate_books.h"
 #include "rater/rate_duplicates.h"
 #include "rater/rate_flow.h"
+#include "rater/rate_habit.h"
 #include "rater/rate_month_parts.h"
 #include "rater/rate_report.h"
 #include "rater/rate_rows.h"
@@ -207,8 +208,8 @@ rate_once(RateMonth *self, Err *err)
     const RateRequest *request = self->request;
     bool done = (request->inside || db_begin(self->db, true, err)) &&
                 (request->dry_run || rating_run_lock(self->db, err)) && read_watermark(self, err) &&
-                read_contracts(self, err) && rate_adjust_read(self, err) && rate_periods(self, err) &&
-                (request->inside || db_commit(self->db, err));
+                read_contracts(self, err) && rate_habit_find(self, err) && rate_adjust_read(self, err) &&
+                rate_periods(self, err) && (request->inside || db_commit(self->db, err));
     if (!request->inside)
         db_rollback(self->db);
     self->report->receipt_watermark = self->watermark;

@@ -68,6 +68,7 @@ typedef struct RateOutcome {
     bool was_final;       /* it existed already and is unchanged */
     int64_t late_records; /* received after the final invoice's watermark */
     Json *document;       /* when asked for */
+    int habit_weeks;      /* of a forecast: by the weekdays of so many weeks; 0: by a straight line */
     size_t place;         /* in the order in which they were made */
 } RateOutcome;
 

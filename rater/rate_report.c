@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/array.h"
+#include "rater/rate_habit.h"
 
 bool
 rate_report_no_memory(Err *err)
@@ -38,6 +39,8 @@ rate_outcome_add(RateMonth *self, const char *account, const char *tenant, Err *
         return NULL;
     RateOutcome *outcome = &report->outcomes[report->outcome_count++];
     *outcome = (RateOutcome){.tenant = NULL};
+    if (self->request->forecast_at_us != 0)
+        outcome->habit_weeks = rate_habit_weeks(self, rate_tenants_find(&self->tenants, tenant));
     if (!rate_report_keep(self, &outcome->tenant, tenant, err))
         return NULL;
     outcome->account = outcome->tenant;

@@ -5,6 +5,7 @@
 
 #include "rater/rate_evidence.h"
 #include "rater/rate_forecast.h"
+#include "rater/rate_habit.h"
 #include "rater/tally.h"
 
 /* Is the period at hand to be drawn on to its end? */
@@ -39,7 +40,7 @@ rate_rows_take(const RateMonth *self, RatingRows *rows, const RollupRow *from, E
         .capacity_1s = from->capacity_1s,
         .capacity_300s = from->capacity_300s,
     };
-    if (is_forecast(self, &forecast))
+    if (from->weeks == 0 && is_forecast(self, &forecast))
         rate_forecast_row(&forecast, &row, NULL, 0);
     return rating_rows_add(rows, &names, &row, err);
 }
@@ -102,11 +103,25 @@ most_are_at_hand(const RateMonth *self)
     return count * SHARE >= self->tenants.count;
 }
 
+/* The tenants at hand with what their habits add to whole hours, or that alone. */
+static bool
+read_going_on(RateMonth *self, const RollupSpan *span, bool only_left, Err *err)
+{
+    size_t count = 0;
+    const RateTenant **tenants = NULL;
+    bool done = rate_rows_order(self, &tenants, &count, err) &&
+                rate_habit_stream(self, self->db, tenants, count, span, only_left, take_row, self, err);
+    free(tenants);
+    return done;
+}
+
 /* All tenants in one stream; a few, or for one tenant every member of its account, one by one. */
 static bool
 read_whole_hours(RateMonth *self, int64_t start_us, int64_t end_us, Err *err)
 {
     const RollupSpan span = {self->period.month, start_us, end_us};
+    if (rate_habit_counts(self))
+        return read_going_on(self, &span, false, err);
     if (self->request->tenant == NULL && most_are_at_hand(self))
         return rollup_stream(self->db, NULL, &span, take_row_at_hand, self, err);
     for (size_t i = 0; i < self->tenants.count; i++) {
@@ -148,9 +163,17 @@ static bool
 read_rows_there(RateMonth *self, Err *err)
 {
     const PriceBook *book = self->book;
-    if (is_from_evidence(self))
-        return rate_rows_from_evidence(self, err);
     const BillingPeriod *period = &self->period;
+    const RollupSpan span = {period->month, period->start_us, period->end_us};
+    if (is_from_evidence(self)) {
+        if (!rate_rows_from_evidence(self, err))
+            return false;
+        if (!rate_habit_counts(self))
+            return true;
+        bool done = read_going_on(self, &span, true, err);
+        rating_rows_sort(self->rows);
+        return done;
+    }
     bool done = book->part_count > 0 ? read_parts(self, book, err)
                                      : read_whole_hours(self, period->start_us, period->end_us, err);
     return done && rate_rows_of_edges(self, err);
@@ -198,7 +221,7 @@ add_as_asked(const RateMonth *self, const RowsQuestion *question, RatingRow row,
     UsageSum *tallies = row.tallies == NULL ? NULL : question->tallies;
     if (tallies != NULL)
         memcpy(tallies, row.tallies, tally_count * sizeof *tallies);
-    if (question->draws_on)
+    if (question->draws_on && rate_habit_weeks(self, rate_tenants_find(&self->tenants, row.tenant)) == 0)
         rate_forecast_row(&question->forecast, &row, tallies, tally_count);
     if (tallies != NULL) {
         row.tallies = rating_rows_keep(out, tallies, tally_count, err);

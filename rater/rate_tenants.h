@@ -25,6 +25,7 @@ typedef struct RateTenant {
     int64_t service_start_us; /* of its account; 0: before all */
     int64_t service_end_us;   /* 0: after all */
     const char *price_book;   /* borrowed, set by rate_books_assign(); NULL: not yet */
+    int habit_weeks;          /* of a forecast, set by rate_habit_find(): whole weeks of history, 0: too few */
 } RateTenant;
 
 typedef struct RateTenants {

@@ -1,8 +1,8 @@
 /**
  * free_tier - how far an account's free tier goes
  *
- * Pure: what was used day by day, the allowance and the time in; out comes when it ran out, or when it will. The forecast is
- * a straight line: use so far in the month, divided by the time since the month's start, goes on.
+ * Pure: what was used day by day, the allowance and the time in; out comes when it ran out, or when it will. The forecast goes by weekday
+ * where the habit of the week is known, else by a straight line: use so far in the period, divided by the time since its start, goes on.
  */
 #ifndef REPORTS_FREE_TIER_H
 #define REPORTS_FREE_TIER_H
@@ -17,7 +17,7 @@
 typedef enum FreeTierOutlook {
     FREE_TIER_RAN_OUT,  /* on day_us */
     FREE_TIER_RUNS_OUT, /* on day_us, if use goes on like this */
-    FREE_TIER_LASTS,    /* beyond the end of the month, or the month is over */
+    FREE_TIER_LASTS,    /* beyond the end of the period, or the period is over */
     FREE_TIER_UNUSED    /* nothing to forecast from */
 } FreeTierOutlook;
 
@@ -27,9 +27,12 @@ typedef struct FreeTierUse {
     const int64_t *days_us;  /* ascending, 00:00 UTC */
     const mpq_t *quantities; /* what was used on each of them of what the free tier covers */
     size_t day_count;
+    int64_t start_us, end_us; /* of the billing period */
+    const mpq_t
+        *week; /* FORECAST_SLOTS of lib/forecast.h: what an hour of each uses by habit; NULL: not known, a line */
 } FreeTierUse;
 
 /** `as_of_us`: up to when the use was counted. `*day_us` is set for the first two outlooks: 00:00 UTC of the day. */
-FreeTierOutlook free_tier_outlook(const FreeTierUse *use, UtcMonth month, int64_t as_of_us, int64_t *day_us);
+FreeTierOutlook free_tier_outlook(const FreeTierUse *use, int64_t as_of_us, int64_t *day_us);
 
 #endif

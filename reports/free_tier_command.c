@@ -8,11 +8,9 @@
 #include "lib/options.h"
 #include "reports/commands.h"
 #include "reports/figures.h"
-#include "reports/free_tier_use.h"
-#include "reports/rater_call.h"
+#include "reports/free_tier_read.h"
 #include "reports/stack.h"
 #include "reports/table.h"
-#include "schema/rollup_store.h"
 #include "schema/tenant_store.h"
 
 typedef struct FreeTierOptions {
@@ -25,10 +23,8 @@ typedef struct FreeTierOptions {
 } FreeTierOptions;
 
 typedef struct Report {
-    Json *answer;  /* the rater's */
     char *account; /* of --tenant */
-    Tiers tiers;
-    int64_t as_of_us;
+    FreeTierReading reading;
 } Report;
 
 static bool
@@ -64,6 +60,35 @@ add_shares(Json *object, const Tier *tier, Err *err)
     return true;
 }
 
+/* Was its outlook looked for in the future? */
+static bool
+tier_has_forecast(const Tier *tier)
+{
+    return tier->outlook == FREE_TIER_RUNS_OUT || (tier->outlook == FREE_TIER_LASTS && tier->is_open);
+}
+
+/* How the day was forecast; null where none was. */
+static bool
+add_method(Json *entry, const Tier *tier, Err *err)
+{
+    const bool forecast = tier_has_forecast(tier);
+    return json_add_text(entry, "method",
+                         !forecast         ? NULL
+                         : tier->weeks > 0 ? "weekday"
+                                           : "line",
+                         err) &&
+           (!forecast || tier->weeks == 0 || json_add_int(entry, "weeks", tier->weeks, err));
+}
+
+static bool
+add_methods(Json *root, Err *err)
+{
+    Json *methods = json_new_object(err);
+    return methods != NULL && json_add(root, "forecast_methods", methods, err) &&
+           json_add_text(methods, "weekday", FORECAST_METHOD_WEEKDAY, err) &&
+           json_add_text(methods, "line", FORECAST_METHOD_LINE, err);
+}
+
 static bool
 add_tier(Json *array, const Tier *tier, int64_t as_of_us, Err *err)
 {
@@ -81,9 +106,11 @@ add_tier(Json *array, const Tier *tier, int64_t as_of_us, Err *err)
                 figure_add_exact(entry, "allowance", tier->allowance, err) &&
                 figure_add_exact(entry, "used", tier->used, err) && figure_add_exact(entry, "left", left, err) &&
                 json_add_text(entry, "as_of", utc_format(as_of_us, as_of), err) &&
+                json_add_text(entry, "period_start", utc_format(tier->start_us, day), err) &&
+                json_add_text(entry, "period_end", utc_format(tier->end_us, day), err) &&
                 json_add_text(entry, "outlook", outlooks[tier->outlook], err) &&
                 json_add_text(entry, "day", has_day(tier) ? utc_format_day(tier->day_us, day) : NULL, err) &&
-                add_shares(entry, tier, err);
+                add_method(entry, tier, err) && add_shares(entry, tier, err);
     mpq_clear(left);
     return done;
 }
@@ -94,12 +121,12 @@ print_json(const Report *report, Err *err)
     char text[UTC_TEXT_BYTES];
     Json *root = json_new_object(err);
     Json *array = json_new_array(err);
-    Json *skipped = json_member(report->answer, "skipped");
+    Json *skipped = json_member(report->reading.answer, "skipped");
     bool done = root != NULL && array != NULL &&
-                json_add_text(root, "month", utc_month_format(report->tiers.month, text), err) &&
-                json_add_text(root, "forecast_method", FORECAST_METHOD, err);
-    for (size_t i = 0; done && i < report->tiers.count; i++)
-        done = add_tier(array, report->tiers.items[i], report->as_of_us, err);
+                json_add_text(root, "month", utc_month_format(report->reading.tiers.month, text), err) &&
+                add_methods(root, err);
+    for (size_t i = 0; done && i < report->reading.tiers.count; i++)
+        done = add_tier(array, report->reading.tiers.items[i], report->reading.as_of_us, err);
     done = done && json_add(root, "free_tiers", json_object_get(array), err) &&
            json_add(root, "skipped", skipped == NULL ? json_new_array(err) : json_object_get(skipped), err) &&
            json_print(root, stdout, err);
@@ -115,10 +142,13 @@ outlook_text(const Tier *tier, char out[64])
 {
     char day[UTC_TEXT_BYTES];
     if (has_day(tier))
-        snprintf(out, 64, "%s %s", tier->outlook == FREE_TIER_RAN_OUT ? "ran out on" : "runs out on",
-                 utc_format_day(tier->day_us, day));
+        snprintf(out, 64, "%s %s%s", tier->outlook == FREE_TIER_RAN_OUT ? "ran out on" : "runs out on",
+                 utc_format_day(tier->day_us, day), tier_has_forecast(tier) && tier->weeks > 0 ? " w" : "");
+    else if (tier->outlook == FREE_TIER_LASTS)
+        snprintf(out, 64, "lasts to %s%s", utc_format_day(tier->end_us - 1, day),
+                 tier_has_forecast(tier) && tier->weeks > 0 ? " w" : "");
     else
-        snprintf(out, 64, "%s", tier->outlook == FREE_TIER_LASTS ? "lasts the month" : "not used");
+        snprintf(out, 64, "not used");
     return out;
 }
 
@@ -182,33 +212,14 @@ print_text(const Tiers *tiers, Err *err)
             done && table_print(table, TABLE_WIDTH, &out, err) &&
             buffer_append_text(
                 &out,
-                "\n  An account's tenants share it. The forecast is a straight line: use so far in the month, by the "
-                "time\n  since its start.\n",
+                "\n  An account's tenants share it. Days are UTC. The outlook is a straight line, use so far in the billing\n"
+                "  period by the time since its start; marked w it goes by weekday: each hour to come is the mean of the\n"
+                "  same hours of the account's last 2 to 4 weeks.\n",
                 err);
     done = done && buffer_print(&out, err);
     table_free(&table);
     buffer_free(&out);
     return done;
-}
-
-/* Ask the rater for every account: an account's tenants share its free tier. */
-static bool
-ask_rater(const FreeTierOptions *options, Report *report, Err *err)
-{
-    char month[UTC_TEXT_BYTES];
-    const char *arguments[RATER_ARGUMENTS_MAX] = {"rate", "--dry-run", "--json", "--month",
-                                                  utc_month_format(options->month, month)};
-    size_t count = 5;
-    const char *const more[][2] = {{"--data", options->data}, {"--price-book", options->book}};
-    for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
-        if (more[i][1] == NULL)
-            continue;
-        arguments[count++] = more[i][0];
-        arguments[count++] = more[i][1];
-    }
-    report->as_of_us = utc_now_us();
-    report->answer = rater_call(arguments, (Text){NULL, 0}, true, err);
-    return report->answer != NULL;
 }
 
 static void
@@ -252,25 +263,26 @@ find_account(Db *db, const char *tenant, UtcMonth month, Report *report, Err *er
 static bool
 run(FreeTierOptions *options, Err *err)
 {
-    Report report = {.answer = NULL};
+    Report report = {.account = NULL};
     if (!stack_month(options->month_text, &options->month, err))
         return false;
-    report.tiers.month = options->month;
-    const RollupSpan span = {options->month, utc_month_start_us(options->month), utc_month_end_us(options->month)};
+    report.reading.tiers.month = options->month;
+    const FreeTierQuestion question = {options->month, options->month_text == NULL, options->book, options->data};
     Db *db = stack_connect(options->data, err);
     bool done = db != NULL && find_account(db, options->tenant, options->month, &report, err) &&
-                ask_rater(options, &report, err) &&
-                tiers_take_documents(&report.tiers, json_member(report.answer, "invoices"), report.account, err) &&
-                rollup_stream_hours(db, NULL, &span, tiers_take_hour, &report.tiers, err);
+                free_tier_read_documents(&question, &report.reading, err) &&
+                tiers_take_documents(&report.reading.tiers, report.reading.documents, report.account, err) &&
+                free_tier_read_hours(db, &report.reading, err);
     db_free(&db);
     if (done) {
-        tell_skipped(report.answer);
-        tiers_look_ahead(&report.tiers, report.as_of_us);
-        done = options->json ? print_json(&report, err) : print_text(&report.tiers, err);
+        tell_skipped(report.reading.answer);
+        tiers_look_ahead(&report.reading.tiers, report.reading.as_of_us);
+        done = options->json ? print_json(&report, err) : print_text(&report.reading.tiers, err);
     }
-    tiers_clear(&report.tiers);
+    tiers_clear(&report.reading.tiers);
     free(report.account);
-    json_object_put(report.answer);
+    json_object_put(report.reading.documents);
+    json_object_put(report.reading.answer);
     return done;
 }
 
@@ -279,7 +291,8 @@ free_tier_command(int argc, char **argv)
 {
     FreeTierOptions options = {0};
     const Option table[] = {
-        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month; default this month (UTC)"},
+        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
+         "the billing periods that start in it; default those that are under way"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "the account of this tenant; default all accounts"},
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book; default aws-lambda"},
         OPTION_JSON(&options.json),

@@ -9,7 +9,7 @@
 #include "lib/decimal.h"
 #include "reports/figures.h"
 
-enum { KEY_BYTES = 128, MEASURE_OTHERWISE = 1, MB_MS_OF_A_GB_S = 1024000 };
+enum { KEY_BYTES = 128 };
 
 static bool
 no_memory(Err *err)
@@ -28,12 +28,9 @@ tier_free(Tier *tier)
     }
     for (size_t mode = 0; mode < TIER_MODES; mode++) {
         mpq_clear(tier->covered[mode]);
-        for (size_t measure = 0; measure < TIER_MEASURES; measure++)
-            for (size_t day = 0; day < TIER_DAYS; day++)
-                mpz_clear(tier->measures[mode][measure][day]);
+        free(tier->measures[mode]);
+        free(tier->week[mode]);
     }
-    for (size_t day = 0; day < TIER_DAYS; day++)
-        mpq_clear(tier->days[day]);
     json_object_put(tier->skus);
     free(tier->shares);
     free(tier->account);
@@ -52,14 +49,9 @@ tier_new(Text account, Text name, Text unit, Err *err)
         return NULL;
     }
     mpq_inits(tier->allowance, tier->used, NULL);
-    for (size_t mode = 0; mode < TIER_MODES; mode++) {
+    for (size_t mode = 0; mode < TIER_MODES; mode++)
         mpq_init(tier->covered[mode]);
-        for (size_t measure = 0; measure < TIER_MEASURES; measure++)
-            for (size_t day = 0; day < TIER_DAYS; day++)
-                mpz_init(tier->measures[mode][measure][day]);
-    }
-    for (size_t day = 0; day < TIER_DAYS; day++)
-        mpq_init(tier->days[day]);
+    tier->first_us = INT64_MAX;
     tier->account = text_duplicate(account);
     tier->name = text_duplicate(name);
     tier->unit = text_duplicate(unit);
@@ -98,7 +90,17 @@ tier_of(Tiers *self, Text account, Text name, Text unit, Err *err)
 /* ---- documents ---- */
 
 static bool
-take_share(Tiers *self, Json *entry, const char *only, Err *err)
+take_period(Tier *tier, Json *head, Err *err)
+{
+    Text start;
+    Text end;
+    return (json_text(json_member(head, "period_start"), &start) && json_text(json_member(head, "period_end"), &end) &&
+            utc_parse(start, &tier->start_us, err) && utc_parse(end, &tier->end_us, err)) ||
+           err_set(err, ERR_INPUT, "an invoice of the rater's answer has no period_start and period_end");
+}
+
+static bool
+take_share(Tiers *self, Json *head, Json *entry, const char *only, Err *err)
 {
     Text account;
     Text tenant;
@@ -121,7 +123,8 @@ take_share(Tiers *self, Json *entry, const char *only, Err *err)
     mpq_init(share->used);
     if (share->tenant == NULL)
         return no_memory(err);
-    if (!figure_read(entry, "allowance", tier->allowance, err) || !figure_read(entry, "used", share->used, err))
+    if (!take_period(tier, head, err) || !figure_read(entry, "allowance", tier->allowance, err) ||
+        !figure_read(entry, "used", share->used, err))
         return false;
     mpq_add(tier->used, tier->used, share->used);
     return true;
@@ -151,9 +154,9 @@ read_line(Json *line, TierLine *out, Err *err)
            figure_read(line, "free_quantity", out->free_quantity, err);
 }
 
-/* The first tier of the account, SIZE_MAX when it has none: near where the last search ended, for accounts come in order. */
-static size_t
-first_of(Tiers *self, Text account)
+/* Near where the last search ended, for accounts come in order. */
+size_t
+tiers_first_of(Tiers *self, Text account)
 {
     for (size_t step = 0; step < self->count; step++) {
         size_t at = (self->cursor + step) % self->count;
@@ -167,8 +170,8 @@ first_of(Tiers *self, Text account)
     return SIZE_MAX;
 }
 
-static bool
-is_of(const Tiers *self, size_t at, Text account)
+bool
+tiers_is_of(const Tiers *self, size_t at, Text account)
 {
     return at < self->count && text_is(account, self->items[at]->account);
 }
@@ -179,7 +182,7 @@ mark_line(Tiers *self, const TierLine *line, Err *err)
 {
     if (mpq_sgn(line->free_quantity) <= 0)
         return true;
-    for (size_t i = first_of(self, line->account); is_of(self, i, line->account); i++) {
+    for (size_t i = tiers_first_of(self, line->account); tiers_is_of(self, i, line->account); i++) {
         Tier *tier = self->items[i];
         if (text_is(line->unit, tier->unit) && json_member(tier->skus, line->key) == NULL &&
             !json_add_bool(tier->skus, line->key, true, err))
@@ -192,7 +195,7 @@ static bool
 add_line(Tiers *self, const TierLine *line, Err *err)
 {
     (void) err;
-    for (size_t i = first_of(self, line->account); is_of(self, i, line->account); i++) {
+    for (size_t i = tiers_first_of(self, line->account); tiers_is_of(self, i, line->account); i++) {
         Tier *tier = self->items[i];
         if (text_is(line->unit, tier->unit) && json_member(tier->skus, line->key) != NULL)
             mpq_add(tier->covered[line->mode], tier->covered[line->mode], line->quantity);
@@ -216,112 +219,36 @@ each_line(Tiers *self, Json *documents, bool (*take)(Tiers *, const TierLine *, 
     return done;
 }
 
+static bool
+make_room(Tiers *self, Err *err)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        Tier *tier = self->items[i];
+        for (size_t mode = 0; mode < TIER_MODES; mode++) {
+            if (mpq_sgn(tier->covered[mode]) <= 0 || tier->measures[mode] != NULL)
+                continue;
+            tier->measures[mode] = calloc(TIER_MEASURES, sizeof *tier->measures[mode]);
+            if (tier->measures[mode] == NULL)
+                return no_memory(err);
+        }
+    }
+    return true;
+}
+
 bool
 tiers_take_documents(Tiers *self, Json *documents, const char *account, Err *err)
 {
     if (!json_object_is_type(documents, json_type_array))
         return err_set(err, ERR_INPUT, "the rater's answer has no 'invoices'");
     for (size_t d = 0; d < json_object_array_length(documents); d++) {
-        Json *entries = json_member(json_object_array_get_idx(documents, d), "free_tiers");
+        Json *document = json_object_array_get_idx(documents, d);
+        Json *entries = json_member(document, "free_tiers");
         size_t count = json_object_is_type(entries, json_type_array) ? json_object_array_length(entries) : 0;
         for (size_t i = 0; i < count; i++)
-            if (!take_share(self, json_object_array_get_idx(entries, i), account, err))
+            if (!take_share(self, json_member(document, "invoice"), json_object_array_get_idx(entries, i), account,
+                            err))
                 return false;
     }
-    return each_line(self, documents, mark_line, err) && each_line(self, documents, add_line, err);
-}
-
-/* ---- days ---- */
-
-static void
-add_measure(mpz_t sum, RollupTotal total, int64_t factor, mpz_t scratch)
-{
-    decimal_set_u128(scratch, total);
-    mpz_mul_si(scratch, scratch, factor);
-    mpz_add(sum, sum, scratch);
-}
-
-bool
-tiers_take_hour(void *context, const RollupRow *row, Err *err)
-{
-    (void) err;
-    Tiers *self = context;
-    int64_t offset_us = row->hour_us - utc_month_start_us(self->month);
-    if (offset_us < 0 || offset_us / UTC_DAY_US >= TIER_DAYS)
-        return true;
-    const RollupTotal totals[TIER_MEASURES] = {row->invocations, row->with_init_1ms, row->duration_1ms,
-                                               row->with_init_100ms, row->duration_100ms};
-    mpz_t scratch;
-    mpz_init(scratch);
-    for (size_t i = first_of(self, row->account); is_of(self, i, row->account); i++)
-        for (size_t measure = 0; measure < TIER_MEASURES; measure++)
-            add_measure(self->items[i]->measures[row->mode][measure][offset_us / UTC_DAY_US], totals[measure],
-                        measure == 0 ? 1 : row->memory_mb, scratch);
-    mpz_clear(scratch);
-    return true;
-}
-
-/* The measure that adds up to the quantity, else memory x time. `total` gets its sum. */
-static size_t
-measure_of(Tier *tier, size_t mode, mpz_t total)
-{
-    mpq_t quantity;
-    mpq_init(quantity);
-    size_t found = TIER_MEASURES;
-    for (size_t measure = 0; measure < TIER_MEASURES && found == TIER_MEASURES; measure++) {
-        mpz_set_ui(total, 0);
-        for (size_t day = 0; day < TIER_DAYS; day++)
-            mpz_add(total, total, tier->measures[mode][measure][day]);
-        mpz_set(mpq_numref(quantity), total);
-        mpz_set_ui(mpq_denref(quantity), measure == 0 ? 1 : MB_MS_OF_A_GB_S);
-        mpq_canonicalize(quantity);
-        if (mpq_equal(quantity, tier->covered[mode]))
-            found = measure;
-    }
-    mpq_clear(quantity);
-    if (found < TIER_MEASURES)
-        return found;
-    mpz_set_ui(total, 0);
-    for (size_t day = 0; day < TIER_DAYS; day++)
-        mpz_add(total, total, tier->measures[mode][MEASURE_OTHERWISE][day]);
-    return MEASURE_OTHERWISE;
-}
-
-static void
-spread(Tier *tier, size_t mode)
-{
-    mpz_t total;
-    mpq_t part;
-    mpz_init(total);
-    mpq_init(part);
-    size_t measure = measure_of(tier, mode, total);
-    for (size_t day = 0; day < TIER_DAYS && mpz_sgn(total) > 0; day++) {
-        mpz_set(mpq_numref(part), tier->measures[mode][measure][day]);
-        mpz_set(mpq_denref(part), total);
-        mpq_canonicalize(part);
-        mpq_mul(part, part, tier->covered[mode]);
-        mpq_add(tier->days[day], tier->days[day], part);
-    }
-    mpq_clear(part);
-    mpz_clear(total);
-}
-
-void
-tiers_look_ahead(Tiers *self, int64_t as_of_us)
-{
-    for (size_t i = 0; i < self->count; i++) {
-        Tier *tier = self->items[i];
-        for (size_t day = 0; day < TIER_DAYS; day++)
-            tier->days_us[day] = utc_month_start_us(self->month) + (int64_t) day * UTC_DAY_US;
-        for (size_t mode = 0; mode < TIER_MODES; mode++)
-            if (mpq_sgn(tier->covered[mode]) > 0)
-                spread(tier, mode);
-        FreeTierUse use = {
-            .days_us = tier->days_us, .quantities = tier->days, .day_count = (size_t) utc_month_days(self->month)};
-        mpq_inits(use.allowance, use.used, NULL);
-        mpq_set(use.allowance, tier->allowance);
-        mpq_set(use.used, tier->used);
-        tier->outlook = free_tier_outlook(&use, self->month, as_of_us, &tier->day_us);
-        mpq_clears(use.allowance, use.used, NULL);
-    }
+    return each_line(self, documents, mark_line, err) && each_line(self, documents, add_line, err) &&
+           make_room(self, err);
 }

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "lib/forecast.h"
 #include "lib/utc.h"
 #include "schema/account_store.h"
 #include "schema/db_array.h"
@@ -46,13 +47,42 @@ static const char SQL_PERIOD_OF[] =
     "WITH names AS MATERIALIZED " NAMES " SELECT c.tenant_id, c.tenant, c.account, " COLUMNS(
         "0") " FROM " CONFIGS " JOIN " SUMMED(THESE, "") " USING (tenant_id, config_id) ORDER BY c.place, " BY_CONFIG;
 
-enum { COLUMN_HOUR = 10, COLUMN_SUMS = 11 };
+/* Rows that weigh the same are added up before they are multiplied: of a habit there are few weights, for what is left of a period is one piece of time. */
+#define ITS_WEEKS "n.weeks * interval '168 hours'"
+#define TIMES(sum) "div(sum(" sum " * weight), whole)"
+static const char SQL_GOING_ON[] =
+    "WITH names AS MATERIALIZED (SELECT u.tenant_id, u.weeks, u.place, t.name AS tenant, a.name AS account"
+    " FROM unnest($1::bigint[], $5::bigint[]) WITH ORDINALITY AS u (tenant_id, weeks, place) LEFT JOIN tenants t USING (tenant_id)"
+    " LEFT JOIN accounts a ON " ITS_ACCOUNT "),"
+    " weighed (tenant_id, config_id, whole, weight, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, m1, m2) AS"
+    " (SELECT tenant_id, config_id, greatest(n.weeks * 3600, 1)::numeric, w.weight::numeric, " SUMS
+    " FROM rollups r JOIN names n USING (tenant_id) CROSS JOIN LATERAL (SELECT"
+    " CASE WHEN r.hour >= $2::timestamptz AND r.hour <= $3::timestamptz - interval '1 hour' THEN greatest(n.weeks * 3600, 1) ELSE 0 END +"
+    " CASE WHEN r.hour >= $6::timestamptz - " ITS_WEEKS " AND r.hour < $6::timestamptz"
+    " THEN ($7::bigint[])[extract(epoch FROM r.hour)::bigint / 3600 % 168 + 1] ELSE 0 END AS weight) w"
+    " WHERE r.hour >= least($2::timestamptz, $6::timestamptz - (SELECT max(weeks) FROM names) * interval '168 hours')"
+    " AND r.hour < greatest($3::timestamptz, $6::timestamptz) AND r." THESE
+    " AND (invocations > 0 OR capacity_records > 0) AND w.weight > 0"
+    " GROUP BY tenant_id, config_id, n.weeks, w.weight),"
+    " r AS (SELECT tenant_id, config_id, " TIMES("s1") " AS s1, " TIMES("s2") " AS s2, " TIMES("s3") " AS s3, " TIMES("s4") " AS s4, " TIMES("s5") " AS s5, " TIMES("s6") " AS s6, " TIMES("s7") " AS s7, " TIMES(
+        "s8") " AS s8, " TIMES("s9") " AS s9, " TIMES("s10") " AS s10, " TIMES("s11") " AS s11, " TIMES("s12") " AS s12, " TIMES("s13") " AS s13, " TIMES("s14") " AS s14, " TIMES("s15") " AS s15, max(m1) AS m1, max(m2) AS m2 FROM weighed GROUP BY tenant_id, config_id, whole)"
+                                                                                                                                                                                          " SELECT r.tenant_id, n.tenant, n.account, " COLUMNS(
+                                                                                                                                                                                              "0") ", n.weeks FROM r JOIN names n USING (tenant_id)"
+                                                                                                                                                                                                   " JOIN configs c USING (tenant_id, config_id) ORDER BY n.place, " BY_CONFIG;
+
+static const char SQL_FIRST_HOURS[] =
+    "SELECT u.place, (extract(epoch FROM f.first) * 1000000)::bigint FROM unnest($1::bigint[]) WITH ORDINALITY AS u (tenant_id, place)"
+    " CROSS JOIN LATERAL (SELECT min(r.hour) AS first FROM rollups r WHERE r.tenant_id = u.tenant_id AND r.hour >= $2::timestamptz"
+    " AND r.hour < $3::timestamptz AND (r.invocations > 0 OR r.capacity_records > 0)) f WHERE f.first IS NOT NULL";
+
+enum { COLUMN_HOUR = 10, COLUMN_SUMS = 11, COLUMN_WEEKS = 28 };
 
 typedef struct Reading {
     RollupVisit visit;
     void *context;
     int64_t start_us;
     bool hours;
+    bool weeks;
 } Reading;
 
 /** Decimal digits to 128 bits; PostgreSQL's numeric sums of bigints are whole and, here, never negative. */
@@ -103,6 +133,7 @@ read_row(void *context, const DbResult *result, Err *err)
                 db_is_null(result, 0, 1) ? "row in tenants" : "account");
         return err_hint(err, "rows were taken from the database: `millibill verify` names them");
     }
+    row.weeks = reading->weeks ? (int) db_i64(result, 0, COLUMN_WEEKS) : 0;
     row.hour_us = reading->hours ? db_i64(result, 0, COLUMN_HOUR) : reading->start_us;
     if (!usage_architecture_parse(db_slice(result, 0, 5), &row.architecture) ||
         !usage_mode_parse(db_slice(result, 0, 6), &row.mode) ||
@@ -127,14 +158,14 @@ stream(Db *db, const char *sql, const char *tenant, const RollupSpan *span, Read
 MUST_CHECK bool
 rollup_stream(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err)
 {
-    Reading reading = {visit, context, span->start_us, false};
+    Reading reading = {visit, context, span->start_us, false, false};
     return stream(db, SQL_PERIOD, tenant, span, &reading, err);
 }
 
 MUST_CHECK bool
 rollup_stream_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err)
 {
-    Reading reading = {visit, context, span->start_us, true};
+    Reading reading = {visit, context, span->start_us, true, false};
     return stream(db, SQL_HOURS, tenant, span, &reading, err);
 }
 
@@ -142,6 +173,15 @@ MUST_CHECK bool
 rollup_stream_by_index(Db *db, Err *err)
 {
     return db_script(db, "SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0", err);
+}
+
+static bool
+add_all(DbArray *array, const int64_t *values, size_t count, Err *err)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < count; i++)
+        done = db_array_add_i64(array, values[i], err);
+    return done;
 }
 
 MUST_CHECK bool
@@ -152,15 +192,69 @@ rollup_stream_of(Db *db, const int64_t *tenants, size_t count, const RollupSpan 
     char end[UTC_TEXT_BYTES];
     char month[UTC_TEXT_BYTES];
     DbArray ids = db_array_of(DB_BIGINT);
-    Reading reading = {visit, context, span->start_us, false};
+    Reading reading = {visit, context, span->start_us, false, false};
     DbParam params[4] = {db_null(), db_string(utc_format(span->start_us, start)),
                          db_string(utc_format(span->end_us, end)),
                          db_string(utc_format_day(utc_month_start_us(span->month), month))};
-    bool done = true;
-    for (size_t i = 0; done && i < count; i++)
-        done = db_array_add_i64(&ids, tenants[i], err);
-    done = done && db_array_param(&ids, &params[0], err) &&
-           db_stream(db, SQL_PERIOD_OF, params, 4, read_row, &reading, err);
+    bool done = add_all(&ids, tenants, count, err) && db_array_param(&ids, &params[0], err) &&
+                db_stream(db, SQL_PERIOD_OF, params, 4, read_row, &reading, err);
+    db_array_free(&ids);
+    return done;
+}
+
+MUST_CHECK bool
+rollup_stream_going_on(Db *db, const RollupHabits *habits, const RollupSpan *span, RollupVisit visit, void *context,
+                       Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    char month[UTC_TEXT_BYTES];
+    char before[UTC_TEXT_BYTES];
+    DbArray ids = db_array_of(DB_BIGINT);
+    DbArray weeks = db_array_of(DB_BIGINT);
+    DbArray left = db_array_of(DB_BIGINT);
+    Reading reading = {visit, context, span->start_us, false, true};
+    DbParam params[7] = {db_null(),
+                         db_string(utc_format(span->start_us, start)),
+                         db_string(utc_format(span->end_us, end)),
+                         db_string(utc_format_day(utc_month_start_us(span->month), month)),
+                         db_null(),
+                         db_string(utc_format(habits->end_us, before)),
+                         db_null()};
+    bool done = add_all(&ids, habits->tenants, habits->count, err) &&
+                add_all(&weeks, habits->weeks, habits->count, err) &&
+                add_all(&left, habits->left_s, FORECAST_SLOTS, err) && db_array_param(&ids, &params[0], err) &&
+                db_array_param(&weeks, &params[4], err) && db_array_param(&left, &params[6], err) &&
+                db_stream(db, SQL_GOING_ON, params, 7, read_row, &reading, err);
+    db_array_free(&ids);
+    db_array_free(&weeks);
+    db_array_free(&left);
+    return done;
+}
+
+typedef struct FirstReading {
+    RollupFirstVisit visit;
+    void *context;
+} FirstReading;
+
+static bool
+read_first(void *context, const DbResult *result, Err *err)
+{
+    const FirstReading *reading = context;
+    return reading->visit(reading->context, (size_t) db_i64(result, 0, 0) - 1, db_i64(result, 0, 1), err);
+}
+
+MUST_CHECK bool
+rollup_first_hours(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us,
+                   RollupFirstVisit visit, void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    DbArray ids = db_array_of(DB_BIGINT);
+    FirstReading reading = {visit, context};
+    DbParam params[3] = {db_null(), db_string(utc_format(start_us, start)), db_string(utc_format(end_us, end))};
+    bool done = add_all(&ids, tenants, count, err) && db_array_param(&ids, &params[0], err) &&
+                db_stream(db, SQL_FIRST_HOURS, params, 3, read_first, &reading, err);
     db_array_free(&ids);
     return done;
 }

@@ -119,6 +119,7 @@ typedef struct RollupRow {
     RollupTotal capacity_300s;
     int64_t max_memory_used_mb;
     int64_t max_duration_us;
+    int weeks; /* rollup_stream_going_on: of the tenant's habit; 0 otherwise */
 } RollupRow;
 
 /** Called for each row; returns false (with err set) to stop. */
@@ -143,6 +144,26 @@ MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, c
 /** The same, one row for each hour, ordered by hour after the tenant. */
 MUST_CHECK bool
 rollup_stream_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err);
+
+/** How the use of tenants goes on: what the hours of their last weeks were, and how much time of each hour of the week is still to come. */
+typedef struct RollupHabits {
+    const int64_t *tenants; /* each once */
+    const int64_t *weeks;   /* of each: how many count; 0: nothing is added */
+    size_t count;
+    int64_t end_us;        /* a whole hour: the weeks are those before it */
+    const int64_t *left_s; /* FORECAST_SLOTS: see lib/forecast.h */
+} RollupHabits;
+
+/** rollup_stream_of(), with what is to come: every sum is that of the span and, for each hour of the week, its sum over the weeks × left_s ÷ (weeks × 3600);
+ *  rounded down, once. The greatest values are those of the weeks too. */
+MUST_CHECK bool rollup_stream_going_on(Db *db, const RollupHabits *habits, const RollupSpan *span, RollupVisit visit,
+                                       void *context, Err *err);
+
+/** Called with the place of a tenant among those asked for (from 0) and its first hour of use. */
+typedef bool (*RollupFirstVisit)(void *context, size_t place, int64_t hour_us, Err *err);
+/** The first hour in [start, end), whole hours, in which each of these tenants used anything; who used nothing is left out. */
+MUST_CHECK bool rollup_first_hours(Db *db, const int64_t *tenants, size_t count, int64_t start_us, int64_t end_us,
+                                   RollupFirstVisit visit, void *context, Err *err);
 
 /** Add up the hours of UTC days that ended `quiet_s` seconds ago or earlier and changed since (schema/views/05_days.sql), so that
  *  views by day need not. As millibill_compactor, outside of a transaction; in steps of a transaction each, until nothing more can

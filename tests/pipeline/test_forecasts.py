@@ -32,15 +32,16 @@ class Forecasts(StackCase):
         start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         end = (start + 32 * DAY).replace(day=1)
         self.stack.run("tenant", "add", growing)
-        lines = "".join(record(growing, start.date(), i, 900_000, 10240) for i in range(50))
+        day = max(start, now - 9 * DAY).date()  # no two weeks: a straight line
+        lines = "".join(record(growing, day, i, 900_000, 10240) for i in range(50))
         self.stack.run("import", "--format", "ndjson", "-", input=lines)
         contract = self.file("name: limited\nversion: \"1\"\nspending_limit: {amount: 0.01, alerts: [100, 1000]}\n"
                              "discounts: [{name: half, percent: 50}]\n", "yaml")
         self.stack.run("contract", "set", "--tenant", growing, "--from", month, contract)
         answer = self.stack.json("rate", "--month", month)
         if now - start < DAY:
-            self.assertEqual({t["tenant"]: t["total"] for t in answer["forecast"]["tenants"]},
-                             {d["invoice"]["tenant"]: d["total"] for d in answer["invoices"]})
+            self.assertEqual([t["total"] for t in answer["forecast"]["tenants"] if t["tenant"] == growing],
+                             [d["total"] for d in answer["invoices"] if d["invoice"]["tenant"] == growing])
             return
         as_of = datetime.datetime.fromisoformat(answer["forecast"]["as_of"].replace("Z", "+00:00"))
         factor = Fraction(int((end - start).total_seconds()), int((as_of - start).total_seconds()))
@@ -50,7 +51,9 @@ class Forecasts(StackCase):
         self.assertEqual((tenant["tenant"], tenant["currency"]), (growing, "USD"))
         self.assertEqual(Fraction(tenant["total"]), whole - cents(whole / 2))
         self.assertEqual(tenant["alert"], "1000")
-        self.assertIn("straight line", answer["forecast"]["method"])
+        self.assertEqual(tenant["method"], "line")
+        self.assertNotIn("weeks", tenant)
+        self.assertIn("straight line", answer["forecast"]["methods"]["line"])
         # beside the document, never in it: what is kept, compared and made final knows nothing of it
         document, = (d for d in answer["invoices"] if d["invoice"]["tenant"] == growing)
         kept = self.stack.value("SELECT i.document FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.state = 'preview' AND "
@@ -60,6 +63,178 @@ class Forecasts(StackCase):
         text = self.stack.run("rate", "--month", month).stdout
         self.assertIn(f"forecast {tenant['total']}", text)
         self.assertIsNone(self.stack.json("rate", "--month", month, "--no-forecast")["forecast"])
+
+    # --- by weekday
+
+    def on(self, now):
+        self.now, self.month = now, now.strftime("%Y-%m")
+        self.start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        self.end = (self.start + 32 * DAY).replace(day=1)
+
+    def hourly(self, tenant, days, memories=(2048, 10240)):
+        """Records at random seconds of the hours of the last days, more of them on working days: [(start, duration_ms, memory_mb)]."""
+        rng = random.Random(tenant)
+        until = self.now.replace(minute=0, second=0, microsecond=0)
+        hour = until - days * DAY
+        made = [(hour, 1000, 2048), (until, 1000, 2048)]  # the first hour and the one under way
+        while hour < until:
+            for _ in range(rng.choice((0, 0, 1, 3)) if hour.weekday() < 5 else rng.choice((0, 0, 0, 1))):
+                start = hour + datetime.timedelta(seconds=rng.randrange(3599))
+                made.append((start, 300_000 + rng.randrange(600_000), rng.choice(memories)))
+            hour += datetime.timedelta(hours=1)
+        self.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(
+            {"request_id": f"{tenant}-{i}", "tenant": tenant, "function": f"f{memory}", "memory_mb": memory, "duration_ms": duration,
+             "started_at": start.isoformat().replace("+00:00", "Z")}) + "\n" for i, (start, duration, memory) in enumerate(made)))
+        return made
+
+    def week_model(self, made, as_of, start, end):
+        """What the method of doc/alerts.md makes of records: ({memory: milliseconds at the end}, weeks), by walking over every hour."""
+        hour, week = datetime.timedelta(hours=1), datetime.timedelta(days=7)
+        now_hour = as_of.replace(minute=0, second=0, microsecond=0)
+        as_of = as_of.replace(microsecond=0)
+        recent = [t.replace(minute=0, second=0, microsecond=0) for t, _, _ in made if now_hour - 5 * week <= t < now_hour]
+        weeks = min(4, (now_hour - min(recent)) // week)
+        sums = {}
+        for memory in {memory for _, _, memory in made}:
+            by_hour = {}
+            for t, duration, of in made:
+                if of == memory:
+                    key = t.replace(minute=0, second=0, microsecond=0)
+                    by_hour[key] = by_hour.get(key, 0) + duration
+            total = Fraction(sum(v for k, v in by_hour.items() if start <= k < end))
+            at = now_hour
+            while at < end:
+                part = Fraction(int((min(at + hour, end) - max(at, as_of)).total_seconds()), 3600)
+                total += part * sum(by_hour.get(same, 0) for same in self.same_hours(at, now_hour, weeks)) / weeks
+                at += hour
+            sums[memory] = int(total)
+        return sums, weeks
+
+    @staticmethod
+    def same_hours(at, now_hour, weeks):
+        week = datetime.timedelta(days=7)
+        while at >= now_hour:
+            at -= week
+        return [at - k * week for k in range(weeks)]
+
+    def expect_by_weekday(self, tenant, made, start, end, answer):
+        as_of = datetime.datetime.fromisoformat(answer["forecast"]["as_of"].replace("Z", "+00:00"))
+        sums, weeks = self.week_model(made, as_of, start, end)
+        found, = (t for t in answer["forecast"]["tenants"] if t["tenant"] == tenant)
+        self.assertEqual((found["method"], found["weeks"]), ("weekday", weeks))
+        gb_seconds = sum(Fraction(ms * memory, 1024 * 1000) for memory, ms in sums.items())
+        self.assertGreater(gb_seconds, FREE_GB_SECONDS)
+        self.assertEqual(Fraction(found["total"]), cents((gb_seconds - FREE_GB_SECONDS) * GB_SECOND_PRICE))
+        return found
+
+    def test_with_weeks_of_history_each_hour_to_come_is_like_the_same_hours_of_its_weekday(self):
+        on_one_day(self.each_hour_like_its_weekday)
+
+    def each_hour_like_its_weekday(self, now):
+        self.on(now)
+        for tenant, days in ((f"four-{now:%d}", 40), (f"two-{now:%d}", 20)):
+            self.stack.run("tenant", "add", tenant)
+            made = self.hourly(tenant, days)
+            answer = self.stack.json("rate", "--month", self.month, "--tenant", tenant)
+            found = self.expect_by_weekday(tenant, made, self.start, self.end, answer)
+            self.assertEqual(found["weeks"], 4 if days == 40 else 2)
+        text = self.stack.run("rate", "--month", self.month).stdout
+        line, = (line for line in text.splitlines() if f" two-{now:%d} " in line)
+        self.assertRegex(line, r"forecast [\d.]+ w$")
+        self.assertIn("Forecasts marked w are by weekday", text)
+
+    def test_a_period_that_begins_in_the_midst_of_an_hour_goes_by_weekday_too(self):
+        on_one_day(self.month_in_india)
+
+    def month_in_india(self, now):
+        """In India a month begins at half past an hour: what is there comes from the evidence, what is to come from whole hours."""
+        self.on(now)
+        name = f"india-{now:%d}"
+        india = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+        start = self.now.astimezone(india).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        end = (start + 32 * DAY).replace(day=1)
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
+        self.stack.run("tenant", "add", name)
+        month = start.astimezone(india).strftime("%Y-%m")
+        contract = self.file("name: india\nversion: \"1\"\ntime_zone: Asia/Kolkata\n", "yaml")
+        self.stack.run("contract", "set", "--tenant", name, "--from", "2020-01", contract)
+        made = self.hourly(name, 40)
+        answer = self.stack.json("rate", "--month", month)
+        as_of = datetime.datetime.fromisoformat(answer["forecast"]["as_of"].replace("Z", "+00:00"))
+        inside = [m for m in made if m[0] >= start]
+        sums = {memory: sum(d for _, d, of in inside if of == memory) + int(self.week_left(made, memory, as_of, end))
+                for memory in (2048, 10240)}
+        gb_seconds = sum(Fraction(ms * memory, 1024 * 1000) for memory, ms in sums.items())
+        found, = (t for t in answer["forecast"]["tenants"] if t["tenant"] == name)
+        self.assertEqual((found["method"], found["weeks"]), ("weekday", 4))
+        self.assertEqual(Fraction(found["total"]), cents((gb_seconds - FREE_GB_SECONDS) * GB_SECOND_PRICE))
+
+    def week_left(self, made, memory, as_of, end):
+        """Milliseconds to come of one memory size, by the seconds of each hour."""
+        hour = datetime.timedelta(hours=1)
+        now_hour = as_of.replace(minute=0, second=0, microsecond=0)
+        as_of, at, total = as_of.replace(microsecond=0), now_hour, Fraction(0)
+        while at < end:
+            seconds = int((min(at + hour, end) - max(at, as_of)).total_seconds())
+            for same in self.same_hours(at, now_hour, 4):
+                total += Fraction(sum(d for t, d, of in made if of == memory and same <= t < same + hour) * seconds, 4 * 3600)
+            at += hour
+        return total
+
+    def runs_out(self, made, as_of, start, end, weeks):
+        """Outlook and day of 400,000 GB-seconds: day by day what was used, then hour by hour what weekdays promise."""
+        hour = datetime.timedelta(hours=1)
+        inside = sorted(m for m in made if start <= m[0] < end)
+        used, day = Fraction(0), None
+        for t, duration, memory in inside:
+            used += Fraction(duration * memory, 1024 * 1000)
+            if used >= FREE_GB_SECONDS:
+                return "ran_out", str(t.date())
+        if weeks == 0:
+            line = start + (as_of - start) * float(FREE_GB_SECONDS / used)
+            return ("runs_out", str(line.date())) if line < end else ("lasts", None)
+        by_hour = {}
+        for t, duration, memory in made:
+            key = t.replace(minute=0, second=0, microsecond=0)
+            by_hour[key] = by_hour.get(key, 0) + Fraction(duration * memory, 1024 * 1000)
+        now_hour = at = as_of.replace(minute=0, second=0, microsecond=0)
+        while at < end:
+            part = Fraction((at + hour - max(at, as_of)) // datetime.timedelta(microseconds=1), 3_600_000_000)
+            used += part * sum(by_hour.get(same, 0) for same in self.same_hours(at, now_hour, weeks)) / weeks
+            if used >= FREE_GB_SECONDS:
+                return "runs_out", str(at.date())
+            at += hour
+        return "lasts", None
+
+    def test_a_free_tier_runs_out_in_the_billing_period_of_the_account_and_by_its_weekdays(self):
+        on_one_day(self.outlook_of_free_tier)
+
+    def outlook_of_free_tier(self, now):
+        """A billing day some days ago: its period is under way whatever the month, and is what is shown when none is asked for."""
+        self.on(now)
+        billing = max(1, min(28, (self.now - 6 * DAY).day))
+        start = self.now.replace(day=billing, hour=0, minute=0, second=0, microsecond=0)
+        start = start if start <= self.now else (start.replace(day=1) - DAY).replace(day=billing)
+        end = (start.replace(day=1) + 32 * DAY).replace(day=billing)
+        contract = self.file(f"name: day\nversion: \"1\"\nbilling_day: {billing}\n", "yaml")
+        for tenant, days, weeks in ((f"weeks-{now:%d}", 40, 4), (f"days-{now:%d}", 8, 0)):
+            self.stack.run("tenant", "add", tenant)
+            self.stack.run("contract", "set", "--tenant", tenant, "--from", "2020-01", contract)
+            made = self.hourly(tenant, days, (2048, 3072))
+            tiers = self.stack.json("free-tier", "--tenant", tenant)["free_tiers"]
+            tier, = (t for t in tiers if t["name"] == "compute" or t["unit"] == "GB-second")
+            as_of = datetime.datetime.fromisoformat(tier["as_of"].replace("Z", "+00:00"))
+            stamp = "%Y-%m-%dT%H:%M:%SZ"
+            self.assertEqual((tier["period_start"], tier["period_end"]), (start.strftime(stamp), end.strftime(stamp)))
+            outlook, day = self.runs_out(made, as_of, start, end, weeks)
+            self.assertEqual((tier["outlook"], tier["day"]), (outlook, day), tier)
+            if outlook != "ran_out":
+                self.assertEqual((tier["method"], tier.get("weeks", 0)), ("weekday" if weeks else "line", weeks))
+            # the month by name is the same period
+            again = self.stack.json("free-tier", "--tenant", tenant, "--month", start.strftime("%Y-%m"))["free_tiers"]
+            self.assertEqual([t["period_end"] for t in again], [end.strftime(stamp)] * len(again))
+        text = self.stack.run("free-tier", "--tenant", f"weeks-{now:%d}").stdout
+        self.assertIn("billing\n  period", text)
 
     def test_a_month_that_is_over_or_empty_has_no_forecast(self):
         self.stack.run("tenant", "add", "past")
