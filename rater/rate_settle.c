@@ -6,46 +6,53 @@
 #include "rater/rate_write.h"
 #include "schema/invoice_store.h"
 
-/* How many tenants of an account have usage, and how many of them have or had their final invoice already: one that is void is
- * made again. */
+/* Of an account's tenants with usage: how many there are, have their final invoice, and had one that is void. */
+typedef struct Finals {
+    size_t tenants, in_force, taken_back;
+} Finals;
+
 static bool
-count_finals(RateMonth *self, const Rated *rated, size_t *tenants, size_t *finals, Err *err)
+count_finals(RateMonth *self, const Rated *rated, Finals *finals, Err *err)
 {
     RatedSlice slice = {0};
-    *tenants = *finals = 0;
+    *finals = (Finals){0};
     while (rated_next_tenant(rated, &slice)) {
         const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
         FinalInvoice found = {0};
         if (tenant != NULL && !rate_find_final(self, tenant, &found, NULL, err))
             return false;
-        ++*tenants;
-        *finals += found.exists || found.was_void ? 1 : 0;
+        finals->tenants++;
+        finals->in_force += found.exists ? 1 : 0;
+        finals->taken_back += !found.exists && found.was_void ? 1 : 0;
     }
     return true;
 }
 
-/* An account's tenants share one free tier and one ladder of tiers: they become final together or not at all. False with
- * `reason` set when what was asked for would settle a part of them. */
+/* An account's tenants share one free tier and one ladder of tiers: they become final together or not at all. Where `which` is not all
+ * that was asked for, `reason` says why: one without an invoice, where others have theirs, waits for an adjustment; those whose
+ * invoice is void are issued again. Where none is in force the month is open again for all of them. */
 static bool
-may_settle(RateMonth *self, const Rated *rated, Err *reason, Err *err)
+may_settle(RateMonth *self, const Rated *rated, RateWhich *which, Err *reason, Err *err)
 {
-    size_t tenants = 0;
-    size_t finals = 0;
+    Finals finals;
+    *which = RATE_ALL;
     if (self->request->dry_run)
         return true;
-    if (!count_finals(self, rated, &tenants, &finals, err))
+    if (!count_finals(self, rated, &finals, err))
         return false;
-    if (finals > 0 && finals < tenants) {
+    if (finals.in_force > 0 && finals.in_force + finals.taken_back < finals.tenants) {
+        *which = RATE_TAKEN_BACK;
         err_set(reason, ERR_CONFLICT,
                 "its month is final for %zu of its %zu tenants, and their shares of the free tier and "
                 "the tiers are settled; usage of the others arrived later",
-                finals, tenants);
-        return err_hint(reason, "it waits for an adjustment; the final invoices stay as they are");
-    }
-    if (self->request->final && self->request->tenant != NULL && tenants > 1 && finals == 0) {
+                finals.in_force + finals.taken_back, finals.tenants);
+        err_hint(reason, "it waits for an adjustment; the final invoices stay as they are");
+    } else if (self->request->final && self->request->tenant != NULL && finals.tenants > 1 && finals.in_force == 0 &&
+               finals.taken_back < finals.tenants) {
+        *which = RATE_NONE;
         err_set(reason, ERR_CONFLICT, "tenant '%s' shares its free tier and tiers with %zu others that have usage",
-                self->request->tenant, tenants - 1);
-        return err_hint(reason, "make the whole account final: leave out --tenant");
+                self->request->tenant, finals.tenants - 1);
+        err_hint(reason, "make the whole account final: leave out --tenant");
     }
     return true;
 }
@@ -90,7 +97,7 @@ contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
 
 /* Each tenant of an account that was asked for. */
 static bool
-settle_tenants(RateMonth *self, const RateAccount *account, const Rated *rated, bool finals_only, Err *err)
+settle_tenants(RateMonth *self, const RateAccount *account, const Rated *rated, RateWhich which, Err *err)
 {
     bool done = true;
     size_t place = 0;
@@ -102,7 +109,7 @@ settle_tenants(RateMonth *self, const RateAccount *account, const Rated *rated, 
         if (tenant == NULL)
             done = err_set(err, ERR_BUSY, "tenant '%s' appeared while rating", name);
         else if (self->request->tenant == NULL || strcmp(self->request->tenant, name) == 0)
-            done = rate_write_tenant(self, tenant, rated, &slice, draft, finals_only, err);
+            done = rate_write_tenant(self, tenant, rated, &slice, draft, which, err);
     }
     return done;
 }
@@ -127,10 +134,12 @@ settle_rated(RateMonth *self, const RateAccount *account, const Rated *rated, co
         return why_not->code == ERR_INPUT ? rate_skip_add(self, account->rows[0].account, why_not, err)
                                           : err_set(err, why_not->code, "%s", why_not->message);
     see_tenants(self, account);
-    bool whole =
-        is_over(self, &reason) && may_settle(self, rated, &reason, err) && contracts_allow(self, rated, &reason, err);
-    return !err_is_set(err) && settle_tenants(self, account, rated, !whole, err) &&
-           (whole || rate_skip_add(self, account->rows[0].account, &reason, err));
+    RateWhich which = RATE_NONE;
+    if (is_over(self, &reason) && contracts_allow(self, rated, &reason, err) &&
+        !may_settle(self, rated, &which, &reason, err))
+        return false;
+    return !err_is_set(err) && settle_tenants(self, account, rated, which, err) &&
+           (!err_is_set(&reason) || rate_skip_add(self, account->rows[0].account, &reason, err));
 }
 
 /* One account: rated here, unless another thread did it. */
@@ -161,7 +170,7 @@ rate_settle_unused(RateMonth *self, const RateTenant *tenant, const RateContract
                                                   utc_now_us(), &reason))
         return rate_skip_add(self, tenant->account, &reason, err);
     Rated *rated = rate(NULL, 0, self->book, &options, err);
-    bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, NULL, false, err)
+    bool done = rated != NULL && (billed ? rate_write_tenant(self, tenant, rated, &nothing, NULL, RATE_ALL, err)
                                          : rate_write_earlier(self, tenant, rated, &nothing, err));
     rated_free(&rated);
     return done;

@@ -297,14 +297,14 @@ rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated
 
 bool
 rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *slice,
-                  RateDraft *draft, bool finals_only, Err *err)
+                  RateDraft *draft, RateWhich which, Err *err)
 {
     FinalInvoice found = {0};
     Buffer document = {0};
     bool done = self->request->dry_run || rate_find_final(self, tenant, &found, &document, err);
     if (done && found.exists)
         done = keep_final(self, tenant, &found, &document, err);
-    else if (done && (!finals_only || found.was_void))
+    else if (done && (which == RATE_ALL || (which == RATE_TAKEN_BACK && found.was_void)))
         done = draft != NULL && draft->tenant != NULL ? write_draft(self, draft, err)
                                                       : write_planned(self, tenant, rated, slice, false, err);
     buffer_free(&document);

@@ -9,10 +9,17 @@
 #include "rater/rate_month_parts.h"
 #include "rater/statement.h"
 
-/** Keep the final invoice that exists, or write the tenant's slice (with `finals_only` only where it takes the place of one that is void); the report says which. A `draft` (NULL, or empty: none) is what is written. Inside the
+/** Who of an account gets a document that has none in force. */
+typedef enum RateWhich {
+    RATE_NONE,
+    RATE_TAKEN_BACK, /* whose invoice is void */
+    RATE_ALL
+} RateWhich;
+
+/** Keep the final invoice that exists, or write the tenant's slice where it is one of `which`; the report says which. A `draft` (NULL, or empty: none) is what is written. Inside the
  *  run's transaction. ERR_BUSY (rate again), ERR_DATABASE, ERR_NOMEM. */
 MUST_CHECK bool rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
-                                  const RatedSlice *slice, RateDraft *draft, bool finals_only, Err *err);
+                                  const RatedSlice *slice, RateDraft *draft, RateWhich which, Err *err);
 
 /** The final invoice in force of a tenant for the period at hand; its document, when that is asked for and the report wants it. */
 MUST_CHECK bool

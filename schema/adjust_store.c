@@ -12,23 +12,27 @@
 /* Of a period that starts or ends in the midst of an hour, this hour too. */
 #define HOUR_IN(hour, start, end) hour " > " start " - interval '1 hour' AND " hour " < " end
 
-/* Evidence of earlier periods is looked through once for all accounts: what was received last of each month is enough. */
-static const char SQL_CHANGED[] = "WITH finals AS (SELECT i.*, " ACCOUNT_IN_MONTH(
+/* Evidence of earlier periods is looked through once for all accounts: what was received last of each month is enough. A tenant that
+ * never had an invoice of its account's month goes on from the first that anybody of the account got, void or not: the next revision of
+ * another settles nothing of it. */
+static const char SQL_CHANGED[] = "WITH ever AS (SELECT i.*, " ACCOUNT_IN_MONTH(
     "i.period_month") " AS account_id"
-                      "  FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.kind = 'invoice' AND i.state = 'final'"
-                      "  AND i.period_month < $1::date AND NOT EXISTS (SELECT FROM invoices v"
+                      "  FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.kind = 'invoice' AND i.state = 'final' AND i.period_month < $1::date),"
+                      " finals AS (SELECT * FROM ever i WHERE NOT EXISTS (SELECT FROM invoices v"
                       "  WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')),"
-                      " months AS (SELECT DISTINCT ON (account_id, period_month) account_id, period_month, period_start, period_end, receipt_watermark,"
-                      "  run_id, price_book_sha256 FROM finals ORDER BY account_id, period_month, invoice_id),"
+                      " firsts AS (SELECT account_id, period_month, min(receipt_watermark) AS receipt FROM ever GROUP BY 1, 2),"
+                      " months AS (SELECT DISTINCT ON (account_id, period_month) account_id, period_month, period_start, period_end, run_id, price_book_sha256"
+                      "  FROM finals ORDER BY account_id, period_month, invoice_id),"
                       " members AS (SELECT p.period_month, t.tenant_id, " ACCOUNT_IN_MONTH(
                           "p.period_month") " AS account_id"
                                             "  FROM (SELECT DISTINCT period_month FROM finals) p CROSS JOIN tenants t),"
                                             " bases AS (SELECT account_id, tenant_id, invoice_id, number, document_sha256, period_month, period_start, period_end, receipt_watermark, run_id,"
                                             "  price_book_sha256, contract_revision FROM finals"
-                                            "  UNION ALL SELECT m.account_id, t.tenant_id, NULL, NULL, NULL, m.period_month, m.period_start, m.period_end, m.receipt_watermark, m.run_id,"
+                                            "  UNION ALL SELECT m.account_id, t.tenant_id, NULL, NULL, NULL, m.period_month, m.period_start, m.period_end, f.receipt, m.run_id,"
                                             "  m.price_book_sha256, (SELECT c.revision FROM tenant_contracts c WHERE c.tenant_id = t.tenant_id"
                                             "   AND c.from_month <= m.period_month ORDER BY c.from_month DESC, c.revision DESC LIMIT 1)"
-                                            "  FROM months m JOIN members t USING (account_id, period_month) WHERE NOT EXISTS (SELECT FROM invoices i"
+                                            "  FROM months m JOIN firsts f USING (account_id, period_month) JOIN members t USING (account_id, period_month)"
+                                            "  WHERE NOT EXISTS (SELECT FROM invoices i"
                                             "   WHERE i.tenant_id = t.tenant_id AND i.period_month = m.period_month AND i.kind = 'invoice' AND state = 'final')),"
                                             /* Behind the last link of its chain, and where a document that is void has left a gap before another link. */
                                             " settled AS (SELECT b.*, g.from_receipt, g.until_receipt FROM bases b CROSS JOIN LATERAL ("

@@ -167,6 +167,55 @@ class Voids(unittest.TestCase):
         self.stack.run("contract", "set", "--tenant", "changed", "--from", "2026-05", str(terms))
         self.assertEqual((first["total"], self.rate("2026-05")["changed"]["total"]), ("9.00", "4.50"))
 
+    def billed(self, *tenants):
+        """GB-seconds that are billed to tenants in all: final invoices less voids, and adjustments."""
+        names = ", ".join(f"'{tenant}'" for tenant in tenants)
+        return self.stack.number(f"SELECT sum(q)::bigint FROM (SELECT l.quantity AS q FROM invoice_lines l JOIN invoices i USING (tenant_id, invoice_id) JOIN tenants t USING (tenant_id) "
+                                 f"WHERE i.state = 'final' AND l.sku = 'duration' AND t.name IN ({names}) UNION ALL SELECT l.quantity FROM adjustment_lines l "
+                                 f"JOIN adjustments_in_force USING (tenant_id, adjustment_id) JOIN tenants t USING (tenant_id) WHERE l.sku = 'duration' AND t.name IN ({names})) x")
+
+    def members(self, account, *names):
+        for name in names:
+            self.stack.run("tenant", "add", name, "--account", account)
+
+    def test_who_came_late_is_billed_with_the_account_when_all_its_invoices_are_taken_back(self):
+        self.members("open", "first", "late")
+        self.usage(("first",), "2026-03", 10)
+        number = self.rate("2026-03")["first"]["invoice"]["number"]
+        self.usage(("late",), "2026-03", 10)
+        self.void("first", "again", number)
+        self.assertEqual(sorted(set(self.rate("2026-03")) & {"first", "late"}), ["first", "late"])
+        self.rate("2026-04")
+        self.assertEqual(self.billed("first", "late"), 20 * 900)
+
+    def test_who_came_late_is_billed_after_the_others_invoices_were_taken_back_one_by_one(self):
+        """The next revisions are of later receipts than the late usage: it is settled from the first there was."""
+        self.members("steps", "one", "two", "three")
+        self.usage(("one", "two"), "2026-02", 10)
+        finals = self.rate("2026-02")
+        self.usage(("three",), "2026-02", 10)
+        for tenant in ("one", "two"):
+            self.void(tenant, "again", finals[tenant]["invoice"]["number"])
+            self.stack.run("rate", "--month", "2026-02", "--final", "--no-free-tier", status=1)  # says that three waits for an adjustment
+        self.rate("2026-04")
+        self.assertEqual(self.billed("one", "two", "three"), 30 * 900)
+        self.stack.run("verify")
+
+    def test_a_month_that_is_void_and_cannot_be_billed_holds_back_nobody_else(self):
+        self.stack.run("tenant", "add", "stuck")
+        self.stack.run("tenant", "add", "other")
+        self.usage(("stuck", "other"), "2026-01", 10)
+        finals = self.rate("2026-01")
+        for tenant in ("stuck", "other"):
+            self.void(tenant, "again", finals[tenant]["invoice"]["number"])
+        terms = self.stack.data / "stuck.yaml"
+        terms.write_text("name: stuck\nversion: '1'\ncurrency: EUR\nexchange: [{from: 2030-01-01, rate: 0.9, source: none holds}]\n", encoding="utf-8")
+        self.stack.run("contract", "set", "--tenant", "stuck", "--from", "2026-01", str(terms))
+        done = self.stack.run("rate", "--month", "2026-01", "--final", "--no-free-tier", "--json", status=1)
+        answer = json.loads(done.stdout)
+        self.assertEqual([skip["account"] for skip in answer["skipped"]], ["stuck"], done.stderr)
+        self.assertIn("other", [d["invoice"]["tenant"] for d in answer["invoices"]])
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
