@@ -111,10 +111,10 @@ take_name(const char *path, char *name, size_t size)
     name[length] = '\0';
 }
 
-MUST_CHECK Scenario *
-scenario_open(const char *path, Err *err)
+/* Takes the document, NULL when it could not be read (`err` says why). */
+static Scenario *
+read_document(Yaml *yaml, const char *path, Err *err)
 {
-    Yaml *yaml = yaml_open(path, err);
     if (yaml == NULL)
         return NULL;
     Scenario *self = calloc(1, sizeof *self);
@@ -126,6 +126,18 @@ scenario_open(const char *path, Err *err)
         take_name(path, self->name, sizeof self->name);
     yaml_close(&yaml);
     return self;
+}
+
+MUST_CHECK Scenario *
+scenario_open(const char *path, Err *err)
+{
+    return read_document(yaml_open(path, err), path, err);
+}
+
+MUST_CHECK Scenario *
+scenario_parse(Text text, const char *path, Err *err)
+{
+    return read_document(yaml_parse(text, path, err), path, err);
 }
 
 void

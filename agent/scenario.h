@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "lib/text.h"
 #include "lib/utc.h"
 #include "proto/usage_record.h"
 
@@ -44,6 +45,8 @@ typedef struct Scenario {
 
 /** Read and check a scenario file. Caller frees. NULL: ERR_INPUT "FILE:LINE: …", ERR_IO, ERR_NOMEM. */
 MUST_CHECK Scenario *scenario_open(const char *path, Err *err);
+/** The same from text; `path` stands for the file in messages and gives the scenario its name. */
+MUST_CHECK Scenario *scenario_parse(Text text, const char *path, Err *err);
 void scenario_free(Scenario **self);
 
 typedef struct Simulation Simulation;
