@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reports/figures.h"
+#include "reports/savings_terms.h"
 
 static const char *const KEYS[] = {"price_book", "architecture", "memory", NULL};
 
@@ -188,17 +189,34 @@ add_line(CostItems *items, Json *line, Err *err)
     return done;
 }
 
-/* What contract, tax and the book's rounding made of the lines. */
+static bool
+add_term(void *context, Json *item, bool compared, Err *err)
+{
+    mpq_t printed;
+    mpq_t exact;
+    const char *what = json_object_get_string(json_member(item, "description"));
+    if (!compared || what == NULL)
+        return true;
+    mpq_inits(printed, exact, NULL);
+    bool done = figure_read(item, "amount", printed, err) && figure_read(item, "amount_exact", exact, err) &&
+                (mpq_sgn(printed) == 0 || add_rated(context, what, printed, exact, err));
+    mpq_clears(printed, exact, NULL);
+    return done;
+}
+
+/* What a contract makes of the lines, or a book that rounds their sum. */
 static bool
 add_rest(CostItems *items, Json *document, Err *err)
 {
     mpq_t total;
     mpq_t subtotal;
+    if (json_member(document, "statement") != NULL)
+        return savings_terms_visit(document, add_term, items, err);
     mpq_inits(total, subtotal, NULL);
     bool done = figure_read(document, "total", total, err) && figure_read(document, "subtotal", subtotal, err);
     mpq_sub(total, total, subtotal);
     if (done && mpq_sgn(total) != 0)
-        done = add_rated(items, "contract and tax", total, total, err);
+        done = add_rated(items, "rounding", total, total, err);
     mpq_clears(total, subtotal, NULL);
     return done;
 }

@@ -89,9 +89,9 @@ print_axis(const SavingsComparison *comparison, Buffer *out, Err *err)
     bool done = buffer_printf(out, err, "  %*s └", LABEL_COLUMNS, "");
     for (size_t i = 0; done && i < SAVINGS_CURVE_POINTS; i++)
         done = buffer_append_text(out, "─", err);
-    char *end = figure_people(comparison->curve[SAVINGS_CURVE_POINTS - 1].rate, 3, err);
+    char *end = figure_rate(comparison->curve[SAVINGS_CURVE_POINTS - 1].rate, err);
     char *middle =
-        comparison->has_break_even ? figure_people(comparison->break_even, 3, err) : text_duplicate(text_of(""));
+        comparison->has_break_even ? figure_rate(comparison->break_even, err) : text_duplicate(text_of(""));
     done = done && end != NULL && middle != NULL;
     /* the middle under the middle, the end under the end */
     int half = SAVINGS_CURVE_POINTS / 2;

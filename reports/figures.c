@@ -74,6 +74,23 @@ figure_grouped(const char *decimal, Err *err)
 }
 
 char *
+figure_rate(const mpq_t value, Err *err)
+{
+    enum { SCALE = 3, SCALE_MAX = 12, SIGNIFICANT_FROM = 100 };
+    int scale = SCALE;
+    mpq_t shifted;
+    mpq_t ten;
+    mpq_inits(shifted, ten, NULL);
+    mpq_set_ui(ten, 10, 1);
+    mpq_set_ui(shifted, 1000, 1);
+    mpq_mul(shifted, shifted, value);
+    for (; mpq_sgn(value) > 0 && scale < SCALE_MAX && mpq_cmp_ui(shifted, SIGNIFICANT_FROM, 1) < 0; scale++)
+        mpq_mul(shifted, shifted, ten);
+    mpq_clears(shifted, ten, NULL);
+    return figure_people(value, scale, err);
+}
+
+char *
 figure_brief(const char *decimal, int scale, Err *err)
 {
     mpq_t value;

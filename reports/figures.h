@@ -28,6 +28,9 @@ MUST_CHECK bool figure_add_exact(Json *object, const char *key, const mpq_t valu
 /** For people: "1,234,567.89", rounded half up to `scale` digits. Caller frees. */
 MUST_CHECK char *figure_people(const mpq_t value, int scale, Err *err);
 
+/** For people: a rate, with three digits after the point, and as many more as show three that say something. Caller frees. */
+MUST_CHECK char *figure_rate(const mpq_t value, Err *err);
+
 /** For people: a decimal as a document holds it, with thousands separators and all its digits ("" for NULL). Text
  *  that is not a decimal comes back unchanged. Caller frees. */
 MUST_CHECK char *figure_grouped(const char *decimal, Err *err);

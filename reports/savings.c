@@ -139,14 +139,20 @@ static bool
 lines_over(mpq_t sum, const SavingsReport *report, const mpq_t months, Err *err)
 {
     mpq_t amount;
-    mpq_t rest; /* what contract and tax made of the lines */
+    mpq_t rest; /* what a book that rounds the sum made of it */
     mpq_inits(amount, rest, NULL);
     mpq_set(rest, report->lines_total.exact);
     bool done = true;
-    for (size_t i = 0; done && i < json_object_array_length(report->lines); i++) {
-        done = figure_read(json_object_array_get_idx(report->lines, i), "amount_exact", amount, err);
-        add_over(sum, amount, months, report->currency_scale);
-        mpq_sub(rest, rest, amount);
+    Json *const lists[] = {report->lines, report->terms};
+    for (size_t list = 0; list < 2; list++) {
+        for (size_t i = 0; done && i < json_object_array_length(lists[list]); i++) {
+            Json *entry = json_object_array_get_idx(lists[list], i);
+            if (list == 1 && !json_object_get_boolean(json_member(entry, "compared")))
+                continue;
+            done = figure_read(entry, "amount_exact", amount, err);
+            add_over(sum, amount, months, report->currency_scale);
+            mpq_sub(rest, rest, amount);
+        }
     }
     add_over(sum, rest, months, report->currency_scale);
     mpq_clears(amount, rest, NULL);
@@ -204,9 +210,8 @@ make_comparisons(SavingsReport *report, const SavingsInput *input, Err *err)
         make_readings(self, report);
         make_utilization(self, report);
         if (!make_horizon(self, report, err) || !savings_break_even(report, self, err) ||
-            !savings_small_hours(self, report, err))
+            !savings_small_hours(self, report, err) || !savings_range(self, report, err))
             return false;
-        savings_range(self, report);
     }
     return true;
 }
@@ -270,6 +275,7 @@ savings_free(SavingsReport **self)
     amount_clear(&report->free_value);
     mpq_clears(report->invocations, report->busy_hours, report->concurrency_mean, NULL);
     json_object_put(report->lines);
+    json_object_put(report->terms);
     json_object_put(report->free_tiers);
     free(report);
     *self = NULL;

@@ -14,7 +14,8 @@
  *   too small    an hour in which more ran at a time than the instances take, or used more memory than they have
  *   readings     the comparison with instances alone, with all infrastructure, and with people's work
  *   range        from the alternative at its cheapest against functions whose free tier others have used up, to the
- *                alternative at its dearest against functions with the free tier taken off. No saving is ever more than what
+ *                alternative at its dearest against functions with the free tier taken off (the same functions rated in another way: both with it, or
+ *                both without). No saving is ever more than what
  *                the dearer side costs
  *   right size   the least memory that would have held every measured run; what it saves is at today's unit price of
  *                duration, the same run times supposed, and never more than the function costs
@@ -138,6 +139,7 @@ typedef struct SavingsReport {
     char currency[8];
     int currency_scale;
     Json *lines;            /* all lines, owned */
+    Json *terms; /* what contracts add and take: items {tenant, kind, name, description, rate, amount, amount_exact, compared}, owned */
     Json *free_tiers;       /* what documents say of free tiers and what is left of them, owned */
     bool several_tenants;   /* among the lines */
     bool several_places;    /* regions or architectures */
@@ -146,7 +148,7 @@ typedef struct SavingsReport {
     const FleetPlan *fleet; /* borrowed; NULL: not asked for */
     SavingsItem *extras;
     size_t extra_count;
-    Amount lines_total;
+    Amount lines_total; /* and the terms that are compared */
     Amount total; /* lines and extras */
     mpq_t invocations;
     mpq_t busy_hours;

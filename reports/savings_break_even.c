@@ -4,6 +4,7 @@
 
 #include "lib/decimal.h"
 #include "reports/figures.h"
+#include "reports/savings_terms.h"
 
 enum { SECONDS_OF_AN_HOUR = 3600, BREAK_EVEN_STEPS_MAX = 10000 };
 
@@ -79,28 +80,71 @@ term_of_line(const SavingsReport *report, Term *term, Json *line, Err *err)
     return done;
 }
 
+/* What percentages of a contract make of the lines: (lines + markups and discounts) / lines; 1 where there are no lines. */
+static bool
+growing_factor(const SavingsReport *report, const mpq_t lines, mpq_t factor, Err *err)
+{
+    bool done = true;
+    mpq_t amount;
+    mpq_init(amount);
+    mpq_set(factor, lines);
+    for (size_t i = 0; done && i < json_object_array_length(report->terms); i++) {
+        Json *term = json_object_array_get_idx(report->terms, i);
+        if (!savings_term_grows(term))
+            continue;
+        done = figure_read(term, "amount_exact", amount, err);
+        mpq_add(factor, factor, amount);
+    }
+    if (mpq_sgn(lines) > 0)
+        mpq_div(factor, factor, lines);
+    else
+        mpq_set_ui(factor, 1, 1);
+    mpq_clear(amount);
+    return done;
+}
+
+/* Percentages grow with the lines; what else a contract does stays: it is subtracted from `target`. */
+static bool
+apply_contract(const SavingsReport *report, Term *terms, size_t lines, const mpq_t sum, mpq_t target, Err *err)
+{
+    mpq_t factor;
+    mpq_t rest;
+    mpq_inits(factor, rest, NULL);
+    bool done = growing_factor(report, sum, factor, err);
+    for (size_t i = 0; i < lines; i++) {
+        mpq_mul(terms[i].slope, terms[i].slope, factor);
+        mpq_mul(terms[i].free, terms[i].free, factor);
+    }
+    mpq_mul(rest, sum, factor);
+    mpq_sub(rest, report->lines_total.exact, rest);
+    mpq_sub(target, target, rest);
+    mpq_clears(factor, rest, NULL);
+    return done;
+}
+
 /* Terms of the lines and of the extras that grow with requests; all other cost is subtracted from `target`. */
 static bool
 make_terms(const SavingsReport *report, Term *terms, mpq_t target, Err *err)
 {
     size_t lines = json_object_array_length(report->lines);
-    mpq_t priced;
+    mpq_t priced; /* the lines' sum */
     mpq_init(priced);
-    mpq_set(priced, report->lines_total.exact);
     for (size_t i = 0; i < lines; i++) {
         Json *line = json_object_array_get_idx(report->lines, i);
         mpq_t amount;
         mpq_init(amount);
         bool done = term_of_line(report, &terms[i], line, err) && figure_read(line, "amount_exact", amount, err);
-        mpq_sub(priced, priced, amount);
+        mpq_add(priced, priced, amount);
         mpq_clear(amount);
         if (!done) {
             mpq_clear(priced);
             return false;
         }
     }
-    mpq_sub(target, target, priced); /* what contract and tax added */
+    bool applied = apply_contract(report, terms, lines, priced, target, err);
     mpq_clear(priced);
+    if (!applied)
+        return false;
     for (size_t i = 0; i < report->extra_count; i++) {
         const SavingsItem *extra = &report->extras[i];
         if (extra->item->per_invocations)

@@ -45,9 +45,9 @@ price_of_duration(Json *document, Json *entry, mpq_t price, Err *err)
     return true;
 }
 
-/* saving += GB-seconds x (size - right) / size x price */
+/* saving += GB-seconds x (size - right) / size x price, at most the entry's own cost: units kept ready have an entry of their own */
 static bool
-add_right_size(Json *document, Json *entry, const UsageFunction *function, SavingsCost *cost, Err *err)
+add_right_size(Json *document, Json *entry, const UsageFunction *function, const mpq_t limit, SavingsCost *cost, Err *err)
 {
     Json *memory = json_member(entry, "memory_mb");
     int64_t memory_mb = json_object_is_type(memory, json_type_int) ? json_object_get_int64(memory) : 0;
@@ -66,6 +66,8 @@ add_right_size(Json *document, Json *entry, const UsageFunction *function, Savin
     mpq_set_si(factor, memory_mb - right_mb, (unsigned long) memory_mb);
     mpq_canonicalize(factor);
     mpq_mul(saving, saving, factor);
+    if (mpq_cmp(saving, limit) > 0)
+        mpq_set(saving, limit);
     mpq_add(cost->right_size_saving, cost->right_size_saving, saving);
     mpq_clears(saving, factor, NULL);
     return done;
@@ -82,8 +84,9 @@ add_entry(Json *document, Json *entry, const SavingsUsage *usage, SavingsCost *c
     mpq_init(amount);
     bool done = figure_read(entry, "amount_exact", amount, err);
     mpq_add(cost->amount, cost->amount, amount);
+    done = done && add_right_size(document, entry, function, amount, cost, err);
     mpq_clear(amount);
-    return done && add_right_size(document, entry, function, cost, err);
+    return done;
 }
 
 MUST_CHECK SavingsCost *
@@ -103,9 +106,6 @@ savings_costs_make(Json *const *documents, size_t document_count, const SavingsU
         for (size_t i = 0; done && i < count; i++)
             done = add_entry(documents[d], json_object_array_get_idx(functions, i), usage, costs, err);
     }
-    for (size_t i = 0; i < usage->count; i++)
-        if (mpq_cmp(costs[i].right_size_saving, costs[i].amount) > 0)
-            mpq_set(costs[i].right_size_saving, costs[i].amount);
     if (!done)
         savings_costs_free(&costs, usage->count);
     return costs;

@@ -13,7 +13,7 @@
 
 typedef struct SavingsCost {
     mpq_t amount;            /* exact: its entries, added up */
-    mpq_t right_size_saving; /* exact; at the unit price of its lines of duration, at most `amount` */
+    mpq_t right_size_saving; /* exact; at the unit price of its lines of duration, at most what each entry costs */
 } SavingsCost;
 
 /** One for each function of the usage; release with savings_costs_free(). NULL: ERR_INPUT (an entry without its figures), ERR_NOMEM. */

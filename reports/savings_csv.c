@@ -46,6 +46,20 @@ cost_rows(const Rows *self, const char *section, const char *subject, Json *list
     return done;
 }
 
+/* What contracts add and take, and whether it is compared. */
+static bool
+term_rows(const Rows *self, Json *terms)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < document_length(terms); i++) {
+        Json *term = json_object_array_get_idx(terms, i);
+        bool compared = json_object_get_boolean(json_member(term, "compared"));
+        done = figure_row(self, compared ? "contract" : "not compared", document_member(term, "tenant"),
+                          document_member(term, "description"), "", "", document_member(term, "amount"));
+    }
+    return done;
+}
+
 static bool
 alternative_rows(const Rows *self, Json *alternative)
 {
@@ -110,6 +124,7 @@ savings_csv(Json *report, Buffer *out, Err *err)
     Json *concurrency = json_member(report, "concurrency");
     bool done = buffer_append_text(out, HEADER, err) &&
                 cost_rows(&rows, "serverless", "", json_member(serverless, "lines"), "description") &&
+                term_rows(&rows, json_member(serverless, "terms")) &&
                 cost_rows(&rows, "serverless", "extras", json_member(serverless, "extras"), "what") &&
                 figure_row(&rows, "comparison", "serverless", "total", "", "", document_member(serverless, "total"));
     for (size_t i = 0; done && i < document_length(alternatives); i++)

@@ -33,8 +33,10 @@ static bool
 add_rollup(void *context, const RollupRow *row, Err *err)
 {
     SavingsUsage *usage = context;
-    if (row->invocations == 0) /* capacity alone: nothing ran */
+    if (row->invocations == 0) { /* capacity alone: it is paid for, and nothing ran */
+        usage->rows++;
         return true;
+    }
     UsageFunction *function = savings_usage_function(usage, row->tenant, row->function, err);
     if (function == NULL)
         return false;

@@ -15,7 +15,8 @@
 static const char *const PASSED_ON[] = {"tenant",           "function",     "region", "architecture",
                                         "memory_mb",        "ephemeral_mb", "mode",   "init_duration_ms",
                                         "init_duration_us", "cpu_ms",       "cpu_us", "response_bytes",
-                                        "streamed",         "package",      "status", "max_memory_used_mb"};
+                                        "streamed",         "package",      "status", "max_memory_used_mb",
+                                        "capacity_units",   "ready_s"};
 
 enum { PROGRESS_ROWS = 1024 };
 
@@ -64,6 +65,13 @@ read_duration(Reader *reader, Json *row, Err *err)
     return true;
 }
 
+/* Units kept ready: in a quote row, or as a record. They are paid for, and nothing runs. */
+static bool
+is_capacity(Json *row)
+{
+    return json_member(row, "capacity_units") != NULL || json_member(row, "ready_s") != NULL;
+}
+
 static bool
 read_started_at(Json *row, int64_t *start_us, Err *err)
 {
@@ -95,8 +103,8 @@ quote_row(Reader *reader, Json *record, Err *err)
     mpq_set_ui(reader->number, 1000, 1);
     mpq_mul(reader->number, reader->duration_s, reader->number);
     char *duration_ms = done ? decimal_format_exact(reader->number, err) : NULL;
-    done = duration_ms != NULL && json_add_int(row, "invocations", 1, err) &&
-           json_add_text(row, "duration_ms", duration_ms, err);
+    done = duration_ms != NULL && (is_capacity(record) || (json_add_int(row, "invocations", 1, err) &&
+                                                           json_add_text(row, "duration_ms", duration_ms, err)));
     char *line = done ? json_canonical(row, err) : NULL;
     free(duration_ms);
     json_object_put(row);
@@ -211,7 +219,7 @@ read_record(Reader *reader, Json *record, bool *counts, UsageFacts *facts, Err *
     *counts = !copy && !outside;
     reader->usage->copies += copy ? 1 : 0;
     reader->usage->outside += outside && !copy ? 1 : 0;
-    if (done && !copy)
+    if (done && !copy && !is_capacity(record))
         done = add_execution(reader, start_us, facts, err);
     if (done && *counts)
         done = buffer_append_text(reader->quote_rows, line, err) && buffer_append(reader->quote_rows, "\n", 1, err);
@@ -256,8 +264,15 @@ read_row(Reader *reader, Json *row, Err *err)
     if (!json_object_is_type(row, json_type_object))
         return err_set(err, ERR_INPUT, "should be a JSON object: a quote row or a usage record");
     bool counted = false;
-    if (!read_number(row, "invocations", reader->invocations, &counted, err) || !read_duration(reader, row, err))
+    if (!read_number(row, "invocations", reader->invocations, &counted, err))
         return false;
+    bool capacity = is_capacity(row);
+    counted =
+        counted || (capacity && json_member(row, "started_at") == NULL && json_member(row, "started_at_us") == NULL);
+    if (!capacity && !read_duration(reader, row, err))
+        return false;
+    if (capacity)
+        mpq_set_ui(reader->duration_s, 0, 1);
     if (reader->read > 0 && reader->usage->from_records != !counted)
         return err_set(err, ERR_INPUT, "quote rows and usage records stand in one file; give one kind");
     reader->usage->from_records = !counted;
@@ -269,7 +284,7 @@ read_row(Reader *reader, Json *row, Err *err)
     if (!counts)
         return true;
     reader->usage->rows++;
-    return add_to_function(reader, row, counted ? NULL : &facts, err);
+    return capacity || add_to_function(reader, row, counted ? NULL : &facts, err);
 }
 
 static bool

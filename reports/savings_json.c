@@ -171,6 +171,7 @@ add_serverless(Json *object, const SavingsReport *self, Err *err)
 {
     Json *entry = json_new_object(err);
     bool made = entry != NULL && json_add(entry, "lines", json_object_get(self->lines), err) &&
+                json_add(entry, "terms", json_object_get(self->terms), err) &&
                 add_items(entry, "extras", self->extras, self->extra_count, self->currency_scale, err) &&
                 add_amount(entry, "total", "total_exact", &self->total, self->currency_scale, err);
     return json_adopt(object, "serverless", entry, made, err);

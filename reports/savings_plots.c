@@ -69,7 +69,7 @@ label_plot(SavingsSetting *self, Plot *plot, Json *alternative, const mpq_t top,
     mpq_t even;
     mpq_init(even);
     char *highest = figure_people(top, 2, self->err);
-    char *right = figure_people(last, 3, self->err);
+    char *right = figure_rate(last, self->err);
     snprintf(plot->title, sizeof(plot->title), "%s a month by requests a second: functions in colour, %.40s in black",
              self->currency, document_member(alternative, "name"));
     snprintf(plot->top, sizeof(plot->top), "%s", highest == NULL ? "" : highest);

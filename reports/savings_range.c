@@ -26,6 +26,35 @@ add_end(mpq_t sum, const SavingsItem *item, const mpq_t end, int scale)
     mpq_clear(printed);
 }
 
+static bool
+free_value_of(const Alternative *alternative, int scale, Amount *value, Err *err)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < alternative->functions->document_count; i++) {
+        Json *lines = json_member(alternative->functions->documents[i], "lines");
+        for (size_t l = 0; done && l < json_object_array_length(lines); l++)
+            done = savings_add_free_value(json_object_array_get_idx(lines, l), scale, value, err);
+    }
+    return done;
+}
+
+/* The same functions, rated in another way: both sides have their free tier, or neither has. */
+static bool
+range_of_functions(SavingsComparison *self, const SavingsReport *report, Err *err)
+{
+    SavingsRange *range = &self->range;
+    Amount value;
+    amount_init(&value);
+    bool done = free_value_of(self->alternative, report->currency_scale, &value, err);
+    mpq_add(range->alternative_high, range->alternative_low, value.printed);
+    mpq_sub(range->saving_low, range->alternative_low, range->serverless_low);
+    mpq_sub(range->saving_high, range->alternative_high, range->serverless_high);
+    if (mpq_cmp(range->saving_low, range->saving_high) > 0)
+        mpq_swap(range->saving_low, range->saving_high);
+    amount_clear(&value);
+    return done;
+}
+
 static void
 say_assumptions(SavingsComparison *self, const SavingsReport *report, bool ranged)
 {
@@ -39,14 +68,16 @@ say_assumptions(SavingsComparison *self, const SavingsReport *report, bool range
         assume(range, "alternative: from the low to the high prices that its file gives");
     else
         assume(range, "alternative: as its file prices it, which gives no low and high prices");
-    if (mpq_sgn(report->free_value.exact) > 0)
+    if (mpq_sgn(report->free_value.exact) > 0 && alternative->functions != NULL)
+        assume(range, "on both sides: from the free tier used up by others of the account to all of it taken off here");
+    else if (mpq_sgn(report->free_value.exact) > 0)
         assume(range, "functions: from the free tier used up by others of the account to all of it taken off here");
     else if (!report->has_free_tier)
         assume(range, "functions: without a free tier");
 }
 
-void
-savings_range(SavingsComparison *self, const SavingsReport *report)
+bool
+savings_range(SavingsComparison *self, const SavingsReport *report, Err *err)
 {
     SavingsRange *range = &self->range;
     const SavingsReading *all = savings_reading(self);
@@ -62,4 +93,5 @@ savings_range(SavingsComparison *self, const SavingsReport *report)
     mpq_sub(range->saving_low, range->alternative_low, range->serverless_high);
     mpq_sub(range->saving_high, range->alternative_high, range->serverless_low);
     say_assumptions(self, report, ranged);
+    return self->alternative->functions == NULL || range_of_functions(self, report, err);
 }

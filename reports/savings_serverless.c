@@ -4,8 +4,10 @@
 
 #include "lib/decimal.h"
 #include "reports/figures.h"
+#include "reports/savings_terms.h"
 
 enum { SECONDS_OF_AN_HOUR = 3600 };
+static const char A_DOCUMENT[] = "the price book of a tenant";
 
 static bool
 take_currency(SavingsReport *report, Text currency, const char *who, Err *err)
@@ -17,8 +19,11 @@ take_currency(SavingsReport *report, Text currency, const char *who, Err *err)
         report->currency_scale = currency_scale(report->currency);
     }
     if (!text_is(currency, report->currency)) {
+        bool ours = strcmp(who, A_DOCUMENT) == 0;
         err_set(err, ERR_INPUT, "%s is in %.*s, the comparison in %s", who, TEXT_ARG(currency), report->currency);
-        return err_hint(err, "give an alternative in the price book's currency");
+        return err_hint(err,
+                        ours ? "tenants that are billed in different currencies are compared one at a time: --tenant"
+                             : "give an alternative in the price book's currency");
     }
     return true;
 }
@@ -49,9 +54,8 @@ take_line(SavingsReport *report, Json *line, Err *err)
     return done;
 }
 
-/* What the free quantity of a line would cost. */
-static bool
-add_free_value(SavingsReport *report, Json *line, Err *err)
+bool
+savings_add_free_value(Json *line, int scale, Amount *sum, Err *err)
 {
     mpq_t value;
     mpq_t price;
@@ -61,14 +65,33 @@ add_free_value(SavingsReport *report, Json *line, Err *err)
     bool done =
         figure_read_optional(line, "free_quantity", value, err) && figure_read_optional(line, "unit_price", price, err);
     mpq_mul(value, value, price);
-    amount_round(&amount, value, report->currency_scale);
-    amount_add(&report->free_value, &amount);
+    amount_round(&amount, value, scale);
+    amount_add(sum, &amount);
     amount_clear(&amount);
     mpq_clears(value, price, NULL);
     return done;
 }
 
-/* Lines, and what contract and tax made of their sum. */
+/* Takes the items of one document's statement. */
+typedef struct TermTaker {
+    SavingsReport *report;
+    Json *document;
+} TermTaker;
+
+static bool
+take_term(void *context, Json *item, bool compared, Err *err)
+{
+    static const char *const MEMBERS[] = {"kind", "name", "description", "rate", "amount", "amount_exact"};
+    const TermTaker *self = context;
+    Json *term = json_new_object(err);
+    Json *tenant = json_member(json_member(self->document, "invoice"), "tenant");
+    bool done = term != NULL && json_add(term, "tenant", json_object_get(tenant), err);
+    for (size_t i = 0; done && i < sizeof(MEMBERS) / sizeof(MEMBERS[0]); i++)
+        done = json_add(term, MEMBERS[i], json_object_get(json_member(item, MEMBERS[i])), err);
+    return json_adopt_item(self->report->terms, term, done && json_add_bool(term, "compared", compared, err), err);
+}
+
+/* Lines, and what a contract makes of their sum. */
 static bool
 take_document(SavingsReport *report, Json *document, Err *err)
 {
@@ -76,20 +99,15 @@ take_document(SavingsReport *report, Json *document, Err *err)
     Json *lines = json_member(document, "lines");
     if (!json_text(json_member(document, "currency"), &currency) || !json_object_is_type(lines, json_type_array))
         return err_set(err, ERR_INPUT, "the rater's answer has no 'currency' or no 'lines'");
-    if (!take_currency(report, currency, "the price book", err))
+    if (!take_currency(report, currency, A_DOCUMENT, err))
         return false;
     for (size_t i = 0; i < json_object_array_length(lines); i++)
         if (!take_line(report, json_object_array_get_idx(lines, i), err) ||
-            !add_free_value(report, json_object_array_get_idx(lines, i), err))
+            !savings_add_free_value(json_object_array_get_idx(lines, i), report->currency_scale, &report->free_value,
+                                    err))
             return err_prefix(err, "line %zu of the rater's answer: ", i + 1);
-    mpq_t total;
-    mpq_t subtotal;
-    mpq_inits(total, subtotal, NULL);
-    bool done = figure_read(document, "total", total, err) && figure_read(document, "subtotal", subtotal, err);
-    mpq_add(report->lines_total.printed, report->lines_total.printed, total);
-    mpq_sub(total, total, subtotal);
-    mpq_add(report->lines_total.exact, report->lines_total.exact, total);
-    mpq_clears(total, subtotal, NULL);
+    bool done = savings_terms_sum(document, &report->lines_total, err) &&
+                savings_terms_visit(document, take_term, &(TermTaker){report, document}, err);
     report->has_free_tier = report->has_free_tier || json_object_get_boolean(json_member(document, "free_tier"));
     Json *free_tiers = json_member(document, "free_tiers");
     size_t count = json_object_is_type(free_tiers, json_type_array) ? json_object_array_length(free_tiers) : 0;
@@ -103,7 +121,8 @@ savings_take_documents(SavingsReport *report, const SavingsInput *input, Err *er
 {
     report->lines = json_object_new_array();
     report->free_tiers = json_object_new_array();
-    if (report->lines == NULL || report->free_tiers == NULL)
+    report->terms = json_object_new_array();
+    if (report->lines == NULL || report->free_tiers == NULL || report->terms == NULL)
         return err_set(err, ERR_NOMEM, "no memory for a savings report");
     for (size_t i = 0; i < input->document_count; i++)
         if (!take_document(report, input->documents[i], err))

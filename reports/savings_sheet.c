@@ -62,28 +62,29 @@ is_used(Json *line)
     return strspn(quantity, "0.") != strlen(quantity);
 }
 
-/* A contract's discounts and taxes are in the total, and no line of their own in the report. */
+/* What contracts add and take that is compared, as rows; the rest in a line below. */
 static void
-terms_row(SavingsSetting *self, Json *serverless)
+set_terms(SavingsSetting *self, Json *terms, bool compared)
 {
-    mpq_t rest, amount;
-    mpq_inits(rest, amount, NULL);
-    bool done = figure_read(serverless, "total", rest, self->err);
-    static const char *const lists[] = {"lines", "extras"};
-    for (size_t i = 0; i < 2; i++) {
-        Json *list = json_member(serverless, lists[i]);
-        for (size_t j = 0; done && j < document_length(list); j++) {
-            done = figure_read(json_object_array_get_idx(list, j), "amount", amount, self->err);
-            mpq_sub(rest, rest, amount);
+    char text[SENTENCE_BYTES];
+    for (size_t i = 0; i < document_length(terms); i++) {
+        Json *term = json_object_array_get_idx(terms, i);
+        if (json_object_get_boolean(json_member(term, "compared")) != compared)
+            continue;
+        char *amount = savings_figure(self, term, "amount");
+        const char *tenant = document_member(term, "tenant");
+        snprintf(text, sizeof(text), "%s%s%s%s", compared ? "" : "Not compared: ", tenant,
+                 tenant[0] == '\0' ? "" : ": ", document_member(term, "description"));
+        const char *cells[] = {text, NULL, NULL, NULL, amount};
+        if (amount != NULL && compared) {
+            sheet_row(self->sheet, cells, false);
+        } else if (amount != NULL) {
+            size_t length = strlen(text);
+            snprintf(text + length, sizeof(text) - length, ": %s %s", amount, self->currency);
+            sheet_text(self->sheet, SHEET_SOFT, text);
         }
+        free(amount);
     }
-    char *text = done && mpq_sgn(rest) != 0 ? figure_people(rest, currency_scale(self->currency), self->err) : NULL;
-    const char *cells[] = {"What contracts add and take, taxes, rounding", NULL, NULL, NULL, text};
-    if (text != NULL)
-        sheet_row(self->sheet, cells, false);
-    self->failed = self->failed || !done || (text == NULL && mpq_sgn(rest) != 0);
-    free(text);
-    mpq_clears(rest, amount, NULL);
 }
 
 static void
@@ -106,8 +107,9 @@ set_serverless(SavingsSetting *self, Json *serverless)
         Json *extra = json_object_array_get_idx(extras, i);
         cost_row(self, document_member(extra, "what"), extra, "unit_price");
     }
-    terms_row(self, serverless);
+    set_terms(self, json_member(serverless, "terms"), true);
     total_row(self, serverless);
+    set_terms(self, json_member(serverless, "terms"), false);
 }
 
 /* ---- the verdict in a sentence ---- */

@@ -95,6 +95,28 @@ fill_lines(const SavingsReport *self, Column *column, Err *err)
     return true;
 }
 
+/* Terms of contracts that are compared. */
+static bool
+fill_terms(const SavingsReport *self, Column *column, Err *err)
+{
+    for (size_t i = 0; i < json_object_array_length(self->terms); i++) {
+        Json *term = json_object_array_get_idx(self->terms, i);
+        if (!json_object_get_boolean(json_member(term, "compared")))
+            continue;
+        Buffer label = {0};
+        bool done = savings_term_label(self, term, &label, err);
+        mpq_t amount;
+        mpq_init(amount);
+        done = done && figure_read(term, "amount", amount, err) &&
+               column_add(column, buffer_text(&label), figure_people(amount, self->currency_scale, err), err);
+        mpq_clear(amount);
+        buffer_free(&label);
+        if (!done)
+            return false;
+    }
+    return true;
+}
+
 static bool
 fill_items(const SavingsItem *items, size_t count, int scale, Column *column, Err *err)
 {
@@ -136,11 +158,14 @@ print_sides(const SavingsReport *self, const SavingsComparison *comparison, Buff
 {
     Column left = {0};
     Column right = {0};
-    bool done = column_make(&left, json_object_array_length(self->lines) + self->extra_count, err) &&
-                column_make(&right, comparison->item_count, err) && fill_lines(self, &left, err) &&
-                fill_items(self->extras, self->extra_count, self->currency_scale, &left, err) &&
-                fill_items(comparison->items, comparison->item_count, self->currency_scale, &right, err) &&
-                print_columns(self, comparison, &left, &right, out, err);
+    bool done =
+        column_make(&left,
+                    json_object_array_length(self->lines) + json_object_array_length(self->terms) + self->extra_count,
+                    err) &&
+        column_make(&right, comparison->item_count, err) && fill_lines(self, &left, err) &&
+        fill_terms(self, &left, err) && fill_items(self->extras, self->extra_count, self->currency_scale, &left, err) &&
+        fill_items(comparison->items, comparison->item_count, self->currency_scale, &right, err) &&
+        print_columns(self, comparison, &left, &right, out, err);
     column_clear(&left);
     column_clear(&right);
     return done;
@@ -287,9 +312,8 @@ print_break_even(const SavingsComparison *comparison, Buffer *out, Err *err)
         return true;
     if (!comparison->has_break_even)
         return buffer_append_text(out, "  Break-even          none: requests do not change who is cheaper\n", err);
-    return sentence(
-        out, err, "  Break-even          %s requests a second at this mix, all month (now: %s)\n",
-        FIGURES(figure_people(comparison->break_even, 3, err), figure_people(comparison->rate_now, 3, err)));
+    return sentence(out, err, "  Break-even          %s requests a second at this mix, all month (now: %s)\n",
+                    FIGURES(figure_rate(comparison->break_even, err), figure_rate(comparison->rate_now, err)));
 }
 
 static bool
@@ -309,8 +333,7 @@ print_concurrency(const SavingsReport *self, Buffer *out, Err *err)
 {
     if (!self->has_usage)
         return true;
-    if (!sentence(out, err, "  Executions at a time: %s on average",
-                  FIGURES(figure_people(self->concurrency_mean, 3, err))))
+    if (!sentence(out, err, "  Executions at a time: %s on average", FIGURES(figure_rate(self->concurrency_mean, err))))
         return false;
     if (self->timeline != NULL)
         return timeline_text(self->timeline, out, err);
@@ -333,7 +356,7 @@ savings_text(const SavingsReport *self, Buffer *out, Err *err)
     for (size_t i = 0; i < self->comparison_count; i++)
         if (!print_comparison(self, &self->comparisons[i], out, err))
             return false;
-    return savings_free_tiers_text(self, out, err) && print_concurrency(self, out, err) &&
-           (self->fleet == NULL || fleet_text(self->fleet, out, err)) && savings_verdicts_text(self, out, err) &&
-           buffer_append_text(out, DEFINITIONS, err);
+    return savings_terms_text(self, out, err) && savings_free_tiers_text(self, out, err) &&
+           print_concurrency(self, out, err) && (self->fleet == NULL || fleet_text(self->fleet, out, err)) &&
+           savings_verdicts_text(self, out, err) && buffer_append_text(out, DEFINITIONS, err);
 }

@@ -54,6 +54,49 @@ savings_verdicts_text(const SavingsReport *self, Buffer *out, Err *err)
     return done;
 }
 
+MUST_CHECK bool
+savings_term_label(const SavingsReport *self, Json *term, Buffer *out, Err *err)
+{
+    const char *tenant = json_object_get_string(json_member(term, "tenant"));
+    const char *what = json_object_get_string(json_member(term, "description"));
+    return (tenant == NULL || !self->several_tenants ||
+            (text_append_harmless(out, tenant, err) && buffer_append_text(out, ": ", err))) &&
+           text_append_harmless(out, what == NULL ? "" : what, err);
+}
+
+static bool
+print_left_out(const SavingsReport *self, Json *term, bool first, Buffer *out, Err *err)
+{
+    mpq_t amount;
+    mpq_init(amount);
+    bool done = figure_read(term, "amount", amount, err) &&
+                buffer_printf(out, err, "  %-20s", first ? "Not compared" : "") &&
+                savings_term_label(self, term, out, err) &&
+                sentence(out, err, ": %s ", FIGURES(figure_people(amount, self->currency_scale, err))) &&
+                buffer_printf(out, err, "%s\n", self->currency);
+    mpq_clear(amount);
+    return done;
+}
+
+MUST_CHECK bool
+savings_terms_text(const SavingsReport *self, Buffer *out, Err *err)
+{
+    bool first = true;
+    for (size_t i = 0; i < json_object_array_length(self->terms); i++) {
+        Json *term = json_object_array_get_idx(self->terms, i);
+        if (json_object_get_boolean(json_member(term, "compared")))
+            continue;
+        if (!print_left_out(self, term, first, out, err))
+            return false;
+        first = false;
+    }
+    return first ||
+           buffer_append_text(out,
+                              "                      credits would pay for servers too, tax is due on them too, "
+                              "and other months are theirs\n\n",
+                              err);
+}
+
 /* What of an account's free tier counts here, and who else has it. */
 static bool
 print_free_tier(Json *tier, Buffer *out, Err *err)
