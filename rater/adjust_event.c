@@ -105,10 +105,31 @@ use_credits(Finding *self, Err *err)
 }
 
 static bool
+is_of_the_same_period(const Finding *self, const AdjustEvent *other)
+{
+    const AdjustBase *base = self->request->base;
+    return other->base.invoice_id == base->invoice_id && other->base.month.year == base->month.year &&
+           other->base.month.month == base->month.month;
+}
+
+/* Another link of the same chain has used nothing beside this period: its records are on both sides here. What its credit note gave
+ * back the period does not take any more. */
+static bool
 gather_used(Finding *self, Err *err)
 {
-    return statement_balances_add(&self->others, self->settlement->used, self->settlement->used_count, err) &&
-           use_credits(self, err);
+    const AdjustSettlement *settlement = self->settlement;
+    bool done = true;
+    for (size_t i = 0; done && i < settlement->with_count; i++) {
+        const AdjustEvent *other = &settlement->with[i];
+        if (!other->counts)
+            continue;
+        if (!is_of_the_same_period(self, other))
+            done = statement_balances_add(&self->others, other->used, other->used_count, err);
+        for (size_t j = 0; done && j < other->used_count && is_of_the_same_period(self, other); j++)
+            done = other->used[j].kind != STATEMENT_CREDIT ||
+                   statement_balances_add(&self->taken, &other->used[j], 1, err);
+    }
+    return done && use_credits(self, err);
 }
 
 /* ---- what each step comes to ---- */

@@ -14,16 +14,6 @@
 typedef enum AdjustDisposition { ADJUST_BILLED, ADJUST_CREDITED, ADJUST_WRITTEN_OFF } AdjustDisposition;
 const char *adjust_disposition_name(AdjustDisposition disposition);
 
-/** How it is settled (all borrowed). */
-typedef struct AdjustSettlement {
-    UtcMonth month;            /* whose run settles it */
-    int64_t late_months;       /* late usage of periods up to so many months before is billed; -1: of any */
-    int64_t before_id;         /* documents below this id have used something of the contract; INT64_MAX: all */
-    const StatementUsed *used; /* and so have documents that are made with this one */
-    size_t used_count;
-    bool as_billed; /* not as a credit note, whatever its sign */
-} AdjustSettlement;
-
 typedef struct AdjustEvent {
     AdjustBase base; /* borrows its book from the request */
     int64_t to_receipt;
@@ -37,7 +27,18 @@ typedef struct AdjustEvent {
     mpq_t amount;        /* exact */
     StatementUsed *used; /* what it used of the contract, or gave back */
     size_t used_count;
+    bool counts; /* others that are made with it see what it used */
 } AdjustEvent;
+
+/** How it is settled (all borrowed). */
+typedef struct AdjustSettlement {
+    UtcMonth month;          /* whose run settles it */
+    int64_t late_months;     /* late usage of periods up to so many months before is billed; -1: of any */
+    int64_t before_id;       /* documents below this id have used something of the contract; INT64_MAX: all */
+    const AdjustEvent *with; /* and so have those that are made with this one, where they count */
+    size_t with_count;
+    bool as_billed; /* not as a credit note, whatever its sign */
+} AdjustSettlement;
 
 /** Find out. Freed with adjust_event_free() in any case. ERR_INPUT (it cannot be rated under its book or contract), ERR_CORRUPT,
  *  ERR_NOMEM, ERR_DATABASE, ERR_BUSY. */

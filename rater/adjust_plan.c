@@ -13,8 +13,9 @@ no_memory(Err *err)
 
 /* The numbers stay the event's. */
 static bool
-add_used(AdjustPlan *self, const AdjustEvent *event, Err *err)
+add_used(AdjustPlan *self, AdjustEvent *event, Err *err)
 {
+    event->counts = true;
     if (event->used_count == 0)
         return true;
     StatementUsed *grown = reallocarray(self->used, self->used_count + event->used_count, sizeof *grown);
@@ -44,6 +45,43 @@ start(AdjustPlan *self, const RateTenant *tenant, size_t most, Err *err)
     return self->plain != NULL && ((self->events != NULL && self->adjustments != NULL) || no_memory(err));
 }
 
+/* ---- what drafts say of the credit notes that were made with them ---- */
+
+/* Those before event `end` whose credit note counts, as `credit_notes` of a draft's head: without them it could not be made again, since
+ * what they give back is there for it. A final document needs none of it: they stand before it. */
+static bool
+tell_notes(const AdjustPlan *self, size_t end, Json *document, Err *err)
+{
+    Json *list = NULL;
+    bool done = true;
+    for (size_t i = 0; done && i < end; i++) {
+        const AdjustEvent *event = &self->events[i];
+        if (event->credit_note == NULL)
+            continue;
+        if (list == NULL) {
+            list = json_new_array(err);
+            done = list != NULL && json_add(json_member(document, "invoice"), "credit_notes", list, err);
+        }
+        done = done && json_append(list, json_object_get(event->document), err);
+    }
+    return done;
+}
+
+static bool
+is_draft(Json *document)
+{
+    const char *state = json_object_get_string(json_member(json_member(document, "invoice"), "state"));
+    return state != NULL && strcmp(state, "preview") == 0;
+}
+
+static bool
+count_note(AdjustPlan *self, size_t i, Err *err)
+{
+    AdjustEvent *event = &self->events[i];
+    self->note_count++;
+    return tell_notes(self, i, event->credit_note, err) && add_used(self, event, err);
+}
+
 /* ---- a new plan ---- */
 
 static bool
@@ -58,8 +96,8 @@ make_event(AdjustPlan *self, const AdjustRun *run, const AdjustBase *base, int64
     const AdjustSettlement settlement = {.month = run->month,
                                          .late_months = late_months,
                                          .before_id = INT64_MAX,
-                                         .used = self->used,
-                                         .used_count = self->used_count,
+                                         .with = self->events,
+                                         .with_count = self->count,
                                          .as_billed = as_billed};
     return adjust_event_make(event, &request, &settlement, err);
 }
@@ -72,8 +110,7 @@ find_events(AdjustPlan *self, const AdjustRun *run, const AdjustBase *bases, siz
     for (size_t i = 0; done && i < count; i++) {
         AdjustEvent *event = &self->events[self->count++];
         done = make_event(self, run, &bases[i], late_months, false, event, err) &&
-               (event->credit_note == NULL || add_used(self, event, err));
-        self->note_count += done && event->credit_note != NULL;
+               (event->credit_note == NULL || count_note(self, i, err));
         self->written_off_count += done && event->written_off != NULL;
     }
     return done;
@@ -149,9 +186,9 @@ free_rows(Rows *rows)
 
 bool
 adjust_event_again(AdjustEvent *self, Db *db, AdjustMembers *members, const AdjustRow *row, int64_t before_id,
-                   const StatementUsed *used, size_t used_count, Err *err)
+                   const AdjustEvent *with, size_t with_count, Err *err)
 {
-    AdjustSettlement settlement = {.before_id = before_id, .used = used, .used_count = used_count, .late_months = -1};
+    AdjustSettlement settlement = {.before_id = before_id, .with = with, .with_count = with_count, .late_months = -1};
     const RateTenant *tenant = NULL;
     Text month;
     *self = (AdjustEvent){.document = NULL};
@@ -187,9 +224,9 @@ adjust_plan_of_rows(AdjustPlan *self, Db *db, AdjustMembers *members, const Rate
     bool done = count == 0 || start(self, tenant, count, err);
     for (size_t i = 0; done && i < count; i++) {
         AdjustEvent *event = &self->events[self->count++];
-        done = adjust_event_again(event, db, members, &rows[i], before_id, self->used, self->used_count, err) &&
-               add_used(self, event, err);
-        if (done && event->document != NULL)
+        done = adjust_event_again(event, db, members, &rows[i], before_id, self->events, i, err) &&
+               (event->credit_note != NULL ? count_note(self, i, err) : add_used(self, event, err));
+        if (done && event->document != NULL && event->credit_note == NULL)
             add_adjustment(self, event);
     }
     return done;
@@ -230,6 +267,8 @@ adjust_plan_is_empty(const AdjustPlan *self)
 bool
 adjust_plan_describe(const AdjustPlan *self, Json *document, Err *err)
 {
+    if (is_draft(document) && !tell_notes(self, self->count, document, err))
+        return false;
     if (self->adjustment_count == 0)
         return true;
     Json *list = json_new_array(err);

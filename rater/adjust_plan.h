@@ -39,17 +39,18 @@ adjust_plan_make(AdjustPlan *self, const AdjustRun *run, const RateTenant *tenan
 /** The adjustments of an invoice that exists, made again: those that stand on it. */
 MUST_CHECK bool adjust_plan_of_invoice(AdjustPlan *self, Db *db, AdjustMembers *members, const RateTenant *tenant,
                                        int64_t invoice_id, Err *err);
-/** The same of rows (borrowed) of which the tenant is said to be billed, when documents below `before_id` were there. */
+/** The same of rows (borrowed) of which the tenant is said to be billed, or credited (these first), when documents below `before_id` were there. */
 MUST_CHECK bool adjust_plan_of_rows(AdjustPlan *self, Db *db, AdjustMembers *members, const RateTenant *tenant,
                                     const AdjustRow *rows, size_t count, int64_t before_id, Err *err);
 void adjust_plan_free(AdjustPlan *self);
 bool adjust_plan_is_empty(const AdjustPlan *self);
 
-/** Make again what a stored row says: from its own document it takes month and policy. */
+/** Make again what a stored row says: from its own document it takes month and policy. `with`: see AdjustSettlement. */
 MUST_CHECK bool adjust_event_again(AdjustEvent *self, Db *db, AdjustMembers *members, const AdjustRow *row,
-                                   int64_t before_id, const StatementUsed *used, size_t used_count, Err *err);
+                                   int64_t before_id, const AdjustEvent *with, size_t with_count, Err *err);
 
-/** Add the list `adjustments` to the invoice's document, when there are any. ERR_NOMEM. */
+/** Add the list `adjustments` to the invoice's document, when there are any; to a draft's head what the credit notes are about that were
+ *  made with it. ERR_NOMEM. */
 MUST_CHECK bool adjust_plan_describe(const AdjustPlan *self, Json *document, Err *err);
 
 /** Write the credit notes, each with its own rating run, and queue their delivery; their documents get their numbers. */

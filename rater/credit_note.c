@@ -240,5 +240,6 @@ bool
 credit_note_number(Json *note, const char *number, Err *err)
 {
     Json *head = json_member(note, "invoice");
+    json_object_object_del(head, "credit_notes"); /* they stand before it now */
     return json_add_text(head, "number", number, err) && json_add_text(head, "state", "final", err);
 }

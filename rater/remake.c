@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/array.h"
 #include "lib/instant.h"
 #include "lib/utc.h"
 #include "rater/adjust_plan.h"
@@ -30,6 +31,7 @@ typedef struct Remake {
     RatedSlice slice;
     RateContracts contracts;
     AdjustMembers members;
+    bool is_note; /* a credit note, and no invoice */
 } Remake;
 
 /* ---- what the document names ---- */
@@ -72,9 +74,10 @@ read_named(Remake *self, Err *err)
 {
     Json *document = self->request->document;
     self->head = json_member(document, "invoice");
+    self->is_note = self->head != NULL && strcmp(member(self->head, "kind"), "credit_note") == 0;
     if (self->head == NULL || strcmp(member(self->head, "state"), "preview") != 0 ||
-        json_member(self->head, "kind") != NULL)
-        return err_set(err, ERR_INPUT, "this is no draft of an invoice");
+        (json_member(self->head, "kind") != NULL && !self->is_note))
+        return err_set(err, ERR_INPUT, "this is no draft of an invoice or a credit note");
     self->watermark = json_object_get_int64(json_member(self->head, "receipt_watermark"));
     self->free_tier = json_object_get_boolean(json_member(document, "free_tier"));
     if ((json_member(self->head, "service_from") != NULL &&
@@ -135,15 +138,15 @@ take_invoice(void *context, const DocumentRow *row, Err *err)
     return true;
 }
 
-/* What an adjustment in the document says of itself, as the table has it of one that was billed. */
+/* What an adjustment in the document says of itself, as the table has it of one that was billed, or credited. */
 static bool
-adjust_row(Remake *self, Json *stated, AdjustRow *row, Err *err)
+adjust_row(Remake *self, Json *stated, AdjustDisposition disposition, AdjustRow *row, Err *err)
 {
     FoundInvoice found = {0};
     AdjustBase *base = &row->base;
     const char *number = member(stated, "invoice");
     const DocumentFilter filter = {.tenant = self->tenant->name, .number = number};
-    *row = (AdjustRow){.disposition = adjust_disposition_name(ADJUST_BILLED), .tenant = self->tenant->name};
+    *row = (AdjustRow){.disposition = adjust_disposition_name(disposition), .tenant = self->tenant->name};
     if (number[0] != '\0' && !document_visit(self->db, &filter, take_invoice, &found, err))
         return false;
     *base = (AdjustBase){.tenant_id = self->tenant->tenant_id,
@@ -167,40 +170,49 @@ adjust_row(Remake *self, Json *stated, AdjustRow *row, Err *err)
     return canonical != NULL || (err_is_set(err) ? false : err_set(err, ERR_NOMEM, "no memory for an adjustment"));
 }
 
+typedef struct Stated {
+    AdjustRow *rows;
+    size_t count, capacity;
+} Stated;
+
 static bool
-read_adjustments(Remake *self, AdjustRow **rows, size_t *count, Err *err)
+add_row(Remake *self, Stated *stated, Json *one, AdjustDisposition disposition, Err *err)
 {
-    Json *list = json_member(self->request->document, "adjustments");
-    const size_t stated = list == NULL ? 0 : json_object_array_length(list);
-    *count = 0;
-    *rows = calloc(stated + 1, sizeof **rows);
-    if (*rows == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for %zu adjustments", stated);
-    for (size_t i = 0; i < stated; i++) {
-        bool done = adjust_row(self, json_object_array_get_idx(list, i), &(*rows)[i], err);
-        (*count)++;
-        if (!done)
-            return false;
-    }
-    return true;
+    return array_grow(&stated->rows, &stated->capacity, stated->count, sizeof *stated->rows, err) &&
+           adjust_row(self, one, disposition, &stated->rows[stated->count++], err);
+}
+
+/* Credit notes that were made with it come first. */
+static bool
+read_adjustments(Remake *self, Stated *stated, Err *err)
+{
+    Json *document = self->request->document;
+    Json *notes = json_member(self->head, "credit_notes");
+    Json *list = json_member(document, "adjustments");
+    bool done = true;
+    for (size_t i = 0; done && notes != NULL && i < json_object_array_length(notes); i++)
+        done = add_row(self, stated, json_object_array_get_idx(notes, i), ADJUST_CREDITED, err);
+    for (size_t i = 0; done && list != NULL && i < json_object_array_length(list); i++)
+        done = add_row(self, stated, json_object_array_get_idx(list, i), ADJUST_BILLED, err);
+    return done && (!self->is_note || add_row(self, stated, json_member(document, "correction"), ADJUST_CREDITED, err));
 }
 
 static void
-free_adjustments(AdjustRow *rows, size_t count)
+free_adjustments(Stated *stated)
 {
-    for (size_t i = 0; i < count; i++) {
-        free(rows[i].base.book);
-        if (rows[i].document.length > 0)
-            free((char *) (uintptr_t) rows[i].document.data);
+    for (size_t i = 0; i < stated->count; i++) {
+        free(stated->rows[i].base.book);
+        if (stated->rows[i].document.length > 0)
+            free((char *) (uintptr_t) stated->rows[i].document.data);
     }
-    free(rows);
+    free(stated->rows);
 }
 
 /* ---- the document ---- */
 
 /* As it would have been when the tenant's final documents were those below `before_id`. */
 static Json *
-make(Remake *self, const AdjustRow *rows, size_t count, int64_t before_id, Err *err)
+make_invoice(Remake *self, const AdjustPlan *plan, int64_t before_id, Err *err)
 {
     const InvoiceHead head = {.tenant = self->tenant->name,
                               .account = self->tenant->account,
@@ -208,26 +220,21 @@ make(Remake *self, const AdjustRow *rows, size_t count, int64_t before_id, Err *
                               .receipt_watermark = self->watermark,
                               .service_start_us = self->service.start_us,
                               .service_end_us = self->service.end_us};
-    AdjustPlan plan;
     RateTerms terms;
     Json *document = NULL;
-    if (!adjust_plan_of_rows(&plan, self->db, &self->members, self->tenant, rows, count, before_id, err)) {
-        adjust_plan_free(&plan);
-        return NULL;
-    }
-    const RateContract plain = {.tenant_id = self->tenant->tenant_id, .contract = plan.plain};
-    const RateContract *contract = self->contracts.count > 0   ? &self->contracts.all[0]
-                                   : plan.adjustment_count > 0 ? &plain
-                                                               : NULL;
+    const RateContract plain = {.tenant_id = self->tenant->tenant_id, .contract = plan->plain};
+    const RateContract *contract = self->contracts.count > 0    ? &self->contracts.all[0]
+                                   : plan->adjustment_count > 0 ? &plain
+                                                                : NULL;
     StatementInput input = {.book = self->book,
                             .rated = self->rated,
                             .slice = self->slice,
                             .period_start_us = self->period.start_us,
                             .period_end_us = self->period.end_us,
-                            .adjustments = plan.adjustments,
-                            .adjustment_count = plan.adjustment_count,
-                            .used = plan.used,
-                            .used_count = plan.used_count};
+                            .adjustments = plan->adjustments,
+                            .adjustment_count = plan->adjustment_count,
+                            .used = plan->used,
+                            .used_count = plan->used_count};
     if (contract == NULL) {
         document = document_invoice(&head, self->rated, &self->slice, self->book, self->free_tier, NULL, err);
     } else if (rate_terms_make(&terms, self->db, contract, before_id, &input, err)) {
@@ -236,10 +243,27 @@ make(Remake *self, const AdjustRow *rows, size_t count, int64_t before_id, Err *
             document_invoice(&head, self->rated, &self->slice, self->book, self->free_tier, &terms.document, err);
         rate_terms_free(&terms);
     }
-    if (document != NULL && !adjust_plan_describe(&plan, document, err)) {
-        json_object_put(document);
-        document = NULL;
-    }
+    if (document != NULL && adjust_plan_describe(plan, document, err))
+        return document;
+    json_object_put(document);
+    return NULL;
+}
+
+/* That of the last event; empty where nothing became less at that time. */
+static Json *
+make_note(const AdjustPlan *plan, Err *err)
+{
+    Json *note = plan->events[plan->count - 1].credit_note;
+    return note == NULL ? json_new_object(err) : json_object_get(note);
+}
+
+static Json *
+make(Remake *self, const Stated *stated, int64_t before_id, Err *err)
+{
+    AdjustPlan plan;
+    Json *document = NULL;
+    if (adjust_plan_of_rows(&plan, self->db, &self->members, self->tenant, stated->rows, stated->count, before_id, err))
+        document = self->is_note ? make_note(&plan, err) : make_invoice(self, &plan, before_id, err);
     adjust_plan_free(&plan);
     return document;
 }
@@ -288,17 +312,17 @@ compare_ids(const void *left, const void *right)
 /* The draft does not say which final documents there were when it was made, and only balances of a contract depend on it: the latest moment
  * at which it comes out is taken. With none, it is what it would be now. */
 static Json *
-make_at_its_time(Remake *self, const AdjustRow *rows, size_t count, Err *err)
+make_at_its_time(Remake *self, const Stated *stated, Err *err)
 {
     const DocumentFilter finals = {.tenant = self->tenant->name, .state = "final"};
     FinalIds ids = {0};
-    Json *now = make(self, rows, count, INT64_MAX, err);
+    Json *now = make(self, stated, INT64_MAX, err);
     Json *found = NULL;
     bool done = now != NULL && document_visit(self->db, &finals, take_final, &ids, err);
     if (ids.count > 1)
         qsort(ids.all, ids.count, sizeof *ids.all, compare_ids);
     for (size_t i = 0; done && found == NULL && i <= ids.count; i++) {
-        Json *tried = i == 0 ? json_object_get(now) : make(self, rows, count, ids.all[i - 1], err);
+        Json *tried = i == 0 ? json_object_get(now) : make(self, stated, ids.all[i - 1], err);
         char *canonical = tried == NULL ? NULL : json_canonical(tried, err);
         done = canonical != NULL;
         if (done && strcmp(canonical, self->request->canonical) == 0)
@@ -341,55 +365,14 @@ bool
 remake_draft(Db *db, const RemakeRequest *request, VerifyReport *report, char **made, Err *err)
 {
     Remake self = {.db = db, .request = request};
-    AdjustRow *rows = NULL;
-    size_t count = 0;
-    bool done = read_named(&self, err) && rate_account(&self, err) && read_contract(&self, err) &&
-                read_adjustments(&self, &rows, &count, err);
-    Json *document = done ? make_at_its_time(&self, rows, count, err) : NULL;
+    Stated stated = {0};
+    bool done = read_named(&self, err) && (self.is_note || (rate_account(&self, err) && read_contract(&self, err))) &&
+                read_adjustments(&self, &stated, err);
+    Json *document = done ? make_at_its_time(&self, &stated, err) : NULL;
     *made = document == NULL ? NULL : json_canonical(document, err);
     done = *made != NULL && compare(&self, document, report, err);
     json_object_put(document);
-    free_adjustments(rows, count);
+    free_adjustments(&stated);
     remake_free(&self);
-    return done;
-}
-
-/* ---- final documents ---- */
-
-typedef struct Stored {
-    char *document;
-    UtcMonth month;
-} Stored;
-
-static bool
-take_stored(void *context, const DocumentRow *row, Err *err)
-{
-    Stored *stored = context;
-    free(stored->document);
-    stored->document = text_duplicate(row->document);
-    stored->month = row->month;
-    return stored->document != NULL || err_set(err, ERR_NOMEM, "no memory for a document");
-}
-
-bool
-remake_final(Db *db, const RemakeRequest *request, VerifyReport *report, char **made, Err *err)
-{
-    Json *head = json_member(request->document, "invoice");
-    Stored stored = {0};
-    const DocumentFilter filter = {.tenant = member(head, "tenant"), .number = member(head, "number")};
-    InvoiceCheck check = {
-        .db = db, .report = report, .invoice = {.number = member(head, "number"), .tenant = member(head, "tenant")}};
-    *made = NULL;
-    bool done = document_visit(db, &filter, take_stored, &stored, err);
-    if (done && stored.document == NULL)
-        done = err_set(err, ERR_NOT_FOUND, "there is no document %s of tenant '%s'", member(head, "number"),
-                       member(head, "tenant"));
-    Json *kept = done ? json_parse(text_of(stored.document), err) : NULL;
-    check.invoice.month = stored.month;
-    check.invoice.document = text_of(request->canonical);
-    done = kept != NULL && invoice_compare(&check, kept, request->document, err) &&
-           verify_invoices(db, member(head, "tenant"), &stored.month, report, err);
-    json_object_put(kept);
-    *made = stored.document;
     return done;
 }

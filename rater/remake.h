@@ -19,7 +19,7 @@ typedef struct RemakeRequest {
 } RemakeRequest;
 
 /** Make a draft again. `*made` is its canonical JSON (the caller frees it), and differences are noted in `report` under VERIFY_INVOICES.
- *  ERR_NOT_FOUND and ERR_INPUT: what it names is not there, or it is no draft of an invoice; ERR_CORRUPT, ERR_DATABASE, ERR_BUSY, ERR_NOMEM. */
+ *  ERR_NOT_FOUND and ERR_INPUT: what it names is not there, or it is no draft of an invoice or credit note; ERR_CORRUPT, ERR_DATABASE, ERR_BUSY, ERR_NOMEM. */
 MUST_CHECK bool remake_draft(Db *db, const RemakeRequest *request, VerifyReport *report, char **made, Err *err);
 
 /** Check the final document that has its number against the evidence, and this one against it. As above. */

@@ -105,6 +105,44 @@ class Remake(StackCase):
         row = self.stack.query("SELECT document FROM invoices WHERE state = 'preview'")
         self.assertEqual(path.read_text(), row[0][0])
 
+    def test_drafts_beside_credit_notes_and_the_notes_come_out_before_they_are_final_and_after(self):
+        """January took 30 of the credit; 5 records are taken back and their credit is there again for February: of both there are drafts."""
+        self.stack.run("tenant", "add", "back")
+        terms = self.file(TERMS.format(version="1", percent=10), "yaml")
+        self.stack.run("contract", "set", "--tenant", "back", "--from", "2026-01", str(terms))
+
+        def load(prefix, month, count):
+            rows = [{"request_id": f"{prefix}-{i}", "tenant": "back", "function": "f", "memory_mb": 128, "duration_ms": 5, "region": "r",
+                     "started_at": f"{month}-{1 + i % 28:02}T12:00:00Z"} for i in range(count)]
+            self.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(row) + "\n" for row in rows))
+
+        def rate(month, *options):
+            return self.stack.json("rate", "--month", month, "--price-book", "ours", "--tenant", "back", *options)
+
+        def check(documents):
+            for document in documents:
+                path = self.file(json.dumps(document, ensure_ascii=False), "json")
+                answer = self.stack.json("invoice", "remake", str(path))
+                self.assertTrue(answer["same"], answer)
+        load("january", "2026-01", 40)
+        rate("2026-01", "--final")
+        load("february", "2026-02", 60)
+        for i in range(5):
+            self.stack.run("reverse", "--tenant", "back", "--record", f"january-{i}", "--reason", "test")
+        answer = rate("2026-02", "--preview", "--no-forecast")
+        drafts = answer["credit_notes"] + answer["invoices"]
+        self.assertEqual([document["invoice"].get("kind", "invoice") for document in drafts], ["credit_note", "invoice"])
+        given_back = [item["amount"] for item in drafts[0]["statement"] if item["kind"] == "credit"]
+        self.assertEqual((given_back, drafts[0]["total"]), (["4.50"], "0.00"))
+        check(drafts)
+        for i in range(5, 8):
+            self.stack.run("reverse", "--tenant", "back", "--record", f"january-{i}", "--reason", "test")
+        check(drafts)
+        finals = rate("2026-02", "--final")
+        self.assertEqual([item["amount"] for item in finals["credit_notes"][0]["statement"] if item["kind"] == "credit"], ["7.20"])
+        self.assertNotIn("credit_notes", finals["credit_notes"][0]["invoice"])
+        check(drafts + finals["credit_notes"] + finals["invoices"])
+
     def test_what_was_changed_is_told_with_its_place(self):
         text = self.drafts[0][0].read_text()
         changed = self.file(text.replace('"unit_price":"1"', '"unit_price":"2"', 1), "json")

@@ -7,6 +7,7 @@ import unittest
 from fractions import Fraction
 
 from harness import SUPERUSER, CommandFailed, Stack
+from test_adjustments import rows
 
 TERMS = """name: acme
 version: "1"
@@ -215,6 +216,33 @@ class Voids(unittest.TestCase):
         answer = json.loads(done.stdout)
         self.assertEqual([skip["account"] for skip in answer["skipped"]], ["stuck"], done.stderr)
         self.assertIn("other", [d["invoice"]["tenant"] for d in answer["invoices"]])
+
+    def test_two_links_of_one_period_in_one_run_use_prepaid_units_once(self):
+        """40,000 prepaid GB-seconds, four times 9,000 of January, each later than the one before: none costs anything, in whatever order they are settled."""
+        terms = self.stack.data / "block.yaml"
+        terms.write_text("name: block\nversion: '1'\nprepaid: [{name: block, sku: duration, units: 40000, every: term, from: 2026-01-01, until: 2027-01-01}]\n",
+                         encoding="utf-8")
+        self.stack.run("tenant", "add", "block")
+        self.stack.run("contract", "set", "--tenant", "block", "--from", "2026-01", str(terms))
+
+        def load(first):
+            records = "".join(json.dumps(record) + "\n" for record in rows("block", "2026-01", first, 10))
+            self.stack.run("import", "--format", "ndjson", "-", input=records)
+
+        def rate(month):
+            return self.stack.json("rate", "--month", month, "--final", "--no-free-tier", "--tenant", "block")["invoices"][0]
+        load(0)
+        rate("2026-01")
+        load(10)
+        february = rate("2026-02")
+        load(20)
+        rate("2026-03")
+        self.stack.run("invoice", "void", february["invoice"]["number"], "--tenant", "block", "--reason", "wrong")
+        load(30)
+        again = rate("2026-02")
+        prepaid = [item["quantity"] for link in again["adjustments"] for item in link["items"] if item["kind"] == "prepaid"]
+        self.assertEqual((prepaid, again["total"]), (["9000", "9000"], "0.00"))
+        self.stack.run("verify", "--tenant", "block")
 
 
 if __name__ == "__main__":
