@@ -90,8 +90,7 @@ print_axis(const SavingsComparison *comparison, Buffer *out, Err *err)
     for (size_t i = 0; done && i < SAVINGS_CURVE_POINTS; i++)
         done = buffer_append_text(out, "─", err);
     char *end = figure_rate(comparison->curve[SAVINGS_CURVE_POINTS - 1].rate, err);
-    char *middle =
-        comparison->has_break_even ? figure_rate(comparison->break_even, err) : text_duplicate(text_of(""));
+    char *middle = comparison->has_break_even ? figure_rate(comparison->break_even, err) : text_duplicate(text_of(""));
     done = done && end != NULL && middle != NULL;
     /* the middle under the middle, the end under the end */
     int half = SAVINGS_CURVE_POINTS / 2;

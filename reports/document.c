@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/harmless.h"
+
 static const DocumentFormat FORMATS[] = {
     {"text", "txt", render_text, false},  {"json", "json", render_json, false}, {"csv", "csv", render_csv, false},
     {"html", "html", render_html, false}, {"pdf", "pdf", render_pdf, true},     {"ubl", "xml", render_ubl, true},
@@ -234,41 +236,51 @@ take_head(Document *self, Err *err)
     return true;
 }
 
-/* ", text" where there is one. */
+/* A part and what separates it from the one before, where there is one. */
 static bool
-append_given(Buffer *text, const char *before, const char *part, Err *err)
+append_given(Buffer *text, const char *between, const char *part, Err *err)
 {
-    return part[0] == '\0' || buffer_printf(text, err, "%s%s", before, part);
+    return part[0] == '\0' ||
+           (buffer_append_text(text, text->length > 0 ? between : "", err) && text_append_harmless(text, part, err));
 }
 
-/* "Name, 1 Main St, 10115 Berlin, DE, DE123": one line of a buyer or seller. */
+/* "Name, 1 Main St, 10115 Berlin, DE, DE123", or with lines between the parts: a buyer or seller. */
 static bool
-party_line(Json *party, Buffer *text, Err *err)
+party_text(Json *party, const char *between, Buffer *text, Err *err)
 {
     Json *address = json_member(party, "address");
     size_t lines = json_object_is_type(address, json_type_array) ? json_object_array_length(address) : 0;
     const char *name = "";
     const char *postal_code = document_member(party, "postal_code");
-    bool done = take(party, "name", true, &name, err) && buffer_append_text(text, name, err);
+    bool done = take(party, "name", true, &name, err) && append_given(text, between, name, err);
     for (size_t i = 0; done && i < lines; i++)
-        done = append_given(text, ", ", json_object_get_string(json_object_array_get_idx(address, i)), err);
-    return done && append_given(text, ", ", postal_code, err) &&
-           append_given(text, postal_code[0] != '\0' ? " " : ", ", document_member(party, "city"), err) &&
-           append_given(text, ", ", document_member(party, "country"), err) &&
-           append_given(text, ", ", document_member(party, "tax_id"), err) &&
-           append_given(text, ", ", document_member(party, "registration"), err) &&
-           append_given(text, ", IBAN ", document_member(party, "iban"), err);
+        done = append_given(text, between, json_object_get_string(json_object_array_get_idx(address, i)), err);
+    if (!done || !append_given(text, between, postal_code, err) ||
+        !append_given(text, postal_code[0] != '\0' ? " " : between, document_member(party, "city"), err) ||
+        !append_given(text, ", ", document_member(party, "country"), err) ||
+        !append_given(text, between, document_member(party, "tax_id"), err) ||
+        !append_given(text, between, document_member(party, "registration"), err))
+        return false;
+    const char *iban = document_member(party, "iban");
+    return iban[0] == '\0' || (buffer_append_text(text, between, err) && buffer_append_text(text, "IBAN ", err) &&
+                               text_append_harmless(text, iban, err));
 }
 
 static bool
-take_party(Json *contract, const char *key, char **out, Err *err)
+take_party_as(Json *party, const char *between, char **out, Err *err)
 {
     Buffer text = {0};
-    Json *party = json_member(contract, key);
-    bool done = party == NULL || party_line(party, &text, err);
+    bool done = party == NULL || party_text(party, between, &text, err);
     *out = done ? text_duplicate(buffer_text(&text)) : NULL;
     buffer_free(&text);
     return done && (*out != NULL || err_set(err, ERR_NOMEM, "no memory for an invoice"));
+}
+
+static bool
+take_party(Json *contract, const char *key, char **line, char **lines, Err *err)
+{
+    Json *party = json_member(contract, key);
+    return take_party_as(party, ", ", line, err) && take_party_as(party, "\n", lines, err);
 }
 
 static bool
@@ -314,7 +326,8 @@ take_contract(Document *self, Err *err)
     self->contract_name = self->contract_version = self->contract_sha256 = self->purchase_order = "";
     self->payment_terms = self->language = "";
     self->payable_currency = self->payable_total = self->payable_rate = "";
-    return take_party(contract, "seller", &self->seller, err) && take_party(contract, "buyer", &self->buyer, err) &&
+    return take_party(contract, "seller", &self->seller, &self->seller_lines, err) &&
+           take_party(contract, "buyer", &self->buyer, &self->buyer_lines, err) &&
            (contract == NULL || (take(contract, "name", true, &self->contract_name, err) &&
                                  take(contract, "version", true, &self->contract_version, err) &&
                                  take(contract, "sha256", true, &self->contract_sha256, err) &&
@@ -374,6 +387,8 @@ document_free(Document **self)
     free((*self)->items);
     free((*self)->seller);
     free((*self)->buyer);
+    free((*self)->seller_lines);
+    free((*self)->buyer_lines);
     json_object_put((*self)->json);
     free(*self);
     *self = NULL;

@@ -105,6 +105,8 @@ typedef struct Document {
     const char *language; /* of the contract; "" when not said */
     char *seller;         /* "Name, address, tax id": "" when not said */
     char *buyer;
+    char *seller_lines; /* the same as on an envelope, harmless, '\n' between the lines */
+    char *buyer_lines;
     const char *payable_currency; /* "" when it is the currency of the lines */
     const char *payable_total;
     const char *payable_rate;
@@ -128,7 +130,7 @@ void document_issued(Document *self, int64_t issued_at_us);
 /** A renderer appends any number of documents to `out`. */
 typedef bool (*DocumentRender)(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 
-/** For a terminal: fits 100 columns, numbers to the right, thousands separated. */
+/** For a terminal: fits 80 columns, numbers to the right, thousands separated. */
 MUST_CHECK bool render_text(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 /** The canonical document, byte for byte (so that its SHA-256 can be checked); several become an array. */
 MUST_CHECK bool render_json(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);

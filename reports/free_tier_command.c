@@ -208,14 +208,13 @@ print_text(const Tiers *tiers, Err *err)
     if (done && tiers->count == 0)
         done = buffer_append_text(&out, "  No usage takes from a free tier.\n", err);
     else
-        done =
-            done && table_print(table, TABLE_WIDTH, &out, err) &&
-            buffer_append_text(
-                &out,
-                "\n  An account's tenants share it. Days are UTC. The outlook is a straight line, use so far in the billing\n"
-                "  period by the time since its start; marked w it goes by weekday: each hour to come is the mean of the\n"
-                "  same hours of the account's last 2 to 4 weeks.\n",
-                err);
+        done = done && table_print(table, table_width(), &out, err) &&
+               buffer_append_text(
+                   &out,
+                   "\n  An account's tenants share it. Days are UTC. The outlook is a straight line, use so far\n"
+                   "  in the billing period by the time since its start; marked w it goes by weekday: each\n"
+                   "  hour to come is the mean of the same hours of the account's last 2 to 4 weeks.\n",
+                   err);
     done = done && buffer_print(&out, err);
     table_free(&table);
     buffer_free(&out);

@@ -46,6 +46,8 @@ list_json(List *list, const DocumentRow *row, Err *err)
            json_add_int(entry, "receipt_watermark", row->receipt_watermark, err) &&
            json_add_text(entry, "currency", row->currency, err) &&
            json_add_text(entry, "subtotal", row->subtotal, err) && json_add_text(entry, "total", row->total, err) &&
+           json_add_text(entry, "payable_total", row->payable_total, err) &&
+           json_add_text(entry, "payable_currency", row->payable_currency, err) &&
            json_add_text(entry, "invocations", row->invocations, err) &&
            json_add_text(entry, "issued_at", utc_format(row->issued_at_us, issued), err) &&
            json_add_text(entry, "sha256", row->sha256, err) && json_add_text(entry, "kind", row->kind, err) &&
@@ -61,10 +63,10 @@ list_table(List *list, const DocumentRow *row, Err *err)
     snprintf(id, sizeof(id), "%" PRId64, row->invoice_id);
     utc_month_format(row->month, month);
     char *invocations = figure_grouped(row->invocations, err);
-    char *total = figure_grouped(row->total, err);
+    char *total = figure_grouped(row->payable_total, err);
     const char *kind = strcmp(row->kind, "credit_note") == 0 ? "credit note" : row->kind;
     const char *state = row->void_by[0] != '\0' ? "void" : row->state;
-    const char *cells[] = {id, row->number, row->tenant, month, kind, state, invocations, total, row->currency};
+    const char *cells[] = {id, row->number, row->tenant, month, kind, state, invocations, total, row->payable_currency};
     bool done = invocations != NULL && total != NULL && table_row(list->table, cells, err);
     free(invocations);
     free(total);
@@ -87,7 +89,7 @@ list_print(const List *list, Err *err)
     Buffer text = {0};
     bool done = list->count == 0
                     ? buffer_append_text(&text, "No invoices. Make them with: millibill rate --month YYYY-MM\n", err)
-                    : table_print(list->table, TABLE_WIDTH, &text, err);
+                    : table_print(list->table, table_width(), &text, err);
     done = done && buffer_print(&text, err);
     buffer_free(&text);
     return done;
@@ -97,9 +99,9 @@ static bool
 run_list(const ListOptions *options, Err *err)
 {
     static const TableColumn columns[] = {
-        {"Id", TABLE_RIGHT},          {"Number", TABLE_LEFT}, {"Tenant", TABLE_FLEXIBLE},
-        {"Month", TABLE_LEFT},        {"Kind", TABLE_LEFT},   {"State", TABLE_LEFT},
-        {"Invocations", TABLE_RIGHT}, {"Total", TABLE_RIGHT}, {"", TABLE_LEFT}};
+        {"Id", TABLE_RIGHT},          {"Number", TABLE_LEFT},      {"Tenant", TABLE_FLEXIBLE},
+        {"Month", TABLE_LEFT},        {"Kind", TABLE_LEFT},        {"State", TABLE_LEFT},
+        {"Invocations", TABLE_RIGHT}, {"To be paid", TABLE_RIGHT}, {"", TABLE_LEFT}};
     UtcMonth month;
     DocumentFilter filter = {.tenant = options->tenant, .state = options->state};
     List list = {0};

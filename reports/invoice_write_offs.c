@@ -130,7 +130,7 @@ print_text(Json *rows, Buffer *text, Err *err)
         Json *row = json_object_array_get_idx(rows, i);
         done = add_row(table, row, err) && sums_add(&sums, row, err);
     }
-    done = done && add_sums(&sums, table, err) && table_print(table, TABLE_WIDTH, text, err);
+    done = done && add_sums(&sums, table, err) && table_print(table, table_width(), text, err);
     sums_free(&sums);
     table_free(&table);
     return done;

@@ -20,6 +20,7 @@ typedef struct StyleFacts {
 static const StyleFacts STYLES[PAPER_STYLE_COUNT] = {
     [PAPER_AS_COLUMN] = {PAPER_FONT, 33, PANGO_WEIGHT_NORMAL, INK},
     [PAPER_BODY] = {PAPER_FONT, 33, PANGO_WEIGHT_NORMAL, INK},
+    [PAPER_LINES] = {PAPER_FONT, 33, PANGO_WEIGHT_NORMAL, INK},
     [PAPER_SOFT] = {PAPER_FONT, 33, PANGO_WEIGHT_NORMAL, GREY},
     [PAPER_STRONG] = {PAPER_FONT, 37, PANGO_WEIGHT_SEMIBOLD, INK},
     [PAPER_LABEL] = {PAPER_FONT, 30, PANGO_WEIGHT_NORMAL, GREY},
@@ -40,7 +41,8 @@ paper_set_text(const Paper *self, PaperStyle style, PaperAlign align, int width,
 {
     const StyleFacts *facts = &STYLES[style];
     Buffer harmless = {0};
-    if (!text_append_harmless(&harmless, text, err)) {
+    if (!(style == PAPER_LINES ? buffer_append_text(&harmless, text, err)
+                               : text_append_harmless(&harmless, text, err))) {
         buffer_free(&harmless);
         return NULL;
     }
@@ -81,20 +83,35 @@ has_headings(const Paper *self)
     return false;
 }
 
-/** The texts of a row, NULL where a cell is empty; the height of the tallest. */
+/* The last column over which a left-aligned cell spreads: all empty ones that follow it, but for one that it leaves to the
+   figure behind them, which may be as long as a total. */
+static size_t
+last_of(const Paper *self, const char *const *cells, size_t column)
+{
+    size_t last = column;
+    while (last + 1 < self->column_count && cells[last + 1] == NULL)
+        last++;
+    return last + 1 < self->column_count && last > column + 1 ? last - 1 : last;
+}
+
+/** The texts of a row, NULL where a cell is empty, where they begin, and the height of the tallest. */
 static bool
 set_cells(const Paper *self, const char *const *cells, PaperStyle style, PangoLayout *out[PAPER_COLUMNS_MAX],
-          int *height, Err *err)
+          int left[PAPER_COLUMNS_MAX], int *height, Err *err)
 {
     for (size_t i = 0; i < self->column_count; i++) {
         const PaperColumn *column = &self->columns[i];
+        size_t first = i;
         size_t last = i;
         if (cells[i] == NULL || cells[i][0] == '\0')
             continue;
-        while (column->align == PAPER_LEFT && last + 1 < self->column_count && cells[last + 1] == NULL)
-            last++;
+        if (column->align == PAPER_LEFT)
+            last = last_of(self, cells, i);
+        else if (i >= 2 && cells[i - 1] == NULL && cells[i - 2] == NULL)
+            first = i - 1;
         out[i] = paper_set_text(self, style == PAPER_AS_COLUMN ? column->style : style, column->align,
-                                self->right[last] - self->left[i], cells[i], err);
+                                self->right[last] - self->left[first], cells[i], err);
+        left[i] = self->left[first];
         if (out[i] == NULL)
             return false;
         *height = MAX(*height, height_of(out[i]));
@@ -110,7 +127,8 @@ rule_color(PaperRule rule)
 
 /** Put a row that fits where the page has come to. The texts are taken. */
 static void
-place_row(Paper *self, PangoLayout *layouts[PAPER_COLUMNS_MAX], int height, PaperStyle style, PaperRule rule)
+place_row(Paper *self, PangoLayout *layouts[PAPER_COLUMNS_MAX], const int left[PAPER_COLUMNS_MAX], int height,
+          PaperStyle style, PaperRule rule)
 {
     int baseline = 0; /* texts of several sizes stand on one line */
     for (size_t i = 0; i < self->column_count; i++)
@@ -121,7 +139,7 @@ place_row(Paper *self, PangoLayout *layouts[PAPER_COLUMNS_MAX], int height, Pape
             continue;
         PaperStyle of = style == PAPER_AS_COLUMN ? self->columns[i].style : style;
         int y = self->y + ROW_ABOVE + baseline - pango_layout_get_baseline(layouts[i]);
-        paper_pages_text(self->pages, self->left[i], y, layouts[i], color_of(self, of));
+        paper_pages_text(self->pages, left[i], y, layouts[i], color_of(self, of));
         layouts[i] = NULL;
     }
     self->y += ROW_ABOVE + height + ROW_BELOW;
@@ -134,12 +152,13 @@ place_headings(Paper *self, Err *err)
 {
     const char *cells[PAPER_COLUMNS_MAX];
     PangoLayout *layouts[PAPER_COLUMNS_MAX] = {NULL};
+    int left[PAPER_COLUMNS_MAX] = {0};
     int height = 0;
     for (size_t i = 0; i < self->column_count; i++)
         cells[i] = self->columns[i].heading == NULL ? "" : self->columns[i].heading;
-    bool done = set_cells(self, cells, PAPER_LABEL, layouts, &height, err);
+    bool done = set_cells(self, cells, PAPER_LABEL, layouts, left, &height, err);
     if (done)
-        place_row(self, layouts, height, PAPER_LABEL, PAPER_INK_RULE);
+        place_row(self, layouts, left, height, PAPER_LABEL, PAPER_INK_RULE);
     for (size_t i = 0; i < self->column_count; i++)
         if (layouts[i] != NULL)
             g_object_unref(layouts[i]);
@@ -165,12 +184,13 @@ bool
 paper_row(Paper *self, const char *const *cells, PaperStyle style, PaperRule rule, Err *err)
 {
     PangoLayout *layouts[PAPER_COLUMNS_MAX] = {NULL};
+    int left[PAPER_COLUMNS_MAX] = {0};
     int height = 0;
-    bool done = set_cells(self, cells, style, layouts, &height, err);
+    bool done = set_cells(self, cells, style, layouts, left, &height, err);
     if (done && !self->empty && ROW_ABOVE + height + ROW_BELOW > room(self))
         done = next_page(self, err);
     if (done) {
-        place_row(self, layouts, height, style, rule);
+        place_row(self, layouts, left, height, style, rule);
         self->empty = false;
     }
     for (size_t i = 0; i < self->column_count; i++)
@@ -218,6 +238,12 @@ paper_text(Paper *self, PaperStyle style, const char *text, Err *err)
 {
     static const PaperColumn whole[] = {{NULL, 0, PAPER_LEFT, PAPER_BODY}};
     return paper_table(self, whole, 1, err) && paper_row(self, &text, style, PAPER_NO_RULE, err);
+}
+
+void
+paper_line(Paper *self, PaperRule rule)
+{
+    paper_pages_rule(self->pages, MARGIN, self->y, self->width - 2 * MARGIN, rule_color(rule));
 }
 
 void

@@ -24,6 +24,7 @@ typedef enum PaperSize { PAPER_A4, PAPER_LETTER } PaperSize;
 typedef enum PaperStyle {
     PAPER_AS_COLUMN, /* of a row: each cell as its column says */
     PAPER_BODY,
+    PAPER_LINES,  /* body whose line ends are kept; the caller has made each line harmless */
     PAPER_SOFT,   /* body in grey */
     PAPER_STRONG, /* body, bold */
     PAPER_LABEL,  /* small and grey, above or beside what it names */
@@ -68,11 +69,15 @@ MUST_CHECK bool paper_table(Paper *self, const PaperColumn *columns, size_t coun
 /** End a table, so that its headings do not come again with what follows it. */
 void paper_table_end(Paper *self);
 
-/** Set a row: a cell for each column, NULL for none. A left-aligned cell spreads over the empty ones that follow it. */
+/** Set a row: a cell for each column, NULL for none. A left-aligned cell spreads over the empty ones that
+ *  follow it; of several it leaves the last to a figure behind them. */
 MUST_CHECK bool paper_row(Paper *self, const char *const *cells, PaperStyle style, PaperRule rule, Err *err);
 
 /** Set one text over the whole width. */
 MUST_CHECK bool paper_text(Paper *self, PaperStyle style, const char *text, Err *err);
+
+/** A line over the whole width. */
+void paper_line(Paper *self, PaperRule rule);
 
 /** Leave room; none at the top of a page. */
 void paper_skip(Paper *self, int points);

@@ -3,12 +3,13 @@
  *
  *   <invoices brand="" brand_address="" brand_foot="" brand_logo="data:image/png;base64,…" brand_color="#0b5a55">
  *     <invoice number="" state="preview|final" kind="" kind_title="" refers_to="" reason="" tenant="" account=""
- *              period_start="" period_end="" issued_on="" month="" currency=""
+ *              period_start="" period_end="" is_month="true|false" issued_on="" month="" currency=""
  *              receipt_watermark="" price_book="" price_book_version="" price_book_sha256="" rounding="" free_tier=""
  *              sha256="" subtotal="" total="" evidence_root="" evidence_head="" evidence_seals="" evidence_public_key=""
  *              evidence_signature="" contract="" contract_version="" contract_sha256="" purchase_order="" seller="" buyer=""
  *              payable_currency="" payable_total="" payable_rate="" language="en" due_on="" payment_terms="">
  *       <word key="Invoice" text="Rechnung"/> …  (everything that the page says, in the language of the document)
+ *       <party role="seller|buyer"><row text="Example GmbH"/> … </party>  (as on an envelope, where a contract says who)
  *       <line region="" architecture="" mode="" sku="" tier="" description="" unit="" quantity="" free_quantity=""
  *             billed_quantity="" unit_price="" amount="" amount_exact=""/> …
  *       <item kind="" name="" description="" amount=""/> …  (under a contract: from the subtotal to the total)
@@ -120,6 +121,7 @@ set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
            set_attribute(node, "account", document->account, err) &&
            set_attribute(node, "period_start", document->period_start, err) &&
            set_attribute(node, "period_end", document->period_end, err) &&
+           set_attribute(node, "is_month", document->month == document->period_start ? "true" : "false", err) &&
            set_attribute(node, "issued_on", document->is_final ? document->issued_on : "", err) &&
            set_attribute(node, "due_on", document->is_final ? document->due_on : "", err) &&
            set_attribute(node, "payment_terms", document->payment_terms, err) &&
@@ -141,11 +143,30 @@ set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
            set_figure(node, words, "total", figure_grouped(document->total, err), err);
 }
 
+/* <party role="seller"><row text="Example GmbH"/>…</party>: nothing where it is not said. */
+static bool
+add_party(xmlNode *parent, const char *role, const char *lines, Err *err)
+{
+    xmlNode *party = lines[0] == '\0' ? NULL : add_node(parent, "party", err);
+    if (party == NULL)
+        return lines[0] == '\0';
+    gchar **rows = g_strsplit(lines, "\n", -1);
+    bool done = set_attribute(party, "role", role, err);
+    for (size_t i = 0; done && rows[i] != NULL; i++) {
+        xmlNode *row = add_node(party, "row", err);
+        done = row != NULL && set_attribute(row, "text", rows[i], err);
+    }
+    g_strfreev(rows);
+    return done;
+}
+
 static bool
 set_contract(xmlNode *node, const Words *words, const Document *document, Err *err)
 {
     const char *const total = document->payable_total;
-    return set_attribute(node, "contract", document->contract_name, err) &&
+    return add_party(node, "seller", document->seller_lines, err) &&
+           add_party(node, "buyer", document->buyer_lines, err) &&
+           set_attribute(node, "contract", document->contract_name, err) &&
            set_attribute(node, "contract_version", document->contract_version, err) &&
            set_attribute(node, "contract_sha256", document->contract_sha256, err) &&
            set_attribute(node, "purchase_order", document->purchase_order, err) &&

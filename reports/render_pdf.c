@@ -1,4 +1,4 @@
-/* An invoice as pages of a PDF; paper.h sets them. */
+/* An invoice as pages of a PDF; paper.h sets them, pdf_facts.h what stands above and below the tables. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "reports/document.h"
 #include "reports/figures.h"
 #include "reports/paper.h"
+#include "reports/pdf_facts.h"
 #include "reports/words.h"
 
 enum {
@@ -83,65 +84,9 @@ set_title(const Sheet *sheet, const Document *document, Err *err)
            paper_row(sheet->paper, below, PAPER_TITLE, PAPER_NO_RULE, err);
 }
 
-typedef struct Fact {
-    const char *label;
-    const char *text;
-} Fact;
-
-/** Facts in three columns, a row of labels above each row of texts. */
-static bool
-set_facts(const Sheet *sheet, const Fact *facts, size_t count, Err *err)
-{
-    static const PaperColumn columns[] = {
-        {NULL, 0, PAPER_LEFT, PAPER_BODY}, {NULL, 160, PAPER_LEFT, PAPER_BODY}, {NULL, 150, PAPER_LEFT, PAPER_BODY}};
-    if (!paper_table(sheet->paper, columns, 3, err))
-        return false;
-    for (size_t i = 0; i < count; i += 3) {
-        const char *labels[3] = {"", "", ""};
-        const char *texts[3] = {"", "", ""};
-        for (size_t j = i; j < count && j < i + 3; j++) {
-            labels[j - i] = facts[j].label;
-            texts[j - i] = facts[j].text;
-        }
-        if (!paper_row(sheet->paper, labels, PAPER_LABEL, PAPER_NO_RULE, err) ||
-            !paper_row(sheet->paper, texts, PAPER_BODY, i + 3 < count ? PAPER_NO_RULE : PAPER_RULE, err))
-            return false;
-        paper_skip(sheet->paper, i + 3 < count ? 3 : 0);
-    }
-    return true;
-}
-
 static bool
 set_head(const Sheet *sheet, const Document *document, const Look *look, Err *err)
 {
-    char period[TEXT_BYTES];
-    char sender[2 * CONFIG_TEXT_BYTES + 2];
-    if (document->month == document->period_start)
-        snprintf(period, sizeof(period), "%.10s %s %.10s", document->period_start, say(sheet, "to"),
-                 document->period_end);
-    else /* no UTC month: it may start at any time of the day */
-        snprintf(period, sizeof(period), "%.10s %.5s %s %.10s %.5s", document->period_start,
-                 document->period_start + sizeof "2026-07-01", say(sheet, "to"), document->period_end,
-                 document->period_end + sizeof "2026-07-01");
-    snprintf(sender, sizeof(sender), "%s%s%s", look->name, look->address[0] != '\0' ? ", " : "", look->address);
-    const Fact all[] = {
-        {say(sheet, "Period (UTC, end excluded)"), period},
-        {say(sheet, "Invoice date"), document->is_final ? document->issued_on : ""},
-        {say(sheet, "Due on"), document->is_final ? document->due_on : ""},
-        {say(sheet, "Payment"), document->payment_terms},
-        {say(sheet, "Account"), document->account},
-        {say(sheet, "Refers to"), document->refers_to},
-        {say(sheet, "Reason"), document->reason},
-        {say(sheet, "Seller"), document->seller[0] != '\0' ? document->seller : sender},
-        {say(sheet, "Buyer"), document->buyer},
-        {say(sheet, "Your order"), document->purchase_order},
-        {say(sheet, "Free tier"), say(sheet, document->free_tier)},
-    };
-    Fact given[sizeof(all) / sizeof(all[0])];
-    size_t count = 0;
-    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        if (all[i].text[0] != '\0')
-            given[count++] = all[i];
     bool done = look->logo[0] == '\0' || paper_picture(sheet->paper, look->logo, LOGO_PT, err);
     paper_skip(sheet->paper, 14);
     if (done && !document->is_final)
@@ -150,7 +95,7 @@ set_head(const Sheet *sheet, const Document *document, const Look *look, Err *er
             say(sheet, "This is a preview. Its figures change while usage arrives, and it is not to be paid."), err);
     done = done && set_title(sheet, document, err);
     paper_skip(sheet->paper, 12);
-    return done && set_facts(sheet, given, count, err);
+    return done && pdf_set_facts(sheet->paper, sheet->words, document, look, err);
 }
 
 /* ---- usage ---- */
@@ -299,52 +244,7 @@ set_functions(const Sheet *sheet, const Document *document, Err *err)
     return done;
 }
 
-/* ---- proof ---- */
-
-static bool
-set_proof_row(const Sheet *sheet, const char *label, const char *text, PaperStyle style, Err *err)
-{
-    static const PaperColumn plain[] = {{NULL, 96, PAPER_LEFT, PAPER_LABEL}, {NULL, 0, PAPER_LEFT, PAPER_BODY}};
-    static const PaperColumn code[] = {{NULL, 96, PAPER_LEFT, PAPER_LABEL}, {NULL, 0, PAPER_LEFT, PAPER_CODE}};
-    const char *const cells[] = {label, text};
-    return text[0] == '\0' || (paper_table(sheet->paper, style == PAPER_CODE ? code : plain, 2, err) &&
-                               paper_row(sheet->paper, cells, PAPER_AS_COLUMN, PAPER_NO_RULE, err));
-}
-
-static bool
-set_proof(const Sheet *sheet, const Document *document, Err *err)
-{
-    char book[TEXT_BYTES];
-    char contract[TEXT_BYTES];
-    char counted[TEXT_BYTES];
-    char seals[TEXT_BYTES];
-    char from[TEXT_BYTES];
-    snprintf(from, sizeof(from), "%s: millibill invoice render --format json",
-             say(sheet, "SHA-256 of the canonical document that these pages were made from"));
-    const bool sealed = document->evidence_root[0] != '\0';
-    snprintf(book, sizeof(book), "%s %s", document->book_name, document->book_version);
-    snprintf(contract, sizeof(contract), "%s %s", document->contract_name, document->contract_version);
-    snprintf(counted, sizeof(counted), "%s %s", say(sheet, "all that was received up to receipt"),
-             document->receipt_watermark);
-    snprintf(seals, sizeof(seals), "%s %s, %s %s, %s:", document->evidence_seals, say(sheet, "seals"),
-             say(sheet, "head"), document->evidence_head, say(sheet, "root and signing key"));
-    paper_table_end(sheet->paper);
-    paper_skip(sheet->paper, 20);
-    return paper_keep(sheet->paper, 3 * GROUP_PT, err) &&
-           paper_text(sheet->paper, PAPER_HEADING, say(sheet, "How this can be checked"), err) &&
-           set_proof_row(sheet, say(sheet, "Price book"), book, PAPER_BODY, err) &&
-           set_proof_row(sheet, "", document->book_sha256, PAPER_CODE, err) &&
-           (document->contract_name[0] == '\0' ||
-            (set_proof_row(sheet, say(sheet, "Contract"), contract, PAPER_BODY, err) &&
-             set_proof_row(sheet, "", document->contract_sha256, PAPER_CODE, err))) &&
-           set_proof_row(sheet, say(sheet, "Rounding"), document->rounding, PAPER_BODY, err) &&
-           set_proof_row(sheet, say(sheet, "Usage counted"), counted, PAPER_BODY, err) &&
-           (!sealed || (set_proof_row(sheet, say(sheet, "Evidence sealed"), seals, PAPER_BODY, err) &&
-                        set_proof_row(sheet, "", document->evidence_root, PAPER_CODE, err) &&
-                        set_proof_row(sheet, "", document->evidence_public_key, PAPER_CODE, err))) &&
-           set_proof_row(sheet, say(sheet, "Document"), document->sha256, PAPER_CODE, err) &&
-           set_proof_row(sheet, "", from, PAPER_BODY, err);
-}
+/* ---- all of it ---- */
 
 static bool
 set_invoice(const Sheet *sheet, const Document *document, const Look *look, Err *err)
@@ -354,7 +254,7 @@ set_invoice(const Sheet *sheet, const Document *document, const Look *look, Err 
         return false;
     paper_skip(sheet->paper, 16);
     if (!paper_text(sheet->paper, PAPER_HEADING, say(sheet, "Usage"), err) || !set_lines(sheet, document, err) ||
-        !set_functions(sheet, document, err) || !set_proof(sheet, document, err))
+        !set_functions(sheet, document, err) || !pdf_set_proof(sheet->paper, sheet->words, document, err))
         return false;
     paper_skip(sheet->paper, 14);
     return (look->foot[0] == '\0' || paper_text(sheet->paper, PAPER_SOFT, look->foot, err)) &&

@@ -138,8 +138,9 @@ typedef struct SavingsReport {
     UtcMonth month;
     char currency[8];
     int currency_scale;
-    Json *lines;            /* all lines, owned */
-    Json *terms; /* what contracts add and take: items {tenant, kind, name, description, rate, amount, amount_exact, compared}, owned */
+    Json *lines; /* all lines, owned */
+    Json *
+        terms; /* what contracts add and take: items {tenant, kind, name, description, rate, amount, amount_exact, compared}, owned */
     Json *free_tiers;       /* what documents say of free tiers and what is left of them, owned */
     bool several_tenants;   /* among the lines */
     bool several_places;    /* regions or architectures */
@@ -149,7 +150,7 @@ typedef struct SavingsReport {
     SavingsItem *extras;
     size_t extra_count;
     Amount lines_total; /* and the terms that are compared */
-    Amount total; /* lines and extras */
+    Amount total;       /* lines and extras */
     mpq_t invocations;
     mpq_t busy_hours;
     bool has_usage;

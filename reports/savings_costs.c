@@ -47,7 +47,8 @@ price_of_duration(Json *document, Json *entry, mpq_t price, Err *err)
 
 /* saving += GB-seconds x (size - right) / size x price, at most the entry's own cost: units kept ready have an entry of their own */
 static bool
-add_right_size(Json *document, Json *entry, const UsageFunction *function, const mpq_t limit, SavingsCost *cost, Err *err)
+add_right_size(Json *document, Json *entry, const UsageFunction *function, const mpq_t limit, SavingsCost *cost,
+               Err *err)
 {
     Json *memory = json_member(entry, "memory_mb");
     int64_t memory_mb = json_object_is_type(memory, json_type_int) ? json_object_get_int64(memory) : 0;

@@ -1,12 +1,15 @@
 #include "reports/table.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "lib/harmless.h"
 
-enum { FLEXIBLE_LEAST = 8 };
+enum { FLEXIBLE_LEAST = 8, WIDTH_MAX = 160, LINES_MAX = 8 /* of a cell; what is longer still ends with an ellipsis */ };
 
 static const char ELLIPSIS[] = "\xe2\x80\xa6";
 static const char RULE[] = "\xe2\x94\x80";
@@ -107,6 +110,8 @@ table_row(Table *self, const char *const *cells, Err *err)
         return false;
     for (size_t i = 0; i < self->count; i++) {
         Buffer cell = {0};
+        if (cells[i] == NULL)
+            continue;
         if (!text_append_harmless(&cell, cells[i], err) || !buffer_append_text(&cell, "", err)) {
             buffer_free(&cell);
             table_row_clear(self, row);
@@ -147,6 +152,17 @@ table_widest_flexible(const Table *self, const size_t widths[TABLE_COLUMNS_MAX])
     return widest;
 }
 
+/* The last column that a cell reaches: a left-aligned one spreads over the empty ones that follow it. */
+static size_t
+table_reach(const Table *self, const TableRow *row, size_t column)
+{
+    size_t last = column;
+    while (row != NULL && row->cells[column] != NULL && self->columns[column].align != TABLE_RIGHT &&
+           last + 1 < self->count && row->cells[last + 1] == NULL)
+        last++;
+    return last;
+}
+
 static void
 table_measure(const Table *self, size_t width, size_t widths[TABLE_COLUMNS_MAX])
 {
@@ -155,7 +171,7 @@ table_measure(const Table *self, size_t width, size_t widths[TABLE_COLUMNS_MAX])
         widths[i] = text_columns(self->columns[i].heading, SIZE_MAX, NULL);
         for (size_t r = 0; r < self->row_count; r++) {
             size_t columns = text_columns(table_cell(&self->rows[r], i), SIZE_MAX, NULL);
-            if (columns > widths[i])
+            if (columns > widths[i] && table_reach(self, &self->rows[r], i) == i)
                 widths[i] = columns;
         }
         total += widths[i];
@@ -178,7 +194,7 @@ append_blanks(Buffer *out, size_t count, Err *err)
 }
 
 static bool
-append_cell(Buffer *out, const char *cell, size_t width, bool right, bool last, Err *err)
+append_cell(Buffer *out, const char *cell, size_t width, bool right, Err *err)
 {
     size_t bytes = 0;
     size_t columns = text_columns(cell, width, &bytes);
@@ -187,7 +203,7 @@ append_cell(Buffer *out, const char *cell, size_t width, bool right, bool last, 
         columns = text_columns(cell, width - 1, &bytes) + 1;
     size_t padding = width - columns;
     return (!right || append_blanks(out, padding, err)) && buffer_append(out, cell, bytes, err) &&
-           (!cut || buffer_append_text(out, ELLIPSIS, err)) && (right || last || append_blanks(out, padding, err));
+           (!cut || buffer_append_text(out, ELLIPSIS, err)) && (right || append_blanks(out, padding, err));
 }
 
 static bool
@@ -204,34 +220,94 @@ append_rule(const Table *self, const size_t *widths, Buffer *out, Err *err)
     return buffer_append(out, "\n", 1, err);
 }
 
-static bool
-append_line(const Table *self, const TableRow *row, const size_t *widths, Buffer *out, Err *err)
+/* The bytes of a text that go on a line of `width` columns: to its last blank or mark, or as many as there is room for. */
+static size_t
+line_bytes(const char *text, size_t width)
 {
+    size_t bytes = 0;
+    size_t indent = strspn(text, " ");
+    (void) text_columns(text, width, &bytes);
+    if (text[bytes] == '\0')
+        return bytes;
+    for (size_t at = bytes; at > indent + 1; at--)
+        if (text[at] == ' ' || (at > indent + width / 3 && strchr("-_/.:", text[at - 1]) != NULL))
+            return at;
+    return bytes;
+}
+
+/* A cell on its way out: what is left of it, and how far its further lines are indented. */
+typedef struct Rest {
+    const char *text;
+    size_t indent;
+} Rest;
+
+/* One line of a cell; the last that is allowed is cut. */
+static bool
+append_cell_line(Rest *rest, size_t width, bool right, size_t line, Buffer *out, Err *err)
+{
+    char piece[1024];
+    size_t indent = line > 0 && rest->indent < width ? rest->indent : 0;
+    size_t bytes = line + 1 < LINES_MAX ? line_bytes(rest->text, width - indent) : strlen(rest->text);
+    int length = bytes < sizeof(piece) ? (int) bytes : (int) sizeof(piece) - 1;
+    snprintf(piece, sizeof(piece), "%.*s", length, rest->text);
+    rest->text += bytes;
+    rest->text += strspn(rest->text, " ");
+    return append_blanks(out, 2 + indent, err) && append_cell(out, piece, width - indent, right, err);
+}
+
+/* A row, in as many lines as its longest cell takes; NULL: the headings. */
+static bool
+append_row(const Table *self, const TableRow *row, const size_t *widths, Buffer *out, Err *err)
+{
+    Rest rests[TABLE_COLUMNS_MAX];
+    bool is_more = true;
     for (size_t i = 0; i < self->count; i++) {
-        const char *cell = row == NULL ? self->columns[i].heading : table_cell(row, i);
-        bool right = self->columns[i].align == TABLE_RIGHT;
-        if (!append_blanks(out, 2, err) || !append_cell(out, cell, widths[i], right, i + 1 == self->count, err))
+        rests[i].text = row == NULL ? self->columns[i].heading : table_cell(row, i);
+        rests[i].indent = strspn(rests[i].text, " ");
+    }
+    for (size_t line = 0; is_more; line++) {
+        is_more = false;
+        for (size_t i = 0; i < self->count; i++) {
+            size_t last = table_reach(self, row, i);
+            size_t width = widths[i];
+            for (size_t j = i + 1; j <= last; j++)
+                width += 2 + widths[j];
+            if (!append_cell_line(&rests[i], width, self->columns[i].align == TABLE_RIGHT, line, out, err))
+                return false;
+            is_more = is_more || rests[i].text[0] != '\0';
+            i = last;
+        }
+        while (out->length > 0 && out->data[out->length - 1] == ' ')
+            out->data[--out->length] = '\0';
+        if (!buffer_append(out, "\n", 1, err))
             return false;
     }
-    while (out->length > 0 && out->data[out->length - 1] == ' ')
-        out->data[--out->length] = '\0';
-    return buffer_append(out, "\n", 1, err);
+    return true;
 }
 
 bool
 table_print(const Table *self, size_t width, Buffer *out, Err *err)
 {
-    size_t widths[TABLE_COLUMNS_MAX];
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
     table_measure(self, width, widths);
-    if (!append_line(self, NULL, widths, out, err) || !append_rule(self, widths, out, err))
+    if (!append_row(self, NULL, widths, out, err) || !append_rule(self, widths, out, err))
         return false;
     for (size_t r = 0; r < self->row_count; r++) {
         const TableRow *row = &self->rows[r];
-        bool done = row->is_rule ? append_rule(self, widths, out, err) : append_line(self, row, widths, out, err);
+        bool done = row->is_rule ? append_rule(self, widths, out, err) : append_row(self, row, widths, out, err);
         if (!done)
             return false;
     }
     return true;
+}
+
+size_t
+table_width(void)
+{
+    struct winsize size;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return TABLE_WIDTH;
+    return size.ws_col < TABLE_NARROW ? TABLE_NARROW : size.ws_col > WIDTH_MAX ? WIDTH_MAX : size.ws_col;
 }
 
 void

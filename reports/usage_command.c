@@ -148,13 +148,12 @@ print_table(const Output *output, Err *err)
 {
     Buffer text = {0};
     bool done = output->count == 0 ? buffer_append_text(&text, "No usage.\n", err)
-                                   : table_print(output->table, TABLE_WIDTH, &text, err);
+                                   : table_print(output->table, table_width(), &text, err);
     if (done && output->count > 0)
-        done = buffer_append_text(
-            &text,
-            "\n  GB-seconds are of run time as measured, rounded up to 1 ms, without initialization; invoices bill by "
-            "their\n  price book.\n",
-            err);
+        done = buffer_append_text(&text,
+                                  "\n  GB-seconds are of run time as measured, rounded up to 1 ms, without\n"
+                                  "  initialization; invoices bill by their price book.\n",
+                                  err);
     if (done && output->anomalies.count > 0)
         done = buffer_append_text(&text, "  far above, far below: what the tenant is used to (doc/alerts.md).\n", err);
     if (done && output->cost_missing && output->count > 0)

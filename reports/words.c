@@ -10,6 +10,7 @@
 #include "lib/share.h"
 #include "lib/text.h"
 #include "lib/yaml.h"
+#include "reports/figures.h"
 
 enum { SEPARATOR_BYTES_MAX = 4 };
 
@@ -62,6 +63,8 @@ const char *const WORDS_ALL[] = {
     "seals",
     "head",
     "root and signing key",
+    "signing key",
+    "its JSON form",
     "Document",
     "SHA-256 of the canonical document that these pages were made from",
     "on demand",
@@ -202,6 +205,21 @@ words_figure(const Words *self, char *figure, Err *err)
     return NULL;
 }
 
+/* " 12345.60": what follows "% of", as people read it; anything else as it is. Takes nothing. */
+static char *
+grouped_rest(const char *rest, Err *err)
+{
+    const char *figure = rest + strspn(rest, " ");
+    if (figure == rest || figure[0] == '\0' || figure[strspn(figure, "-0123456789.")] != '\0')
+        return text_duplicate(text_of(rest));
+    char *grouped = figure_grouped(figure, err);
+    Buffer text = {0};
+    if (grouped != NULL && !buffer_printf(&text, err, " %s", grouped))
+        buffer_free(&text);
+    free(grouped);
+    return text.data;
+}
+
 /* What the statement writes itself after the title that a contract gives: a figure only follows a percentage. */
 char *
 words_sentence(const Words *self, const char *english, Err *err)
@@ -214,9 +232,9 @@ words_sentence(const Words *self, const char *english, Err *err)
         phrase = phrases[i];
         at = strstr(english, phrase);
     }
-    if (at == NULL || strcmp(words_say(self, phrase), phrase) == 0)
+    if (at == NULL)
         return text_duplicate(text_of(english));
-    char *rest = words_figure(self, text_duplicate(text_of(at + strlen(phrase))), err);
+    char *rest = words_figure(self, grouped_rest(at + strlen(phrase), err), err);
     bool done = rest != NULL && buffer_append(&text, english, (size_t) (at - english), err) &&
                 buffer_append_text(&text, words_say(self, phrase), err) && buffer_append_text(&text, rest, err);
     free(rest);

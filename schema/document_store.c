@@ -10,7 +10,8 @@
     " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint,"                                                                             \
     " i.receipt_watermark, i.currency, i.subtotal, i.total, i.invocations,"                                                                                                                      \
     " (extract(epoch FROM i.issued_at) * 1000000)::bigint, encode(i.document_sha256, 'hex'), i.document, i.kind,"                                                                                \
-    " coalesce(o.number, ''), coalesce(v.number, ''), i.tenant_id, to_char(i.period_month, 'YYYY-MM')"                                                                                           \
+    " coalesce(o.number, ''), coalesce(v.number, ''), i.tenant_id, to_char(i.period_month, 'YYYY-MM'),"                                                                                          \
+    " coalesce(i.payable_total, i.total), coalesce(i.payable_currency, i.currency)"                                                                                                              \
     " FROM invoices i JOIN tenants t ON t.tenant_id = i.tenant_id JOIN accounts a ON a.account_id = " ACCOUNT_IN_MONTH(                                                                          \
         "i.period_month") " LEFT JOIN invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.refers_to"                                                                                    \
                           " LEFT JOIN invoices v ON v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void'"                                                                \
@@ -63,6 +64,8 @@ visit_row(void *context, const DbResult *row, Err *err)
         .refers_to = db_value(row, 0, 17),
         .void_by = db_value(row, 0, 18),
         .tenant_id = db_i64(row, 0, 19),
+        .payable_total = db_value(row, 0, 21),
+        .payable_currency = db_value(row, 0, 22),
     };
     return visit->visit(visit->context, &document, err);
 }

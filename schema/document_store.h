@@ -43,11 +43,13 @@ typedef struct DocumentRow {
     const char *total;
     const char *invocations;
     int64_t issued_at_us;
-    const char *sha256;    /* of the document, lower-case hex */
-    Text document;         /* the canonical JSON */
-    const char *kind;      /* "invoice", "credit_note", "void" */
-    const char *refers_to; /* number of the document that it is about; "": an invoice */
-    const char *void_by;   /* number of its void; "": in force */
+    const char *sha256;        /* of the document, lower-case hex */
+    Text document;             /* the canonical JSON */
+    const char *kind;          /* "invoice", "credit_note", "void" */
+    const char *refers_to;     /* number of the document that it is about; "": an invoice */
+    const char *void_by;       /* number of its void; "": in force */
+    const char *payable_total; /* what is to be paid: the total, exchanged where a contract says so */
+    const char *payable_currency;
 } DocumentRow;
 
 /** Called for each row; returns false (with err set) to stop. */

@@ -4,8 +4,9 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const TOP = 10, GAUGES = 6, LABEL = 34;
-  const COLORS = ["#0f8a80", "#d9803f", "#4d6fc4", "#bd5079", "#7f9f3c", "#8f69c2", "#c9a227", "#4199bd"];
-  const OTHER = "#9aa5ad";
+  /* Each at least 3:1 against the light and the dark card (WCAG 1.4.11). */
+  const COLORS = ["#0f8a80", "#c8702c", "#4d6fc4", "#bd5079", "#6f8f2e", "#8f69c2", "#a98416", "#3a8fb3"];
+  const OTHER = "#808d96";
   const byId = (id) => document.getElementById(id);
 
   /* ---- decimals as text ---- */
@@ -113,7 +114,7 @@
     notice("Changed since the final invoices: " + people(data.late.invocations, 0) + " invocations of " + count(data.late.tenants, "tenant", "tenants") +
       ". The next rating bills or credits the difference.");
   const waiting = total(data.quarantine.map((row) => row.records)), lost = total(data.losses.map((row) => row.records));
-  const reasons = (rows) => rows.map((row) => row.reason + " " + people(row.records, 0)).join(", ");
+  const reasons = (rows) => rows.map((row) => people(row.records, 0) + " " + row.reason.replace(/_/g, " ")).join(", ");
   if (waiting.units > 0n) notice("In quarantine, not billed: " + reasons(data.quarantine) + ". See millibill quarantine list");
   if (lost.units > 0n) notice("Records reported lost on their way in: " + reasons(data.losses));
   for (const name of data.notes) notice("Left out, because it could not answer: millibill " + name);
@@ -129,9 +130,9 @@
   if (data.money.length === 0) tile("total", "Invoices", "–", "", "no invoice or preview yet");
   tile("invocations", "Invocations", people(data.usage.invocations, 0), "", people(data.usage.gb_seconds, 0) + " GB-seconds");
   const failed = exact(total([data.usage.errors, data.usage.timeouts]));
-  tile("errors", "Errors and timeouts", percentText(failed, data.usage.invocations), "", people(data.usage.errors, 0) + " errors, " + people(data.usage.timeouts, 0) + " timeouts");
+  tile("errors", "Errors and timeouts", percentText(failed, data.usage.invocations), "", count(data.usage.errors, "error", "errors") + ", " + count(data.usage.timeouts, "timeout", "timeouts"));
   const coldMs = Number(data.usage.initializations) > 0 ? ", " + Math.round(Number(data.usage.init_us) / Number(data.usage.initializations) / 1000) + " ms on average" : "";
-  tile("cold", "Cold starts", percentText(data.usage.initializations, data.usage.invocations), "", people(data.usage.initializations, 0) + coldMs);
+  tile("cold", "Cold starts", percentText(data.usage.initializations, data.usage.invocations), "", count(data.usage.initializations, "cold start", "cold starts") + coldMs);
 
   /* ---- charts ---- */
 
@@ -151,6 +152,8 @@
     const ticks = { color: color("quiet"), font: { size: 12 } };
     return { x: { grid: { ...grid, display: false }, ticks, ...x }, y: { grid, ticks, beginAtZero: true, ...y } };
   };
+  const titled = (text) => ({ display: true, text, color: color("quiet"), font: { size: 12 } });
+  const byDay = () => ({ title: titled("Day of " + monthName + ", UTC"), ticks: { color: color("quiet"), font: { size: 12 }, maxRotation: 0 } });
   const setDefaults = () => {
     Object.assign(Chart.defaults, { animation: false, responsive: true, maintainAspectRatio: false, color: color("ink") });
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
@@ -183,7 +186,7 @@
       data: { labels: dayNames, datasets: series.map((one, i) => ({ label: isolated(one.name), data: days.map((day) => Number(one.days.get(day) || 0)),
         texts: days.map((day) => one.days.get(day) || "0"), backgroundColor: one.other ? OTHER : COLORS[i % COLORS.length], stack: "cost", maxBarThickness: 34 })) },
       options: {
-        scales: axes({ stacked: true }, { stacked: true, title: { display: true, text: currency, color: color("quiet") } }),
+        scales: axes({ ...byDay(), stacked: true }, { stacked: true, title: titled(currency + " a day") }),
         plugins: { legend: { position: "bottom" }, tooltip: { mode: "index", filter: (item) => item.raw !== 0, callbacks: {
           title: (items) => (items.length ? days[items[0].dataIndex] : ""),
           label: (item) => item.dataset.label + ": " + people(item.dataset.texts[item.dataIndex], 6) + " " + currency } } },
@@ -218,21 +221,24 @@
       type: "bar",
       data: { labels: rows.map((row) => isolated(row.name)), datasets: [{ data: rows.map((row) => row.value), texts: rows.map((row) => row.text),
         backgroundColor: COLORS[0], maxBarThickness: 20 }] },
-      options: { indexAxis: "y", scales: { x: { ...axes().y, title: { display: true, text: unit, color: color("quiet") } }, y: { ...axes().x, ticks: { ...axes().x.ticks, autoSkip: false } } },
+      options: { indexAxis: "y", scales: { x: { ...axes().y, title: titled(unit + " in " + monthName) }, y: { ...axes().x, ticks: { ...axes().x.ticks, autoSkip: false } } },
         plugins: { legend: { display: false }, tooltip: { callbacks: { label: (item) => people(item.dataset.texts[item.dataIndex], 6) + " " + unit } } } },
     }, rows.length ? "Top functions by " + unit + ". " + rows.map((row) => harmless(row.name) + ": " + people(row.text, 6)).join("; ") : "No function to show");
     figures("top-figures", ["Function", unit], rows.map((row) => [row.name, people(row.text, 9)]));
   };
 
+  /* No error, timeout or cold start at all: the tiles say so, and the other chart gets the room. */
+  const isHealthy = [data.usage.errors, data.usage.timeouts, data.usage.initializations].every((text) => Number(text) === 0);
   const drawHealth = () => {
-    const byDay = new Map(data.days.map((row) => [row.day, row]));
+    if (isHealthy) return;
+    const dayOf = new Map(data.days.map((row) => [row.day, row]));
     const lines = [["errors", "Errors", color("bad")], ["timeouts", "Timeouts", COLORS[1]], ["initializations", "Cold starts", COLORS[2]]];
-    const valueOf = (day, key) => (byDay.has(day) ? percent(byDay.get(day)[key], byDay.get(day).invocations) : null);
+    const valueOf = (day, key) => (dayOf.has(day) ? percent(dayOf.get(day)[key], dayOf.get(day).invocations) : null);
     draw("health", {
       type: "line",
       data: { labels: dayNames, datasets: lines.map(([key, name, line]) => ({ label: name, data: days.map((day) => valueOf(day, key)), borderColor: line,
         backgroundColor: line, borderWidth: 2, pointRadius: 2.5, tension: 0, spanGaps: false })) },
-      options: { interaction: { mode: "index", intersect: false }, scales: axes({}, { ticks: { ...axes().y.ticks, callback: (value) => value + " %" } }),
+      options: { interaction: { mode: "index", intersect: false }, scales: axes(byDay(), { ticks: { ...axes().y.ticks, maxTicksLimit: 7, callback: (value) => value + " %" } }),
         plugins: { legend: { position: "bottom" }, tooltip: { callbacks: { title: (items) => (items.length ? days[items[0].dataIndex] : ""),
           label: (item) => item.dataset.label + ": " + item.parsed.y.toFixed(2) + " %" } } } },
     }, "Errors, timeouts and cold starts by day, in percent of invocations. All month: errors " + percentText(data.usage.errors, data.usage.invocations) +
@@ -250,9 +256,11 @@
     bar.style.width = share + "%";
     const own = data.tenant !== null && tier.tenant_count > 1 && tier.tenants.length === 1 ? ", " + people(tier.tenants[0].used, 3) + " of it by this tenant" : "";
     const shared = data.tenant === null && tier.tenant_count > 1 ? ", shared by " + tier.tenant_count + " tenants" : "";
-    const text = people(tier.used, 3) + " of " + people(tier.allowance, 3) + " " + tier.unit;
+    const unit = tier.unit === "request" || tier.unit === "GB-second" ? tier.unit + "s" : tier.unit;
+    const text = people(tier.used, 3) + " of " + people(tier.allowance, 3) + " " + unit;
+    const least = tier.used_percent === "0.0" && parse(tier.used).units > 0n ? "<0.1" : tier.used_percent;
     return make("div", { class: "gauge", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": share, "aria-label": harmless(tier.account + ", " + tier.name), "aria-valuetext": text },
-      make("div", { class: "line" }, make("span", {}, named(tier.account), " " + tier.name), make("span", { text: (tier.used_percent === null ? "–" : tier.used_percent + " %") })),
+      make("div", { class: "line" }, make("span", {}, named(tier.account), " " + tier.name), make("span", { text: (tier.used_percent === null ? "–" : least + " %") })),
       make("div", { class: "track" }, bar),
       make("p", { class: "quiet", text: text + own + shared + " · " + OUTLOOKS[tier.outlook] + (tier.day && /out$/.test(tier.outlook) ? tier.day : "") }));
   };
@@ -277,7 +285,7 @@
     const serverless = one.cheaper === "serverless";
     const ratio = one.saving_percent === null ? "" : " (" + people(one.saving_percent.replace("-", ""), 1) + " %)";
     const facts = [["Utilization", one.utilization_percent, 2, "%"], ["Idle", one.idle_hours, 2, "hours"], ["Idle, in money", one.idle_amount, 9, currency],
-      ["Break-even", one.break_even_requests_per_second, 3, "requests a second"], ["Hours too small", one.hours_too_small === undefined ? null : String(one.hours_too_small), 0, ""]];
+      ["Break-even", one.break_even_requests_per_second, 3, "requests a second"], ["Too small in", one.hours_too_small === undefined ? null : String(one.hours_too_small), 0, Number(one.hours_too_small) === 1 ? "hour" : "hours"]];
     return make("div", { class: "comparison", "data-alternative": one.name },
       make("p", { class: "verdict " + one.cheaper, text: "Serverless " + (serverless ? "saves " : "costs more by ") + people(one.saving.replace("-", ""), 9) + " " + currency + ratio }),
       bar("serverless", savings.serverless.total, false), bar(one.name, one.total, true),
@@ -304,7 +312,7 @@
     { key: "timeouts", name: "Timeouts", show: (v) => people(v, 0), sum: true }, { key: "initializations", name: "Cold starts", show: (v) => people(v, 0), sum: true },
     { key: "mean_duration_us", name: "Mean ms", show: ms }, { key: "max_duration_us", name: "Max ms", show: ms },
     { key: "gb_seconds", name: "GB-seconds", show: (v) => fixed(v, 1), sum: true }, { key: "memory_mb", name: "MB", show: (v) => people(v, 0) },
-    { key: "max_memory_used_mb", name: "Used", show: (v) => (v === "0" ? "" : people(v, 0)) },
+    { key: "max_memory_used_mb", name: "Used MB", show: (v) => (v === "0" ? "" : people(v, 0)) },
     { key: "region", name: "Region", text: true }, { key: "architecture", name: "Arch", text: true },
     { key: "mode", name: "Mode", text: true, hidden: functions.every((row) => row.mode === "on_demand") },
   ];
@@ -343,7 +351,10 @@
   };
   const cell = (column, row) => {
     const text = row[column.key];
-    if (column.text) return make("td", { class: column.key === "function" || column.key === "tenant" ? "name" : "" }, named(text || ""));
+    if (column.text) {
+      const isName = column.key === "function" || column.key === "tenant";
+      return make("td", { class: isName ? "name" : "", title: isName && text.length > LABEL ? harmless(text) : null }, named(text || ""));
+    }
     return make("td", { class: "number", text: text === null ? "" : column.show(text), title: column.money && text !== null ? text : null });
   };
   const drawTable = (all) => {
@@ -391,8 +402,20 @@
   byId("theme").addEventListener("click", () => { ownTheme = theme() === "dark" ? "light" : "dark"; setTheme(ownTheme); });
   dark.addEventListener("change", () => setTheme(theme()));
   byId("print").addEventListener("click", () => window.print());
-  window.addEventListener("beforeprint", () => { setTheme("light"); drawTable(true); Object.values(charts).forEach((chart) => chart.resize()); });
-  window.addEventListener("afterprint", () => { setTheme(theme()); drawTable(); Object.values(charts).forEach((chart) => chart.resize()); });
+  /* On paper a chart is a picture of a size of its own, which the style sheet fits to the page: the window's size says nothing of it. */
+  const PRINTED = { cost: [860, 290], top: isHealthy ? [860, 250] : [430, 250], health: [430, 250] };
+  window.addEventListener("beforeprint", () => {
+    setTheme("light");
+    drawTable(true);
+    for (const [id, chart] of Object.entries(charts)) {
+      chart.options.responsive = false;
+      chart.resize(...PRINTED[id]);
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    setTheme(theme());
+    drawTable();
+  });
 
   const usable = METRICS.filter(([key]) => key !== "cost" || functions.some((row) => row.cost !== null && parse(row.cost).units > 0n));
   byId("currency").append(...currencies.map((currency) => make("option", { text: currency })));
@@ -409,7 +432,10 @@
 
   byId("main").hidden = false;
   const quiet = Number(data.usage.invocations) === 0;
-  for (const id of ["top", "health", "functions"]) byId(id).hidden = quiet;
+  for (const id of ["top", "functions"]) byId(id).hidden = quiet;
+  byId("health").hidden = isHealthy;
+  byId("top").classList.toggle("wide", isHealthy);
+  byId("free").classList.toggle("wide", data.savings === null);
   drawGauges(false);
   drawSavings();
   setTheme(theme());

@@ -35,6 +35,7 @@
           .due b { display: block; font-size: 1.9rem; line-height: 1.15; font-weight: 600; letter-spacing: -0.015em; }
           dl.facts { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 1rem 2rem; margin: 2.25rem 0 0;
                      padding: 1.1rem 0; border-top: 1px solid var(--line); border-bottom: 1px solid var(--line); }
+          dl.facts + dl.facts { margin-top: 0; border-top: 0; }
           dl.facts dt, footer dt { color: var(--soft); font-size: .8rem; }
           dl.facts dd, footer dd { margin: 0; overflow-wrap: anywhere; }
           h2 { margin: 2.5rem 0 .6rem; font-size: 1.05rem; font-weight: 600; }
@@ -60,10 +61,28 @@
                  overflow-wrap: anywhere; }
           .preview { margin: 0 0 2rem; padding: .6rem .9rem; background: #fbf5e6; border: 1px solid #ead9a8;
                      border-radius: 3px; font-size: .87rem; }
-          @media (max-width: 46rem) {
+          @media screen and (max-width: 46rem) {
             main { margin: 0; padding: 1.5rem 1.1rem; border: 0; }
             header { display: block; } .due { margin-top: 1.25rem; text-align: left; }
             dl.facts { grid-template-columns: minmax(0, 1fr); gap: .75rem; } .scroll { overflow-x: auto; }
+            /* a line: what and how much it comes to, and below what was billed at which price; quantity and free part give way */
+            table.lines, table.lines tbody, table.lines tfoot { display: block; }
+            table.lines thead, table.lines tbody td:nth-child(2), table.lines tbody td:nth-child(3) { display: none; }
+            table.lines tr { display: grid; grid-template-columns: auto auto 1fr auto; column-gap: .4rem; padding: .5rem 0;
+                             border-bottom: 1px solid var(--faint); }
+            table.lines td { padding: 0; border: 0; }
+            table.lines td:first-child { grid-column: 1 / 4; overflow-wrap: anywhere; }
+            table.lines td:last-child { grid-column: 4; grid-row: 1; }
+            table.lines tr.where td { grid-column: 1 / 5; }
+            table.lines tbody td:nth-child(n+4):nth-child(-n+6) { color: var(--soft); font-size: .8rem; text-align: left; }
+            table.lines tbody td:nth-child(6)::before { content: "× "; }
+            table.lines tbody tr:last-child { border-bottom-color: var(--ink); }
+            table.lines tfoot tr { border: 0; padding: .25rem 0; }
+            table.functions td:nth-child(2), table.functions th:nth-child(2),
+            table.functions td:nth-child(5), table.functions th:nth-child(5),
+            table.functions td:nth-child(6), table.functions th:nth-child(6) { display: none; }
+            table.functions th:nth-child(n+2), table.functions td:nth-child(n+2) { padding-left: .6rem; }
+            footer dl { grid-template-columns: minmax(0, 1fr); } footer dd { margin-bottom: .4rem; }
           }
           @page { size: A4; margin: 16mm 15mm 18mm; }
           @media print {
@@ -115,22 +134,26 @@
           <xsl:otherwise><xsl:value-of select="@total"/>&#160;<xsl:value-of select="@currency"/></xsl:otherwise>
         </xsl:choose></b></div>
       </header>
+      <xsl:if test="party or ../@brand != '' or @purchase_order != ''"><dl class="facts parties">
+        <xsl:choose>
+          <xsl:when test="party[@role='seller']"><div><dt><xsl:value-of select="word[@key='Seller']/@text"/></dt><dd><xsl:apply-templates select="party[@role='seller']/row"/></dd></div></xsl:when>
+          <xsl:when test="../@brand != ''"><div><dt><xsl:value-of select="word[@key='Seller']/@text"/></dt><dd><xsl:value-of select="../@brand"/>
+            <xsl:if test="../@brand_address != ''">, <xsl:value-of select="../@brand_address"/></xsl:if></dd></div></xsl:when>
+        </xsl:choose>
+        <xsl:if test="party[@role='buyer']"><div><dt><xsl:value-of select="word[@key='Buyer']/@text"/></dt><dd><xsl:apply-templates select="party[@role='buyer']/row"/></dd></div></xsl:if>
+        <xsl:if test="@purchase_order != ''"><div><dt><xsl:value-of select="word[@key='Your order']/@text"/></dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>
+      </dl></xsl:if>
       <dl class="facts">
-        <div><dt><xsl:value-of select="word[@key='Period (UTC, end excluded)']/@text"/></dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/><xsl:text> </xsl:text><xsl:value-of select="word[@key='to']/@text"/><xsl:text> </xsl:text>
-          <xsl:value-of select="substring(@period_end, 1, 10)"/></dd></div>
+        <div><dt><xsl:value-of select="word[@key='Period (UTC, end excluded)']/@text"/></dt><dd><xsl:value-of select="substring(@period_start, 1, 10)"/>
+          <xsl:if test="@is_month != 'true'"><xsl:text> </xsl:text><xsl:value-of select="substring(@period_start, 12, 5)"/></xsl:if>
+          <xsl:text> </xsl:text><xsl:value-of select="word[@key='to']/@text"/><xsl:text> </xsl:text><xsl:value-of select="substring(@period_end, 1, 10)"/>
+          <xsl:if test="@is_month != 'true'"><xsl:text> </xsl:text><xsl:value-of select="substring(@period_end, 12, 5)"/></xsl:if></dd></div>
         <xsl:if test="@issued_on != ''"><div><dt><xsl:value-of select="word[@key='Invoice date']/@text"/></dt><dd><xsl:value-of select="@issued_on"/></dd></div></xsl:if>
         <xsl:if test="@due_on != ''"><div><dt><xsl:value-of select="word[@key='Due on']/@text"/></dt><dd><xsl:value-of select="@due_on"/></dd></div></xsl:if>
         <xsl:if test="@payment_terms != ''"><div><dt><xsl:value-of select="word[@key='Payment']/@text"/></dt><dd><xsl:value-of select="@payment_terms"/></dd></div></xsl:if>
         <div><dt><xsl:value-of select="word[@key='Account']/@text"/></dt><dd><xsl:value-of select="@account"/></dd></div>
         <xsl:if test="@refers_to != ''"><div><dt><xsl:value-of select="word[@key='Refers to']/@text"/></dt><dd><xsl:value-of select="@refers_to"/></dd></div></xsl:if>
         <xsl:if test="@reason != ''"><div><dt><xsl:value-of select="word[@key='Reason']/@text"/></dt><dd><xsl:value-of select="@reason"/></dd></div></xsl:if>
-        <xsl:choose>
-          <xsl:when test="@seller != ''"><div><dt><xsl:value-of select="word[@key='Seller']/@text"/></dt><dd><xsl:value-of select="@seller"/></dd></div></xsl:when>
-          <xsl:when test="../@brand != ''"><div><dt><xsl:value-of select="word[@key='Seller']/@text"/></dt><dd><xsl:value-of select="../@brand"/>
-            <xsl:if test="../@brand_address != ''">, <xsl:value-of select="../@brand_address"/></xsl:if></dd></div></xsl:when>
-        </xsl:choose>
-        <xsl:if test="@buyer != ''"><div><dt><xsl:value-of select="word[@key='Buyer']/@text"/></dt><dd><xsl:value-of select="@buyer"/></dd></div></xsl:if>
-        <xsl:if test="@purchase_order != ''"><div><dt><xsl:value-of select="word[@key='Your order']/@text"/></dt><dd><xsl:value-of select="@purchase_order"/></dd></div></xsl:if>
         <div><dt><xsl:value-of select="word[@key='Free tier']/@text"/></dt><dd><xsl:value-of select="@free_tier"/></dd></div>
       </dl>
 
@@ -146,7 +169,7 @@
           <xsl:apply-templates select="item"/>
           <tr class="total"><td colspan="6"><xsl:value-of select="word[@key='Total']/@text"/></td><td class="n"><xsl:value-of select="@total"/></td></tr>
           <xsl:if test="@payable_currency != ''">
-            <tr><td colspan="6"><xsl:value-of select="word[@key='To be paid in']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@payable_currency"/>, <xsl:value-of select="word[@key='at the rate']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@payable_rate"/></td>
+            <tr class="total"><td colspan="6"><xsl:value-of select="word[@key='To be paid in']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@payable_currency"/>, <xsl:value-of select="word[@key='at the rate']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@payable_rate"/></td>
               <td class="n"><xsl:value-of select="@payable_total"/></td></tr>
           </xsl:if>
         </tfoot>
@@ -155,7 +178,7 @@
       <xsl:if test="function">
         <h2><xsl:value-of select="word[@key='Functions']/@text"/></h2>
         <p class="note"><xsl:value-of select="word[starts-with(@key, 'Each function')]/@text"/></p>
-        <div class="scroll"><table>
+        <div class="scroll"><table class="functions">
           <thead>
             <tr><th><xsl:value-of select="word[@key='Function']/@text"/></th><th><xsl:value-of select="word[@key='Where']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Memory, MB']/@text"/></th><th class="n"><xsl:value-of select="word[@key='Invocations']/@text"/></th>
               <th class="n"><xsl:value-of select="word[@key='Errors']/@text"/></th><th class="n"><xsl:value-of select="word[@key='GB-seconds']/@text"/></th><th class="n"><xsl:value-of select="@currency"/></th></tr>
@@ -195,11 +218,12 @@
   <xsl:template match="line">
     <xsl:variable name="before" select="preceding-sibling::line[1]"/>
     <xsl:if test="not($before) or $before/@region != @region or $before/@architecture != @architecture or $before/@mode != @mode or $before/@hours != @hours">
-      <tr class="where"><td colspan="7"><xsl:value-of select="@region"/>, <xsl:value-of select="@architecture"/>,
-        <xsl:choose>
-          <xsl:when test="@mode = 'on_demand'"><xsl:value-of select="../word[@key='on demand']/@text"/></xsl:when>
-          <xsl:otherwise><xsl:value-of select="@mode"/></xsl:otherwise>
-        </xsl:choose><xsl:if test="@hours != ''">, <xsl:value-of select="@hours"/></xsl:if></td></tr>
+      <xsl:variable name="mode"><xsl:choose>
+        <xsl:when test="@mode = 'on_demand'"><xsl:value-of select="../word[@key='on demand']/@text"/></xsl:when>
+        <xsl:otherwise><xsl:value-of select="@mode"/></xsl:otherwise>
+      </xsl:choose></xsl:variable>
+      <tr class="where"><td colspan="7"><xsl:value-of select="@region"/><xsl:if test="@region != '' and @architecture != ''">, </xsl:if><xsl:value-of select="@architecture"/>
+        <xsl:if test="$mode != ''"><xsl:if test="@region != '' or @architecture != ''">, </xsl:if><xsl:value-of select="$mode"/></xsl:if><xsl:if test="@hours != ''">, <xsl:value-of select="@hours"/></xsl:if></td></tr>
     </xsl:if>
     <tr>
       <td class="name"><xsl:value-of select="@description"/></td>
@@ -211,6 +235,8 @@
       <td class="n"><xsl:value-of select="@amount"/></td>
     </tr>
   </xsl:template>
+
+  <xsl:template match="party/row"><xsl:if test="position() &gt; 1"><br/></xsl:if><xsl:value-of select="@text"/></xsl:template>
 
   <xsl:template match="item">
     <tr><td colspan="6"><xsl:value-of select="@description"/></td><td class="n"><xsl:value-of select="@amount"/></td></tr>

@@ -294,6 +294,24 @@ class Dashboard(StackCase):
             overflow = self.browser.script("return document.documentElement.scrollWidth - window.innerWidth")
             self.assertLessEqual(overflow, 0, pixels)
 
+    def test_charts_fit_the_paper_whatever_the_window(self):
+        self.open(self.page)
+        self.browser.color_scheme("dark")
+        self.browser.script("window.dispatchEvent(new Event('beforeprint'))")
+        self.browser.devtools("Emulation.setEmulatedMedia", media="print")
+        self.browser.width(700)  # A4 less its margins
+        boxes = self.browser.script("""return [...document.querySelectorAll('.plot canvas')].map((canvas) => {
+            const own = canvas.getBoundingClientRect(), around = canvas.parentElement.getBoundingClientRect();
+            return [own.left - around.left, around.right - own.right, own.width / own.height - canvas.width / canvas.height]; })""")
+        self.assertEqual(len(boxes), 3)
+        for left, right, distortion in boxes:
+            self.assertTrue(-1 < left < 1 and -1 < right < 1 and abs(distortion) < 0.05, boxes)
+        self.assertEqual(self.browser.script("return document.documentElement.dataset.theme"), "light")
+        self.browser.script("window.dispatchEvent(new Event('afterprint'))")
+        self.browser.devtools("Emulation.setEmulatedMedia", media="")
+        self.browser.color_scheme("light")
+        self.browser.width(1280)
+
     # --- other months and tenants
 
     def test_a_page_for_one_tenant_names_no_other(self):
