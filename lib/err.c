@@ -28,6 +28,7 @@ static const ErrKind KINDS[ERR_CODE_COUNT] = {
     [ERR_BUSY] = {"busy", 1, true},
     [ERR_PROTOCOL] = {"protocol", 1, false},
     [ERR_DIFFERENCE] = {"difference", 3, false},
+    [ERR_INTERRUPTED] = {"interrupted", 130, false}, /* as a shell says it of a program that SIGINT ended */
     [ERR_INTERNAL] = {"internal", 1, false},
 };
 

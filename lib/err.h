@@ -16,22 +16,23 @@
 
 typedef enum ErrCode {
     ERR_NONE = 0,
-    ERR_USAGE,      /* wrong command line: exit 2 */
-    ERR_INPUT,      /* a file or record says something that cannot be */
-    ERR_RANGE,      /* a value outside its limits */
-    ERR_NOT_FOUND,  /* a named thing does not exist */
-    ERR_EXISTS,     /* a named thing exists already */
-    ERR_CONFLICT,   /* the state does not allow it (a final invoice, a month that is not over) */
-    ERR_DENIED,     /* a key, role or file mode forbids it */
-    ERR_FULL,       /* a bounded store is full; room comes with time */
-    ERR_IO,         /* a file, socket or device failed */
-    ERR_CORRUPT,    /* stored bytes are not what was written */
-    ERR_NOMEM,      /* memory was refused */
-    ERR_DATABASE,   /* PostgreSQL refused, and will refuse again */
-    ERR_BUSY,       /* PostgreSQL or a peer may take it later (lost connection, deadlock, disk full) */
-    ERR_PROTOCOL,   /* a peer's message breaks the protocol */
-    ERR_DIFFERENCE, /* verification found a difference: exit 3 */
-    ERR_INTERNAL,   /* our own mistake */
+    ERR_USAGE,       /* wrong command line: exit 2 */
+    ERR_INPUT,       /* a file or record says something that cannot be */
+    ERR_RANGE,       /* a value outside its limits */
+    ERR_NOT_FOUND,   /* a named thing does not exist */
+    ERR_EXISTS,      /* a named thing exists already */
+    ERR_CONFLICT,    /* the state does not allow it (a final invoice, a month that is not over) */
+    ERR_DENIED,      /* a key, role or file mode forbids it */
+    ERR_FULL,        /* a bounded store is full; room comes with time */
+    ERR_IO,          /* a file, socket or device failed */
+    ERR_CORRUPT,     /* stored bytes are not what was written */
+    ERR_NOMEM,       /* memory was refused */
+    ERR_DATABASE,    /* PostgreSQL refused, and will refuse again */
+    ERR_BUSY,        /* PostgreSQL or a peer may take it later (lost connection, deadlock, disk full) */
+    ERR_PROTOCOL,    /* a peer's message breaks the protocol */
+    ERR_DIFFERENCE,  /* verification found a difference: exit 3 */
+    ERR_INTERRUPTED, /* SIGINT or SIGTERM told the program to end: exit 130 */
+    ERR_INTERNAL,    /* our own mistake */
     ERR_CODE_COUNT
 } ErrCode;
 
@@ -62,7 +63,7 @@ bool err_is_set(const Err *err);
 /** May the same call succeed later without a change of input? */
 bool err_is_retryable(const Err *err);
 
-/** The process exit status for this error: 0 none, 1 failed, 2 usage, 3 difference. */
+/** The process exit status for this error: 0 none, 1 failed, 2 usage, 3 difference, 130 interrupted. */
 int err_exit_status(const Err *err);
 
 /** The short stable name of a code, for logs and JSON ("not_found"). */

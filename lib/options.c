@@ -36,7 +36,7 @@ print_help(const CommandLine *line)
         print_option(option);
     print_option(&(Option){.name = "help", .help = "show this help"});
     print_option(&(Option){.name = "version", .help = "show the version"});
-    printf("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 verification found a difference.\n");
+    printf("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 verification found a difference, 130 interrupted.\n");
 }
 
 static PRINTF_LIKE(2, 3) OptionsResult wrong(const CommandLine *line, const char *format, ...)

@@ -137,6 +137,7 @@ rate_all(Close *self, bool final, RateReport *report, Err *err)
         .config = self->request->config,
         .held = held,
         .held_count = self->hold_count,
+        .stop = self->request->stop,
     };
     bool done = held != NULL && rate_month(self->db, final ? self->compactor : NULL, &request, report, err);
     free(held);
@@ -301,6 +302,34 @@ read_periods(Close *self, Err *err)
 }
 
 bool
+close_is_stopped(const Close *self)
+{
+    return self->request->stop != NULL && atomic_load(self->request->stop);
+}
+
+/* Where it stopped and what stands, in the place of what the step said of being stopped. */
+static void
+explain_stop(int at, Err *err)
+{
+    err_clear(err);
+    err_set(err, ERR_INTERRUPTED, "interrupted in step %d of %d, '%s'; %s", at + 1, CLOSE_STEP_COUNT,
+            CLOSE_STEP_NAMES[at], at > CLOSE_FINAL ? "the invoices are final" : "no invoice was made final");
+    err_hint(err, "the same command goes on from here: what is done stays done");
+}
+
+/* One step. A run inside it takes its watch off the connections. */
+static bool
+do_step(Close *self, int at, bool (*step)(Close *, CloseStep *, Err *), Err *err)
+{
+    db_stop_when(self->db, self->request->stop);
+    db_stop_when(self->compactor, self->request->stop);
+    bool done = !close_is_stopped(self) && step(self, &self->steps[at], err);
+    if (!done && close_is_stopped(self) && err->code != ERR_BUSY)
+        explain_stop(at, err);
+    return done;
+}
+
+bool
 close_month(Close *self, Err *err)
 {
     static bool (*const steps[CLOSE_STEP_COUNT])(Close *, CloseStep *, Err *) = {
@@ -312,7 +341,7 @@ close_month(Close *self, Err *err)
         CloseStep *step = &self->steps[i];
         int64_t started_us = utc_monotonic_us();
         step->run = true;
-        step->failed = !steps[i](self, step, err);
+        step->failed = !do_step(self, i, steps[i], err);
         step->took_us = utc_monotonic_us() - started_us;
         if (step->failed && step->detail[0] == '\0')
             snprintf(step->detail, sizeof step->detail, "%.400s", err->message);

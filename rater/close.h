@@ -56,6 +56,7 @@ typedef struct CloseRequest {
     const char *output;        /* folder for the documents; NULL: none */
     const char *data; /* as given on the command line, for the program that writes documents; NULL: not given */
     const Config *config;
+    const atomic_bool *stop; /* when it becomes true the step at hand ends, and no other begins. NULL: never */
 } CloseRequest;
 
 /** An agent, and whether it has reported past the end of the month. */
@@ -96,7 +97,7 @@ typedef struct Close {
 
 /** Close the month. `self` has its first four members set and is freed with close_free() in any case; what was done until an error stands
  *  in it. ERR_CONFLICT: no period of the month is over; ERR_BUSY: an agent has not reported, or try again; ERR_DIFFERENCE: verify found
- *  something that names no tenant; errors of the steps. Accounts that are held back are no error. */
+ *  something that names no tenant; ERR_INTERRUPTED: it was to stop, the message says where; errors of the steps. Accounts that are held back are no error. */
 MUST_CHECK bool close_month(Close *self, Err *err);
 void close_free(Close *self);
 

@@ -8,6 +8,7 @@
 #include "rater/close.h"
 #include "rater/commands.h"
 #include "rater/rate_book.h"
+#include "rater/rate_stop.h"
 #include "rater/stack.h"
 
 static const char PROGRAM[] = "millibill close";
@@ -227,6 +228,7 @@ run(const CloseOptions *options)
     self.db = request_make(options, &request, &err) ? rater_connect(options->data, &config, PROGRAM, &err) : NULL;
     BookCalendar *calendar = self.db == NULL ? NULL : book_calendar_new(self.db, &err);
     request.calendar = calendar;
+    request.stop = rate_stop_catch();
     request.price_book = options->book_name;
     bool known = calendar != NULL && rate_book(calendar, options->book_name, request.month, &err) != NULL;
     self.compactor = !known ? NULL : rater_connect_as("millibill_compactor", &config, PROGRAM, &err);
@@ -265,7 +267,7 @@ close_command(int argc, char **argv)
             "Waits for agents, verifies, looks for duplicates, rates, compares with the last preview, makes the invoices\n"
             "final, seals, exports and delivers. Give it again after whatever stopped it: what is done stays done.\n"
             "An account whose data or contract is wrong is held back and named (exit status 1, or 3 when verify found\n"
-            "it); the others get their invoices.",
+            "it); the others get their invoices. Interrupted, it says where it stopped (exit status 130).",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,9 +57,11 @@ write_form(const Close *self, const char *format, Err *err)
     pid_t ended = 0;
     if (!spawn_report(arguments, &child, err))
         return false;
-    do
+    do {
         ended = waitpid(child, &status, 0);
-    while (ended < 0 && errno == EINTR);
+        if (ended < 0 && errno == EINTR && close_is_stopped(self))
+            (void) kill(child, SIGTERM);
+    } while (ended < 0 && errno == EINTR);
     return (ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
            err_set(err, ERR_IO, "the %s documents could not be written to '%s'; the message before says why", format,
                    self->request->output);

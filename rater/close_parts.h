@@ -16,6 +16,9 @@ MUST_CHECK bool close_verify(Close *self, CloseStep *step, Err *err);
 /** Write the final documents of the month into the folder, in every form. ERR_IO, ERR_NOT_FOUND. */
 MUST_CHECK bool close_export(Close *self, CloseStep *step, Err *err);
 
+/** Is the command to stop? */
+bool close_is_stopped(const Close *self);
+
 /** Hold an account back; the first reason stays. ERR_NOMEM. */
 MUST_CHECK bool
 close_hold(Close *self, CloseStepId step, const char *account, const char *message, const char *hint, Err *err);

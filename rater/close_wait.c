@@ -117,7 +117,7 @@ static bool
 wait_for_agents(Close *self, CloseStep *step, Err *err)
 {
     char missed[CLOSE_DETAIL_BYTES / 2];
-    Patience patience = {.wait_ms = self->request->wait_s * MS};
+    Patience patience = {.stop = self->request->stop, .wait_ms = self->request->wait_s * MS};
     bool said = false;
     size_t count = 0;
     while ((count = name_missed(self, missed, sizeof missed)) > 0 && self->request->wait) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lib/log.h"
+#include "rater/rate_stop.h"
 
 enum { REFUSALS_IN_A_ROW = 3, PAUSE_S_MAX = 60 };
 
@@ -146,6 +147,8 @@ bool
 deliver_open(Db *db, const Config *config, DeliverReport *report, Err *err)
 {
     *report = (DeliverReport){0};
+    db_stop_when(db, NULL); /* what a receiver said yes to must be noted */
+    rate_stop_release();
     for (const DeliveryTarget *target = DELIVERY_TARGETS; target->name != NULL; target++) {
         bool again = target->address(config)[0] != '\0';
         for (int64_t attempt = 0; again && attempt < config->deliver_attempts; attempt++) {

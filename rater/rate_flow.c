@@ -326,7 +326,7 @@ wait_for_rated(RateFlow *self, const Chunk *chunk, Err *err)
         if (chunk->state == CHUNK_RATED || (self->at_end && self->settling == self->read))
             return true;
         if (self->run->request->stop != NULL && atomic_load(self->run->request->stop))
-            return err_set(err, ERR_CONFLICT, "interrupted");
+            return err_set(err, ERR_INTERRUPTED, "interrupted");
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += LOOK_MS * 1000000L;

@@ -47,7 +47,7 @@ static bool
 is_stopped(const RateMonth *self, Err *err)
 {
     const atomic_bool *stop = self->request->stop;
-    return stop != NULL && atomic_load(stop) && !err_set(err, ERR_CONFLICT, "interrupted");
+    return stop != NULL && atomic_load(stop) && !err_set(err, ERR_INTERRUPTED, "interrupted");
 }
 
 static bool

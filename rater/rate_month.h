@@ -39,7 +39,7 @@ typedef struct RateRequest {
     const Config *config;   /* where the sealing key and the heads file are */
 
     const atomic_bool *
-        stop; /* when it becomes true the run ends (ERR_CONFLICT, ERR_DATABASE), and no invoice is written. NULL: never */
+        stop; /* when it becomes true the run ends (ERR_INTERRUPTED), and no invoice is written. NULL: never */
 
     const char *const *held; /* accounts that are left out, as if they were not there: the caller knows why */
     size_t held_count;

@@ -1,8 +1,8 @@
 /**
- * rate_stop - a rating run that is interrupted ends where it is, and no invoice of it is written
+ * rate_stop - a command that is interrupted ends where it is, says so, and nothing of it is half done
  *
- * Between rate_stop_catch() and rate_stop_release() SIGINT and SIGTERM set a flag that the run looks at; a second one ends the program at
- * once, as without this. For commands: one at a time.
+ * Between rate_stop_catch() and rate_stop_release() SIGINT and SIGTERM set a flag; a second one ends the program at once, as without
+ * this. Connections of rater_connect() look at it: the statement that runs is cancelled, and the command ends with ERR_INTERRUPTED.
  */
 #ifndef RATER_RATE_STOP_H
 #define RATER_RATE_STOP_H
@@ -12,7 +12,7 @@
 
 #include "lib/err.h"
 
-/** The flag, for RateRequest.stop. */
+/** The flag; caught already, it stays as it is. */
 const atomic_bool *rate_stop_catch(void);
 void rate_stop_release(void);
 

@@ -1,5 +1,6 @@
 #include "rater/stack.h"
 
+#include "rater/rate_stop.h"
 #include "schema/migrate.h"
 
 Db *
@@ -9,6 +10,8 @@ rater_connect_as(const char *role, const Config *config, const char *program, Er
     if (!config_conninfo(config, role, conninfo, err))
         return NULL;
     Db *db = db_connect(conninfo, program, err);
+    if (db != NULL)
+        db_stop_when(db, rate_stop_catch());
     if (db != NULL && !migrate_check(db, err))
         db_free(&db);
     return db;

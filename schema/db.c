@@ -9,6 +9,8 @@
 
 /* ---- errors ---- */
 
+static const char QUERY_CANCELED[] = "57014";
+
 /** May the same statement succeed later? 08 connection, 40 rollback (deadlock, serialisation), 53 resources (disk full, too
  *  many connections), 57P shutdown, 55P03 lock timeout, 25006 read-only standby, 25P03 idle timeout, 58030 I/O. */
 static bool
@@ -45,6 +47,8 @@ db_fail_result(Db *self, const PGresult *result, Err *err)
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (PQstatus(self->connection) == CONNECTION_BAD || state == NULL)
         return db_fail_connection(self, err);
+    if (self->cancelled && strcmp(state, QUERY_CANCELED) == 0)
+        return db_say_interrupted(err);
     self->trouble = strncmp(state, "53", 2) == 0 ? DB_TROUBLE_ROOM : DB_TROUBLE_STATEMENT;
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
@@ -258,7 +262,8 @@ static PGresult *
 execute(Db *self, const char *sql, const DbParam *params, int count, Err *err)
 {
     DbParamArrays arrays;
-    if (!db_params_split(params, count, &arrays, err) || !db_send(self, sql, &arrays, count, err))
+    if (!db_may_go_on(self, err) || !db_params_split(params, count, &arrays, err) ||
+        !db_send(self, sql, &arrays, count, err))
         return NULL;
     PGresult *result = db_collect(self);
     if (result == NULL)
@@ -306,7 +311,7 @@ db_run(Db *self, const char *sql, const DbParam *params, int count, int64_t *row
 MUST_CHECK bool
 db_script(Db *self, const char *sql, Err *err)
 {
-    if (!db_send(self, sql, NULL, 0, err))
+    if (!db_may_go_on(self, err) || !db_send(self, sql, NULL, 0, err))
         return false;
     PGresult *result = db_collect(self);
     bool done = result != NULL && db_status_is_good(PQresultStatus(result));

@@ -36,7 +36,7 @@ MUST_CHECK bool db_reconnect(Db *self, Err *err);
 void db_free(Db **self);
 /** Another connection with the same parameters. NULL as of db_connect(). Caller frees with db_free(). */
 MUST_CHECK Db *db_connect_again(const Db *self, Err *err);
-/** From now on, when `*stop` becomes true, the statement that runs is cancelled (ERR_DATABASE), once. A signal handler may set it: a wait is
+/** From now on, when `*stop` becomes true, the statement that runs is cancelled, once, and others than COMMIT and ROLLBACK are not begun (ERR_INTERRUPTED). A signal handler may set it: a wait is
  *  looked at within 200 ms. NULL: never. */
 void db_stop_when(Db *self, const atomic_bool *stop);
 /** Ask the server to end the statement that runs, if one does; from any thread, while the connection is not opened or freed. */

@@ -38,9 +38,13 @@ typedef struct DbParamArrays {
 
 /** ERR_BUSY. Returns false. */
 bool db_fail_connection(Db *self, Err *err);
-/** ERR_BUSY or ERR_DATABASE by the result's SQLSTATE. Returns false. */
+/** ERR_BUSY or ERR_DATABASE by the result's SQLSTATE, ERR_INTERRUPTED when db_stop_when() made us cancel it. Returns false. */
 bool db_fail_result(Db *self, const PGresult *result, Err *err);
 
+/** Set ERR_INTERRUPTED, with its hint. Returns false. */
+bool db_say_interrupted(Err *err);
+/** May a further statement be begun? False: ERR_INTERRUPTED, the program is to stop. */
+MUST_CHECK bool db_may_go_on(const Db *self, Err *err);
 /** Send statements; `arrays` NULL: several without parameters. */
 MUST_CHECK bool db_send(Db *self, const char *sql, const DbParamArrays *arrays, int count, Err *err);
 /** Wait until PQgetResult does not block: an answer came, the connection ended, or patience did (which ends it). */

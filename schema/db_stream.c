@@ -44,7 +44,7 @@ MUST_CHECK bool
 db_stream(Db *self, const char *sql, const DbParam *params, int count, DbRow row, void *context, Err *err)
 {
     DbParamArrays arrays;
-    if (!db_params_split(params, count, &arrays, err))
+    if (!db_may_go_on(self, err) || !db_params_split(params, count, &arrays, err))
         return false;
     if (!db_send(self, sql, &arrays, count, err))
         return false;

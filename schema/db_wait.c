@@ -37,6 +37,19 @@ db_cancel(const Db *self)
         PQcancel(self->cancel, ignored, (int) sizeof ignored);
 }
 
+bool
+db_say_interrupted(Err *err)
+{
+    err_set(err, ERR_INTERRUPTED, "interrupted");
+    return err_hint(err, "nothing is half done; the same command can be given again");
+}
+
+bool
+db_may_go_on(const Db *self, Err *err)
+{
+    return self->stop == NULL || !atomic_load(self->stop) || db_say_interrupted(err);
+}
+
 /** Cancel once when the program is to stop: what follows, as ROLLBACK, goes through. */
 static void
 look_whether_to_stop(Db *self)

@@ -5,7 +5,7 @@ import subprocess
 import time
 import unittest
 
-from harness import StackCase
+from harness import SUPERUSER, StackCase, wait_until
 
 MONTH = "2026-06"
 
@@ -52,6 +52,52 @@ class CloseKilled(StackCase):
         answer = self.stack.json("close", "--month", MONTH, "--no-wait", "--output", str(self.folder / "documents"))
         self.assertTrue(answer["closed"] and all(row["final_before"] for row in answer["invoices"]), time.monotonic() - started)
         self.assertEqual(self.stack.query("SELECT number, document_sha256, issued_at FROM invoices ORDER BY 1"), before)
+
+
+class Interrupted(StackCase):
+    """SIGINT ends a long command where it is: it says so, and the same command goes on."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stack.run("tenant", "add", "acme")
+        rows = [{"request_id": f"r{i}", "tenant": "acme", "function": "f", "memory_mb": 1024, "duration_ms": 900000, "region": "us-east-1",
+                 "started_at": f"{MONTH}-{1 + i % 28:02}T12:00:00Z"} for i in range(300)]
+        cls.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(row) + "\n" for row in rows))
+
+    def interrupted(self, table, mode, number, command, *options):
+        """What a command says that is interrupted while it waits for a table; its exit status must be 130."""
+        lock = self.stack.psql_process(f"BEGIN; SET search_path = millibill; LOCK TABLE {table} IN {mode} MODE;\n")
+        try:
+            run = self.stack.popen(command, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'millibill%'",
+                                                 SUPERUSER) > 0, "it waits")
+            run.send_signal(number)
+            said = run.communicate(timeout=60)
+            self.assertEqual(run.returncode, 130, said)
+        finally:
+            lock.stdin.close()
+            lock.wait()
+            lock.stdout.close()
+        return said[1]
+
+    def test_close_says_where_it_stopped_and_goes_on(self):
+        for table, mode, number, step in (("ledger", "ACCESS EXCLUSIVE", signal.SIGINT, "'wait'"), ("invoice_lines", "ACCESS EXCLUSIVE", signal.SIGINT, "'verify'"),
+                                          ("invoice_lines", "SHARE", signal.SIGTERM, "'final'")):
+            said = self.interrupted(table, mode, number, "close", "--month", MONTH, "--no-wait")
+            self.assertRegex(said, rf"millibill close: interrupted in step \d of 9, {step}; no invoice was made final\n  the same command goes on")
+        self.assertEqual(self.stack.number("SELECT count(*) FROM invoices WHERE state = 'final'"), 0)
+        self.assertTrue(self.stack.json("close", "--month", MONTH, "--no-wait")["closed"])
+        self.stack.run("verify")
+
+    def test_other_long_commands_end_cleanly(self):
+        log = self.file(json.dumps({"request_id": "r1", "tenant": "acme", "function": "f", "memory_mb": 1024, "duration_ms": 900000, "region": "us-east-1",
+                                    "started_at": f"{MONTH}-02T12:00:00Z"}) + "\n")
+        for command, *options in (("verify",), ("explain", "--record", "r1"), ("reconcile", "--month", MONTH, "--tenant", "acme", log),
+                                  ("rate", "--month", MONTH, "--what-if", "--price-book", "azure-functions"),
+                                  ("import", "--backfill", "--dry-run", "--tenant", "acme", log)):
+            said = self.interrupted("segments", "ACCESS EXCLUSIVE", signal.SIGINT, command, *options)
+            self.assertIn("interrupted\n  nothing is half done; the same command can be given again", said)
 
 
 if __name__ == "__main__":
