@@ -19,6 +19,7 @@
 #include "rater/bill_changes.h"
 #include "rater/rate_month.h"
 #include "rater/rate_periods.h"
+#include "rater/unbilled.h"
 #include "schema/db.h"
 
 enum { CLOSE_DETAIL_BYTES = 512, CLOSE_WAIT_S = 900 };
@@ -92,6 +93,7 @@ typedef struct Close {
     int64_t differences; /* that verify found */
     RateReport rated;    /* what would be final */
     RateReport final;    /* what is */
+    Unbilled unbilled;   /* usage of earlier months that closing this one does not bill */
     BillChanges changes; /* from the last preview */
 } Close;
 

@@ -167,7 +167,8 @@ print_json(const CloseOptions *options, const Close *self, Err *err)
                 json_add_bool(object, "closed", self->steps[CLOSE_DELIVER].run && self->hold_count == 0, err) &&
                 json_add_int(object, "differences", self->differences, err) && add_steps(object, self, err) &&
                 add_agents(object, self, err) && add_holds(object, self, err) && add_invoices(object, self, err) &&
-                add_changes(object, self, err) && json_print(object, stdout, err);
+                unbilled_json(&self->unbilled, object, err) && add_changes(object, self, err) &&
+                json_print(object, stdout, err);
     json_object_put(object);
     return done;
 }
@@ -199,6 +200,7 @@ close_and_say(const CloseOptions *options, Close *self)
     Err err = {0};
     Err said = {0};
     bool done = close_month(self, &err);
+    unbilled_warn(&self->unbilled, PROGRAM);
     bool printed = options->json ? print_json(options, self, &said) : print_end(self, &said);
     if (!done)
         return err_report(&err, PROGRAM);
