@@ -255,7 +255,7 @@ close_command(int argc, char **argv)
          "write every invoice there as json, csv, text, html and pdf"},
         {"wait-s", 'w', OPTION_INTEGER, &options.wait_s, "SECONDS",
          "how long to wait for agents that have not reported; default 900"},
-        {"without", 0, OPTION_LIST, &options.without, "AGENT", "do not wait for this agent (may be repeated)"},
+        {"without", 0, OPTION_LIST, &options.without, "AGENT", "do not wait for this agent; repeatable"},
         {"no-wait", 0, OPTION_FLAG, &options.no_wait, NULL, "wait for no agent, but name those that are silent"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document at the end"},
         OPTION_DATA(&options.data),

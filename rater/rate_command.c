@@ -339,7 +339,7 @@ rate_command(int argc, char **argv)
     RateCommand self = {0};
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to rate (UTC)"},
-        {"tenant", 't', OPTION_TEXT, &self.tenant, "T", "write the invoice of this tenant only"},
+        {"tenant", 't', OPTION_TEXT, &self.tenant, "NAME", "write the invoice of this tenant only"},
         {"preview", 0, OPTION_FLAG, &self.preview, NULL, "month to date; replaced by the next preview (the default)"},
         {"final", 0, OPTION_FLAG, &self.final, NULL, "numbered, for a month that is over; never changed again"},
         {"what-if", 0, OPTION_FLAG, &self.what_if, NULL,
