@@ -39,17 +39,20 @@ rate_draft_make(RateDraft *draft, const RateMonth *run, const Rated *rated, cons
                               .service_start_us = tenant->service_start_us,
                               .service_end_us = tenant->service_end_us};
     Json *document = document_invoice(&head, rated, slice, run->book, request->free_tier, NULL, err);
+    char *canonical = document == NULL ? NULL : json_canonical(document, err);
     draft->tenant = tenant;
-    draft->canonical = document == NULL ? NULL : json_canonical(document, err);
     draft->total = total_of(run->book, rated, slice, err);
+    bool done = canonical != NULL && draft->total != NULL &&
+                preview_rows_take(&draft->rows, tenant->tenant_id, document, text_of(canonical), err);
+    free(canonical);
     json_object_put(document);
-    return draft->canonical != NULL && draft->total != NULL;
+    return done;
 }
 
 void
 rate_draft_free(RateDraft *draft)
 {
-    free(draft->canonical);
+    preview_rows_free(&draft->rows);
     free(draft->total);
     *draft = (RateDraft){0};
 }

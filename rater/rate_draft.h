@@ -8,11 +8,12 @@
 
 #include "rater/rate.h"
 #include "rater/rate_month_parts.h"
+#include "schema/preview_rows.h"
 
 typedef struct RateDraft {
     const RateTenant *tenant; /* NULL: nothing was made for it */
-    char *canonical;
-    char *total; /* as printed */
+    PreviewRows rows;         /* of its document, which is among them */
+    char *total;              /* as printed */
 } RateDraft;
 
 /** Make the draft of a slice, where its tenant has no contract and nothing of earlier periods waits for it; else `draft` stays empty.

@@ -86,9 +86,15 @@ rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err
 static bool
 store_document(RateMonth *self, int64_t tenant_id, Json *document, Err *err)
 {
+    PreviewRows rows = {0};
     char *canonical = json_canonical(document, err);
-    bool done = canonical != NULL &&
-                invoice_batch_add(&self->batch, self->db, self->run_id, tenant_id, text_of(canonical), err);
+    bool done = canonical != NULL;
+    if (done && self->request->final)
+        done = invoice_batch_add(&self->batch, self->db, self->run_id, tenant_id, text_of(canonical), err);
+    else if (done)
+        done = preview_rows_take(&rows, tenant_id, document, text_of(canonical), err) &&
+               invoice_batch_add_preview(&self->batch, self->db, self->run_id, &rows, err);
+    preview_rows_free(&rows);
     free(canonical);
     return done;
 }
@@ -193,8 +199,7 @@ write_draft(RateMonth *self, RateDraft *draft, Err *err)
     char *total = draft->total;
     draft->total = NULL;
     return outcome_book(self, outcome, err) && outcome_money(self, outcome, self->book->currency, total, err) &&
-           invoice_batch_add(&self->batch, self->db, self->run_id, draft->tenant->tenant_id, text_of(draft->canonical),
-                             err);
+           invoice_batch_add_preview(&self->batch, self->db, self->run_id, &draft->rows, err);
 }
 
 static bool

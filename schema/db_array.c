@@ -7,9 +7,8 @@
 enum { HEADER_BYTES = 20 };
 #define EPOCH_2000_US INT64_C(946684800000000)
 
-/** PostgreSQL's fixed type numbers (pg_type.dat). */
-static uint32_t
-element_type(DbElement element)
+uint32_t
+db_element_type(DbElement element)
 {
     switch (element) {
     case DB_BIGINT:
@@ -63,7 +62,7 @@ start(DbArray *self, Err *err)
 {
     if (self->bytes.length != 0)
         return true;
-    const uint32_t header[5] = {htobe32(1), htobe32(1), htobe32(element_type(self->element)), 0, htobe32(1)};
+    const uint32_t header[5] = {htobe32(1), htobe32(1), htobe32(db_element_type(self->element)), 0, htobe32(1)};
     return buffer_append(&self->bytes, header, HEADER_BYTES, err);
 }
 

@@ -23,6 +23,9 @@ typedef struct DbArray {
     Buffer bytes; /* header and elements in PostgreSQL's binary form */
 } DbArray;
 
+/** PostgreSQL's number of a type, which is fixed (pg_type.dat). */
+uint32_t db_element_type(DbElement element);
+
 /** Empty; owns nothing yet. Release with db_array_free. */
 DbArray db_array_of(DbElement element);
 void db_array_free(DbArray *self);

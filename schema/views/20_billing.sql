@@ -9,6 +9,56 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp A
 $$;
 COMMENT ON FUNCTION invoice_number_take(text) IS 'Next number of a series; locks the series until the transaction ends, so that a rollback leaves no gap';
 
+-- What a document says of itself, taken apart: rows of the tables beside it. Not definers, bound when they are made, and part of whatever
+-- statement asks.
+CREATE OR REPLACE FUNCTION document_lines(document jsonb)
+RETURNS TABLE (line integer, region text, architecture text, mode text, sku text, tier integer, description text, quantity numeric,
+               free_quantity numeric, billed_quantity numeric, unit text, unit_price numeric, amount numeric, amount_exact numeric, book integer)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 10
+BEGIN ATOMIC
+    SELECT l.line::integer, d ->> 'region', d ->> 'architecture', d ->> 'mode', d ->> 'sku', (d ->> 'tier')::integer, d ->> 'description',
+           (d ->> 'quantity')::numeric, (d ->> 'free_quantity')::numeric, (d ->> 'billed_quantity')::numeric, d ->> 'unit',
+           (d ->> 'unit_price')::numeric, (d ->> 'amount')::numeric, (d ->> 'amount_exact')::numeric, coalesce((d ->> 'book')::integer, 1)
+      FROM jsonb_array_elements(document -> 'lines') WITH ORDINALITY AS l(d, line);
+END;
+COMMENT ON FUNCTION document_lines(jsonb) IS 'Lines of a document, as columns of invoice_lines';
+
+CREATE OR REPLACE FUNCTION document_free_tiers(document jsonb)
+RETURNS TABLE (name text, unit text, allowance numeric, used numeric, account_used numeric)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3
+BEGIN ATOMIC
+    SELECT d ->> 'name', d ->> 'unit', (d ->> 'allowance')::numeric, (d ->> 'used')::numeric, (d ->> 'account_used')::numeric
+      FROM jsonb_array_elements(document -> 'free_tiers') AS t(d);
+END;
+COMMENT ON FUNCTION document_free_tiers(jsonb) IS 'Free tiers of a document, as columns of invoice_free_tiers';
+
+CREATE OR REPLACE FUNCTION document_items(document jsonb)
+RETURNS TABLE (item integer, kind text, name text, description text, basis numeric, rate numeric, share numeric, quantity numeric, unit text,
+               "left" numeric, amount numeric, amount_exact numeric)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 3
+BEGIN ATOMIC
+    SELECT (d ->> 'item')::integer, d ->> 'kind', d ->> 'name', d ->> 'description', (d ->> 'basis')::numeric, (d ->> 'rate')::numeric,
+           (d ->> 'share')::numeric, (d ->> 'quantity')::numeric, d ->> 'unit', (d ->> 'left')::numeric, (d ->> 'amount')::numeric,
+           (d ->> 'amount_exact')::numeric
+      FROM jsonb_array_elements(document -> 'statement') AS s(d);
+END;
+COMMENT ON FUNCTION document_items(jsonb) IS 'Statement of a document, as columns of invoice_items';
+
+CREATE OR REPLACE FUNCTION document_invocations(document jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(document -> 'functions') f);
+COMMENT ON FUNCTION document_invocations(jsonb) IS 'Invocations in a document, over all its functions';
+
+CREATE OR REPLACE FUNCTION document_is_of(document jsonb, kind text, tenant text, run rating_runs) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+RETURN coalesce(document -> 'invoice' ->> 'kind', 'invoice') = kind
+    AND document -> 'invoice' ->> 'state' IS NOT DISTINCT FROM (run).kind
+    AND (document -> 'invoice' ->> 'period_start')::timestamptz IS NOT DISTINCT FROM (run).period_start
+    AND (document -> 'invoice' ->> 'period_end')::timestamptz IS NOT DISTINCT FROM (run).period_end
+    AND coalesce(document -> 'invoice' ->> 'month', to_char((run).period_start AT TIME ZONE 'UTC', 'YYYY-MM')) IS NOT DISTINCT FROM to_char((run).period_month, 'YYYY-MM')
+    AND (document -> 'invoice' ->> 'receipt_watermark')::bigint IS NOT DISTINCT FROM (run).receipt_watermark
+    AND decode(document -> 'price_book' ->> 'sha256', 'hex') IS NOT DISTINCT FROM (run).price_book_sha256
+    AND document -> 'invoice' ->> 'tenant' IS NOT DISTINCT FROM tenant AND tenant IS NOT NULL;
+COMMENT ON FUNCTION document_is_of(jsonb, text, text, rating_runs) IS 'Does a document of this kind belong to this tenant and rating run?';
+
 -- Everything comes from the documents: what the tables say and what a document says cannot differ. Many at once, because a statement for
 -- each would cost more than writing it; each document is taken apart once.
 CREATE OR REPLACE FUNCTION invoices_write(p_run_id bigint, p_tenant_ids bigint[], p_documents text[]) RETURNS bigint[]
@@ -24,14 +74,7 @@ BEGIN
     SELECT u.tenant_id INTO v_other
       FROM unnest(p_tenant_ids, v_documents) AS u(tenant_id, d)
       LEFT JOIN millibill.tenants t ON t.tenant_id = u.tenant_id
-     WHERE coalesce(d -> 'invoice' ->> 'kind', 'invoice') <> 'invoice'
-        OR d -> 'invoice' ->> 'state' IS DISTINCT FROM v_run.kind
-        OR (d -> 'invoice' ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
-        OR (d -> 'invoice' ->> 'period_end')::timestamptz IS DISTINCT FROM v_run.period_end
-        OR coalesce(d -> 'invoice' ->> 'month', to_char(v_run.period_start AT TIME ZONE 'UTC', 'YYYY-MM')) IS DISTINCT FROM to_char(v_run.period_month, 'YYYY-MM')
-        OR (d -> 'invoice' ->> 'receipt_watermark')::bigint IS DISTINCT FROM v_run.receipt_watermark
-        OR decode(d -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
-        OR d -> 'invoice' ->> 'tenant' IS DISTINCT FROM t.name OR t.name IS NULL LIMIT 1;
+     WHERE NOT coalesce(millibill.document_is_of(d, 'invoice', t.name, v_run), false) LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', v_other.tenant_id, p_run_id
             USING ERRCODE = 'integrity_constraint_violation';
@@ -94,7 +137,7 @@ BEGIN
                               WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')) ELSE 0 END,
                    v_run.kind, d -> 'invoice' ->> 'number', p_run_id, v_run.period_month, v_run.period_start, v_run.period_end, v_run.receipt_watermark,
                    d ->> 'currency', (d ->> 'subtotal')::numeric, (d ->> 'total')::numeric,
-                   (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(d -> 'functions') f),
+                   millibill.document_invocations(d),
                    v_run.price_book_sha256, u.document, sha256(convert_to(u.document, 'UTF8')),
                    decode(d -> 'contract' ->> 'sha256', 'hex'), (d -> 'contract' ->> 'revision')::integer,
                    d -> 'payable' ->> 'currency', (d -> 'payable' ->> 'total')::numeric
@@ -105,28 +148,202 @@ BEGIN
     ), lines AS (
         INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
                                              quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact, book)
-            SELECT m.tenant_id, m.invoice_id, l.line::integer, l.d ->> 'region', l.d ->> 'architecture', l.d ->> 'mode', l.d ->> 'sku',
-                   (l.d ->> 'tier')::integer, l.d ->> 'description', (l.d ->> 'quantity')::numeric, (l.d ->> 'free_quantity')::numeric,
-                   (l.d ->> 'billed_quantity')::numeric, l.d ->> 'unit', (l.d ->> 'unit_price')::numeric, (l.d ->> 'amount')::numeric,
-                   (l.d ->> 'amount_exact')::numeric, coalesce((l.d ->> 'book')::integer, 1)
-              FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'lines') WITH ORDINALITY AS l(d, line)
+            SELECT m.tenant_id, m.invoice_id, l.line, l.region, l.architecture, l.mode, l.sku, l.tier, l.description,
+                   l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, l.amount, l.amount_exact, l.book
+              FROM made m CROSS JOIN LATERAL millibill.document_lines(m.d) l
     ), free_tiers AS (
         INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)
-            SELECT m.tenant_id, m.invoice_id, f.d ->> 'name', f.d ->> 'unit', (f.d ->> 'allowance')::numeric, (f.d ->> 'used')::numeric,
-                   (f.d ->> 'account_used')::numeric
-              FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'free_tiers') AS f(d)
+            SELECT m.tenant_id, m.invoice_id, f.name, f.unit, f.allowance, f.used, f.account_used
+              FROM made m CROSS JOIN LATERAL millibill.document_free_tiers(m.d) f
     ), items AS (
         INSERT INTO millibill.invoice_items (tenant_id, invoice_id, item, kind, name, description, basis, rate, share, quantity, unit,
                                              "left", amount, amount_exact)
-            SELECT m.tenant_id, m.invoice_id, (s.d ->> 'item')::integer, s.d ->> 'kind', s.d ->> 'name', s.d ->> 'description',
-                   (s.d ->> 'basis')::numeric, (s.d ->> 'rate')::numeric, (s.d ->> 'share')::numeric, (s.d ->> 'quantity')::numeric,
-                   s.d ->> 'unit', (s.d ->> 'left')::numeric, (s.d ->> 'amount')::numeric, (s.d ->> 'amount_exact')::numeric
-              FROM made m CROSS JOIN LATERAL jsonb_array_elements(m.d -> 'statement') AS s(d)
+            SELECT m.tenant_id, m.invoice_id, s.item, s.kind, s.name, s.description, s.basis, s.rate, s.share, s.quantity, s.unit,
+                   s."left", s.amount, s.amount_exact
+              FROM made m CROSS JOIN LATERAL millibill.document_items(m.d) s
     )
     SELECT array_agg(invoice_id) INTO v_ids FROM written;
     RETURN v_ids;
 END $$;
 COMMENT ON FUNCTION invoices_write(bigint, bigint[], text[]) IS 'Write invoices of one rating run from their canonical JSON, each with its tenant; each removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void';
+
+-- Previews, many of one run. What stands in their rows is handed over beside the documents. Every document is held against its tenant and
+-- run by its head, some that the database chooses are taken apart whole, and nobody else writes rows: a rater that says two things is found out
+-- soon. A preview that is there is changed where it stands: removing it would ask everything that may refer to an invoice.
+-- Plans are made for each call: those of empty tables would be kept while the tables fill. Tenants are sorted, so that width_bucket finds the
+-- place of one among them.
+CREATE OR REPLACE FUNCTION previews_write(p_run_id bigint, p_heads preview_head[], p_lines preview_line[], p_free_tiers preview_free_tier[],
+                                          p_items preview_item[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp SET enable_seqscan = off
+    SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+    looked_at constant integer := 4; -- documents of each call that are taken apart
+    v_run millibill.rating_runs;
+    v_told text; -- what each document says of the run and its book, as the rater writes it
+    v_book text;
+    v_other record;
+    v_there boolean;
+    v_tenants bigint[];
+    v_ids bigint[];
+BEGIN
+    SELECT * INTO STRICT v_run FROM millibill.rating_runs WHERE run_id = p_run_id;
+    IF v_run.kind <> 'preview' THEN
+        RAISE EXCEPTION 'rating run % is not one of previews', p_run_id USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    -- How the rater begins a document. One that begins otherwise is parsed.
+    v_told := format(',"period_start":"%s","period_end":"%s"%s,"receipt_watermark":%s},"currency":',
+                     to_char(v_run.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), to_char(v_run.period_end AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                     CASE WHEN v_run.period_start = v_run.period_month::timestamp AT TIME ZONE 'UTC'
+                           AND v_run.period_end = (v_run.period_month + interval '1 month') AT TIME ZONE 'UTC' THEN ''
+                          ELSE format(',"month":"%s"', to_char(v_run.period_month, 'YYYY-MM')) END,
+                     v_run.receipt_watermark);
+    SELECT format(',"price_book":{"name":%s,"version":%s,"sha256":"%s"}', to_json(b.name), to_json(b.version), encode(b.sha256, 'hex')) INTO v_book
+      FROM millibill.price_books b WHERE b.sha256 = v_run.price_book_sha256;
+    SELECT h.tenant_id INTO v_other FROM unnest(p_heads) h LEFT JOIN millibill.tenants t ON t.tenant_id = h.tenant_id
+     WHERE NOT coalesce(CASE WHEN starts_with(h.document, '{"invoice":{"number":null,"state":"preview","tenant":' || to_json(t.name) || ',"account":'
+                                              || to_json(h.account) || v_told || to_json(h.currency) || v_book) THEN true
+                             ELSE millibill.document_is_of(h.document::jsonb, 'invoice', t.name, v_run) END, false) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', v_other.tenant_id, p_run_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT h.tenant_id, h.contract_revision INTO v_other FROM unnest(p_heads) h
+     WHERE coalesce(h.contract_sha256, h.contract_revision::text) IS NOT NULL AND NOT EXISTS (SELECT FROM millibill.tenant_contracts c
+            WHERE c.tenant_id = h.tenant_id AND c.revision = h.contract_revision AND c.contract_sha256 = decode(h.contract_sha256, 'hex')) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'tenant % has no such contract: %', v_other.tenant_id, v_other.contract_revision USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    WITH looked AS MATERIALIZED (
+        SELECT h.*, h.document::jsonb AS d FROM (SELECT * FROM unnest(p_heads) ORDER BY random() LIMIT looked_at) h
+    ), differing AS (
+        SELECT tenant_id FROM looked
+         WHERE (currency, subtotal::numeric, total::numeric, invocations::numeric, contract_sha256, contract_revision, payable_currency, payable_total::numeric)
+               IS DISTINCT FROM (d ->> 'currency', (d ->> 'subtotal')::numeric, (d ->> 'total')::numeric, millibill.document_invocations(d),
+                                 d -> 'contract' ->> 'sha256', (d -> 'contract' ->> 'revision')::integer,
+                                 d -> 'payable' ->> 'currency', (d -> 'payable' ->> 'total')::numeric)
+        UNION ALL
+        SELECT coalesce(a.tenant_id, b.tenant_id)
+          FROM (SELECT l.* FROM unnest(p_lines) l WHERE l.tenant_id IN (SELECT tenant_id FROM looked)) a
+          FULL JOIN (SELECT h.tenant_id, l.* FROM looked h CROSS JOIN LATERAL millibill.document_lines(h.d) l) b USING (tenant_id, line)
+         WHERE (a.region, a.architecture, a.mode, a.sku, a.tier, a.description, a.quantity::numeric, a.free_quantity::numeric, a.billed_quantity::numeric,
+                a.unit, a.unit_price::numeric, a.amount::numeric, a.amount_exact::numeric, a.book)
+               IS DISTINCT FROM (b.region, b.architecture, b.mode, b.sku, b.tier, b.description, b.quantity, b.free_quantity, b.billed_quantity,
+                                 b.unit, b.unit_price, b.amount, b.amount_exact, b.book)
+        UNION ALL
+        SELECT coalesce(a.tenant_id, b.tenant_id)
+          FROM (SELECT f.* FROM unnest(p_free_tiers) f WHERE f.tenant_id IN (SELECT tenant_id FROM looked)) a
+          FULL JOIN (SELECT h.tenant_id, f.* FROM looked h CROSS JOIN LATERAL millibill.document_free_tiers(h.d) f) b USING (tenant_id, name)
+         WHERE (a.unit, a.allowance::numeric, a.used::numeric, a.account_used::numeric) IS DISTINCT FROM (b.unit, b.allowance, b.used, b.account_used)
+        UNION ALL
+        SELECT coalesce(a.tenant_id, b.tenant_id)
+          FROM (SELECT i.* FROM unnest(p_items) i WHERE i.tenant_id IN (SELECT tenant_id FROM looked)) a
+          FULL JOIN (SELECT h.tenant_id, i.* FROM looked h CROSS JOIN LATERAL millibill.document_items(h.d) i) b USING (tenant_id, item)
+         WHERE (a.kind, a.name, a.description, a.basis::numeric, a.rate::numeric, a.share::numeric, a.quantity::numeric, a.unit, a."left"::numeric,
+                a.amount::numeric, a.amount_exact::numeric)
+               IS DISTINCT FROM (b.kind, b.name, b.description, b.basis, b.rate, b.share, b.quantity, b.unit, b."left", b.amount, b.amount_exact)
+    )
+    SELECT tenant_id INTO v_other FROM differing LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'what is handed over of the preview of tenant % is not what its document says', v_other.tenant_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+
+    v_there := EXISTS (SELECT FROM millibill.invoices i WHERE i.tenant_id IN (SELECT h.tenant_id FROM unnest(p_heads) h)
+                          AND i.period_month = v_run.period_month AND i.state = 'preview');
+    PERFORM set_config('millibill.replacing_previews', 'on', true); -- what the policies for UPDATE and DELETE ask for (30_policies.sql)
+    WITH written AS (
+        INSERT INTO millibill.invoices AS i (tenant_id, state, run_id, period_month, period_start, period_end, receipt_watermark, currency, subtotal, total, invocations,
+                                             price_book_sha256, document, document_sha256, contract_sha256, contract_revision, payable_currency, payable_total)
+            SELECT h.tenant_id, 'preview', p_run_id, v_run.period_month, v_run.period_start, v_run.period_end, v_run.receipt_watermark, h.currency,
+                   h.subtotal::numeric, h.total::numeric, h.invocations::numeric, v_run.price_book_sha256, h.document, sha256(convert_to(h.document, 'UTF8')),
+                   decode(h.contract_sha256, 'hex'), h.contract_revision, h.payable_currency, h.payable_total::numeric
+              FROM unnest(p_heads) h
+        ON CONFLICT (tenant_id, period_month) WHERE state = 'preview' DO UPDATE
+            SET run_id = excluded.run_id, period_start = excluded.period_start, period_end = excluded.period_end, receipt_watermark = excluded.receipt_watermark,
+                currency = excluded.currency, subtotal = excluded.subtotal, total = excluded.total, invocations = excluded.invocations,
+                price_book_sha256 = excluded.price_book_sha256, document = excluded.document, document_sha256 = excluded.document_sha256,
+                issued_at = excluded.issued_at, contract_sha256 = excluded.contract_sha256, contract_revision = excluded.contract_revision,
+                payable_currency = excluded.payable_currency, payable_total = excluded.payable_total
+        RETURNING tenant_id, invoice_id)
+    SELECT array_agg(tenant_id ORDER BY tenant_id), array_agg(invoice_id ORDER BY tenant_id) INTO v_tenants, v_ids FROM written;
+    IF EXISTS (SELECT FROM unnest(p_lines) h WHERE v_tenants[width_bucket(h.tenant_id, v_tenants)] IS DISTINCT FROM h.tenant_id)
+       OR EXISTS (SELECT FROM unnest(p_free_tiers) h WHERE v_tenants[width_bucket(h.tenant_id, v_tenants)] IS DISTINCT FROM h.tenant_id)
+       OR EXISTS (SELECT FROM unnest(p_items) h WHERE v_tenants[width_bucket(h.tenant_id, v_tenants)] IS DISTINCT FROM h.tenant_id) THEN
+        RAISE EXCEPTION 'rows of a preview that is not handed over' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+
+    -- Rows that are there and stay as they are are not written again.
+    IF v_there THEN
+        DELETE FROM millibill.invoice_lines l
+         USING (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, max(h.line) AS last_line
+                  FROM (SELECT w.tenant_id, w.invoice_id, 0 AS line FROM unnest(v_tenants, v_ids) AS w(tenant_id, invoice_id)
+                        UNION ALL SELECT u.tenant_id, NULL, u.line FROM unnest(p_lines) u) h GROUP BY h.tenant_id) w
+         WHERE (l.tenant_id, l.invoice_id) = (w.tenant_id, w.invoice_id) AND l.line > w.last_line;
+        DELETE FROM millibill.invoice_items s
+         USING (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, max(h.item) AS last_item
+                  FROM (SELECT w.tenant_id, w.invoice_id, 0 AS item FROM unnest(v_tenants, v_ids) AS w(tenant_id, invoice_id)
+                        UNION ALL SELECT u.tenant_id, NULL, u.item FROM unnest(p_items) u) h GROUP BY h.tenant_id) w
+         WHERE (s.tenant_id, s.invoice_id) = (w.tenant_id, w.invoice_id) AND s.item > w.last_item;
+        DELETE FROM millibill.invoice_free_tiers f
+         USING (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, coalesce(array_agg(h.name) FILTER (WHERE h.name IS NOT NULL), '{}') AS names
+                  FROM (SELECT w.tenant_id, w.invoice_id, NULL AS name FROM unnest(v_tenants, v_ids) AS w(tenant_id, invoice_id)
+                        UNION ALL SELECT u.tenant_id, NULL, u.name FROM unnest(p_free_tiers) u) h GROUP BY h.tenant_id) w
+         WHERE (f.tenant_id, f.invoice_id) = (w.tenant_id, w.invoice_id) AND f.name <> ALL (w.names);
+        MERGE INTO millibill.invoice_lines l
+            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.* FROM unnest(p_lines) h) h
+               ON (l.tenant_id, l.invoice_id, l.line) = (h.tenant_id, h.invoice_id, h.line)
+            WHEN MATCHED AND (l.region, l.architecture, l.mode, l.sku, l.tier, l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit,
+                              l.unit_price, l.amount, l.amount_exact, l.book)
+                             IS DISTINCT FROM (h.region, h.architecture, h.mode, h.sku, h.tier, h.description, h.quantity::numeric, h.free_quantity::numeric,
+                              h.billed_quantity::numeric, h.unit, h.unit_price::numeric, h.amount::numeric, h.amount_exact::numeric, h.book) THEN
+                UPDATE SET region = h.region, architecture = h.architecture, mode = h.mode, sku = h.sku, tier = h.tier, description = h.description,
+                           quantity = h.quantity::numeric, free_quantity = h.free_quantity::numeric, billed_quantity = h.billed_quantity::numeric, unit = h.unit,
+                           unit_price = h.unit_price::numeric, amount = h.amount::numeric, amount_exact = h.amount_exact::numeric, book = h.book
+            WHEN NOT MATCHED THEN
+                INSERT (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description, quantity, free_quantity, billed_quantity, unit,
+                        unit_price, amount, amount_exact, book)
+                VALUES (h.tenant_id, h.invoice_id, h.line, h.region, h.architecture, h.mode, h.sku, h.tier, h.description, h.quantity::numeric,
+                        h.free_quantity::numeric, h.billed_quantity::numeric, h.unit, h.unit_price::numeric, h.amount::numeric, h.amount_exact::numeric, h.book);
+        MERGE INTO millibill.invoice_free_tiers f
+            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.* FROM unnest(p_free_tiers) h) h
+               ON (f.tenant_id, f.invoice_id, f.name) = (h.tenant_id, h.invoice_id, h.name)
+            WHEN MATCHED AND (f.unit, f.allowance, f.used, f.account_used)
+                             IS DISTINCT FROM (h.unit, h.allowance::numeric, h.used::numeric, h.account_used::numeric) THEN
+                UPDATE SET unit = h.unit, allowance = h.allowance::numeric, used = h.used::numeric, account_used = h.account_used::numeric
+            WHEN NOT MATCHED THEN
+                INSERT (tenant_id, invoice_id, name, unit, allowance, used, account_used)
+                VALUES (h.tenant_id, h.invoice_id, h.name, h.unit, h.allowance::numeric, h.used::numeric, h.account_used::numeric);
+        MERGE INTO millibill.invoice_items s
+            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.* FROM unnest(p_items) h) h
+               ON (s.tenant_id, s.invoice_id, s.item) = (h.tenant_id, h.invoice_id, h.item)
+            WHEN MATCHED AND (s.kind, s.name, s.description, s.basis, s.rate, s.share, s.quantity, s.unit, s."left", s.amount, s.amount_exact)
+                             IS DISTINCT FROM (h.kind, h.name, h.description, h.basis::numeric, h.rate::numeric, h.share::numeric, h.quantity::numeric, h.unit,
+                                               h."left"::numeric, h.amount::numeric, h.amount_exact::numeric) THEN
+                UPDATE SET kind = h.kind, name = h.name, description = h.description, basis = h.basis::numeric, rate = h.rate::numeric, share = h.share::numeric,
+                           quantity = h.quantity::numeric, unit = h.unit, "left" = h."left"::numeric, amount = h.amount::numeric, amount_exact = h.amount_exact::numeric
+            WHEN NOT MATCHED THEN
+                INSERT (tenant_id, invoice_id, item, kind, name, description, basis, rate, share, quantity, unit, "left", amount, amount_exact)
+                VALUES (h.tenant_id, h.invoice_id, h.item, h.kind, h.name, h.description, h.basis::numeric, h.rate::numeric, h.share::numeric, h.quantity::numeric,
+                        h.unit, h."left"::numeric, h.amount::numeric, h.amount_exact::numeric);
+    ELSE
+        INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description, quantity, free_quantity,
+                                             billed_quantity, unit, unit_price, amount, amount_exact, book)
+            SELECT h.tenant_id, v_ids[width_bucket(h.tenant_id, v_tenants)], h.line, h.region, h.architecture, h.mode, h.sku, h.tier, h.description,
+                   h.quantity::numeric, h.free_quantity::numeric, h.billed_quantity::numeric, h.unit, h.unit_price::numeric, h.amount::numeric,
+                   h.amount_exact::numeric, h.book
+              FROM unnest(p_lines) h;
+        INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)
+            SELECT h.tenant_id, v_ids[width_bucket(h.tenant_id, v_tenants)], h.name, h.unit, h.allowance::numeric, h.used::numeric, h.account_used::numeric
+              FROM unnest(p_free_tiers) h;
+        INSERT INTO millibill.invoice_items (tenant_id, invoice_id, item, kind, name, description, basis, rate, share, quantity, unit, "left", amount, amount_exact)
+            SELECT h.tenant_id, v_ids[width_bucket(h.tenant_id, v_tenants)], h.item, h.kind, h.name, h.description, h.basis::numeric, h.rate::numeric,
+                   h.share::numeric, h.quantity::numeric, h.unit, h."left"::numeric, h.amount::numeric, h.amount_exact::numeric
+              FROM unnest(p_items) h;
+    END IF;
+    PERFORM set_config('millibill.replacing_previews', 'off', true);
+    RETURN cardinality(v_tenants);
+END $$;
+COMMENT ON FUNCTION previews_write(bigint, preview_head[], preview_line[], preview_free_tier[], preview_item[]) IS 'Write previews of one rating run, each with the rows that were taken from its document; each takes the place of the preview of its tenant and month. How many were written';
 
 -- One document of any kind: credit notes and voids refer to another.
 CREATE OR REPLACE FUNCTION invoice_write(p_tenant_id bigint, p_run_id bigint, p_document text) RETURNS bigint
@@ -145,13 +362,7 @@ BEGIN
         RETURN (millibill.invoices_write(p_run_id, ARRAY[p_tenant_id], ARRAY[p_document]))[1];
     END IF;
     SELECT * INTO STRICT v_run FROM millibill.rating_runs WHERE run_id = p_run_id;
-    IF v_head ->> 'state' IS DISTINCT FROM v_run.kind
-       OR (v_head ->> 'period_start')::timestamptz IS DISTINCT FROM v_run.period_start
-       OR (v_head ->> 'period_end')::timestamptz IS DISTINCT FROM v_run.period_end
-       OR coalesce(v_head ->> 'month', to_char(v_run.period_start AT TIME ZONE 'UTC', 'YYYY-MM')) IS DISTINCT FROM to_char(v_run.period_month, 'YYYY-MM')
-       OR (v_head ->> 'receipt_watermark')::bigint IS DISTINCT FROM v_run.receipt_watermark
-       OR decode(v_document -> 'price_book' ->> 'sha256', 'hex') IS DISTINCT FROM v_run.price_book_sha256
-       OR NOT EXISTS (SELECT FROM millibill.tenants WHERE tenant_id = p_tenant_id AND name = v_head ->> 'tenant') THEN
+    IF NOT coalesce(millibill.document_is_of(v_document, v_kind, (SELECT t.name FROM millibill.tenants t WHERE t.tenant_id = p_tenant_id), v_run), false) THEN
         RAISE EXCEPTION 'the document does not belong to tenant % and rating run %', p_tenant_id, p_run_id
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
@@ -193,28 +404,23 @@ BEGIN
         VALUES (p_tenant_id, v_kind, v_other.invoice_id, v_revision, v_run.kind, v_head ->> 'number', p_run_id, v_run.period_month, v_run.period_start, v_run.period_end,
                 v_run.receipt_watermark, v_document ->> 'currency', (v_document ->> 'subtotal')::numeric,
                 (v_document ->> 'total')::numeric,
-                (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(v_document -> 'functions') f),
+                millibill.document_invocations(v_document),
                 v_run.price_book_sha256, p_document, sha256(convert_to(p_document, 'UTF8')),
                 decode(v_contract ->> 'sha256', 'hex'), (v_contract ->> 'revision')::integer,
                 v_document -> 'payable' ->> 'currency', (v_document -> 'payable' ->> 'total')::numeric)
         RETURNING invoice_id INTO v_id;
     INSERT INTO millibill.invoice_lines (tenant_id, invoice_id, line, region, architecture, mode, sku, tier, description,
                                          quantity, free_quantity, billed_quantity, unit, unit_price, amount, amount_exact, book)
-        SELECT p_tenant_id, v_id, l.line::integer, d ->> 'region', d ->> 'architecture', d ->> 'mode', d ->> 'sku',
-               (d ->> 'tier')::integer, d ->> 'description', (d ->> 'quantity')::numeric, (d ->> 'free_quantity')::numeric,
-               (d ->> 'billed_quantity')::numeric, d ->> 'unit', (d ->> 'unit_price')::numeric, (d ->> 'amount')::numeric,
-               (d ->> 'amount_exact')::numeric, coalesce((d ->> 'book')::integer, 1)
-          FROM jsonb_array_elements(v_document -> 'lines') WITH ORDINALITY AS l(d, line);
+        SELECT p_tenant_id, v_id, l.line, l.region, l.architecture, l.mode, l.sku, l.tier, l.description,
+               l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, l.amount, l.amount_exact, l.book
+          FROM millibill.document_lines(v_document) l;
     INSERT INTO millibill.invoice_free_tiers (tenant_id, invoice_id, name, unit, allowance, used, account_used)
-        SELECT p_tenant_id, v_id, d ->> 'name', d ->> 'unit', (d ->> 'allowance')::numeric, (d ->> 'used')::numeric,
-               (d ->> 'account_used')::numeric
-          FROM jsonb_array_elements(v_document -> 'free_tiers') AS t(d);
+        SELECT p_tenant_id, v_id, f.name, f.unit, f.allowance, f.used, f.account_used FROM millibill.document_free_tiers(v_document) f;
     INSERT INTO millibill.invoice_items (tenant_id, invoice_id, item, kind, name, description, basis, rate, share, quantity, unit,
                                          "left", amount, amount_exact)
-        SELECT p_tenant_id, v_id, (d ->> 'item')::integer, d ->> 'kind', d ->> 'name', d ->> 'description',
-               (d ->> 'basis')::numeric, (d ->> 'rate')::numeric, (d ->> 'share')::numeric, (d ->> 'quantity')::numeric,
-               d ->> 'unit', (d ->> 'left')::numeric, (d ->> 'amount')::numeric, (d ->> 'amount_exact')::numeric
-          FROM jsonb_array_elements(v_document -> 'statement') AS s(d);
+        SELECT p_tenant_id, v_id, s.item, s.kind, s.name, s.description, s.basis, s.rate, s.share, s.quantity, s.unit,
+               s."left", s.amount, s.amount_exact
+          FROM millibill.document_items(v_document) s;
     RETURN v_id;
 END $$;
 COMMENT ON FUNCTION invoice_write(bigint, bigint, text) IS 'Write a document from its canonical JSON; an invoice removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void; one whose period overlaps another final one is refused';

@@ -43,10 +43,14 @@ BEGIN
             ('exclusions', 'compactor_excludes', 'FOR INSERT TO millibill_compactor WITH CHECK (reason IN (''copy'', ''conflict''))'),
             ('quarantine', 'compactor_marks', 'FOR UPDATE TO millibill_compactor USING (true)'),
             ('invoices', 'previews_go', 'FOR DELETE TO millibill_owner USING (state = ''preview'')'),
-            -- inside invoices_write, with the preview that is replaced
+            ('invoices', 'previews_change', 'FOR UPDATE TO millibill_owner USING (state = ''preview'' AND current_setting(''millibill.replacing_previews'', true) = ''on'') WITH CHECK (state = ''preview'')'),
+            -- inside invoices_write and previews_write, with the preview that is replaced
             ('invoice_lines', 'previews_go', 'FOR DELETE TO millibill_owner USING (current_setting(''millibill.replacing_previews'', true) = ''on'')'),
+            ('invoice_lines', 'previews_change', 'FOR UPDATE TO millibill_owner USING (current_setting(''millibill.replacing_previews'', true) = ''on'')'),
             ('invoice_free_tiers', 'previews_go', 'FOR DELETE TO millibill_owner USING (current_setting(''millibill.replacing_previews'', true) = ''on'')'),
+            ('invoice_free_tiers', 'previews_change', 'FOR UPDATE TO millibill_owner USING (current_setting(''millibill.replacing_previews'', true) = ''on'')'),
             ('invoice_items', 'previews_go', 'FOR DELETE TO millibill_owner USING (current_setting(''millibill.replacing_previews'', true) = ''on'')'),
+            ('invoice_items', 'previews_change', 'FOR UPDATE TO millibill_owner USING (current_setting(''millibill.replacing_previews'', true) = ''on'')'),
             -- tables that belong to no tenant: what a tenant's own rows name
             ('accounts', 'tenant_reads', 'FOR SELECT TO millibill_tenant USING (account_id IN (SELECT t.account_id FROM tenants t UNION SELECT m.account_id FROM account_members m))'),
             ('rating_runs', 'tenant_reads',

@@ -116,14 +116,14 @@ class Follow(unittest.TestCase):
         kills = 0
 
         def load():
-            while time.monotonic() < stop or not writer.rotated:
+            while time.monotonic() < stop:
                 writer.write(rng.randrange(1, 200), 0.0002)
                 if rng.random() < 0.15:
                     writer.rotate()
 
         thread = threading.Thread(target=load)
         thread.start()
-        while thread.is_alive():
+        while time.monotonic() < stop:
             time.sleep(rng.random() * SECONDS / 4)
             self.stack.wait_running("agent", other_than=self.stack.kill("agent"))
             kills += 1

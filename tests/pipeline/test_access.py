@@ -253,6 +253,41 @@ class Access(unittest.TestCase):
         number = f"MB-2026-{self.stack.number('SELECT last_number FROM invoice_numbers') + 1:06}"
         self.stack.query(write.replace("BEGIN;", "BEGIN; SELECT invoice_number_take('MB-2026');").format(**past, number=number), "millibill_rater")
 
+    def test_previews_say_the_same_in_rows_as_in_their_documents(self):
+        """The rater hands the rows over beside the document; what PostgreSQL takes from the documents is what stands there."""
+        previews = "(SELECT tenant_id, invoice_id, document::jsonb AS d FROM invoices WHERE state = 'preview') p"
+        for table, function, key in (("invoice_lines", "document_lines", "line"), ("invoice_free_tiers", "document_free_tiers", "name"),
+                                     ("invoice_items", "document_items", "item")):
+            taken = f"SELECT tenant_id, invoice_id, x.* FROM {previews} CROSS JOIN LATERAL {function}(p.d) x"
+            columns = self.stack.value(f"SELECT string_agg(attname, ',' ORDER BY attname) FROM pg_attribute WHERE attrelid = '{table}'::regclass "
+                                       "AND attnum > 0").replace("left", '"left"')
+            there = f"SELECT {columns} FROM {table} WHERE (tenant_id, invoice_id) IN (SELECT tenant_id, invoice_id FROM {previews})"
+            self.assertEqual(self.stack.query(f"(SELECT {columns} FROM ({taken}) t EXCEPT ALL {there}) UNION ALL ({there} EXCEPT ALL SELECT {columns} FROM ({taken}) t)"),
+                             [], (table, key))
+        self.assertGreater(self.stack.number(f"SELECT count(*) FROM {previews} CROSS JOIN LATERAL document_lines(p.d) x"), 0)
+        self.assertEqual(self.stack.query("SELECT tenant_id FROM invoices WHERE state = 'preview' AND (currency, subtotal, total, invocations) IS DISTINCT FROM "
+                                          "(document::jsonb ->> 'currency', (document::jsonb ->> 'subtotal')::numeric, (document::jsonb ->> 'total')::numeric, "
+                                          "document_invocations(document::jsonb))"), [])
+
+    def test_the_rater_cannot_hand_over_rows_that_a_preview_does_not_say(self):
+        head = ("ROW(i.tenant_id, {document}, i.document::jsonb -> 'invoice' ->> 'account', i.currency, i.subtotal, {total}, i.invocations, "
+                "encode(i.contract_sha256, 'hex'), i.contract_revision, i.payable_currency, i.payable_total)::preview_head")
+        write = ("SELECT previews_write({run}, ARRAY[" + head + "], ARRAY(SELECT ROW(i.tenant_id, l.line, l.region, l.architecture, l.mode, l.sku, l.tier, "
+                 "l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit, l.unit_price, {amount}, l.amount_exact, l.book)::preview_line "
+                 "FROM invoice_lines l WHERE l.invoice_id = i.invoice_id {lines}), ARRAY(SELECT ROW({of}, f.name, f.unit, f.allowance, f.used, f.account_used)"
+                 "::preview_free_tier FROM invoice_free_tiers f WHERE f.invoice_id = i.invoice_id), '{{}}') FROM invoices i WHERE state = '{state}' "
+                 "AND contract_sha256 IS NULL ORDER BY tenant_id LIMIT 1")
+        honest = {"run": "i.run_id", "document": "i.document", "total": "i.total", "amount": "l.amount", "lines": "", "of": "i.tenant_id", "state": "preview"}
+        before = self.stack.query("SELECT document_sha256, invoice_id FROM invoices WHERE state = 'preview' ORDER BY 2")
+        self.assertEqual(self.stack.query(write.format(**honest), "millibill_rater"), [["1"]])
+        for lie, message in (({"total": "i.total + 1"}, "is not what its document says"), ({"amount": "l.amount + 1"}, "is not what its document says"),
+                             ({"lines": "AND l.line > 1"}, "is not what its document says"), ({"of": "i.tenant_id + 1000"}, "is not what its document says"),
+                             ({"document": "replace(i.document, '\"tenant\":\"', '\"tenant\":\"x')"}, "does not belong to tenant"),
+                             ({"document": "regexp_replace(i.document, '\"receipt_watermark\":', '\"receipt_watermark\":9')"}, "does not belong to tenant"),
+                             ({"run": "(SELECT max(run_id) FROM rating_runs WHERE kind = 'final')"}, "is not one of previews"), ({"state": "final"}, "is not one of previews")):
+            self.assertIn(message, self.stack._psql(write.format(**{**honest, **lie}), "millibill_rater").stderr, lie)
+        self.assertEqual(self.stack.query("SELECT document_sha256, invoice_id FROM invoices WHERE state = 'preview' ORDER BY 2"), before)
+
     def test_a_function_of_the_owner_does_not_stand_in_for_one_of_postgresql(self):
         """In front of pg_catalog it would run in every session, a superuser's too, and digests would be what it says."""
         self.stack.query("CREATE FUNCTION millibill.sha256(bytea) RETURNS bytea LANGUAGE plpgsql AS $$ BEGIN RAISE 'not ours'; END $$; "
