@@ -283,6 +283,8 @@ install: all
 	    install -d $(DESTDIR)$(PREFIX)/share/millibill/$$folder && \
 	    find $$folder -maxdepth 1 -type f -exec install -m 644 {} $(DESTDIR)$(PREFIX)/share/millibill/$$folder \; ; \
 	done
+	install -d $(DESTDIR)$(PREFIX)/share/millibill/grafana
+	install -m 644 packaging/grafana/* $(DESTDIR)$(PREFIX)/share/millibill/grafana
 
 clean:
 	rm -rf $(OUT)

@@ -51,7 +51,7 @@ typedef struct Emitting {
 } Emitting;
 
 static const char DETAIL[] =
-    "Each line is one JSON object (see doc, \"Record as JSON\"). Returns when every line is durable in the agent's spool.\n"
+    "Each line is one JSON object (its fields: doc/records.md). Returns when every line is durable in the agent's spool.\n"
     "An agent that goes away is waited for, and gets the lines again that it had not acknowledged: each of them counts\n"
     "once, also those without request_id. Running the command again is another matter: then only lines with request_id\n"
     "are known again.";
@@ -306,10 +306,10 @@ emit_command(int argc, char **argv)
     int64_t give_up_s = 0;
     bool json = false;
     const Option table[] = {
-        {"socket", 's', OPTION_TEXT, &path, "PATH", "socket of the agent (else that of the stack)"},
+        {"socket", 's', OPTION_TEXT, &path, "PATH", "socket of the agent; default that of the stack"},
         OPTION_DATA(&data),
         {"give-up-after", 0, OPTION_INTEGER, &give_up_s, "SECONDS",
-         "fail when the agent stays away for so long (else never)"},
+         "fail when the agent stays away for so long; default never"},
         {"json", 0, OPTION_FLAG, &json, NULL, "print JSON: how many lines were sent and acknowledged"},
         OPTION_END,
     };

@@ -176,11 +176,11 @@ exec_command(int argc, char **argv)
 {
     ExecOptions options = {.memory_mb = USAGE_ABSENT};
     const Option table[] = {
-        {"tenant", 't', OPTION_TEXT, &options.tenant, "TENANT", "who is billed (required)"},
-        {"function", 'f', OPTION_TEXT, &options.function, "FUNCTION", "name of the function (required)"},
-        {"memory", 'm', OPTION_INTEGER, &options.memory_mb, "MB", "memory size that is billed (required)"},
-        {"region", 0, OPTION_TEXT, &options.region, "REGION", "region (none: the price book's default)"},
-        {"arch", 0, OPTION_TEXT, &options.architecture, "ARCH", "x86_64 or arm64 (this machine's)"},
+        {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "who is billed; required"},
+        {"function", 'f', OPTION_TEXT, &options.function, "FUNCTION", "name of the function; required"},
+        {"memory", 'm', OPTION_INTEGER, &options.memory_mb, "MB", "memory size that is billed; required"},
+        {"region", 0, OPTION_TEXT, &options.region, "REGION", "region; default the price book's"},
+        {"arch", 0, OPTION_TEXT, &options.architecture, "ARCH", "x86_64 or arm64; default this machine's"},
         {"version", 'V', OPTION_TEXT, &options.version, "VERSION", "version of the function"},
         {"timeout", 0, OPTION_TEXT, &options.timeout, "SECONDS", "end the command after that long"},
         OPTION_DATA(&options.data),

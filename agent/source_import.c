@@ -38,7 +38,7 @@ typedef struct ImportTotals {
 } ImportTotals;
 
 static const char DETAIL[] =
-    "Formats: ndjson (one JSON object a line), csv (header row with the record's field names), lambda-report (AWS "
+    "Formats: ndjson (one JSON object a line, see doc/records.md), csv (header row with the record's field names), lambda-report (AWS "
     "Lambda\n"
     "logs: plain lines, with times, JSON of CloudWatch and Firehose, CSV of Logs Insights). Without --format it is "
     "guessed.\n"
@@ -55,13 +55,13 @@ fill_table(ImportOptions *options, Option table[14])
 {
     const Option rows[14] = {
         {"format", 'f', OPTION_TEXT, &options->format, "FORMAT", "ndjson, csv or lambda-report"},
-        {"tenant", 't', OPTION_TEXT, &options->tenant, "TENANT", "tenant of lines that name none"},
+        {"tenant", 't', OPTION_TEXT, &options->tenant, "NAME", "tenant of lines that name none"},
         {"function", 0, OPTION_TEXT, &options->function, "FUNCTION", "function of lines that name none"},
         {"region", 0, OPTION_TEXT, &options->region, "REGION", "region of lines that name none"},
-        {"arch", 0, OPTION_TEXT, &options->architecture, "ARCH", "x86_64 or arm64, for lines that do not say (x86_64)"},
+        {"arch", 0, OPTION_TEXT, &options->architecture, "ARCH",
+         "x86_64 or arm64, for lines that do not say; default x86_64"},
         {"at", 0, OPTION_TEXT, &options->at, "TIME", "start (RFC 3339) of lines that carry no time"},
-        {"ignore-column", 0, OPTION_LIST, &options->ignored, "NAME",
-         "pass over this column of a CSV file (repeatable)"},
+        {"ignore-column", 0, OPTION_LIST, &options->ignored, "NAME", "pass over this column of a CSV file; repeatable"},
         {"no-wait", 0, OPTION_FLAG, &options->no_wait, NULL, "return when the agent's spool has all"},
         {"follow", 0, OPTION_FLAG, &options->follow, NULL, "go on with what is added to the files, until stopped"},
         {"backfill", 0, OPTION_FLAG, &options->backfill, NULL,

@@ -110,9 +110,9 @@ agent_add_command(int argc, char **argv)
 {
     NewAgent agent = {0};
     const Option options[] = {
-        {"tenant", 0, OPTION_LIST, &agent.tenants, "T", "it may speak for this tenant (repeated)"},
+        {"tenant", 0, OPTION_LIST, &agent.tenants, "NAME", "it may speak for this tenant; repeatable"},
         {"all-tenants", 0, OPTION_FLAG, &agent.all_tenants, NULL, "it may speak for every tenant"},
-        {"key", 0, OPTION_TEXT, &agent.key_path, "FILE", "key pair; made when absent (default: DIR/keys/NAME.key)"},
+        {"key", 0, OPTION_TEXT, &agent.key_path, "FILE", "key pair; made when absent; default DIR/keys/NAME.key"},
         {0},
     };
     const StackCommand command = {
@@ -168,7 +168,7 @@ rights_run(StackCall *call, void *context, Err *err)
     const char *name = call->arguments[0];
     Config config;
     if (rights->tenants.count == 0)
-        return err_set(err, ERR_USAGE, "which tenant? Give --tenant T (repeated)");
+        return err_set(err, ERR_USAGE, "which tenant? Give --tenant NAME, once for each");
     Db *db = admin_connect(call->data, "millibill_owner", &config, err);
     bool done = db != NULL && rights_change(db, name, rights, err);
     db_free(&db);
@@ -183,7 +183,7 @@ rights_command(bool deny, int argc, char **argv)
 {
     Rights rights = {.deny = deny};
     const Option options[] = {
-        {"tenant", 0, OPTION_LIST, &rights.tenants, "T", "tenant (repeated)"},
+        {"tenant", 0, OPTION_LIST, &rights.tenants, "NAME", "tenant; repeatable"},
         {0},
     };
     const StackCommand command = {

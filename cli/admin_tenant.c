@@ -62,7 +62,7 @@ tenant_add_command(int argc, char **argv)
 {
     const char *account = NULL;
     const Option options[] = {
-        {"account", 0, OPTION_TEXT, &account, "NAME", "account that shares one free tier (default: one of its own)"},
+        {"account", 0, OPTION_TEXT, &account, "NAME", "account that shares one free tier; default one of its own"},
         {0},
     };
     const StackCommand command = {
@@ -200,7 +200,7 @@ account_list_command(int argc, char **argv)
 {
     const char *month = NULL;
     const Option options[] = {
-        {"month", 'm', OPTION_TEXT, &month, "YYYY-MM", "as they are in this month; default: the present one"},
+        {"month", 'm', OPTION_TEXT, &month, "YYYY-MM", "as they are in this month; default the present one"},
         {0},
     };
     const StackCommand command = {.command = "millibill account list",

@@ -126,8 +126,8 @@ agent_rotate_command(int argc, char **argv)
 {
     Rotate rotate = {0};
     const Option options[] = {
-        {"grace", 0, OPTION_INTEGER, &rotate.grace_s, "SECONDS", "how long the old key is good too (default: 0)"},
-        {"key", 0, OPTION_TEXT, &rotate.key_path, "FILE", "key pair to replace (default: where the old one is)"},
+        {"grace", 0, OPTION_INTEGER, &rotate.grace_s, "SECONDS", "how long the old key is good too; default 0"},
+        {"key", 0, OPTION_TEXT, &rotate.key_path, "FILE", "key pair to replace; default where the old one is"},
         {"public-key", 0, OPTION_TEXT, &rotate.given_key, "Z85", "public half of a pair made on the agent's host"},
         {0},
     };

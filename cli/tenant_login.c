@@ -91,7 +91,7 @@ tenant_login_command(int argc, char **argv)
 {
     Login login = {.as = CLUSTER_SUPERUSER};
     const Option options[] = {
-        {"as", 0, OPTION_TEXT, &login.as, "ROLE", "role that may create roles (default: " CLUSTER_SUPERUSER ")"},
+        {"as", 0, OPTION_TEXT, &login.as, "ROLE", "role that may create roles; default " CLUSTER_SUPERUSER},
         {"drop", 0, OPTION_FLAG, &login.drop, NULL, "take the login away again"},
         {0},
     };

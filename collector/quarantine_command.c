@@ -178,7 +178,7 @@ list_command(int argc, char **argv)
         {"reason", 0, OPTION_TEXT, &filter.reason, "REASON",
          "only this reason (unknown_tenant, conflict, malformed, …)"},
         {"all", 0, OPTION_FLAG, &all, NULL, "also rows that were replayed"},
-        {"limit", 0, OPTION_INTEGER, &limit, "N", "at most so many rows (100; 0: all)"},
+        {"limit", 0, OPTION_INTEGER, &limit, "N", "at most so many rows, 0: all; default 100"},
         OPTION_JSON(&as_json),
         OPTION_DATA(&data),
         OPTION_END,

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/examples.h"
+
 const char MILLIBILL_VERSION[] = "0.1.0";
 
 enum { OPTIONS_MAX = 48, VALUE_HELP = 1000, VALUE_VERSION = 1001 };
@@ -36,6 +38,9 @@ print_help(const CommandLine *line)
         print_option(option);
     print_option(&(Option){.name = "help", .help = "show this help"});
     print_option(&(Option){.name = "version", .help = "show the version"});
+    const char *examples = examples_of(line->command);
+    if (examples != NULL)
+        printf("\nExamples:\n%s", examples);
     printf("\nExit status: 0 done, 1 failed, 2 wrong usage, 3 verification found a difference, 130 interrupted.\n");
 }
 
@@ -142,7 +147,9 @@ options_parse(const CommandLine *line, int argc, char **argv, const char *const 
         const Option *option = &line->options[value - 1];
         char *argument = poptGetOptArg(context);
         if (!store(option, argument))
-            return wrong(line, "--%s: '%s' is not what it takes", option->name, argument);
+            return wrong(
+                line, option->kind == OPTION_INTEGER ? "--%s: '%s' is no whole number" : "--%s: '%s' is one too many",
+                option->name, argument);
     }
     return check_rest(line, poptGetArgs(context), rest);
 }
@@ -181,6 +188,13 @@ command_dispatch(const char *program, const char *summary, const Command *comman
         if (strcmp(command->name, argv[1]) == 0)
             return command->run(argc - 1, argv + 1);
     }
-    fprintf(stderr, "%s: there is no command '%s'\nTry '%s --help'.\n", program, argv[1], program);
+    if (argv[1][0] == '-')
+        fprintf(stderr, "%s: options stand behind the command: %s COMMAND %s; commands are:", program, program,
+                argv[1]);
+    else
+        fprintf(stderr, "%s: there is no command '%s'; there are:", program, argv[1]);
+    for (const Command *command = commands; command->name != NULL; command++)
+        fprintf(stderr, "%s %s", command == commands ? "" : ",", command->name);
+    fprintf(stderr, "\nTry '%s --help'.\n", program);
     return 2;
 }

@@ -61,19 +61,19 @@ list_names(const char *folder, Err *err)
     Err ignored = {0};
     if (!share_path(folder, "", path, &ignored))
         return;
-    DIR *directory = opendir(path);
-    if (directory == NULL)
-        return;
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, NULL, alphasort);
     char names[ERR_HINT_BYTES] = "";
     size_t length = 0;
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
-        size_t stem = strlen(entry->d_name);
-        if (stem <= 5 || strcmp(entry->d_name + stem - 5, ".yaml") != 0 || length + stem + 3 > sizeof(names))
-            continue;
-        length += (size_t) snprintf(names + length, sizeof(names) - length, "%s%.*s", length > 0 ? ", " : "",
-                                    (int) stem - 5, entry->d_name);
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        size_t stem = strlen(name);
+        if (stem > 5 && strcmp(name + stem - 5, ".yaml") == 0 && length + stem + 3 <= sizeof(names))
+            length += (size_t) snprintf(names + length, sizeof(names) - length, "%s%.*s", length > 0 ? ", " : "",
+                                        (int) stem - 5, name);
+        free(entries[i]);
     }
-    closedir(directory);
+    free(entries);
     err_hint(err, "shipped: %s; or give the path of a file", names);
 }
 

@@ -109,7 +109,7 @@ list_command(int argc, char **argv)
 {
     ListOptions options = {0};
     const Option table[] = {
-        {"tenant", 't', OPTION_TEXT, &options.tenant, "T", "this tenant's and its account's"},
+        {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "this tenant's and its account's"},
         {"month", 'm', OPTION_TEXT, &options.month, "YYYY-MM", "of this month, or reached in it"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
         {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},

@@ -116,7 +116,7 @@ backfill_command(int argc, char **argv)
     const Option table[] = {
         {"backfill", 0, OPTION_FLAG, &options.backfill, NULL, "usage of any age, of final months too"},
         {"dry-run", 'n', OPTION_FLAG, &options.dry_run, NULL, "say what would change, and stop"},
-        {"tenant", 't', OPTION_TEXT, &options.log.tenant, "TENANT", "tenant of lines that name none"},
+        {"tenant", 't', OPTION_TEXT, &options.log.tenant, "NAME", "tenant of lines that name none"},
         LOG_OPTIONS(options.log),
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME",
          "that the months are billed by; default " RATER_DEFAULT_BOOK},

@@ -35,6 +35,7 @@ close_free(Close *self)
     free(self->holds);
     rate_report_free(&self->rated);
     rate_report_free(&self->final);
+    unbilled_free(&self->unbilled);
     bill_changes_free(&self->changes);
 }
 
@@ -256,7 +257,7 @@ close_final(Close *self, CloseStep *step, Err *err)
     if (late > 0 && length > 0 && (size_t) length < sizeof step->detail)
         snprintf(step->detail + length, sizeof step->detail - (size_t) length,
                  "; %" PRId64 " record%s came after their invoice", late, plural(late));
-    return true;
+    return unbilled_find(&self->unbilled, self->db, self->request->month, self->final.receipt_watermark, err);
 }
 
 static bool

@@ -19,6 +19,7 @@
 #include "rater/bill_changes.h"
 #include "rater/rate_month.h"
 #include "rater/rate_periods.h"
+#include "rater/unbilled.h"
 #include "schema/db.h"
 
 enum { CLOSE_DETAIL_BYTES = 512, CLOSE_WAIT_S = 900 };
@@ -54,6 +55,7 @@ typedef struct CloseRequest {
     int64_t wait_s;            /* at most */
     const OptionList *without; /* agents that are not waited for */
     const char *output;        /* folder for the documents; NULL: none */
+    const OptionList *formats; /* in which they are written; none: all but ubl */
     const char *data; /* as given on the command line, for the program that writes documents; NULL: not given */
     const Config *config;
     const atomic_bool *stop; /* when it becomes true the step at hand ends, and no other begins. NULL: never */
@@ -92,8 +94,12 @@ typedef struct Close {
     int64_t differences; /* that verify found */
     RateReport rated;    /* what would be final */
     RateReport final;    /* what is */
+    Unbilled unbilled;   /* usage of earlier months that closing this one does not bill */
     BillChanges changes; /* from the last preview */
 } Close;
+
+/** Are these forms in which documents can be written? ERR_USAGE. */
+MUST_CHECK bool close_formats_check(const OptionList *formats, Err *err);
 
 /** Close the month. `self` has its first four members set and is freed with close_free() in any case; what was done until an error stands
  *  in it. ERR_CONFLICT: no period of the month is over; ERR_BUSY: an agent has not reported, or try again; ERR_DIFFERENCE: verify found

@@ -19,6 +19,7 @@ typedef struct CloseOptions {
     const char *output;
     const char *data;
     OptionList without;
+    OptionList formats;
     int64_t wait_s;
     bool no_wait;
     bool no_free_tier;
@@ -167,7 +168,8 @@ print_json(const CloseOptions *options, const Close *self, Err *err)
                 json_add_bool(object, "closed", self->steps[CLOSE_DELIVER].run && self->hold_count == 0, err) &&
                 json_add_int(object, "differences", self->differences, err) && add_steps(object, self, err) &&
                 add_agents(object, self, err) && add_holds(object, self, err) && add_invoices(object, self, err) &&
-                add_changes(object, self, err) && json_print(object, stdout, err);
+                unbilled_json(&self->unbilled, object, err) && add_changes(object, self, err) &&
+                json_print(object, stdout, err);
     json_object_put(object);
     return done;
 }
@@ -187,6 +189,11 @@ request_make(const CloseOptions *options, CloseRequest *request, Err *err)
     request->wait_s = options->wait_s;
     request->without = &options->without;
     request->output = options->output;
+    request->formats = &options->formats;
+    if (!close_formats_check(request->formats, err))
+        return false;
+    if (options->formats.count > 0 && options->output == NULL)
+        return err_set(err, ERR_USAGE, "--format goes with --output DIR");
     request->data = options->data;
     request->free_tier = !options->no_free_tier;
     return utc_month_parse(options->month_text, &request->month, err) || err_prefix(err, "--month: ");
@@ -199,6 +206,7 @@ close_and_say(const CloseOptions *options, Close *self)
     Err err = {0};
     Err said = {0};
     bool done = close_month(self, &err);
+    unbilled_warn(&self->unbilled, PROGRAM);
     bool printed = options->json ? print_json(options, self, &said) : print_end(self, &said);
     if (!done)
         return err_report(&err, PROGRAM);
@@ -250,10 +258,12 @@ close_command(int argc, char **argv)
          "price book, where a contract names none; default " RATER_DEFAULT_BOOK},
         {"no-free-tier", 0, OPTION_FLAG, &options.no_free_tier, NULL, "leave the free tier out"},
         {"output", 'o', OPTION_TEXT, &options.output, "DIR",
-         "write every invoice there as json, csv, text, html and pdf"},
+         "write every invoice there, in the forms that --format names"},
+        {"format", 'f', OPTION_LIST, &options.formats, "FORMAT",
+         "json, csv, text, html, pdf or ubl (may be repeated); default all but ubl"},
         {"wait-s", 'w', OPTION_INTEGER, &options.wait_s, "SECONDS",
          "how long to wait for agents that have not reported; default 900"},
-        {"without", 0, OPTION_LIST, &options.without, "AGENT", "do not wait for this agent (may be repeated)"},
+        {"without", 0, OPTION_LIST, &options.without, "AGENT", "do not wait for this agent; repeatable"},
         {"no-wait", 0, OPTION_FLAG, &options.no_wait, NULL, "wait for no agent, but name those that are silent"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document at the end"},
         OPTION_DATA(&options.data),

@@ -16,6 +16,11 @@
 
 enum { ARGUMENTS_MAX = 16 };
 
+/* Electronic invoices come last: only who asks for them gets them, for they want more of a contract than others. */
+static const char UBL[] = "ubl";
+static const char *const FORMATS[] = {"json", "csv", "text", "html", "pdf", UBL};
+enum { FORMAT_COUNT = sizeof FORMATS / sizeof FORMATS[0] };
+
 static bool
 spawn_report(const char *const *arguments, pid_t *child, Err *err)
 {
@@ -50,6 +55,7 @@ write_form(const Close *self, const char *format, Err *err)
                                             format,
                                             "--output-dir",
                                             self->request->output,
+                                            "--possible",
                                             self->request->data == NULL ? NULL : "--data",
                                             self->request->data};
     pid_t child = 0;
@@ -77,21 +83,46 @@ count_one(void *context, const BillRow *row, Err *err)
 }
 
 bool
+close_formats_check(const OptionList *formats, Err *err)
+{
+    for (size_t i = 0; i < formats->count; i++) {
+        size_t known = 0;
+        while (known < FORMAT_COUNT && strcmp(FORMATS[known], formats->items[i]) != 0)
+            known++;
+        if (known == FORMAT_COUNT)
+            return err_set(err, ERR_USAGE, "--format: '%s' is none of json, csv, text, html, pdf and ubl",
+                           formats->items[i]);
+    }
+    return true;
+}
+
+static bool
+is_wanted(const OptionList *formats, const char *format)
+{
+    for (size_t i = 0; i < formats->count; i++)
+        if (strcmp(formats->items[i], format) == 0)
+            return true;
+    return formats->count == 0 && format != UBL;
+}
+
+bool
 close_export(Close *self, CloseStep *step, Err *err)
 {
-    static const char *const formats[] = {"json", "csv", "text", "html", "pdf"};
-    enum { FORMATS = sizeof formats / sizeof formats[0] };
     int64_t finals = 0;
+    Buffer written = {0};
     if (self->request->output == NULL) {
         snprintf(step->detail, sizeof step->detail, "not asked for: --output DIR writes the documents");
         return true;
     }
-    if (!bill_visit(self->db, self->request->month, NULL, "final", count_one, &finals, err))
-        return false;
-    for (size_t i = 0; finals > 0 && i < FORMATS; i++)
-        if (!write_form(self, formats[i], err))
-            return false;
-    snprintf(step->detail, sizeof step->detail, "%" PRId64 " invoice%s as json, csv, text, html and pdf in %s", finals,
-             finals == 1 ? "" : "s", self->request->output);
-    return true;
+    bool done = bill_visit(self->db, self->request->month, NULL, "final", count_one, &finals, err);
+    for (size_t i = 0; done && i < FORMAT_COUNT; i++)
+        if (is_wanted(self->request->formats, FORMATS[i]))
+            done = (finals == 0 || write_form(self, FORMATS[i], err)) &&
+                   buffer_printf(&written, err, "%s%s%s", written.length == 0 ? "" : ", ", FORMATS[i],
+                                 FORMATS[i] == UBL ? " where the contract allows it" : "");
+    if (done)
+        snprintf(step->detail, sizeof step->detail, "%" PRId64 " invoice%s as %.*s in %s", finals,
+                 finals == 1 ? "" : "s", (int) written.length, (const char *) written.data, self->request->output);
+    buffer_free(&written);
+    return done;
 }

@@ -265,7 +265,7 @@ contract_show_command(int argc, char **argv)
     const Option table[] = {
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "whose contract"},
         {"month", 'm', OPTION_TEXT, &options.month, "YYYY-MM",
-         "the one that holds for this month; default: the present one"},
+         "the one that holds for this month; default the present one"},
         OPTION_JSON(&options.json),
         OPTION_DATA(&options.data),
         OPTION_END,

@@ -122,7 +122,7 @@ explain_command(int argc, char **argv)
     const Option table[] = {
         {"record", 'r', OPTION_TEXT, &options.record, "REQUEST_ID",
          "what became of it: every attempt, copy and conflict"},
-        {"tenant", 't', OPTION_TEXT, &options.tenant, "T", "of this tenant; default all"},
+        {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "of this tenant; default all"},
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM",
          "a record that started in this month or a day around it"},
         {"function", 'f', OPTION_TEXT, &options.function, "F", "of a line: the hours of this function"},

@@ -22,16 +22,16 @@ typedef struct LogOptions {
 /** Rows of an option table for all of it but --tenant. */
 #define LOG_OPTIONS(options)                                                                               \
     {"format",          'f',      OPTION_TEXT,                                                             \
-     &(options).format, "FORMAT", "as for import: ndjson, csv, lambda-report; default: guessed"},          \
+     &(options).format, "FORMAT", "as for import: ndjson, csv, lambda-report; default guessed"},           \
         {"function", 0, OPTION_TEXT, &(options).function, "FUNCTION", "function of lines that name none"}, \
         {"region", 0, OPTION_TEXT, &(options).region, "REGION", "region of lines that name none"},         \
         {"arch",      0,                                                                                   \
          OPTION_TEXT, &(options).architecture,                                                             \
-         "ARCH",      "x86_64 or arm64, for lines that do not say (x86_64)"},                              \
+         "ARCH",      "x86_64 or arm64, for lines that do not say; default x86_64"},                       \
         {"at", 0, OPTION_TEXT, &(options).at, "TIME", "start (RFC 3339) of lines that carry no time"},     \
     {                                                                                                      \
         "ignore-column", 0, OPTION_LIST, &(options).ignored_columns, "NAME",                               \
-            "pass over this column of a CSV file (repeatable)"                                             \
+            "pass over this column of a CSV file; repeatable"                                              \
     }
 
 /** How files are to be read (texts borrowed from `options`). IMPORT_UNKNOWN: each format is guessed. ERR_USAGE. */

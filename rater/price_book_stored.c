@@ -121,7 +121,7 @@ price_book_add_command(int argc, char **argv)
     const char *const *files = NULL;
     const Option table[] = {
         {"from", 'f', OPTION_TEXT, &options.from, "TIME",
-         "first hour for which it holds (UTC); default: the book's valid_from"},
+         "first hour for which it holds (UTC); default the book's valid_from"},
         OPTION_JSON(&options.json),
         OPTION_DATA(&options.data),
         OPTION_END,

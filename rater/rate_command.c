@@ -17,6 +17,7 @@
 #include "rater/rate_month.h"
 #include "rater/rate_stop.h"
 #include "rater/stack.h"
+#include "rater/unbilled.h"
 #include "rater/what_if.h"
 
 static const char PROGRAM[] = "millibill rate";
@@ -38,6 +39,7 @@ typedef struct RateCommand {
     UtcMonth month;
     int64_t now_us;
     RateReport forecast; /* empty: none */
+    Unbilled unbilled;   /* of earlier months; of a run for everybody that writes */
 } RateCommand;
 
 static bool
@@ -257,8 +259,9 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
                 json_add_bool(object, "dry_run", self->dry_run, err) &&
                 json_add_int(object, "receipt_watermark", report->receipt_watermark, err) &&
                 json_add(object, "price_book", json_object_get(price_book), err) && add_outcomes(object, report, err) &&
-                add_skips(object, report, err) && json_add_text(object, "currency", book->currency, err) &&
-                json_add_text(object, "total", total, err) &&
+                add_skips(object, report, err) &&
+                (self->dry_run || self->tenant != NULL || unbilled_json(&self->unbilled, object, err)) &&
+                json_add_text(object, "currency", book->currency, err) && json_add_text(object, "total", total, err) &&
                 (self->final || self->dry_run || rate_forecast_add(object, &self->forecast, self->now_us, err)) &&
                 json_print(object, stdout, err);
     json_object_put(price_book);
@@ -311,14 +314,18 @@ run(RateCommand *self, bool *skipped, Err *err)
     rate_stop_release();
     done = done && (self->final || self->dry_run || self->no_forecast ||
                     rate_forecast(db, &request, self->now_us, &self->forecast, err));
+    done = done && (self->dry_run || self->tenant != NULL ||
+                    unbilled_find(&self->unbilled, db, self->month, report.receipt_watermark, err));
     if (done) {
         print_warnings(&report, &self->forecast);
+        unbilled_warn(&self->unbilled, PROGRAM);
         done = self->json ? print_json(self, &report, book, err) : print_text(self, &report, book, err);
     }
     done = done && (self->dry_run || alerts_after_run(db, &config, self->month, self->final, PROGRAM, err));
     *skipped = report.skip_count > 0;
     rate_report_free(&report);
     rate_report_free(&self->forecast);
+    unbilled_free(&self->unbilled);
     rate_suppose_free(&suppose);
     db_free(&compactor);
     book_calendar_free(&calendar);
@@ -332,7 +339,7 @@ rate_command(int argc, char **argv)
     RateCommand self = {0};
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to rate (UTC)"},
-        {"tenant", 't', OPTION_TEXT, &self.tenant, "T", "write the invoice of this tenant only"},
+        {"tenant", 't', OPTION_TEXT, &self.tenant, "NAME", "write the invoice of this tenant only"},
         {"preview", 0, OPTION_FLAG, &self.preview, NULL, "month to date; replaced by the next preview (the default)"},
         {"final", 0, OPTION_FLAG, &self.final, NULL, "numbered, for a month that is over; never changed again"},
         {"what-if", 0, OPTION_FLAG, &self.what_if, NULL,

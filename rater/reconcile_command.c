@@ -165,9 +165,10 @@ reconcile_command(int argc, char **argv)
     ReconcileCommand self = {.request = {.book = RATER_DEFAULT_BOOK}};
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the bill of the period that starts in this month"},
-        {"tenant", 't', OPTION_TEXT, &self.request.tenant, "T", "whose bill; default: the tenants that the lines name"},
+        {"tenant", 't', OPTION_TEXT, &self.request.tenant, "NAME",
+         "whose bill; default the tenants that the lines name"},
         LOG_OPTIONS(self.log),
-        {"ignore", 0, OPTION_LIST, &self.ignored_fields, "FIELD", "do not compare this field (repeatable)"},
+        {"ignore", 0, OPTION_LIST, &self.ignored_fields, "FIELD", "do not compare this field; repeatable"},
         {"price-book", 'b', OPTION_TEXT, &self.request.book, "FILE|NAME",
          "for a month without invoice and preview; default " RATER_DEFAULT_BOOK},
         {"all", 'a', OPTION_FLAG, &self.request.all, NULL, "every row, those that match too"},

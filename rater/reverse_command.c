@@ -169,7 +169,7 @@ reverse_command(int argc, char **argv)
 {
     ReverseOptions options = {.attempt = 1};
     const Option table[] = {
-        {"tenant", 't', OPTION_TEXT, &options.log.tenant, "T", "whose record"},
+        {"tenant", 't', OPTION_TEXT, &options.log.tenant, "NAME", "whose record"},
         {"record", 'r', OPTION_TEXT, &options.record, "REQUEST_ID", "which one"},
         {"attempt", 0, OPTION_INTEGER, &options.attempt, "N", "its attempt; default 1"},
         {"reason", 0, OPTION_TEXT, &options.because, "TEXT", "why: kept with it for ever"},

@@ -178,8 +178,8 @@ verify_command(int argc, char **argv)
     UtcMonth month;
     const Option table[] = {
         {"month", 'm', OPTION_TEXT, &month_text, "YYYY-MM", "usage and invoices of this month (UTC) only"},
-        {"tenant", 't', OPTION_TEXT, &request.tenant, "T", "usage and invoices of this tenant only"},
-        {"heads", 0, OPTION_TEXT, &request.heads, "FILE", "a copy of the heads file; default: the stack's own"},
+        {"tenant", 't', OPTION_TEXT, &request.tenant, "NAME", "usage and invoices of this tenant only"},
+        {"heads", 0, OPTION_TEXT, &request.heads, "FILE", "a copy of the heads file; default the stack's own"},
         {"seal-public-key", 0, OPTION_TEXT, &request.seal_public_key, "FILE", "default: the stack's own"},
         OPTION_JSON(&as_json),
         OPTION_DATA(&data),

@@ -78,7 +78,7 @@ dashboard_command(int argc, char **argv)
         {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "month; default this month (UTC)"},
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "one tenant, and nothing of others; default all"},
         {"alternative", 'a', OPTION_LIST, &options.alternatives, "FILE|NAME",
-         "compare with it, as savings does; may be given several times"},
+         "compare with it, as savings does; repeatable"},
         {"no-savings", 0, OPTION_FLAG, &options.no_savings, NULL, "leave the comparison with servers out"},
         {"price-book", 'b', OPTION_TEXT, &options.book, "FILE|NAME", "price book of free tier and savings"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "print the page's figures as JSON"},

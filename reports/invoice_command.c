@@ -107,5 +107,7 @@ invoice_command(int argc, char **argv)
         {"write-offs", "usage that came too late to be billed", invoice_write_offs_command},
         {NULL, NULL, NULL},
     };
-    return command_dispatch("millibill invoice", "Invoices: list, show, render, void", commands, argc, argv);
+    return command_dispatch("millibill invoice",
+                            "Invoices: list, show, render, void or make them again; what was written off.", commands,
+                            argc, argv);
 }

@@ -22,8 +22,9 @@ typedef struct RenderOptions {
     const char *tenant;
     const char *format; /* NULL: text */
     bool json;
-    bool final; /* no previews */
-    bool anew;  /* not what was issued */
+    bool final;    /* no previews */
+    bool anew;     /* not what was issued */
+    bool possible; /* leave out what the form does not allow */
     const char *style;
     const char *output;
     const char *output_folder;
@@ -57,6 +58,7 @@ typedef struct Folder {
     const char *path;
     const Found *found;
     Issue issue;
+    bool *left_out; /* NULL: whatever cannot be made fails */
 } Folder;
 
 static bool
@@ -80,6 +82,21 @@ write_if_new(const char *path, Text text, Err *err)
     return same || file_write(path, text.data, text.length, 0644, err);
 }
 
+/* What an electronic invoice wants and the contract does not say is no reason to keep the others back, if the caller says so. */
+static bool
+leave_out(Folder *folder, size_t i, const Err *reason, Err *err)
+{
+    const bool is_of_form = reason->code == ERR_INPUT || reason->code == ERR_RANGE;
+    if (folder->left_out == NULL || !is_of_form) {
+        *err = *reason;
+        return false;
+    }
+    folder->left_out[i] = true;
+    fprintf(stderr, "%s of tenant %s is left out: %s\n", folder->found->documents[i]->number,
+            folder->found->documents[i]->tenant, reason->message);
+    return true;
+}
+
 static bool
 render_file(void *context, size_t i, Err *err)
 {
@@ -87,9 +104,11 @@ render_file(void *context, size_t i, Err *err)
     const Found *found = folder->found;
     char path[PATH_MAX];
     Buffer text = {0};
-    bool done = path_of(folder, i, path, err) &&
-                issue_document(&folder->issue, found->documents[i], found->tenant_ids[i], found->ids[i], &text, err) &&
-                write_if_new(path, buffer_text(&text), err);
+    Err reason = {0};
+    bool done = path_of(folder, i, path, err) && (issue_document(&folder->issue, found->documents[i],
+                                                                 found->tenant_ids[i], found->ids[i], &text, &reason)
+                                                      ? write_if_new(path, buffer_text(&text), err)
+                                                      : leave_out(folder, i, &reason, err));
     buffer_free(&text);
     return done;
 }
@@ -97,14 +116,22 @@ render_file(void *context, size_t i, Err *err)
 static bool
 render_to_folder(const RenderOptions *options, const Issue *issue, const Found *found, Err *err)
 {
-    Folder folder = {options->output_folder, found, *issue};
+    Folder folder = {options->output_folder, found, *issue, NULL};
     char path[PATH_MAX];
+    if (options->possible) {
+        folder.left_out = calloc(found->count + 1, sizeof *folder.left_out);
+        if (folder.left_out == NULL)
+            return err_set(err, ERR_NOMEM, "no memory for %zu documents", found->count);
+    }
     bool done = directory_make(folder.path, 0755, err) && crew_work(found->count, render_file, &folder, err);
     for (size_t i = 0; done && i < found->count; i++) {
+        if (folder.left_out != NULL && folder.left_out[i])
+            continue;
         done = path_of(&folder, i, path, err);
         if (done)
             printf("%s\n", path);
     }
+    free(folder.left_out);
     issue_close(&folder.issue);
     return done;
 }
@@ -162,6 +189,8 @@ run_render(const RenderOptions *options, Err *err)
     }
     if (options->output != NULL && options->output_folder != NULL)
         return err_set(err, ERR_USAGE, "--output and --output-dir do not go together");
+    if (options->possible && options->output_folder == NULL)
+        return err_set(err, ERR_USAGE, "--possible goes with --output-dir");
     Found found = {0};
     Config config;
     Look look;
@@ -194,6 +223,8 @@ invoice_render_command(int argc, char **argv)
         {"output-dir", 'd', OPTION_TEXT, &options.output_folder, "DIR",
          "write a file for each invoice and print its path"},
         {"anew", 0, OPTION_FLAG, &options.anew, NULL, "as this build and these settings make it, not as it was issued"},
+        {"possible", 0, OPTION_FLAG, &options.possible, NULL,
+         "with --output-dir: leave out, with a message, what the format does not allow (ubl)"},
         {"style", 0, OPTION_TEXT, &options.style, "FILE", "XSLT stylesheet for html; default the shipped one"},
         {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
         OPTION_END,

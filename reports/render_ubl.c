@@ -358,6 +358,8 @@ write_line(Writer *self, const UblLine *line, size_t ordinal)
     amount(self, "cbc:LineExtensionAmount", line->amount);
     if (mpq_sgn(line->fee) != 0)
         write_charge(self, "Fee", line->fee, false);
+    if (mpq_sgn(line->rounding) != 0)
+        write_charge(self, "Rounding", line->rounding, false);
     write_item(self, line);
     write_price(self, line);
     end(self);

@@ -15,7 +15,8 @@ void
 ubl_free(Ubl *self)
 {
     for (size_t i = 0; i < self->line_count; i++)
-        mpq_clears(self->lines[i].quantity, self->lines[i].unit_price, self->lines[i].amount, self->lines[i].fee, NULL);
+        mpq_clears(self->lines[i].quantity, self->lines[i].unit_price, self->lines[i].amount, self->lines[i].fee,
+                   self->lines[i].rounding, NULL);
     for (size_t i = 0; i < self->charge_count; i++)
         mpq_clear(self->charges[i].amount);
     free(self->lines);
@@ -43,8 +44,28 @@ add_line(Ubl *self, const char *name, Json *usage)
 {
     UblLine *line = &self->lines[self->line_count++];
     *line = (UblLine){.name = name, .usage = usage};
-    mpq_inits(line->quantity, line->unit_price, line->amount, line->fee, NULL);
+    mpq_inits(line->quantity, line->unit_price, line->amount, line->fee, line->rounding, NULL);
     return line;
+}
+
+/* An amount that was rounded in cents of the book's currency is not quantity times price to the last unit of a smaller currency. */
+static void
+find_rounding(const Ubl *self, UblLine *line)
+{
+    mpq_t rest, unit;
+    mpq_inits(rest, unit, NULL);
+    mpz_ui_pow_ui(mpq_denref(unit), 10, (unsigned long) self->scale);
+    mpz_set_ui(mpq_numref(unit), 1);
+    mpq_mul(rest, line->quantity, line->unit_price);
+    mpq_add(rest, rest, line->fee);
+    mpq_sub(rest, line->amount, rest);
+    mpq_abs(line->rounding, rest);
+    if (mpq_cmp(line->rounding, unit) > 0)
+        mpq_set(line->rounding, rest);
+    else
+        mpq_set_ui(line->rounding, 0, 1);
+    decimal_round(line->rounding, self->scale, ROUND_HALF_UP);
+    mpq_clears(rest, unit, NULL);
 }
 
 static bool
@@ -62,6 +83,8 @@ add_usage(Ubl *self, Json *json, Err *err)
     mpq_mul(line->unit_price, line->unit_price, self->rate);
     if (self->is_credit)
         mpq_neg(line->quantity, line->quantity);
+    if (done)
+        find_rounding(self, line);
     mpq_clear(adjustment);
     return done;
 }
@@ -253,6 +276,34 @@ read_payment(Ubl *self, const Look *look, Err *err)
     return lacks(self, "when to pay", "payment_days: 30, or payment_terms: …", err);
 }
 
+/* BR-CO-17, as validators have it: to less than one unit of the currency. The tax of a bill is that of its exact net amount, and what half a cent
+ * of the book's currency comes to in a small one may be more than that. */
+static bool
+check_tax(const Ubl *self, Err *err)
+{
+    mpq_t expected, hundred;
+    if (self->percent[0] == '\0')
+        return true;
+    mpq_inits(expected, hundred, NULL);
+    mpq_set_ui(hundred, 100, 1);
+    bool done = decimal_parse(text_of(self->percent), expected, err);
+    mpq_mul(expected, expected, self->net);
+    mpq_div(expected, expected, hundred);
+    decimal_round(expected, SCALE_MAX, ROUND_HALF_UP);
+    mpq_sub(expected, expected, self->tax);
+    mpq_abs(expected, expected);
+    const bool far = mpq_cmp_ui(expected, 1, 1) >= 0;
+    mpq_clears(expected, hundred, NULL);
+    if (!done || !far)
+        return done;
+    err_set(
+        err, ERR_RANGE,
+        "its tax is that of an amount before it was exchanged and rounded, and a unit of %s or more away from %s %% of "
+        "the net amount, which EN 16931 does not allow",
+        self->currency, self->percent);
+    return err_hint(err, "bill in the currency of the price book, or use a price book in %s", self->currency);
+}
+
 bool
 ubl_make(Ubl *self, const Document *document, const Look *look, Err *err)
 {
@@ -281,5 +332,5 @@ ubl_make(Ubl *self, const Document *document, const Look *look, Err *err)
            read_payment(self, look, err) && read_parts(self, err);
     if (done)
         close_gap(self);
-    return done;
+    return done && check_tax(self, err);
 }

@@ -20,7 +20,8 @@ typedef struct UblLine {
     const char *name;
     Json *usage; /* the line of the document; NULL: an item of its statement */
     mpq_t quantity, unit_price, amount;
-    mpq_t fee; /* beside quantity times price: a charge of the line, an allowance where it is negative */
+    mpq_t fee;      /* beside quantity times price: a charge of the line, an allowance where it is negative */
+    mpq_t rounding; /* likewise, where the amount was rounded in a currency of greater units; else 0 */
 } UblLine;
 
 /** A charge on the whole document; an allowance where it is negative. Never 0. */

@@ -14,6 +14,11 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "chaos"))
 from load import SocketEmitter  # noqa: E402
 
 
+def months_since(then):
+    """The UTC months, "2026-12", from this time (of `time.time`) until now; then and now lie less than a month apart."""
+    return sorted({time.strftime("%Y-%m", time.gmtime(at)) for at in (then, time.time())})
+
+
 class Scene:
     """A journal beside a stack: whatever is emitted through it is reckoned up by `check`."""
 
@@ -67,7 +72,7 @@ class Scene:
         """Drain, look for duplicates, and hold journal and tables against one another; figures of the checker."""
         self.finish()
         self.drain(seconds)
-        for month in {time.strftime("%Y-%m", time.gmtime(time.time() - days * 86400)) for days in (0, 3)}:
+        for month in months_since(time.time() - 3 * 86400):
             self.stack.run("rate", "--month", month, "--preview")
         problems, figures = Checker(self.stack.query, self.journal).check()
         test.assertEqual(problems, [])

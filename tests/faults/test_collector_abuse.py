@@ -91,13 +91,13 @@ class Abuse(unittest.TestCase):
         before = self.collector.metric("handshakes_failed_total")
         abuser.start()
         try:
-            wait_until(lambda: self.collector.metric("connections") > 500, "the idle connections are there", 30)
+            wait_until(lambda: self.collector.metric("connections") > 200, "the idle connections are there", 60)
             abused = self.latencies(peer, 101, 100)
-            wait_until(lambda: self.collector.metric("connections") < 100, "the idle connections are closed", 60)
+            wait_until(lambda: self.collector.metric("handshakes_failed_total") - before >= IDLE and self.collector.metric("connections") < 100,
+                       "the idle connections are closed", 120)
         finally:
             stop.set()
             abuser.join()
-        self.assertGreaterEqual(self.collector.metric("handshakes_failed_total") - before, IDLE)
         p99 = [statistics.quantiles(times, n=100)[98] * 1000 for times in (calm, abused)]
         p50 = [statistics.median(times) * 1000 for times in (calm, abused)]
         print(f"\nsend to acknowledgement, ms: median {p50[0]:.1f} calm, {p50[1]:.1f} under abuse; p99 {p99[0]:.1f} calm, "
@@ -109,8 +109,8 @@ class Abuse(unittest.TestCase):
         before = self.collector.metric("keys_refused_total")
         stranger = self.peer(None)
         stranger.send_hello()
-        self.assertIsNone(stranger.receive(3))
-        self.assertGreater(self.collector.metric("keys_refused_total"), before)
+        wait_until(lambda: self.collector.metric("keys_refused_total") > before, "the key is refused", 60)
+        self.assertIsNone(stranger.receive(2))
 
     def test_a_revoked_key_is_refused_at_the_next_batch_of_a_live_connection(self):
         """Matrix 21: with no time between; again and again, since a table read every second would sometimes do."""
@@ -154,7 +154,7 @@ class Abuse(unittest.TestCase):
         time.sleep(1.5)
         for sequence in range(1, 13):
             peer.send_batch(sequence, usage("acme", ["x"], function="m21b"))
-        wait_until(lambda: self.collector.metric("connections_closed_total", "forbidden") > before, "the connection is closed")
+        wait_until(lambda: self.collector.metric("connections_closed_total", "forbidden") > before, "the connection is closed", 60)
         again = self.peer(key)
         again.send_hello()
         self.assertIsNone(again.receive(2))

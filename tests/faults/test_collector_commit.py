@@ -2,14 +2,13 @@
 import os
 import signal
 import tempfile
-import threading
 import time
 import unittest
 from pathlib import Path
 
 from collectors import ExtraCollector, setting, wait_until
 from failpoint import Failpoint
-from harness import Stack
+from harness import SUPERUSER, Stack
 from peer import REASON, Peer, register_agent, usage
 from pg_proxy import PgProxy
 
@@ -109,21 +108,25 @@ class Commit(unittest.TestCase):
             self.assertGreaterEqual(collector.metric("commit_retries_total"), 4)
 
     def killed_during(self, function, trigger):
-        """SIGKILL while a trigger on the ledger naps; returns how many batches the database has afterwards."""
+        """SIGKILL while a trigger on the ledger waits for a lock; returns how many batches the database has afterwards."""
         collector = self.collector()
-        self.stack.query("CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NEW; END $$;"
-                         f"CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON ledger {trigger} FOR EACH ROW EXECUTE FUNCTION nap()")
+        self.stack.query("CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; "
+                         f"END $$; CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON ledger {trigger} FOR EACH ROW EXECUTE FUNCTION nap()", SUPERUSER)
+        holder = self.stack.psql_process("SELECT FROM pg_advisory_lock(7);\n")
+        self.addCleanup(holder.kill)
         napping = "SELECT count(*) FROM pg_locks WHERE relation = 'ledger'::regclass AND mode = 'RowExclusiveLock'"
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted"
         try:
             with collector:
                 peer = self.peer(collector)
                 self.assertEqual(peer.hello().WhichOneof("kind"), "welcome")
                 peer.send_batch(1, usage("acme", ["x"], function=function))
-                wait_until(lambda: self.stack.number(napping) == 1, "the batch is being written", 20)
-                time.sleep(0.3)
+                wait_until(lambda: self.stack.number(waiting) == 1, "the batch is being written", 60)
+                self.assertEqual(self.stack.number(napping), 1)
                 collector.kill()
                 self.assertEqual(self.rows(peer), 0)
-                wait_until(lambda: self.stack.number(napping) == 0, "the transaction has ended", 20)
+                holder.communicate(timeout=60)
+                wait_until(lambda: self.stack.number(napping) == 0, "the transaction has ended", 60)
                 committed = self.rows(peer)
                 self.assertEqual(self.billed(function), committed)
                 self.assertIsNone(peer.receive(0.1), "an acknowledgement from the dead")
@@ -132,7 +135,7 @@ class Commit(unittest.TestCase):
                 self.assert_once(peer, function, 1)
                 return committed
         finally:
-            self.stack.query("DROP TRIGGER IF EXISTS nap ON ledger; DROP FUNCTION IF EXISTS nap()")
+            self.stack.query("DROP FUNCTION IF EXISTS nap() CASCADE", SUPERUSER)
 
     def test_a_collector_killed_before_commit_leaves_nothing_and_the_batch_sent_again_counts(self):
         """Matrix 7: SIGKILL while it writes; the server rolls back."""
@@ -195,17 +198,15 @@ class Commit(unittest.TestCase):
         with self.collector() as zombie, self.collector() as successor:
             first, second = self.peer(zombie, spool=spool), self.peer(successor, spool=spool)
             self.assertEqual(first.hello().WhichOneof("kind"), "welcome")
-            holder = threading.Thread(target=self.stack.query, args=(
-                f"BEGIN; SELECT 1 FROM streams WHERE spool = '\\x{spool.hex()}' FOR UPDATE; SELECT pg_sleep(3); COMMIT",))
-            holder.start()
-            time.sleep(1)
+            holder = self.stack.psql_process(f"SET search_path = millibill; BEGIN; SELECT FROM streams WHERE spool = '\\x{spool.hex()}' FOR UPDATE;\n")
+            self.addCleanup(holder.kill)
             first.send_batch(1, batch)
             waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            wait_until(lambda: self.stack.number(waiting) == 1, "its transaction waits for the row", 20)
+            wait_until(lambda: self.stack.number(waiting) == 1, "its transaction waits for the row", 60)
             zombie.kill(signal.SIGSTOP)
-            holder.join()
-            wait_until(lambda: self.stack.number(waiting) == 0, "the stopped collector holds the row", 20)
             started = time.monotonic()
+            holder.communicate("COMMIT;\n", timeout=60)
+            wait_until(lambda: self.stack.number(waiting) == 0, "the stopped collector holds the row", 60)
             self.assertEqual(second.hello(seconds=60).WhichOneof("kind"), "welcome")
             answer = second.batch(1, batch, seconds=60)
             self.assertEqual(answer.ack.sequence, 1, answer)

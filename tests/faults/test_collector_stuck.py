@@ -131,11 +131,12 @@ class Stuck(unittest.TestCase):
 
     def test_a_database_that_is_away_puts_nothing_into_quarantine(self):
         """Matrix 11: cut off in the middle of a transaction, refused many times, and back: the batch is billed."""
-        self.trouble("BEFORE INSERT ON configs FOR EACH ROW WHEN (NEW.function LIKE 'away%')", "PERFORM pg_sleep(1)")
+        self.trouble("BEFORE INSERT ON configs FOR EACH ROW WHEN (NEW.function LIKE 'away%')", "PERFORM pg_sleep(2)")
         peer = self.peer()
         for sequence in (1, 2):
             peer.send_batch(sequence, usage("acme", [f"away-{sequence}"], function=f"away{sequence}"))
-            time.sleep(2)
+            wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", SUPERUSER) > 0,
+                       "the transaction is open", 60)
             address, target = self.proxy.address, self.proxy.target
             self.proxy.close()
             refused = self.collector.metric("commit_retries_total")

@@ -116,14 +116,14 @@ class Follow(unittest.TestCase):
         kills = 0
 
         def load():
-            while time.monotonic() < stop:
+            while time.monotonic() < stop or not writer.rotated:
                 writer.write(rng.randrange(1, 200), 0.0002)
                 if rng.random() < 0.15:
                     writer.rotate()
 
         thread = threading.Thread(target=load)
         thread.start()
-        while time.monotonic() < stop:
+        while thread.is_alive():
             time.sleep(rng.random() * SECONDS / 4)
             self.stack.wait_running("agent", other_than=self.stack.kill("agent"))
             kills += 1

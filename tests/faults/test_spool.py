@@ -12,7 +12,7 @@ from pathlib import Path
 from failpoint import Failpoint
 from harness import BUILD, MILLIBILL, Stack, environment, wait_until
 from journal import TRYING
-from scene import ExtraAgent, Scene
+from scene import ExtraAgent, Scene, months_since
 
 NUMBERS = itertools.count(1)
 
@@ -56,6 +56,7 @@ class Faults(unittest.TestCase):
     def setUp(self):
         self.tenant = self.id().rpartition(".")[2].replace("_", "-")[:60]
         self.scene = Scene(self.stack, self.tenant)
+        self.began = time.time()
 
     def agent(self, name, **settings):
         agent = FaultyAgent(self.stack, f"{name}-{next(NUMBERS)}", [self.endpoint], **settings)
@@ -64,7 +65,8 @@ class Faults(unittest.TestCase):
 
     def records(self):
         """Records of this test's tenant that count, and different ones."""
-        self.stack.run("rate", "--month", time.strftime("%Y-%m", time.gmtime()), "--preview")
+        for month in months_since(self.began):
+            self.stack.run("rate", "--month", month, "--preview")
         return self.stack.number("SELECT coalesce(sum(invocations), 0) FROM rollups r JOIN tenants t USING (tenant_id) "
                                  f"WHERE t.name = '{self.tenant}'")
 
@@ -84,19 +86,14 @@ class Faults(unittest.TestCase):
         agent = self.agent("killed")
         agent.start()
         self.scene.keep_emitting(self.tenant, 100, socket_path=agent.socket)
-        killed = 0
         for number in numbers:
             agent.stop(signal.SIGKILL)
             agent.start(rule.format(number))
-            deadline = time.monotonic() + 4
-            while not agent.is_dead() and time.monotonic() < deadline:
-                time.sleep(0.05)
-            killed += agent.is_dead()
+            wait_until(agent.is_dead, f"the chosen call is reached: {rule.format(number)}", 60)
         agent.stop(signal.SIGKILL)
         agent.start()
         time.sleep(1)
         self.scene.finish()
-        self.assertGreater(killed, len(numbers) // 2, "the chosen call was hardly ever reached")
         accepted = self.scene.accepted()
         self.assertGreater(accepted, 0)
         wait_until(lambda: self.records() >= accepted, f"{accepted} records count", 120, 0.5)
@@ -122,7 +119,7 @@ class Faults(unittest.TestCase):
         agent.stop(signal.SIGKILL)
         agent.start("fsync:6:EIO")
         self.scene.keep_emitting(self.tenant, 100, socket_path=agent.socket)
-        wait_until(agent.is_dead, "the agent ends", 30)
+        wait_until(agent.is_dead, "the agent ends", 60)
         self.assertGreater(agent.process.returncode, 0)
         self.assertIn("Input/output error", agent.log())
         self.assertIn("check free space and the disk below the spool", agent.log())
@@ -168,7 +165,7 @@ class Faults(unittest.TestCase):
             time.sleep(1)
             self.assertIsNone(client.poll())
             filler.unlink()
-            self.assertEqual(client.wait(30), 0)
+            self.assertEqual(client.wait(120), 0)
         os.kill(collector, signal.SIGCONT)
         self.expect(300)
 
@@ -290,7 +287,7 @@ class Faults(unittest.TestCase):
         self.assertIn("event=spool_damaged", agent.log())
         self.assertTrue(list(agent.spool.glob("data.mdb.damaged-*")))
         wait_until(lambda: self.stack.number("SELECT count(*) FROM losses WHERE reason = 'spool_damaged'") > 0,
-                   "the loss is reported", 30)
+                   "the loss is reported", 60)
 
 
 class DatabaseRestored(unittest.TestCase):

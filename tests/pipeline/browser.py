@@ -90,7 +90,7 @@ class Browser:
     def messages(self):
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
-    def downloaded(self, name, seconds=10):
+    def downloaded(self, name, seconds=120):
         """The bytes of a download, as soon as it is whole."""
         path = self.folder / name
         until = time.monotonic() + seconds

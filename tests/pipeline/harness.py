@@ -38,8 +38,8 @@ def environment():
     return env
 
 
-def wait_until(condition, what, seconds=30.0, pause=0.05):
-    """Ask until the answer is true, and return it."""
+def wait_until(condition, what, seconds=120.0, pause=0.05):
+    """Ask until the answer is true, and return it. The limit is for a machine ten times slower than ours: it ends what would never come."""
     until = time.monotonic() + seconds
     while True:
         answer = condition()
@@ -163,7 +163,7 @@ class Stack:
                     pass
         return pids
 
-    def wait_running(self, part, other_than=None, seconds=60):
+    def wait_running(self, part, other_than=None, seconds=120):
         """Wait until a part runs (as another process than `other_than`)."""
         def again():
             pid = self.pid(part)

@@ -31,6 +31,7 @@ class Alerts(unittest.TestCase):
     def setUp(self):
         self.receiver.got.clear()
         self.receiver.answers.clear()
+        self.receiver.hold.set()
         self.configure()
 
     def configure(self, **settings):
@@ -206,6 +207,36 @@ class Alerts(unittest.TestCase):
         wait_until(lambda: self.stack.number(waits, SUPERUSER) == 0, "the killed run is gone")
         self.check(month, "--no-rate")
         self.check(month, "--no-rate")
+        self.assertEqual(len(self.alerts(tenant)), 1)
+
+    def kill_while_it_delivers(self, month):
+        """A check that has raised and is waiting for an answer of who is told, and is killed there."""
+        killed = self.stack.popen("alerts", "check", "--month", month, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_until(lambda: self.receiver.got, "the receiver has it and has not answered", 60)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+
+    def test_who_is_killed_between_the_row_and_the_answer_leaves_the_delivery_open_under_the_same_id(self):
+        tenant, month = self.tenant()
+        self.configure(alert_url=self.receiver.url, deliver_timeout_s=20)
+        self.use(tenant, month, 0, 23)
+        self.receiver.hold.clear()  # answers wait
+        self.addCleanup(self.receiver.hold.set)
+        self.kill_while_it_delivers(month)
+        alert, = self.alerts(tenant)  # the row is there
+        rows = self.stack.query(f"SELECT delivery_id, delivered_at IS NULL FROM deliveries WHERE alert_id = {alert['alert']}")
+        self.assertEqual([row[1] for row in rows], ["t"])
+        (first, body), = self.receiver.got
+        self.receiver.hold.set()
+        wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'millibill alerts check'",
+                                             SUPERUSER) == 0, "the killed check is gone")
+        answer = self.check(month)
+        self.assertEqual((answer["alerts"], answer["delivered"], answer["open"]), ([], 1, 0))
+        (again, same), = self.receiver.got[1:]
+        # it was received twice, which no sender can know to prevent: by the id the receiver knows it again
+        self.assertEqual((again["webhook-id"], same), (first["webhook-id"], body))
+        self.assertEqual(self.check(month)["delivered"], 0)
+        self.assertEqual(len(self.receiver.got), 2)
         self.assertEqual(len(self.alerts(tenant)), 1)
 
     def test_the_stack_checks_at_its_start_and_at_intervals_when_told_to(self):

@@ -46,7 +46,7 @@ class Close(unittest.TestCase):
         return answer
 
     def numbers(self):
-        return [row[0] for row in self.stack.query("SELECT number FROM invoices WHERE state = 'final' ORDER BY number")]
+        return [row[0] for row in self.stack.query("SELECT number FROM invoices WHERE state = 'final' AND number LIKE 'MB-2026-%' ORDER BY number")]
 
     def test_a_month_is_closed_exported_and_a_second_run_changes_nothing(self):
         month = "2026-01"
@@ -116,6 +116,36 @@ class Close(unittest.TestCase):
         answer = self.close(month)
         self.assertEqual([i["tenant"] for i in answer["invoices"] if not i["final_before"]], ["unread"])
         self.stack.run("verify")
+
+    def test_late_usage_of_an_account_without_an_invoice_of_that_month_is_named_until_it_is_billed(self):
+        """No adjustment can carry it: the account used nothing when the month was closed. A contract's period that began in that month is no such usage."""
+        self.tenants("2025-03", "busy", count=5)
+        self.stack.run("tenant", "add", "quiet")
+        self.stack.run("tenant", "add", "middle")
+        self.contract("middle", "2025-02", "name: middle\nversion: '1'\nbilling_day: 15\n")
+        self.close("2025-03")
+        self.load("quiet", "2025-03", 7, prefix="late")
+        self.stack.run("import", "--format", "ndjson", "-", input=record("middle", "m", "2025-03-20T12:00:00Z"))
+        answer = self.stack.json("rate", "--month", "2025-04", "--preview", "--no-free-tier", "--no-forecast")
+        unbilled = [{"tenant": "middle", "month": "2025-03", "records": 1}, {"tenant": "quiet", "month": "2025-03", "records": 7}]
+        self.assertEqual(answer["unbilled"], unbilled)
+        self.load("busy", "2025-04", 5, prefix="april")
+        done = self.stack.run("close", "--month", "2025-04", "--no-free-tier")
+        self.assertIn("tenant 'quiet': 7 records of 2025-03 came after that month was closed, and are on no invoice: its account has none\n"
+                      "  millibill rate --month 2025-03 --final makes it", done.stderr)
+        self.stack.run("rate", "--month", "2025-03", "--final", "--no-free-tier")
+        self.assertEqual(self.close("2025-04")["unbilled"], [])
+        self.load("quiet", "2025-03", 2, prefix="later")
+        self.assertEqual(self.close("2025-04")["unbilled"], [])  # an adjustment takes it
+
+    def test_a_period_that_begins_in_a_closed_month_is_not_yet_missing(self):
+        self.stack.run("tenant", "add", "halves")
+        self.contract("halves", "2025-05", "name: halves\nversion: '1'\nbilling_day: 15\n")
+        self.tenants("2025-06", "whole", count=5)
+        self.close("2025-06")
+        self.stack.run("import", "--format", "ndjson", "-", input=record("halves", "h", "2025-06-20T12:00:00Z"))
+        answer = self.stack.json("rate", "--month", "2025-06", "--preview", "--no-free-tier", "--no-forecast")
+        self.assertEqual(answer["unbilled"], [])
 
     def test_nobody_is_billed_when_what_differs_is_nobodys_in_particular(self):
         month = "2026-04"

@@ -35,7 +35,7 @@ class CloseKilled(StackCase):
 
     def test_a_close_that_is_killed_at_any_moment_goes_on_where_it_was(self):
         # Each time half as much longer: several kills on a machine that needs half a second, and not hundreds on one that needs half a minute.
-        killed, after = 0, 0.04
+        killed, after = 0, 0.02
         while not self.close(after):
             killed, after = killed + 1, after * 1.5
             self.assertLess(killed, 30)

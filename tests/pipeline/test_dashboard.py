@@ -283,7 +283,7 @@ class Dashboard(StackCase):
         self.browser.color_scheme("light")
         light = self.browser.script(background)
         self.browser.color_scheme("dark")
-        wait_until(lambda: self.browser.script(background) != light, "the page is dark", 5)
+        wait_until(lambda: self.browser.script(background) != light, "the page is dark")
         dark = self.browser.script(background)
         self.assertEqual((light, dark), ("rgb(244, 246, 247)", "rgb(15, 21, 25)"))
         self.browser.script("document.getElementById('theme').click()")
@@ -339,9 +339,14 @@ class Dashboard(StackCase):
         self.filter("function-9999")
         self.assertEqual(self.column("function"), ["function-9999"])
         self.filter("")
-        begun, ended = self.browser.script("""const begun = performance.now();
-            document.querySelector('#table th[data-key=invocations] button').click(); return [begun, performance.now()];""")
-        self.assertLess(ended - begun, 3000)
+        # a click sorts them all again: against so many texts sorted by the rules of a language, in the same browser
+        click, sort = self.browser.script("""const best = (work) => Math.min(...[1, 2, 3].map(() => {
+                const begun = performance.now(); work(); return performance.now() - begun; }));
+            const texts = millibill.data.functions.rows.map((row, i) => i * 7919 % 10007 + row.join());
+            return [best(() => document.querySelector('#table th[data-key=invocations] button').click()),
+                    best(() => [...texts].sort((a, b) => a.localeCompare(b)))];""")
+        print(f"\na click sorts 10,000 rows in {click:.0f} ms; {sort:.0f} ms for 10,000 texts")
+        self.assertLess(click, 50 * sort)
 
 
 if __name__ == "__main__":

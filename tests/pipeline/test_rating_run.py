@@ -78,7 +78,7 @@ class RatingRun(StackCase):
                 wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'millibill_rater'",
                                                      SUPERUSER) == 1, "it waits in the middle of writing")
                 run.send_signal(number)
-                self.assertEqual(run.wait(30), 130)
+                self.assertEqual(run.wait(120), 130)
             finally:
                 lock.stdin.close()
                 lock.wait()
@@ -97,7 +97,7 @@ class RatingRun(StackCase):
             wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND usename = 'millibill_rater'",
                                                  SUPERUSER) == 1, "it waits for the other run")
             run.send_signal(signal.SIGINT)
-            self.assertEqual(run.wait(30), 130)
+            self.assertEqual(run.wait(120), 130)
             self.assertEqual(self.stack.number("SELECT count(*) FROM invoices WHERE state = 'final'"), 0)
         finally:
             lock.stdin.close()

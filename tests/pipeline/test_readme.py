@@ -26,6 +26,14 @@ class Readme(unittest.TestCase):
             finally:
                 stack.remove()
 
+    def test_what_programs_look_for_beside_them_is_what_is_installed(self):
+        installed = re.search(r"SHARED_FOLDERS := (.*?)\nSHARED_FILES", (ROOT / "packaging" / "module.mk").read_text(), re.S).group(1)
+        sources = "".join(path.read_text() for part in ("agent", "cli", "collector", "lib", "rater", "reports", "schema") for path in (ROOT / part).glob("*.c"))
+        wanted = set(re.findall(r'share_(?:path|resolve)\("([^"]+)"', sources)) | set(re.findall(r'\[\] = "(reports/\w+)"', sources))
+        wanted |= set(re.findall(r'sql_files_read\("([^"]+)"', sources))
+        self.assertGreater(len(wanted), 6)
+        self.assertEqual(wanted - set(installed.replace("\\", " ").split()), set())
+
     def test_every_file_that_a_document_links_to_is_there(self):
         for document in [ROOT / "README.md", *(ROOT / "doc").glob("*.md")]:
             for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):

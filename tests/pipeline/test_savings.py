@@ -292,7 +292,7 @@ class Savings(StackCase):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
             time.sleep(pause)
             process.send_signal(signal.SIGINT)
-            self.assertIn(process.wait(timeout=30), (0, -signal.SIGINT))
+            self.assertIn(process.wait(timeout=120), (0, -signal.SIGINT))
         wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'millibill-report'") == 0,
                    "no session of an interrupted report")
         self.assertEqual(self.stack.query("SELECT count(*), max(commit_id) FROM ledger"), before)

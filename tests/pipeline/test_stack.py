@@ -172,7 +172,7 @@ class UncleanEnds(unittest.TestCase):
         with Stack() as stack:
             pids = [stack.pid(part) for part in ("agent", "collector", "postgres")]
             stack.kill("supervisor")
-            wait_until(lambda: not any(alive(pid) for pid in pids), "the parts are gone", 30)
+            wait_until(lambda: not any(alive(pid) for pid in pids), "the parts are gone")
             stack.up()
             self.assertTrue(stack.status()["running"])
 

@@ -8,7 +8,9 @@ from harness import ROOT, SUPERUSER, StackCase
 
 SUMS = ("invocations, errors, timeouts, initializations, duration_us, init_us, duration_1ms, duration_100ms, with_init_1ms, with_init_100ms, cpu_us, "
         "streamed_bytes, capacity_records, capacity_1s, capacity_300s").split(", ")
-MACROS = {"$__timeFrom()": "'2026-10-01T00:00:00Z'::timestamptz", "$__timeTo()": "'2026-10-31T23:59:59.999Z'::timestamptz", "${tenant:sqlstring}": "'%s'"}
+# as Grafana's PostgreSQL data source writes them
+MACROS = {"$__timeFrom()": "'2026-10-01T00:00:00Z'", "$__timeTo()": "'2026-10-31T23:59:59.999Z'", "${tenant:sqlstring}": "'%s'"}
+PANELS = {"stat", "timeseries", "table", "bargauge"}
 
 
 def records(tenant, count, day, first=0, **more):
@@ -60,6 +62,33 @@ class Views(StackCase):
                     if rows and tenant == "acme":
                         filled.add(panel["title"])
         self.assertEqual({panel["title"] for panel in dashboard["panels"]} - filled, {"Quarantine", "Losses", "Changed since the final invoice"})
+
+    def test_the_grafana_dashboard_is_one_that_grafana_takes(self):
+        dashboard = json.loads((ROOT / "packaging" / "grafana" / "millibill.json").read_text())
+        self.assertGreaterEqual(dashboard["schemaVersion"], 39)  # Grafana 10; later ones bring it up to date as they load it
+        self.assertNotIn("__inputs", dashboard)  # nothing to fill in: the data source is a variable
+        source, tenant = dashboard["templating"]["list"]
+        self.assertEqual((source["name"], source["type"], source["query"], tenant["name"]), ("datasource", "datasource", "postgres", "tenant"))
+        reference = {"type": "postgres", "uid": "${datasource}"}
+        self.assertEqual(tenant["datasource"], reference)
+        taken = set()
+        for panel in dashboard["panels"]:
+            title, place = panel["title"], panel["gridPos"]
+            self.assertIn(panel["type"], PANELS, title)
+            self.assertTrue(panel["fieldConfig"]["defaults"]["unit"], title)
+            self.assertEqual(panel["datasource"], reference, title)
+            squares = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+            self.assertTrue(max(x for x, _ in squares) < 24 and not squares & taken, title)
+            taken |= squares
+            for target in panel["targets"]:
+                self.assertEqual((target["datasource"], target["format"]), (reference, "time_series" if panel["type"] == "timeseries" else "table"), title)
+                self.assertIn("rawSql", target)
+                self.assertTrue(target["rawQuery"] and target["refId"], title)
+                made_here = set(re.findall(r"(\w+) AS \(SELECT", target["rawSql"]))
+                for view in re.findall(r"(?:FROM|JOIN) ([\w.]+)", target["rawSql"]):
+                    self.assertTrue(view.startswith("millibill.") or view in made_here, (title, view))  # no search_path is needed
+            for override in panel["fieldConfig"]["overrides"]:
+                self.assertRegex(panel["targets"][0]["rawSql"], rf"\b{override['matcher']['options']}\b", title)
 
     def days(self):
         return self.stack.query(f"SELECT tenant_id, day, config_id, {', '.join(SUMS)}, max_memory_used_mb, max_duration_us FROM rollups_daily ORDER BY 1, 2, 3", "millibill_reader")

