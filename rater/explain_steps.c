@@ -6,6 +6,7 @@
 
 #include "lib/decimal.h"
 #include "rater/document.h"
+#include "rater/explain_money.h"
 #include "rater/explain_tiers.h"
 #include "rater/formula.h"
 
@@ -230,6 +231,30 @@ read_allowance(const Rated *rated, const FreeTier *tier, const Item *item, mpq_t
     mpq_clear(before);
 }
 
+/** The allowance of a period that is in service in part. */
+static bool
+tell_partial(const RatedFreeTier *taken, const char *unit, Json *steps, Err *err)
+{
+    const FreeTier *tier = taken->tier;
+    if (tier->partial_month == PARTIAL_FULL || mpq_equal(taken->allowance, tier->quantity) ||
+        mpq_sgn(tier->quantity) == 0)
+        return true;
+    mpq_t share, over, under;
+    mpq_inits(share, over, under, NULL);
+    mpq_div(share, taken->allowance, tier->quantity);
+    mpq_set_z(over, mpq_numref(share));
+    mpq_set_z(under, mpq_denref(share));
+    Formula formula = formula_of(tier->quantity, " × ", over, " ÷ ", under);
+    bool done =
+        step_add(steps, "in_service",
+                 tier->whole_units ? "the allowance of a whole period, for the part in service, cut down to whole units"
+                                   : "the allowance of a whole period, for the part in service",
+                 tier->whole_units ? NULL : &formula, taken->allowance, unit, err);
+    formula_free(&formula);
+    mpq_clears(share, over, under, NULL);
+    return done;
+}
+
 static bool
 explain_covered(const Rated *rated, const PriceBook *book, const RatedFreeTier *taken, const Item *item, Json *steps,
                 Err *err)
@@ -244,6 +269,7 @@ explain_covered(const Rated *rated, const PriceBook *book, const RatedFreeTier *
                               allocation_name(taken->tier->allocation),
                               item->first->part > 0 ? ", less what was taken by price books before" : "",
                               turns ? ", less what went to earlier turns" : "");
+    done = done && (rated->part_count > 0 || tell_partial(taken, unit, steps, err));
     Formula left = formula_of(taken->allowance, " − ", turn.before, NULL, turn.before);
     done = done && step_add(steps, "allowance", says.data, turns ? &left : NULL, turn.left, unit, err) &&
            add_claims(rated, book, taken->tier, item->first->part,
@@ -271,48 +297,25 @@ explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *
     return done;
 }
 
-/* ---- money ---- */
-
-/** A sum's next term, unless it is 0. */
-static void
-add_term(Formula *formula, const mpq_t term, mpq_t sum)
-{
-    mpq_t size;
-    if (mpq_sgn(term) == 0)
-        return;
-    mpq_init(size);
-    mpq_abs(size, term);
-    formula_text(formula, mpq_sgn(term) < 0 ? " − " : " + ");
-    formula_figure(formula, size);
-    mpq_add(sum, sum, term);
-    mpq_clear(size);
-}
-
+/* A flat fee's quantity is a part of the period, shared by tenants. */
 static bool
-explain_money(const PriceBook *book, const RatedLine *line, Json *steps, Err *err)
+explain_quantity(const Item *item, Json *steps, Err *err)
 {
-    char says[160];
-    mpq_t product;
-    mpq_init(product);
-    mpq_mul(product, line->billed_quantity, line->unit_price);
-    Formula formula = formula_of(line->billed_quantity, " × ", line->unit_price, NULL, product);
-    add_term(&formula, line->fee, product);
-    add_term(&formula, line->adjustment, product);
-    bool known = mpq_equal(product, line->amount_exact);
-    bool done =
-        step_add(steps, "amount_exact",
-                 line->price->plain ? "billed quantity times unit price"
-                                    : "billed quantity times unit price, plus fees, plus what a minimum adds or a "
-                                      "maximum takes away",
-                 known ? &formula : NULL, line->amount_exact, book->currency, err);
-    char *rounding = document_rounding(book, err);
-    snprintf(says, sizeof(says), "rounded once: %s", rounding == NULL ? "" : rounding);
-    done = done && rounding != NULL && step_add(steps, "amount", says, NULL, line->amount, book->currency, err) &&
-           document_add_money(json_object_array_get_idx(steps, json_object_array_length(steps) - 1), "result",
-                              line->amount, book, err);
-    free(rounding);
+    const bool months = item->first->meter->measure == MEASURE_MONTH;
+    const bool part = months && mpz_cmp_ui(mpq_denref(item->quantity), 1) != 0;
+    mpq_t over, under;
+    mpq_inits(over, under, NULL);
+    mpq_set_z(over, mpq_numref(item->quantity));
+    mpq_set_z(under, mpq_denref(item->quantity));
+    Formula formula = formula_of(over, " ÷ ", under, NULL, under);
+    bool done = step_add(steps, "quantity",
+                         !months ? "what all functions used together"
+                         : part ? "the part of the period in service under this book, shared equally by the tenants of "
+                                  "its counter"
+                                : "once for the period",
+                         part ? &formula : NULL, item->quantity, item->first->meter->unit, err);
     formula_free(&formula);
-    mpq_clear(product);
+    mpq_clears(over, under, NULL);
     return done;
 }
 
@@ -322,13 +325,13 @@ explain_steps(const Rated *rated, const PriceBook *book, const RatedLine *line, 
     Item item;
     item_start(&item);
     item_of_line(rated, line, &item);
-    bool done =
-        step_add(steps, "quantity", "what all functions used together", NULL, item.quantity, line->meter->unit, err) &&
-        explain_free(rated, book, &item, steps, err) &&
-        step_formula(steps, "billed", "quantity less what is free",
-                     formula_of(item.quantity, " − ", item.free, NULL, item.free), item.billed, line->meter->unit,
-                     err) &&
-        explain_tiers(rated, line, item.billed, steps, err) && explain_money(book, line, steps, err);
+    const ItemLines lines = {item.first, item.end - (size_t) (item.first - rated->lines)};
+    bool done = explain_quantity(&item, steps, err) && explain_free(rated, book, &item, steps, err) &&
+                step_formula(steps, "billed", "quantity less what is free",
+                             formula_of(item.quantity, " − ", item.free, NULL, item.free), item.billed,
+                             line->meter->unit, err) &&
+                explain_tiers(rated, line, item.billed, steps, err) &&
+                explain_money(rated, book, &lines, line, steps, err);
     item_free(&item);
     return done;
 }

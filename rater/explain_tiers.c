@@ -14,9 +14,8 @@ shares_counter(const RatedLine *a, const RatedLine *b)
            ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(a->tenant, b->tenant) == 0);
 }
 
-/** What the line's counter billed, whole and in the line's tier. */
-static void
-counter_read(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in_tier)
+void
+explain_counter(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in_tier)
 {
     for (size_t i = 0; i < rated->line_count; i++) {
         const RatedLine *other = &rated->lines[i];
@@ -92,7 +91,7 @@ explain_tiers(const Rated *rated, const RatedLine *line, const mpq_t billed, Jso
         return true;
     mpq_t whole, in_tier, part, before;
     mpq_inits(whole, in_tier, part, before, NULL);
-    counter_read(rated, line, whole, in_tier);
+    explain_counter(rated, line, whole, in_tier);
     before_read(rated, line, before);
     mpq_mul(part, in_tier, billed);
     if (mpq_sgn(whole) > 0)

@@ -12,4 +12,7 @@
  *  price has one tier. `billed`: of all tiers of its item. ERR_NOMEM. */
 MUST_CHECK bool explain_tiers(const Rated *rated, const RatedLine *line, const mpq_t billed, Json *steps, Err *err);
 
+/** Add to `whole` what the line's counter billed, to `in_tier` what of it lies in the line's tier. */
+void explain_counter(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in_tier);
+
 #endif

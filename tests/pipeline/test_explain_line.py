@@ -111,7 +111,9 @@ class ExplainLine(StackCase):
             if entry["formula"] is None:
                 continue
             result = Fraction(entry.get("result", entry.get("quantity")))
-            if "whole units" in entry.get("says", ""):
+            if "whole packages" in entry["formula"]:
+                self.assertEqual(math.ceil(value_of(entry["formula"].partition(",")[0])), result, entry)
+            elif "whole units" in entry.get("says", ""):
                 self.assertLess(abs(value_of(entry["formula"]) - result), 1, entry)
             else:  # figures that do not end are printed with 20 digits
                 self.assertLess(abs(value_of(entry["formula"]) - result), max(abs(result), 1) / 10**15, entry)
@@ -206,7 +208,7 @@ class ExplainLine(StackCase):
         book = self.file(MIXED_BOOK, "yaml")
         self.load("mixed", [record(f"m-{n}", f"{70 + n}", f"fn-{n % 15}", 128 << n % 3) for n in range(180)])
         number, document = self.bill("mixed", "--tenant", "mixed", "--price-book", str(book))
-        seen = set()
+        seen, parts = set(), set()
         for index, line in enumerate(document["lines"], 1):
             answer = self.explain(number, str(index), "--all")
             self.assert_formulas_hold(answer)
@@ -214,6 +216,11 @@ class ExplainLine(StackCase):
             self.assertEqual(self.step(answer, "amount"), Fraction(line["amount"]))
             [exact] = [step for step in answer["steps"] if step["step"] == "amount_exact"]
             self.assertIsNotNone(exact["formula"], line)
+            for name in ("fee", "adjustment"):  # where these come from is worked out too
+                told = [step for step in answer["steps"] if step["step"] == name]
+                self.assertEqual(sum(Fraction(step["result"]) for step in told), Fraction(line.get(name, "0")), line)
+                self.assertTrue(all(step["formula"] for step in told), told)
+                parts.update(name for _ in told)
             seen.add((line["sku"], line.get("price"), line.get("model"), line["tier"]))
             if line["sku"] == "requests":
                 chosen = line.get("price") == "chosen"
@@ -223,7 +230,7 @@ class ExplainLine(StackCase):
                 one = self.explain(number, str(index), "--function", "fn-3", "--hour", "2026-05-10T12", "--all")
                 self.assert_formulas_hold(one)
                 self.assertEqual({each["billed_ms"] for each in one["invocations"]}, {"100", "200", "300"})
-        self.assertEqual(len(seen), 6)
+        self.assertEqual((len(seen), parts), (6, {"fee", "adjustment"}))
         share = self.explain_record("m-1")
         self.assertEqual([line["sku"] for line in share["lines"]], ["requests", "seconds", "duration"])
         [request] = [line for line in share["lines"] if line["sku"] == "requests"]
