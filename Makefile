@@ -292,7 +292,7 @@ clean:
 help:
 	@echo "make               build everything into $(BUILD)/ (missing packages are installed first)"
 	@echo "make demo          start a stack, meter real work, bill it, and show the invoices"
-	@echo "make pictures      the README's pictures of an invoice and a savings report, from the demo's workloads"
+	@echo "make pictures      the README's pictures: an invoice, a savings report, the dashboard"
 	@echo "make test          unit, pipeline and fault tests"
 	@echo "make bench         benchmarks, as ratios against something that runs in the same minute"
 	@echo "make oracle        rate SETS (10000) random usage sets with the rater and with the oracle, from SEED"
