@@ -52,6 +52,7 @@ static const struct {
     {"contract set", "  millibill contract set --tenant acme --from 2026-11 acme.yaml\n"},
     {"contract show", "  millibill contract show --tenant acme\n"},
     {"contract history", "  millibill contract history --tenant acme\n"},
+    {"contract terms", "  millibill contract terms --tenant acme\n"},
     {"contract validate", "  millibill contract validate acme.yaml\n"},
     {"contract period", "  millibill contract period --month 2026-11 acme.yaml\n"},
     {"reconcile", "  millibill reconcile --month 2026-10 --tenant acme their-log.ndjson\n"

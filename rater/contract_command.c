@@ -161,6 +161,7 @@ contract_command(int argc, char **argv)
         {"set", "give a contract to a tenant", contract_set_command},
         {"show", "the contract that holds for a tenant", contract_show_command},
         {"history", "every contract that a tenant was given", contract_history_command},
+        {"terms", "the terms that fees for prepaid units pay for", contract_terms_command},
         {"validate", "check contracts", validate_command},
         {"period", "the billing period of a month under a contract", period_command},
         {NULL, NULL, NULL},

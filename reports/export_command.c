@@ -32,6 +32,7 @@ typedef struct ExportOptions {
 typedef struct Export {
     FocusFile file;
     const char *issuer;
+    FocusTerms *terms;
     int64_t documents;
 } Export;
 
@@ -66,7 +67,7 @@ export_document(void *context, const DocumentRow *row, Err *err)
         return err_set(err, ERR_CORRUPT, "invoice %" PRId64 ": the stored document does not have its stored digest %s",
                        row->invoice_id, row->sha256);
     Json *json = json_parse(row->document, err);
-    const FocusSource source = {json, row->sha256, row->issued_at_us, export->issuer};
+    const FocusSource source = {json, row->sha256, row->issued_at_us, export->issuer, export->terms};
     bool done = json != NULL && focus_document(&export->file, &source, err);
     json_object_put(json);
     export->documents++;
@@ -84,9 +85,12 @@ export_rows(Export *export, const ExportOptions *options, Err *err)
         filter.billed_in = &month;
     Db *db = stack_connect(options->data, err);
     export->file.progress = progress_start("Rows");
-    bool done = db != NULL && stack_tenant_check(db, options->tenant, err) && focus_write_head(&export->file, err) &&
-                document_visit(db, &filter, export_document, export, err);
+    bool done = db != NULL && stack_tenant_check(db, options->tenant, err);
+    export->terms = done ? focus_terms_read(db, options->data, options->tenant, err) : NULL;
+    done = export->terms != NULL && focus_write_head(&export->file, err) &&
+           document_visit(db, &filter, export_document, export, err);
     progress_end(&export->file.progress);
+    focus_terms_free(&export->terms);
     db_free(&db);
     if (done && fflush(export->file.file) != 0)
         done = err_set(err, ERR_IO, "cannot write the export: %s", strerror(errno));

@@ -6,17 +6,34 @@
 #include "reports/figures.h"
 
 bool
-focus_billed(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err)
+focus_effective(const FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err)
 {
     mpq_t
         before_exchange; /* a cost is a multiple of the rate, but for taxes and roundings, which the bill itself rounds */
     mpq_init(before_exchange);
     mpq_div(before_exchange, cost, bill->rate);
-    mpq_add(bill->billed, bill->billed, cost);
-    bool done = focus_figure(row, FOCUS_BILLED_COST, cost, err) && focus_figure(row, FOCUS_EFFECTIVE_COST, cost, err) &&
+    bool done = focus_figure(row, FOCUS_EFFECTIVE_COST, cost, err) &&
                 focus_figure(row, FOCUS_PRICING_CURRENCY_EFFECTIVE_COST, before_exchange, err);
     mpq_clear(before_exchange);
     return done;
+}
+
+bool
+focus_billed_before(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err)
+{
+    mpq_t none;
+    mpq_init(none);
+    mpq_add(bill->billed, bill->billed, cost);
+    bool done = focus_figure(row, FOCUS_BILLED_COST, cost, err) && focus_effective(bill, row, none, err);
+    mpq_clear(none);
+    return done;
+}
+
+bool
+focus_billed(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err)
+{
+    mpq_add(bill->billed, bill->billed, cost);
+    return focus_figure(row, FOCUS_BILLED_COST, cost, err) && focus_effective(bill, row, cost, err);
 }
 
 bool
@@ -94,7 +111,7 @@ set_correction(FocusBill *bill, const FocusSource *source)
 bool
 focus_document(FocusFile *file, const FocusSource *source, Err *err)
 {
-    FocusBill bill = {.file = file, .json = source->json};
+    FocusBill bill = {.file = file, .json = source->json, .terms = source->terms};
     Json *payable = json_member(source->json, "payable");
     bill.currency = document_member(source->json, "currency");
     bill.paid_in = payable == NULL ? bill.currency : document_member(payable, "currency");

@@ -15,6 +15,7 @@
 #include "lib/utc.h"
 #include "reports/document.h"
 #include "reports/focus_row.h"
+#include "reports/focus_terms.h"
 
 enum {
     FOCUS_UNIT_BYTES = 96,
@@ -25,6 +26,7 @@ enum {
 typedef struct FocusBill {
     FocusFile *file;
     Json *json;
+    const FocusTerms *terms;
     FocusRow common; /* cells that all rows share; owns nothing */
     char billing_start[UTC_TEXT_BYTES], billing_end[UTC_TEXT_BYTES];
     const char *currency; /* of the lines */
@@ -39,6 +41,7 @@ typedef struct FocusSource {
     const char *sha256;
     int64_t issued_at_us;
     const char *issuer;
+    const FocusTerms *terms;
 } FocusSource;
 
 /** Write the rows of a document. ERR_INPUT (a member is missing), ERR_IO, ERR_NOMEM. */
@@ -53,6 +56,9 @@ void focus_unit_name(const char *unit, char out[FOCUS_UNIT_BYTES]);
 
 /** Set BilledCost, and EffectiveCost to the same / and ListCost and ContractedCost too; count it. */
 MUST_CHECK bool focus_billed(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err);
+/** Set EffectiveCost / BilledCost and an EffectiveCost of 0, of what covers later charges too, and count it. */
+MUST_CHECK bool focus_effective(const FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err);
+MUST_CHECK bool focus_billed_before(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err);
 MUST_CHECK bool focus_all_costs(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err);
 
 /** Set PricingQuantity, unit and unit prices (`unit_price` in the currency of the lines), and ListCost and ContractedCost to their product. */

@@ -1,9 +1,12 @@
 /* What a contract adds to the lines and takes from them, taxes, and the rounding of the whole, as charges. */
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/decimal.h"
 #include "reports/figures.h"
 #include "reports/focus.h"
+
+enum { DESCRIPTION_BYTES = 512 };
 
 /** What an item of a statement is in FOCUS. */
 typedef struct ItemKind {
@@ -91,14 +94,60 @@ read_cost(const FocusBill *bill, Json *item, bool is_tax, mpq_t amount, mpq_t co
 }
 
 static bool
-write_purchase(FocusBill *bill, FocusRow *row, const mpq_t amount, const mpq_t cost, Err *err)
+write_purchase(FocusBill *bill, FocusRow *row, Json *item, const mpq_t amount, const mpq_t cost, Err *err)
 {
     mpq_t one;
     mpq_init(one);
     mpq_set_ui(one, 1, 1);
     row->cells[FOCUS_PRICING_CATEGORY] = "Committed";
-    bool done = focus_priced(bill, row, one, "Units", amount, err) && focus_billed(bill, row, cost, err);
+    bool done = focus_priced(bill, row, one, "Units", amount, err);
+    if (done && strcmp(document_member(item, "kind"), "prepaid_fee") == 0 &&
+        focus_terms_is_fee(bill->terms, bill->json, document_member(item, "name")))
+        done = focus_billed_before(bill, row, cost, err);
+    else
+        done = done && focus_billed(bill, row, cost, err);
     mpq_clear(one);
+    return done;
+}
+
+/* What this period bears of a fee that was, or is, billed once for a term. */
+static bool
+write_part_of_fee(FocusBill *bill, const FocusTerm *term, Err *err)
+{
+    char description[DESCRIPTION_BYTES];
+    FocusRow row = bill->common;
+    mpq_t part, none;
+    mpq_inits(part, none, NULL);
+    bool done = focus_terms_part(bill->terms, term, bill->json, part, err);
+    if (done && strcmp(row.cells[FOCUS_X_DOCUMENT_KIND], "void") == 0)
+        mpq_neg(part, part);
+    if (done && mpq_sgn(part) != 0) {
+        snprintf(description, sizeof description, "%s: part of the fee for the term", term->name);
+        row.cells[FOCUS_CHARGE_CATEGORY] = "Adjustment";
+        row.cells[FOCUS_CHARGE_FREQUENCY] = "Recurring";
+        row.cells[FOCUS_CHARGE_DESCRIPTION] = description;
+        row.cells[FOCUS_X_LINE] = "prepaid_fee_part";
+        row.cells[FOCUS_COMMITMENT_DISCOUNT_ID] = row.cells[FOCUS_COMMITMENT_DISCOUNT_NAME] = term->name;
+        row.cells[FOCUS_COMMITMENT_DISCOUNT_CATEGORY] = "Usage";
+        row.cells[FOCUS_COMMITMENT_DISCOUNT_TYPE] = "Prepaid units";
+        done = focus_figure(&row, FOCUS_BILLED_COST, none, err) && focus_figure(&row, FOCUS_LIST_COST, none, err) &&
+               focus_figure(&row, FOCUS_CONTRACTED_COST, none, err) && focus_effective(bill, &row, part, err);
+        done = focus_write(bill->file, &row, err) && done;
+    }
+    mpq_clears(part, none, NULL);
+    return done;
+}
+
+/* A credit note corrects amounts; what a period bears of a fee does not change by it. */
+static bool
+write_parts_of_fees(FocusBill *bill, Err *err)
+{
+    FocusTerm term;
+    bool done = true;
+    if (strcmp(bill->common.cells[FOCUS_X_DOCUMENT_KIND], "credit_note") == 0)
+        return true;
+    for (size_t at = 0; done && focus_terms_next(bill->terms, bill->json, &at, &term);)
+        done = write_part_of_fee(bill, &term, err);
     return done;
 }
 
@@ -118,7 +167,7 @@ write_item(FocusBill *bill, Json *item, const ItemKind *kind, size_t ordinal, Er
         set_period(bill, &row, ordinal);
     bool done = read_cost(bill, item, is_tax, amount, cost, err) &&
                 set_commitment(&row, kind, item, amount, bill->currency, unit, err) &&
-                (strcmp(kind->category, "Purchase") == 0 ? write_purchase(bill, &row, amount, cost, err)
+                (strcmp(kind->category, "Purchase") == 0 ? write_purchase(bill, &row, item, amount, cost, err)
                                                          : focus_all_costs(bill, &row, cost, err));
     mpq_clears(amount, cost, NULL);
     return focus_write(bill->file, &row, err) && done;
@@ -160,5 +209,5 @@ focus_items(FocusBill *bill, Err *err)
         done = kind != NULL && write_item(bill, item, kind, adjustments, err);
         adjustments += done && strcmp(kind->kind, "adjustment") == 0 ? 1 : 0;
     }
-    return done && write_rounding(bill, err);
+    return done && write_parts_of_fees(bill, err) && write_rounding(bill, err);
 }

@@ -28,6 +28,10 @@ static const char SQL_IN_FORCE[] =
     " WHERE tc.from_month <= $1::date AND ($2::text IS NULL OR t.name = $2)) r (tenant_id, tenant, revision, from_month, "
     "sha256, name, version, set_at, set_by, source) ORDER BY 1, from_month DESC, revision DESC) found ORDER BY tenant_id";
 static const char SQL_HISTORY[] = ROW " WHERE t.name = $1 ORDER BY tc.revision";
+static const char SQL_PREPAID[] = ROW
+    " WHERE ($1::text IS NULL OR t.name = $1) AND EXISTS (SELECT FROM invoices i JOIN invoice_items x USING (tenant_id, invoice_id)"
+    " WHERE i.tenant_id = tc.tenant_id AND i.contract_revision = tc.revision AND x.kind IN ('prepaid', 'prepaid_fee'))"
+    " ORDER BY tc.tenant_id, tc.revision";
 static const char SQL_OF_INVOICE[] =
     ROW " JOIN invoices i ON i.tenant_id = tc.tenant_id AND i.contract_revision = tc.revision"
         " WHERE i.tenant_id = $1::bigint AND i.invoice_id = $2::bigint";
@@ -134,6 +138,13 @@ contract_store_history(Db *db, const char *tenant, ContractVisit visit, void *co
 {
     const DbParam params[] = {db_string(tenant)};
     return visit_rows(db, SQL_HISTORY, params, 1, visit, context, err);
+}
+
+bool
+contract_store_prepaid(Db *db, const char *tenant, ContractVisit visit, void *context, Err *err)
+{
+    const DbParam params[] = {db_string(tenant)};
+    return visit_rows(db, SQL_PREPAID, params, 1, visit, context, err);
 }
 
 bool

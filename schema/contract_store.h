@@ -47,6 +47,8 @@ MUST_CHECK bool
 contract_store_in_force(Db *db, const char *tenant, UtcMonth month, ContractVisit visit, void *context, Err *err);
 /** Every revision of a tenant, from the first. */
 MUST_CHECK bool contract_store_history(Db *db, const char *tenant, ContractVisit visit, void *context, Err *err);
+/** Every revision under which an invoice has prepaid units or their fee; `tenant` NULL: all. */
+MUST_CHECK bool contract_store_prepaid(Db *db, const char *tenant, ContractVisit visit, void *context, Err *err);
 /** The one that an invoice was made under; none: no visit. */
 MUST_CHECK bool
 contract_store_of_invoice(Db *db, int64_t tenant_id, int64_t invoice_id, ContractVisit visit, void *context, Err *err);

@@ -4,7 +4,7 @@
 
 #include "schema/account_store.h"
 
-/* $1 tenant, $2 month, $3 state, $4 number, $5 id, $6 standing only, $7 $8 billed from and before. */
+/* $1 tenant, $2 month, $3 state, $4 number, $5 id, $6 standing only, $7 $8 billed from and before, $9 kind of an item. */
 #define DOCUMENT_COLUMNS                                                                                                                                                                         \
     "SELECT i.invoice_id, coalesce(i.number, ''), i.revision, i.state, t.name, a.name,"                                                                                                          \
     " (extract(epoch FROM i.period_start) * 1000000)::bigint, (extract(epoch FROM i.period_end) * 1000000)::bigint,"                                                                             \
@@ -23,7 +23,8 @@
                           " AND NOT EXISTS (SELECT FROM invoices_in_force f WHERE f.tenant_id = i.tenant_id"                                                                                     \
                           " AND f.period_month = i.period_month AND f.state = 'final')))"                                                                                                        \
                           " AND ($7::bigint IS NULL OR (CASE i.kind WHEN 'invoice' THEN i.period_month::timestamp AT TIME ZONE 'UTC' ELSE i.issued_at END >= to_timestamp($7::bigint / 1000000)" \
-                          " AND CASE i.kind WHEN 'invoice' THEN i.period_month::timestamp AT TIME ZONE 'UTC' ELSE i.issued_at END < to_timestamp($8::bigint / 1000000)))"
+                          " AND CASE i.kind WHEN 'invoice' THEN i.period_month::timestamp AT TIME ZONE 'UTC' ELSE i.issued_at END < to_timestamp($8::bigint / 1000000)))"                        \
+                          " AND ($9::text IS NULL OR EXISTS (SELECT FROM invoice_items x WHERE x.tenant_id = i.tenant_id AND x.invoice_id = i.invoice_id AND x.kind = $9))"
 
 static const char DOCUMENTS_SQL[] =
     DOCUMENT_COLUMNS " ORDER BY t.name, i.period_start, i.state, i.revision, i.invoice_id";
@@ -74,14 +75,15 @@ bool
 document_visit(Db *db, const DocumentFilter *filter, DocumentVisit visit, void *context, Err *err)
 {
     char day[UTC_TEXT_BYTES];
-    DbParam params[8] = {db_string(filter->tenant),
+    DbParam params[9] = {db_string(filter->tenant),
                          db_null(),
                          db_string(filter->state),
                          db_string(filter->number),
                          db_null(),
                          db_string(filter->standing ? "true" : "false"),
                          db_null(),
-                         db_null()};
+                         db_null(),
+                         db_string(filter->with_item)};
     if (filter->month != NULL)
         params[1] = db_string(utc_format_day(utc_month_start_us(*filter->month), day));
     if (filter->billed_in != NULL) {
@@ -92,5 +94,5 @@ document_visit(Db *db, const DocumentFilter *filter, DocumentVisit visit, void *
     if (filter->number != NULL && text_to_u64(text_of(filter->number), INT64_MAX, &id))
         db_set_i64(&params[4], (int64_t) id);
     Visit state = {visit, context};
-    return db_stream(db, filter->newest ? NEWEST_SQL : DOCUMENTS_SQL, params, 8, visit_row, &state, err);
+    return db_stream(db, filter->newest ? NEWEST_SQL : DOCUMENTS_SQL, params, 9, visit_row, &state, err);
 }

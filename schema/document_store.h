@@ -22,6 +22,7 @@ typedef struct DocumentFilter {
     const char *number;        /* an invoice's number, or its id in digits */
     bool standing;             /* leave out voids, what they took back, and a preview where there is a final invoice */
     bool newest;               /* only the last one issued */
+    const char *with_item;     /* with an item of this kind in its statement */
     const UtcMonth *billed_in; /* invoices whose period starts in it; credit notes and voids that were issued in it */
 } DocumentFilter;
 

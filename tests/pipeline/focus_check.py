@@ -191,6 +191,15 @@ def period_complaints(row):
         yield "a correction is of an earlier period"
 
 
+def amortized_complaints(found):
+    """A purchase with an EffectiveCost of 0 covers later charges: they carry its commitment, and all of the cost once its time is over."""
+    for row in found:
+        ahead = row["ChargeCategory"] == "Purchase" and Decimal(row["EffectiveCost"]) == 0 != Decimal(row["BilledCost"])
+        if ahead and not any(other is not row and other["CommitmentDiscountId"] == row["CommitmentDiscountId"] != "" and
+                             Decimal(other["EffectiveCost"]) != Decimal(other["BilledCost"]) for other in found):
+            yield f"nothing carries the amortized cost of {row['CommitmentDiscountId'] or 'a purchase'}"
+
+
 def rows(text):
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
@@ -214,7 +223,7 @@ def check(text):
         if not wrong:
             wrong = [*null_complaints(row), *cost_complaints(row), *period_complaints(row)]
         complaints += [f"row {number}: {complaint}" for complaint in wrong]
-    return complaints
+    return complaints or list(amortized_complaints(found))
 
 
 def totals(found):

@@ -28,6 +28,10 @@ TERMS = {
     "dinar": "name: dinar\nversion: '1'\ncurrency: KWD\nexchange: [{from: 2026-01-01, rate: 0.30715, source: test}]\n" + PARTIES,
     "late": "name: late\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: vat, percent: 20}]}\n",
     "gross": "name: gross\nversion: '1'\n" + PARTIES + "tax: {included: true, rates: [{name: vat, percent: 20}]}\n",
+    # a fee for the time from 10 June to 5 September, billed in July: the first period that starts within it
+    "term": "name: term\nversion: '1'\ncurrency: EUR\nexchange: [{from: 2026-01-01, rate: 0.9215, source: test}]\n" + PARTIES +
+            "prepaid: [{name: block, sku: duration, units: 20000, every: term, from: 2026-06-10, until: 2026-09-05, fee: 100.01},"
+            " {name: monthly, sku: requests, units: 5, fee: 0.5}]\n",
     "free": "name: free\nversion: '1'\nlanguage: de\n" + PARTIES,
     "bare": "name: bare\nversion: '1'\nseller: {name: S}\nbuyer: {name: B, country: FR}\n",
     "twice": "name: twice\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: one, percent: 5}, {name: two, percent: 7}]}\n",
@@ -57,12 +61,15 @@ class Exports(unittest.TestCase):
         june += [{**record, "function": HOSTILE[i % len(HOSTILE)]} for i, record in enumerate(records("plain", "2026-06", 0, 12))]
         cls.usage(june)
         cls.rate("2026-06")
-        cls.usage(records("late", "2026-06", 700, 60) + records("late", "2026-07", 0, 600) + records("plain", "2026-07", 0, 1))
+        cls.usage(records("late", "2026-06", 700, 60) + records("late", "2026-07", 0, 600) + records("plain", "2026-07", 0, 1)
+                  + records("term", "2026-07", 0, 9))
         cls.rate("2026-07")
         cls.stack.run("reverse", "--tenant", "late", "--reason", "measured twice",
                       str(cls.write("wrong.ndjson", "".join(json.dumps(r) + "\n" for r in records("late", "2026-06", 0, 30)))))
-        cls.usage(records("late", "2026-08", 0, 10))
+        cls.usage(records("late", "2026-08", 0, 10) + records("term", "2026-08", 0, 9))
         cls.rate("2026-08")
+        cls.usage(records("term", "2026-09", 0, 9))
+        cls.rate("2026-09")
         cls.stack.run("invoice", "void", cls.number("left", "2026-06"), "--tenant", "left", "--reason", "wrong = price")
         cls.text = cls.focus()
         cls.rows = focus_check.rows(cls.text)
@@ -167,11 +174,37 @@ class Exports(unittest.TestCase):
                              {("Correction", "2026-06-01T00:00:00Z", issued)}, kind)
             self.assertTrue({row["x_RefersTo"] for row in rows} <= {self.number(rows[0]["SubAccountId"], "2026-06")})
 
+    def test_a_fee_for_a_term_is_spread_over_its_time_and_comes_to_itself_exactly(self):
+        rows = [row for row in self.rows if row["SubAccountId"] == "term"]
+        fee, = (row for row in rows if row["x_Line"] == "prepaid_fee" and row["CommitmentDiscountId"] == "block")
+        billed = Decimal("100.01") * Decimal("0.9215")
+        self.assertEqual((Decimal(fee["BilledCost"]), Decimal(fee["EffectiveCost"]), fee["BillingPeriodStart"]),
+                         (billed, 0, "2026-07-01T00:00:00Z"))
+        parts = {row["BillingPeriodStart"][:7]: row for row in rows if row["x_Line"] == "prepaid_fee_part"}
+        days = {"2026-07": 31, "2026-08": 31, "2026-09": 4}  # of the 66 from the start of July to 5 September
+        self.assertEqual(set(parts), set(days))
+        for month, count in days.items():
+            row = parts[month]
+            self.assertLess(abs(Decimal(row["EffectiveCost"]) - billed * count / 66), Decimal("2e-12"), month)
+            self.assertEqual([Decimal(row[name]) for name in ("BilledCost", "ListCost", "ContractedCost")], [0, 0, 0])
+            self.assertEqual((row["ChargeCategory"], row["CommitmentDiscountId"], row["CommitmentDiscountCategory"]), ("Adjustment", "block", "Usage"))
+        self.assertEqual(sum(Decimal(row["EffectiveCost"]) for row in parts.values()), billed)
+        # over the whole time what is effective is what was billed; a fee for one period is not spread
+        self.assertEqual(sum(Decimal(row["EffectiveCost"]) for row in rows), sum(Decimal(row["BilledCost"]) for row in rows))
+        monthly = [row for row in rows if row["x_Line"] == "prepaid_fee" and row["CommitmentDiscountId"] == "monthly"]
+        self.assertEqual({row["EffectiveCost"] == row["BilledCost"] for row in monthly}, {True})
+        # one month alone has its part, though the fee stands in another
+        alone = focus_check.rows(self.focus("--month", "2026-08", "--tenant", "term"))
+        self.assertEqual([row["EffectiveCost"] for row in alone if row["x_Line"] == "prepaid_fee_part"], [parts["2026-08"]["EffectiveCost"]])
+        terms = json.loads(self.stack.run("contract", "terms", "--json", "--tenant", "term").stdout)
+        self.assertEqual([(t["name"], t["from"], t["until"]) for t in terms], [("block", "2026-06-10T00:00:00Z", "2026-09-05T00:00:00Z")])
+        self.assertEqual({row["EffectiveCost"] == row["BilledCost"] for row in self.rows if row["SubAccountId"] != "term"}, {True})
+
     def test_a_month_and_a_tenant_can_be_chosen(self):
         rows = focus_check.rows(self.focus("--month", "2026-07", "--tenant", "late"))
         self.assertEqual({(row["SubAccountId"], row["BillingPeriodStart"]) for row in rows}, {("late", "2026-07-01T00:00:00Z")})
         issued = {month for month, in self.stack.query("SELECT DISTINCT to_char(issued_at, 'YYYY-MM') FROM invoices WHERE issued_at IS NOT NULL")}
-        parts = sum(len(focus_check.rows(self.focus("--month", month))) for month in {"2026-06", "2026-07", "2026-08", *issued})
+        parts = sum(len(focus_check.rows(self.focus("--month", month))) for month in {"2026-06", "2026-07", "2026-08", "2026-09", *issued})
         self.assertEqual(parts, len(self.rows))
 
     def test_names_cannot_be_formulas_unless_they_are_asked_for_as_they_are(self):
