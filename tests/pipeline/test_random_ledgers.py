@@ -1,0 +1,306 @@
+"""Random lives of bills through real commands: every invoice, adjustment, credit note and void as the oracle has it.
+
+Accounts of several tenants, each with a random book that changes and random contracts in random zones, go through some months: usage on
+time, early, late and twice, reversals, voids and what is issued again. Everything is made again from the evidence at the end.
+MILLIBILL_LEDGERS=N runs N worlds from MILLIBILL_LEDGER_SEED (and number MILLIBILL_LEDGER_FIRST on), larger by _ACCOUNTS and _MONTHS.
+"""
+import json
+import os
+import sys
+import tempfile
+import unittest
+from fractions import Fraction as F
+from pathlib import Path
+
+from harness import Stack
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "oracle"))
+from exact import printed  # noqa: E402
+from ledger_oracle import instant_text  # noqa: E402
+from quote_compare import dump_yaml  # noqa: E402
+from random_ledgers import World, following  # noqa: E402
+
+SEED = os.environ.get("MILLIBILL_LEDGER_SEED", "6")
+WORLDS = int(os.environ.get("MILLIBILL_LEDGERS", "1"))
+FIRST = int(os.environ.get("MILLIBILL_LEDGER_FIRST", "0"))
+ACCOUNTS = int(os.environ.get("MILLIBILL_LEDGER_ACCOUNTS", "2"))
+MONTHS = int(os.environ.get("MILLIBILL_LEDGER_MONTHS", "3"))
+DRAFTS = 3  # made again at the end of a short run
+LINE_KEYS = ("book", "region", "architecture", "mode", "sku", "price", "tier")
+LINE_NUMBERS = ("quantity", "free_quantity", "billed_quantity", "unit_price", "amount_exact", "amount")
+ITEM_NUMBERS = ("amount", "amount_exact", "quantity", "basis")
+
+
+def value(number):
+    return None if number is None else F(str(number))
+
+
+class Differences:
+    """Between a document and the oracle's."""
+
+    def __init__(self):
+        self.found = []
+
+    def number(self, where, expected, got):
+        expected = printed(F(expected or 0))
+        if value(got or "0") != expected:
+            self.found.append(f"{where}: {got}, the oracle says {float(expected)} ({expected})")
+
+    def lines(self, where, expected, got):
+        names = [[str(line.get(key)) for key in LINE_KEYS] for line in expected], [[str(line.get(key)) for key in LINE_KEYS] for line in got]
+        if names[0] != names[1]:
+            self.found.append(f"{where}: lines {names[1]}, the oracle says {names[0]}")
+            return
+        for mine, line in zip(expected, got):
+            for key in LINE_NUMBERS:
+                self.number(f"{where}: line {mine['sku']} {key}", mine[key], line[key])
+
+    def items(self, where, expected, got):
+        names = [(item["kind"], item["name"]) for item in expected], [(item["kind"], item["name"]) for item in got]
+        if names[0] != names[1]:
+            self.found.append(f"{where}: items {names[1]}, the oracle says {names[0]}")
+            return
+        for mine, item in zip(expected, got):
+            for key in ITEM_NUMBERS:
+                if key in ("amount", "amount_exact") or item[key] is not None:
+                    self.number(f"{where}: {mine['kind']} {mine['name']} {key}", mine.get(key), item[key])
+
+    def totals(self, where, expected, got):
+        if "statement" not in got:
+            self.number(f"{where}: total", expected["total"], got["total"])
+            return
+        for key in ("subtotal", "net", "tax", "total"):
+            self.number(f"{where}: {key}", expected[key], got[key])
+        for mine, key in (("payable", "total"), ("payable_net", "net"), ("payable_tax", "tax")):
+            self.number(f"{where}: payable {key}", expected[mine], got["payable"][key])
+        if sum(F(item["amount"]) for item in got["statement"]) != F(got["total"]):
+            self.found.append(f"{where}: the items do not add up to the total")
+        payable = got["payable"]
+        if F(payable["net"]) + sum((F(tax["amount"]) for tax in payable["taxes"]), F(0)) != F(payable["total"]):
+            self.found.append(f"{where}: payable does not add up: {payable}")
+
+    def adjustments(self, where, expected, got):
+        names = [event.month for event in expected], [document.get("month", document["period_start"][:7]) for document in got]
+        if names[0] != names[1]:
+            self.found.append(f"{where}: adjustments of {names[1]}, the oracle says {names[0]}")
+            return
+        for event, document in zip(expected, got):
+            self.number(f"{where}: adjustment of {event.month}", event.amount, document["amount_exact"])
+            self.number(f"{where}: causes of {event.month}", sum(F(cause["amount_exact"]) for cause in document["causes"]), document["amount_exact"])
+
+    def document(self, where, mine, document):
+        if mine.kind == "invoice":
+            self.lines(where, mine.lines, document["lines"])
+            self.adjustments(where, mine.events, document.get("adjustments", []))
+        if "statement" in document:
+            self.items(where, mine.items, document["statement"])
+        self.totals(where, mine.totals, document)
+
+
+class Life:
+    """A world beside a stack."""
+
+    def __init__(self, stack, folder, seed):
+        self.stack, self.folder = stack, folder
+        self.world = World(seed, ACCOUNTS, "2025-11")
+        self.differences = Differences()
+        self.numbers = {}  # id of a document: its number
+        self.known_numbers, self.drafts = set(), []
+        self.where = f"seed {seed}"
+        self.prefix = "".join(c if c.isalnum() else "-" for c in str(seed))
+        for account in self.world.accounts:
+            for tenant in account.tenants:
+                stack.run("tenant", "add", tenant, "--account", account.name)
+            self.add_book(account.calendar[0][1], "2020-01-01")
+            self.set_contracts(account, "2025-10" if self.world.maybe(0.5) else "2025-11")
+
+    def file(self, name, text):
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    def add_book(self, book, start):
+        self.stack.run("price-book", "add", self.file("book.yaml", dump_yaml(book)), "--from", start)
+
+    def set_contracts(self, account, month):
+        for tenant, contract in self.world.contracts(account, month):
+            self.stack.run("contract", "set", "--tenant", tenant, "--from", month, self.file("contract.yaml", dump_yaml(contract)))
+
+    @staticmethod
+    def as_lines(records):
+        rows = [{key: member for key, member in record.row.items() if "capacity_units" in record.row or key != "invocations"} for record in records]
+        return "".join(json.dumps(row) + "\n" for row in rows)
+
+    def load(self, records):
+        answer = self.stack.json("import", "--format", "ndjson", "-", input=self.as_lines(records))
+        assert answer["quarantined"] == 0 and answer["conflicts"] == 0, (answer, self.stack.run("quarantine", "list").stdout)
+
+    def reverse(self, records):
+        by_tenant = {}
+        for record in records:
+            by_tenant.setdefault(record.tenant, []).append(record)
+        for tenant, mine in by_tenant.items():
+            self.stack.run("reverse", "--tenant", tenant, "--reason", "random", self.file("wrong.ndjson", self.as_lines(mine)))
+        self.world.take_back_records(records)
+
+    # Months
+
+    def happenings(self):
+        """What happens before a month is rated."""
+        world = self.world
+        arriving = []
+        for account in world.accounts:
+            if world.maybe(0.3):
+                self.set_contracts(account, world.month)
+            if world.maybe(0.3):
+                changed = world.book_change(account)
+                if changed:
+                    hour, book = changed
+                    self.add_book(book, instant_text(hour))
+            records = world.usage(account, world.month, world.chance.choice([0, 3, 8, 15]))
+            for earlier in account.months_final():
+                if world.maybe(0.5):
+                    records += world.usage(account, earlier, world.chance.choice([1, 1, 4, 10]))
+            if world.maybe(0.2):
+                records += world.usage(account, following(world.month), 3)
+            arriving.append((account, records))
+        world.arrive(arriving)
+        fresh = [record for _, records in arriving for record in records]
+        self.load(fresh)
+        self.load(fresh[::5])  # copies
+        taken_back = [record for account in world.accounts if world.maybe(0.6) for record in world.some_records(account, 6)]
+        self.reverse(taken_back)
+
+    def voids(self):
+        """Some invoices are taken back, latest first; their months are issued again by the next runs."""
+        world, months = self.world, set()
+        for account in world.accounts:
+            for document in [d for d in reversed(account.documents) if d.kind == "invoice" and not d.void]:
+                if world.maybe(world.void_chance):
+                    done = self.stack.run("invoice", "void", self.numbers[id(document)], "--tenant", document.tenant, "--reason", "random",
+                                          status=1 if account.carried(document) else 0)
+                    if done.returncode == 0:
+                        made = account.take_back(document, world.tick())
+                        months.add(document.month)
+                        for void in made:
+                            self.check_void(void)
+        return sorted(months)
+
+    def check_void(self, void):
+        row = self.stack.query(f"SELECT v.document FROM invoices v JOIN invoices i ON i.tenant_id = v.tenant_id AND i.invoice_id = v.refers_to "
+                               f"JOIN tenants t ON t.tenant_id = v.tenant_id WHERE v.kind = 'void' AND i.number = '{self.numbers[id(void.refers_to)]}' AND t.name = '{void.tenant}'")
+        self.differences.document(f"{self.where}, void of {void.refers_to.kind} {void.tenant} {void.month}", void, json.loads(row[0][0]))
+
+    def check_run(self, month, answer, expected, what):
+        got = {d["invoice"]["tenant"]: d for d in answer["invoices"]}
+        notes = {}
+        for note in answer["credit_notes"]:
+            notes.setdefault(note["invoice"]["tenant"], []).append(note)
+        for account, answers in expected:
+            for tenant, (invoice, mine, _off) in answers.items():
+                where = f"{self.where}, {what} of {month}, {tenant}"
+                if (invoice is None) != (tenant not in got):
+                    self.differences.found.append(f"{where}: {'an' if tenant in got else 'no'} invoice; said: {answer.get('skipped')}")
+                    continue
+                if invoice is not None:
+                    self.differences.document(where, invoice, got[tenant])
+                    self.numbers[id(invoice)] = got[tenant]["invoice"]["number"]
+                theirs = notes.get(tenant, [])
+                months = [note.month for note in mine], [note["invoice"].get("month", note["invoice"]["period_start"][:7]) for note in theirs]
+                if months[0] != months[1]:
+                    self.differences.found.append(f"{where}: credit notes of {months[1]}, the oracle says {months[0]}")
+                    continue
+                for note, document in zip(mine, theirs):
+                    self.differences.document(f"{where}, credit note of {note.month}", note, document)
+                    self.numbers[id(note)] = document["invoice"]["number"]
+                    self.differences.number(f"{where}, causes of the note", sum(F(c["amount_exact"]) for c in document["correction"]["causes"]),
+                                            document["correction"]["amount_exact"])
+
+    def final(self, month):
+        now = self.world.tick()
+        preview = self.stack.json("rate", "--month", month, "--preview", "--no-forecast", status=None)
+        drafts = [d for d in preview["credit_notes"] + preview["invoices"] if d["invoice"]["state"] == "preview"]
+        self.remake([d for d in drafts if "credit_notes" in d["invoice"] or "refers_to" in d["invoice"]])
+        self.drafts += drafts
+        answer = self.stack.json("rate", "--month", month, "--final", status=None)
+        expected = [(account, account.run(month, now, keep=True)) for account in self.world.accounts]
+        self.check_run(month, answer, expected, "final")
+        self.check_write_offs(month, expected)
+        self.check_preview(preview, answer, month)
+
+    def check_write_offs(self, month, expected):
+        """Sums of all so far."""
+        sums = {}
+        for account in self.world.accounts:
+            for event in account.events:
+                if event.disposition == "written_off" and event.in_force:
+                    key = (event.tenant, event.month)
+                    sums[key] = sums.get(key, F(0)) + event.amount
+        rows = self.stack.query("SELECT t.name, to_char(a.period_month, 'YYYY-MM'), sum(a.amount_exact) FROM adjustments a JOIN adjustments_in_force f USING (tenant_id, adjustment_id) "
+                                "JOIN tenants t USING (tenant_id) WHERE a.disposition = 'written_off' GROUP BY 1, 2")
+        got = {(tenant, of): amount for tenant, of, amount in rows}
+        for key in set(sums) | set(got):
+            expected_sum, shown = sums.get(key, F(0)), F(got.get(key, "0"))
+            if abs(expected_sum - shown) > F(1, 10**15):
+                self.differences.found.append(f"{self.where}, {month}: written off {key}: {shown}, the oracle says {float(expected_sum)}")
+
+    def check_preview(self, preview, answer, month):
+        finals = {d["invoice"]["tenant"]: d for d in answer["invoices"]}
+        for document in preview["invoices"]:
+            final = dict(finals.get(document["invoice"]["tenant"], {}))
+            shown = dict(document)
+            if not final or final["invoice"]["number"] in self.known_numbers:
+                continue
+            for one in (final, shown):
+                for key in ("invoice", "evidence", "forecast"):
+                    one.pop(key, None)
+            if json.dumps(final) != json.dumps(shown):
+                other = [(key, shown.get(key), final.get(key)) for key in {**final, **shown} if json.dumps(final.get(key)) != json.dumps(shown.get(key))]
+                self.differences.found.append(f"{self.where}, {month}: the preview of {document['invoice']['tenant']} is another than the final invoice: {other}")
+        self.known_numbers |= {d["invoice"]["number"] for d in answer["invoices"]}
+
+
+    def live(self):
+        for _ in range(MONTHS):
+            self.happenings()
+            for month in self.voids():
+                self.final(month)
+            self.final(self.world.month)
+            if self.differences.found:
+                return
+            self.world.month = following(self.world.month)
+
+    def remake(self, drafts):
+        for draft in drafts:
+            path = self.file("draft.json", json.dumps(draft, separators=(",", ":"), ensure_ascii=False))
+            done = self.stack.run("invoice", "remake", path, status=None)
+            if done.returncode != 0:
+                self.differences.found.append(f"{self.where}: remake of a draft {draft['invoice']}: {done.stdout[-800:]}{done.stderr[-500:]}")
+
+    def finish(self):
+        """What must hold of all that was issued."""
+        self.stack.run("verify")
+        for series, last in self.stack.query("SELECT series, last_number FROM invoice_numbers"):
+            count = self.stack.number(f"SELECT count(*) FROM invoices WHERE number ~ '^{series}-[0-9]+$'")
+            if count != int(last):
+                self.differences.found.append(f"series {series} has {count} documents, the last number is {last}")
+        self.remake(self.drafts[:DRAFTS] if WORLDS == 1 else self.drafts)
+
+
+class RandomLedgers(unittest.TestCase):
+    def test_every_document_is_as_the_oracle_has_it(self):
+        self.maxDiff = None
+        for i in range(FIRST, FIRST + WORLDS):
+            seed = f"{SEED}-{i}"
+            with Stack() as stack, tempfile.TemporaryDirectory() as folder:
+                life = Life(stack, Path(folder), seed)
+                life.live()
+                if not life.differences.found:
+                    life.finish()
+                self.assertTrue([document for account in life.world.accounts for document in account.documents], "something was billed")
+                self.assertEqual(life.differences.found[:12], [], f"seed {seed}")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
