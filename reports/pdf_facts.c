@@ -1,6 +1,7 @@
 #include "reports/pdf_facts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What an invoice says of itself, in how many columns; of its proof all that it takes is kept on one page. */
 enum { TEXT_BYTES = 512, FACTS_A_ROW = 3, PROOF_PT = 140 };
@@ -77,6 +78,7 @@ pdf_set_facts(Paper *paper, const Words *words, const Document *document, const 
     PaperColumn columns[FACTS_A_ROW];
     period_text(sheet, document, period);
     snprintf(sender, sizeof(sender), "%s%s%s", look->name, look->address[0] != '\0' ? ", " : "", look->address);
+    const bool is_owed = strcmp(document->kind, "invoice") == 0; /* what gives back is not due */
     const bool is_named = document->seller[0] != '\0';
     const Fact who[] = {
         {say(sheet, "Seller"), is_named ? document->seller_lines : sender, is_named},
@@ -86,12 +88,12 @@ pdf_set_facts(Paper *paper, const Words *words, const Document *document, const 
     const Fact when[] = {
         {say(sheet, "Period (UTC, end excluded)"), period, false},
         {say(sheet, "Invoice date"), document->is_final ? document->issued_on : "", false},
-        {say(sheet, "Due on"), document->is_final ? document->due_on : "", false},
+        {say(sheet, "Due on"), document->is_final && is_owed ? document->due_on : "", false},
     };
     const Fact terms[] = {
         {say(sheet, "Account"), document->account, false},
         {say(sheet, "Free tier"), say(sheet, document->free_tier), false},
-        {say(sheet, "Payment"), document->payment_terms, false},
+        {say(sheet, "Payment"), is_owed ? document->payment_terms : "", false},
         {say(sheet, "Refers to"), document->refers_to, false},
         {say(sheet, "Reason"), document->reason, false},
     };

@@ -110,6 +110,7 @@ add_function(xmlNode *parent, const Words *words, const DocumentFunction *functi
 static bool
 set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
 {
+    const bool is_owed = strcmp(document->kind, "invoice") == 0; /* what gives back is not due */
     char month[8];
     snprintf(month, sizeof(month), "%.7s", document->month);
     return set_attribute(node, "number", document->number, err) && set_attribute(node, "state", document->state, err) &&
@@ -123,8 +124,8 @@ set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
            set_attribute(node, "period_end", document->period_end, err) &&
            set_attribute(node, "is_month", document->month == document->period_start ? "true" : "false", err) &&
            set_attribute(node, "issued_on", document->is_final ? document->issued_on : "", err) &&
-           set_attribute(node, "due_on", document->is_final ? document->due_on : "", err) &&
-           set_attribute(node, "payment_terms", document->payment_terms, err) &&
+           set_attribute(node, "due_on", document->is_final && is_owed ? document->due_on : "", err) &&
+           set_attribute(node, "payment_terms", is_owed ? document->payment_terms : "", err) &&
            set_attribute(node, "language", words_language(words), err) && set_attribute(node, "month", month, err) &&
            set_attribute(node, "currency", document->currency, err) &&
            set_attribute(node, "receipt_watermark", document->receipt_watermark, err) &&

@@ -93,6 +93,8 @@ set_head(const Sheet *sheet, const Document *document, const Look *look, Err *er
         done = paper_text(
             sheet->paper, PAPER_STRONG,
             say(sheet, "This is a preview. Its figures change while usage arrives, and it is not to be paid."), err);
+    if (!document->is_final)
+        paper_skip(sheet->paper, 10);
     done = done && set_title(sheet, document, err);
     paper_skip(sheet->paper, 12);
     return done && pdf_set_facts(sheet->paper, sheet->words, document, look, err);

@@ -70,6 +70,22 @@ class Help(unittest.TestCase):
                 tried += 1
         self.assertGreater(tried, 60)
 
+    def test_commands_in_the_documents_use_options_that_there_are(self):
+        tried, wrong = 0, []
+        for page in (ROOT / "README.md", ROOT / "SECURITY.md", *sorted((ROOT / "doc").glob("*.md"))):
+            blocks = re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.M | re.S)
+            for line in re.findall(r"^(?:\$ )?(?:build/bin/)?millibill ([a-z].*)", "\n".join(blocks), re.M):
+                tokens = re.split(r"\s+", re.split(r" #|[|>]| -- ", line)[0].strip())
+                if ":" in " ".join(tokens[:2]):
+                    continue  # what it printed
+                words = next((key for key in (tuple(tokens[:2]), tuple(tokens[:1])) if key in self.commands), None)
+                options = self.options(words) if words else {}
+                if words is None or any(re.match(r"--?[a-z]", token) and token.split("=")[0] not in options for token in tokens):
+                    wrong.append((page.name, line))
+                tried += 1
+        self.assertEqual(wrong, [])
+        self.assertGreater(tried, 40)
+
     def complete(self, *words):
         script = f'. {ROOT}/packaging/millibill-completion.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _millibill; printf "%s\\n" "${{COMPREPLY[@]}}"'
         out = subprocess.run(["bash", "-c", script, "bash", MILLIBILL, *words], env=environment(), capture_output=True, text=True, check=True, timeout=60)
