@@ -40,7 +40,7 @@ static const char SQL_CHANGED[] = "WITH ever AS (SELECT i.*, " ACCOUNT_IN_MONTH(
                                             "   AND a.period_month = b.period_month AND a.base_id IS NOT DISTINCT FROM b.invoice_id)"
                                             "  SELECT greatest(b.receipt_watermark, (SELECT max(to_receipt) FROM links)) AS from_receipt, 0 AS until_receipt"
                                             "  UNION ALL SELECT coalesce((SELECT max(p.to_receipt) FROM links p WHERE p.to_receipt <= l.from_receipt), b.receipt_watermark),"
-                                            "   l.from_receipt FROM links l) g WHERE g.until_receipt = 0 OR g.from_receipt < g.until_receipt),"
+                                            "   l.from_receipt FROM links l WHERE l.from_receipt > 0) g WHERE g.until_receipt = 0 OR g.from_receipt < g.until_receipt),"
                                             " least AS (SELECT min(from_receipt) AS receipt, min(period_start) AS first, max(period_end) AS after FROM settled),"
                                             " arrived AS (SELECT s.tenant_id, s.hour, c.receipt FROM least, segments s JOIN commits c USING (commit_id)"
                                             "   WHERE c.receipt > least.receipt AND c.receipt <= $3::bigint AND " HOUR_IN(
