@@ -246,6 +246,8 @@ check-bare: $(call INSTALLED,bare)
 # Benchmarks: each prints a ratio against something that runs in the same minute.
 BENCHES := $(patsubst bench/%.c,$(OUT)/bench/%,$(wildcard bench/*.c))
 $(OUT)/bench/concurrency: $(call objects,reports/concurrency.c reports/sweep.c reports/sweep_store.c)
+$(OUT)/bench/fleet: $(call objects,$(wildcard reports/fleet*.c) $(addprefix reports/,amount.c catalogue.c concurrency.c \
+    figures.c savings_usage.c sentence.c sweep.c sweep_store.c table.c yaml_number.c))
 $(OUT)/bench/%: $(OUT)/obj/bench/%.o $(SCHEMA_O) $(PROTO_O) $(LIB_O)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"

@@ -64,6 +64,7 @@ typedef struct AlternativeFleet {
     Purchase purchase;
     bool scaled; /* itself, by the rules; else a fixed number */
     FleetRules rules;
+    int64_t short_hours; /* set when it is sized: in which its CPU credits ran out, in standard mode */
 } AlternativeFleet;
 
 /** The same functions, rated in another way (`functions:`). */

@@ -58,7 +58,7 @@ alternative_fleet_read(const YamlNode *root, Alternative *self, Err *err)
     size_t scaling = 0;
     if (!yaml_keys_check(node, "fleet", keys, err) || !yaml_require_string(node, "type", &fleet->type, err) ||
         !yaml_optional_string(node, "catalogue", &fleet->catalogue, err) ||
-        !read_choice(node, "burst", FLEET_BURST_NAMES, 3, BURST_NONE, &burst, err) ||
+        !read_choice(node, "burst", FLEET_BURST_NAMES, FLEET_BURSTS, BURST_NONE, &burst, err) ||
         !read_choice(node, "purchase", PURCHASE_NAMES, PURCHASES, ON_DEMAND, &purchase, err) ||
         !read_choice(node, "scaling", SCALINGS, 2, 0, &scaling, err) || !fleet_rules_read(node, &fleet->rules, err))
         return false;
@@ -168,8 +168,9 @@ alternative_fleet_add(Alternative *self, const FleetPlan *plan, const FleetOptio
     item->has_range = true;
     mpq_set(item->low, scaled ? option->scaled_low.exact : option->fixed_low.exact);
     mpq_set(item->high, scaled ? option->scaled_high.exact : option->fixed_high.exact);
-    if (option->burst != BURST_UNLIMITED)
-        return true;
+    self->fleet->short_hours = scaled ? option->outcome.standard.hours : option->burst_fixed.hours;
+    if (option->burst != BURST_STANDARD)
+        self->fleet->short_hours = 0;
     return option->burst != BURST_UNLIMITED || add_surcharge(self, option, scaled, err);
 }
 
@@ -190,7 +191,7 @@ choose(const AlternativeFleet *fleet, const FleetPlan *plan, Err *err)
             return option;
         return NULL;
     }
-    err_set(err, ERR_INPUT, "%s is not burstable, or has no unlimited mode: leave 'burst' out", fleet->type);
+    err_set(err, ERR_INPUT, "%s is not burstable, or has no such mode: leave 'burst' out", fleet->type);
     return NULL;
 }
 

@@ -13,7 +13,7 @@ enum { SECONDS_MAX = 3600, VCPU_MAX = 4096 };
 
 const char *const PURCHASE_NAMES[PURCHASES] = {"on_demand", "reserved_1y", "reserved_3y", "spot_low", "spot_high"};
 static const char *const ROOT_KEYS[] = {"name",    "title",     "date",      "currency", "hours", "minimum_s",
-                                        "sources", "purchases", "instances", "tasks",    NULL};
+                                        "sources", "purchases", "instances", "tasks",    "note",  NULL};
 static const char *const FACTOR_KEYS[] = {"reserved_1y", "reserved_3y", "spot_low", "spot_high", NULL};
 static const char *const TYPE_KEYS[] = {"type",      "architecture",     "vcpu",        "memory_gb",
                                         "on_demand", "reserved_1y",      "reserved_3y", "spot_low",
@@ -236,7 +236,7 @@ read_head(const YamlNode *root, Catalogue *self, Err *err)
     if (!yaml_keys_check(root, "catalogue", ROOT_KEYS, err) || !read_name(root, "name", &self->name, err) ||
         !read_name(root, "title", &self->title, err) || !yaml_require_string(root, "date", &self->date, err) ||
         !yaml_require_string(root, "currency", &self->currency, err) ||
-        !yaml_positive(root, "hours", self->hours, err) ||
+        !yaml_optional_string(root, "note", &self->note, err) || !yaml_positive(root, "hours", self->hours, err) ||
         !yaml_optional_i64(root, "minimum_s", 0, SECONDS_MAX, &self->minimum_s, err))
         return false;
     char instant[64];
@@ -333,6 +333,7 @@ catalogue_free(Catalogue **self)
     free(catalogue->sources);
     free(catalogue->name);
     free(catalogue->title);
+    free(catalogue->note);
     free(catalogue->date);
     free(catalogue->currency);
     mpq_clear(catalogue->hours);

@@ -40,6 +40,7 @@ typedef struct CatalogueType {
 typedef struct Catalogue {
     char *name;
     char *title;
+    char *note; /* what a reader of its prices should know; NULL: nothing */
     char *date;
     char *currency;
     char **sources;

@@ -7,13 +7,14 @@
 #include "lib/array.h"
 #include "lib/decimal.h"
 #include "lib/progress.h"
+#include "reports/fleet_burst.h"
 #include "reports/fleet_cost.h"
 #include "reports/fleet_fit.h"
 #include "reports/fleet_size.h"
 
 enum { PROGRESS_EXECUTIONS = 4096 };
 
-const char *const FLEET_BURST_NAMES[3] = {NULL, "baseline", "unlimited"};
+const char *const FLEET_BURST_NAMES[FLEET_BURSTS] = {NULL, "baseline", "standard", "unlimited"};
 
 /* Options whose instances are of one size share the work. */
 typedef struct Work {
@@ -55,7 +56,8 @@ static size_t
 share_replay(Work *work, const FleetSize *size)
 {
     for (size_t i = 0; i < work->replay_count; i++)
-        if (same_room(work->sizes[i].place, size->place) && same_room(work->sizes[i].plan, size->plan))
+        if (same_room(work->sizes[i].place, size->place) && same_room(work->sizes[i].plan, size->plan) &&
+            work->sizes[i].earn_parts == size->earn_parts)
             return i;
     work->sizes[work->replay_count] = *size;
     return work->replay_count++;
@@ -193,7 +195,7 @@ static bool
 add_options(FleetPlan *plan, const char *only, Err *err)
 {
     const Catalogue *catalogue = plan->catalogue;
-    plan->options = calloc(2 * catalogue->type_count, sizeof(*plan->options));
+    plan->options = calloc(3 * catalogue->type_count, sizeof(*plan->options));
     if (plan->options == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %zu types", catalogue->type_count);
     for (size_t i = 0; i < catalogue->type_count; i++) {
@@ -201,6 +203,9 @@ add_options(FleetPlan *plan, const char *only, Err *err)
         if (only != NULL && strcmp(only, type->name) != 0)
             continue;
         add_option(plan, type, type->burstable ? BURST_BASELINE : BURST_NONE);
+        plan->has_burstable = plan->has_burstable || type->burstable;
+        if (type->burstable)
+            add_option(plan, type, BURST_STANDARD);
         if (type->burstable && mpq_sgn(type->unlimited) > 0)
             add_option(plan, type, BURST_UNLIMITED);
     }
@@ -228,7 +233,7 @@ plan_work(FleetPlan *plan, Work *work)
         }
         work->fit_of[0][i] = share_fit(work, fleet_room_less(room, rules->headroom_percent));
         work->fit_of[1][i] = share_fit(work, room);
-        FleetSize size = {room, fleet_room_less(room, rules->headroom_percent)};
+        FleetSize size = {room, fleet_room_less(room, rules->headroom_percent), fleet_burst_earn(option, rules)};
         if (option->burst == BURST_BASELINE) {
             mpq_t share;
             mpq_init(share);
@@ -268,7 +273,7 @@ count_of(const FleetPlan *plan, const FleetOption *option, const FleetFit *fit, 
 }
 
 static void
-take_results(FleetPlan *plan, const Work *work, const ConcurrencyReport *timeline)
+take_results(FleetPlan *plan, const Work *work)
 {
     for (size_t i = 0; i < plan->count; i++) {
         FleetOption *option = &plan->options[i];
@@ -281,8 +286,6 @@ take_results(FleetPlan *plan, const Work *work, const ConcurrencyReport *timelin
         if (!option->fits)
             (void) snprintf(option->reason, sizeof(option->reason), "more than %d instances would be needed",
                             FLEET_FIT_MAX - 1);
-        else
-            fleet_cost(plan, option, timeline);
     }
 }
 
@@ -308,7 +311,13 @@ plan_run(FleetPlan *self, SavingsUsage *usage, Err *err)
         done = start_replays(&work, self, err) && pass_over(&work, usage, err);
     }
     if (done) {
-        take_results(self, &work, &usage->timeline);
+        take_results(self, &work);
+        done = fleet_burst_replay(self, usage, err);
+    }
+    if (done) {
+        for (size_t i = 0; i < self->count; i++)
+            if (self->options[i].fits)
+                fleet_cost(self, &self->options[i]);
         qsort(self->options, self->count, sizeof(*self->options), by_cost);
     }
     work_clear(&work);
@@ -362,32 +371,4 @@ fleet_plan_free(FleetPlan **self)
     }
     free(plan->options);
     free(plan);
-}
-
-const FleetOption *
-fleet_plan_cheapest(const FleetPlan *self)
-{
-    return self->count > 0 && self->options[0].fits ? &self->options[0] : NULL;
-}
-
-/* Does it refuse no more than one request in FLEET_REFUSED_ONE_IN? */
-static bool
-serves(const FleetOption *option)
-{
-    return option->outcome.refused * FLEET_REFUSED_ONE_IN <= option->outcome.requests;
-}
-
-const FleetOption *
-fleet_plan_cheapest_scaled(const FleetPlan *self)
-{
-    const FleetOption *best = NULL;
-    for (size_t i = 0; i < self->count; i++) {
-        const FleetOption *option = &self->options[i];
-        if (!option->fits)
-            continue;
-        bool better = best == NULL || (serves(option) && !serves(best)) ||
-                      (serves(option) == serves(best) && mpq_cmp(option->scaled.exact, best->scaled.exact) < 0);
-        best = better ? option : best;
-    }
-    return best;
 }

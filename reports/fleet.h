@@ -7,8 +7,9 @@
  * proportion to its configured memory (fleet_rules.h). Of those that start at one instant the shorter, then the smaller come
  * first, so that the order in which records arrived does not matter.
  *
- * A burstable type stands there in two modes. By its baseline: as many instances as hold the peak with the baselines of their
- * vCPU alone. Unlimited: sized by all of its vCPU, and what was used above the baselines over a UTC day is paid for.
+ * A burstable type stands there in three modes. By its baseline: as many instances as hold the peak with the baselines of their
+ * vCPU alone. Standard and unlimited: sized by all of its vCPU, and its CPU credits are replayed (fleet_credits.h). In standard mode
+ * they may run out, which is told; in unlimited mode what is spent beyond them is paid for.
  *
  * Money: fixed = instances x the catalogue's hours x the hourly price; scaled = the instance-hours that were paid for in the
  * replay, brought from the month's hours to the catalogue's (730 / 744 in a long month), x the price; amounts printed half up
@@ -27,8 +28,9 @@
 #include "reports/fleet_rules.h"
 #include "reports/savings_usage.h"
 
-typedef enum FleetBurst { BURST_NONE, BURST_BASELINE, BURST_UNLIMITED } FleetBurst;
-extern const char *const FLEET_BURST_NAMES[3]; /* NULL, "baseline", "unlimited" */
+typedef enum FleetBurst { BURST_NONE, BURST_BASELINE, BURST_STANDARD, BURST_UNLIMITED } FleetBurst;
+enum { FLEET_BURSTS = 4 };
+extern const char *const FLEET_BURST_NAMES[FLEET_BURSTS]; /* NULL, "baseline", "standard", "unlimited" */
 
 /** One type in one mode. */
 typedef struct FleetOption {
@@ -41,6 +43,8 @@ typedef struct FleetOption {
     int64_t instances;
     int64_t instances_least; /* without headroom */
     Amount fixed[PURCHASES]; /* for `instances`; where type->prices[].known */
+    FleetShort burst_fixed;  /* of `instances`, and of `instances_least`, where burst is standard or unlimited */
+    FleetShort burst_least;
     Amount fixed_low;
     Amount fixed_high;
     /* scaled */
@@ -63,6 +67,7 @@ typedef struct FleetPlan {
     int64_t largest_used_mb;
     FleetOption *options; /* by the price of the fixed fleet on demand, then by name; those that do not fit come last */
     size_t count;
+    bool has_burstable; /* among the options */
 } FleetPlan;
 
 /** Size and replay for `month`. `only`: one type by its name, NULL all. `usage` knows every execution (else ERR_INPUT, which
@@ -72,10 +77,14 @@ MUST_CHECK FleetPlan *fleet_plan_make(const Catalogue *catalogue, const FleetRul
                                       UtcMonth month, const char *only, Err *err);
 void fleet_plan_free(FleetPlan **self);
 
-/** The first option that fits, for the least that is to be paid on demand: the cheapest fixed fleet; NULL. */
+/** What the option's fleet that scales itself had of credits. */
+const FleetShort *fleet_option_scaled_short(const FleetOption *self);
+
+/** The first option that fits and never runs out of credits, for the least that is to be paid on demand: the cheapest fixed fleet; if all
+ *  do, the first that fits; NULL. */
 const FleetOption *fleet_plan_cheapest(const FleetPlan *self);
 /** The option whose fleet that scales itself costs least on demand, first among those that refuse at most one request in
- *  FLEET_REFUSED_ONE_IN; NULL. */
+ *  FLEET_REFUSED_ONE_IN and never run out of credits; NULL. */
 enum { FLEET_REFUSED_ONE_IN = 100 };
 const FleetOption *fleet_plan_cheapest_scaled(const FleetPlan *self);
 

@@ -27,47 +27,31 @@ set_hours(mpq_t out, int64_t us)
     mpq_clear(hour);
 }
 
-/* vCPU-hours that executions took on a day. */
-static void
-vcpu_hours(const FleetPlan *plan, const ConcurrencyReport *timeline, size_t day, mpq_t out)
+/* Parts of a MB x us as vCPU-hours. */
+void
+fleet_vcpu_hours(const FleetPlan *plan, unsigned __int128 parts, mpq_t out)
 {
-    unsigned __int128 sum = 0;
-    for (size_t hour = day * HOURS_OF_A_DAY; hour < (day + 1) * HOURS_OF_A_DAY && hour < timeline->hour_count; hour++)
-        sum += timeline->hours[hour].memory_mb_us;
     mpq_t divisor;
     mpq_init(divisor);
     decimal_set_i64(divisor, UTC_HOUR_US);
     mpz_mul_si(mpq_numref(divisor), mpq_numref(divisor), plan->rules.mb_per_vcpu);
+    mpz_mul_si(mpq_numref(divisor), mpq_numref(divisor), FLEET_CREDIT_PARTS);
     mpq_set_ui(out, 0, 1);
-    decimal_set_u128(mpq_numref(out), sum);
+    decimal_set_u128(mpq_numref(out), parts);
     mpq_div(out, out, divisor);
     mpq_clear(divisor);
 }
 
-/* What is paid above the baselines: by day, vCPU-hours used less those of the baselines of `day_us[day]` of instances, or of
- * `instances` all day when it is NULL. */
+/* What is paid for credits that were spent and never earned. */
 static void
-surcharge(const FleetPlan *plan, const FleetOption *option, const ConcurrencyReport *timeline, int64_t instances,
-          const int64_t *day_us, mpq_t out)
+surcharge(const FleetPlan *plan, const FleetOption *option, const FleetShort *of, mpq_t out)
 {
     mpq_set_ui(out, 0, 1);
     if (option->burst != BURST_UNLIMITED)
         return;
-    mpq_t used;
-    mpq_t covered;
-    mpq_inits(used, covered, NULL);
-    for (int day = 0; day < utc_month_days(plan->month); day++) {
-        vcpu_hours(plan, timeline, (size_t) day, used);
-        set_hours(covered, day_us != NULL ? day_us[day] : instances * UTC_DAY_US);
-        mpq_mul(covered, covered, option->type->vcpu);
-        mpq_mul(covered, covered, option->type->baseline);
-        mpq_sub(used, used, covered);
-        if (mpq_sgn(used) > 0)
-            mpq_add(out, out, used);
-    }
+    fleet_vcpu_hours(plan, of->charged, out);
     mpq_mul(out, out, option->type->unlimited);
     to_priced_hours(plan, out);
-    mpq_clears(used, covered, NULL);
 }
 
 /* hours x price + more, as an amount */
@@ -104,7 +88,7 @@ fixed_hours(const FleetPlan *plan, int64_t instances, mpq_t out)
 }
 
 static void
-cost_fixed(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *timeline)
+cost_fixed(const FleetPlan *plan, FleetOption *option)
 {
     mpq_t hours;
     mpq_t more;
@@ -112,7 +96,7 @@ cost_fixed(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *
     mpq_inits(hours, more, NULL);
     amount_init(&amount);
     fixed_hours(plan, option->instances, hours);
-    surcharge(plan, option, timeline, option->instances, NULL, more);
+    surcharge(plan, option, &option->burst_fixed, more);
     for (size_t i = 0; i < PURCHASES; i++) {
         if (!option->type->prices[i].known)
             continue;
@@ -120,7 +104,7 @@ cost_fixed(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *
         keep_most(&option->fixed_high, &option->fixed[i], i == ON_DEMAND);
     }
     fixed_hours(plan, option->instances_least, hours);
-    surcharge(plan, option, timeline, option->instances_least, NULL, more);
+    surcharge(plan, option, &option->burst_least, more);
     amount_set(&option->fixed_low, &option->fixed[ON_DEMAND]);
     for (size_t i = 0; i < PURCHASES; i++) {
         if (!option->type->prices[i].known)
@@ -135,7 +119,7 @@ cost_fixed(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *
 
 /* Nobody reserves what comes and goes: on demand, or spot. */
 static void
-cost_scaled(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *timeline)
+cost_scaled(const FleetPlan *plan, FleetOption *option)
 {
     static const Purchase WAYS[] = {ON_DEMAND, SPOT_LOW, SPOT_HIGH};
     mpq_t more;
@@ -144,7 +128,7 @@ cost_scaled(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport 
     amount_init(&amount);
     set_hours(option->scaled_hours, option->outcome.instance_us);
     to_priced_hours(plan, option->scaled_hours);
-    surcharge(plan, option, timeline, 0, option->outcome.day_us, more);
+    surcharge(plan, option, &option->outcome.unlimited, more);
     for (size_t i = 0; i < sizeof(WAYS) / sizeof(WAYS[0]); i++) {
         const CataloguePrice *known = &option->type->prices[WAYS[i]];
         if (!known->known)
@@ -160,8 +144,8 @@ cost_scaled(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport 
 }
 
 void
-fleet_cost(const FleetPlan *plan, FleetOption *option, const ConcurrencyReport *timeline)
+fleet_cost(const FleetPlan *plan, FleetOption *option)
 {
-    cost_fixed(plan, option, timeline);
-    cost_scaled(plan, option, timeline);
+    cost_fixed(plan, option);
+    cost_scaled(plan, option);
 }

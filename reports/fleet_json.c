@@ -1,6 +1,7 @@
 /* A fleet plan as JSON: the form is described in doc/fleets.md. */
 #include "reports/figures.h"
 #include "reports/fleet.h"
+#include "reports/fleet_cost.h"
 
 enum { COUNT_SCALE = 3, PERCENT_SCALE = 4 };
 
@@ -19,6 +20,7 @@ add_catalogue(const FleetPlan *self, Json *object, Err *err)
     Json *sources = json_new_array(err);
     bool made = entry != NULL && sources != NULL && json_add_text(entry, "name", catalogue->name, err) &&
                 json_add_text(entry, "title", catalogue->title, err) &&
+                json_add_text(entry, "note", catalogue->note, err) &&
                 json_add_text(entry, "date", catalogue->date, err) &&
                 json_add_text(entry, "currency", catalogue->currency, err) &&
                 json_add_text(entry, "sha256", catalogue->sha256, err);
@@ -80,20 +82,6 @@ add_prices(const FleetPlan *self, const FleetOption *option, Json *object, Err *
 }
 
 static bool
-add_fixed(const FleetPlan *self, const FleetOption *option, Json *object, Err *err)
-{
-    int scale = self->currency_scale;
-    Json *entry = json_new_object(err);
-    bool made = entry != NULL && json_add_int(entry, "instances", option->instances, err) &&
-                json_add_int(entry, "instances_without_headroom", option->instances_least, err) &&
-                add_amount(entry, "total", "total_exact", &option->fixed[ON_DEMAND], scale, err) &&
-                figure_add(entry, "low", option->fixed_low.printed, scale, err) &&
-                figure_add(entry, "high", option->fixed_high.printed, scale, err) &&
-                add_prices(self, option, entry, err);
-    return json_adopt(object, "fixed", entry, made, err);
-}
-
-static bool
 add_seconds(Json *object, const char *key, int64_t us, Err *err)
 {
     mpq_t seconds;
@@ -103,6 +91,44 @@ add_seconds(Json *object, const char *key, int64_t us, Err *err)
     bool done = figure_add_exact(object, key, seconds, err);
     mpq_clear(seconds);
     return done;
+}
+
+/* How the credits of burstable instances lasted; null where none are counted. */
+static bool
+add_credits(const FleetPlan *self, const FleetOption *option, const FleetShort *of, Json *object, Err *err)
+{
+    char first[UTC_TEXT_BYTES];
+    mpq_t lacking;
+    mpq_t charged;
+    if (option->burst != BURST_STANDARD && option->burst != BURST_UNLIMITED)
+        return json_add_text(object, "credits", NULL, err);
+    mpq_inits(lacking, charged, NULL);
+    fleet_vcpu_hours(self, of->lacking, lacking);
+    fleet_vcpu_hours(self, of->charged, charged);
+    bool standard = option->burst == BURST_STANDARD;
+    bool was_short = of->short_us > 0;
+    Json *entry = json_new_object(err);
+    bool made = entry != NULL && add_seconds(entry, "short_seconds", of->short_us, err) &&
+                json_add_int(entry, "short_hours", of->hours, err) &&
+                json_add_text(entry, "first_short_at", was_short ? utc_format(of->first_us, first) : NULL, err) &&
+                (standard ? figure_add_exact(entry, "lacking_vcpu_hours", lacking, err)
+                          : figure_add_exact(entry, "charged_vcpu_hours", charged, err));
+    mpq_clears(lacking, charged, NULL);
+    return json_adopt(object, "credits", entry, made, err);
+}
+
+static bool
+add_fixed(const FleetPlan *self, const FleetOption *option, Json *object, Err *err)
+{
+    int scale = self->currency_scale;
+    Json *entry = json_new_object(err);
+    bool made = entry != NULL && json_add_int(entry, "instances", option->instances, err) &&
+                json_add_int(entry, "instances_without_headroom", option->instances_least, err) &&
+                add_amount(entry, "total", "total_exact", &option->fixed[ON_DEMAND], scale, err) &&
+                figure_add(entry, "low", option->fixed_low.printed, scale, err) &&
+                figure_add(entry, "high", option->fixed_high.printed, scale, err) &&
+                add_prices(self, option, entry, err) && add_credits(self, option, &option->burst_fixed, entry, err);
+    return json_adopt(object, "fixed", entry, made, err);
 }
 
 static bool
@@ -135,7 +161,9 @@ add_scaled(const FleetPlan *self, const FleetOption *option, Json *object, Err *
                 figure_add_exact(entry, "instance_hours", option->scaled_hours, err) &&
                 add_amount(entry, "total", "total_exact", &option->scaled, scale, err) &&
                 figure_add(entry, "low", option->scaled_low.printed, scale, err) &&
-                figure_add(entry, "high", option->scaled_high.printed, scale, err) && add_waiting(outcome, entry, err);
+                figure_add(entry, "high", option->scaled_high.printed, scale, err) &&
+                add_waiting(outcome, entry, err) &&
+                add_credits(self, option, fleet_option_scaled_short(option), entry, err);
     mpq_clear(mean);
     return json_adopt(object, "autoscaled", entry, made, err);
 }

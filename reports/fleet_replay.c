@@ -31,9 +31,12 @@ struct FleetReplay {
     FleetPool pool;
     FleetRuns runs;
     FleetQueue queue;
-    FleetRoom demand; /* of what runs and waits */
-    int64_t ready;    /* instances that take work */
-    int64_t ordered;  /* on their way */
+    FleetRoom demand;        /* of what runs and waits */
+    int64_t ready;           /* instances that take work */
+    int64_t ordered;         /* on their way */
+    int64_t members;         /* that have credits: those that take or finish work */
+    int64_t running_mb;      /* configured, of what runs */
+    FleetCredits credits[2]; /* standard, unlimited */
     int64_t next_ready_us;
     int64_t above_us;   /* since when more are wanted; NEVER_SINCE */
     int64_t below_us;   /* since when fewer are */
@@ -52,14 +55,8 @@ pay(FleetReplay *self, int64_t from_us, int64_t to_us)
         to_us = from_us + self->minimum_us;
     if (to_us > self->end_us)
         to_us = self->end_us;
-    while (from_us < to_us) {
-        int64_t day = (from_us - self->start_us) / UTC_DAY_US;
-        int64_t day_end_us = self->start_us + (day + 1) * UTC_DAY_US;
-        int64_t until_us = to_us < day_end_us ? to_us : day_end_us;
-        self->outcome.day_us[day] += until_us - from_us;
-        self->outcome.instance_us += until_us - from_us;
-        from_us = until_us;
-    }
+    if (from_us < to_us)
+        self->outcome.instance_us += to_us - from_us;
 }
 
 static void
@@ -68,6 +65,11 @@ let_go(FleetReplay *self, size_t at, int64_t now_us)
     Instance *instance = &self->instances[at];
     if (instance->launch_us < now_us)
         pay(self, instance->launch_us, now_us);
+    if (instance->state != ORDERED) {
+        fleet_credits_leave(&self->credits[0], self->members);
+        fleet_credits_leave(&self->credits[1], self->members);
+        self->members--;
+    }
     instance->state = GONE;
     fleet_pool_set(&self->pool, at, FLEET_NO_ROOM);
 }
@@ -78,6 +80,7 @@ make_ready(FleetReplay *self, size_t at)
     self->instances[at].state = READY;
     fleet_pool_set(&self->pool, at, self->size.place);
     self->ready++;
+    self->members++;
     self->outcome.most = self->ready > self->outcome.most ? self->ready : self->outcome.most;
 }
 
@@ -222,6 +225,7 @@ start_run(FleetReplay *self, size_t at, const FleetRequest *request, int64_t now
     fleet_pool_set(&self->pool, at,
                    (FleetRoom){room.memory_mb - request->need.memory_mb, room.share_mb - request->need.share_mb});
     self->instances[at].running++;
+    self->running_mb += request->need.share_mb;
     return true;
 }
 
@@ -284,6 +288,7 @@ end_runs(FleetReplay *self, int64_t now_us)
         FleetRun run = fleet_runs_pop(&self->runs);
         Instance *instance = &self->instances[run.instance];
         instance->running--;
+        self->running_mb -= run.need.share_mb;
         if (instance->state == READY) {
             FleetRoom room = fleet_pool_room(&self->pool, run.instance);
             fleet_pool_set(&self->pool, run.instance,
@@ -338,10 +343,18 @@ next_event_us(const FleetReplay *self)
     return earlier(at_us, decision_us(self, self->below_us, self->rules.scale_in_s));
 }
 
+static void
+pass_credits(FleetReplay *self, int64_t now_us)
+{
+    for (size_t i = 0; i < 2; i++)
+        fleet_credits_pass(&self->credits[i], now_us, self->running_mb, self->members);
+}
+
 static bool
 pass_time(FleetReplay *self, int64_t until_us, Err *err)
 {
     for (int64_t now_us = next_event_us(self); now_us <= until_us; now_us = next_event_us(self)) {
+        pass_credits(self, now_us);
         end_runs(self, now_us);
         boot_instances(self, now_us);
         if (!serve_queue(self, now_us, err))
@@ -379,6 +392,8 @@ fleet_replay_new(int64_t start_us, int64_t end_us, const FleetSize *size, const 
     self->next_ready_us = NEVER;
     self->above_us = self->below_us = NEVER_SINCE;
     self->cooldown_us = start_us;
+    self->credits[0] = fleet_credits_begin(false, size->earn_parts, start_us);
+    self->credits[1] = fleet_credits_begin(true, size->earn_parts, start_us);
     bool done = fleet_pool_grow(&self->pool, 1, err);
     for (int64_t i = 0; done && i < rules->minimum; i++) {
         size_t at = 0;
@@ -415,6 +430,7 @@ fleet_replay_add(FleetReplay *self, int64_t start_us, int64_t duration_us, Fleet
     if (need.share_mb > self->size.place.share_mb)
         need.share_mb = self->size.place.share_mb;
     const FleetRequest request = {start_us, duration_us, need};
+    pass_credits(self, start_us);
     self->outcome.requests++;
     size_t at = self->queue.count > 0 ? FLEET_NONE : fleet_pool_find(&self->pool, need);
     if (at == FLEET_NONE ? !fleet_queue_push(&self->queue, &request, err)
@@ -437,6 +453,9 @@ fleet_replay_end(FleetReplay *self, FleetOutcome *outcome, Err *err)
     for (size_t at = 0; at < self->instance_count; at++)
         if (self->instances[at].state != GONE && self->instances[at].launch_us < self->end_us)
             pay(self, self->instances[at].launch_us, self->end_us);
+    pass_credits(self, self->end_us);
+    self->outcome.standard = fleet_credits_end(&self->credits[0]);
+    self->outcome.unlimited = fleet_credits_end(&self->credits[1]);
     *outcome = self->outcome;
     return true;
 }

@@ -9,6 +9,7 @@
 #ifndef REPORTS_FLEET_REPLAY_H
 #define REPORTS_FLEET_REPLAY_H
 
+#include "reports/fleet_credits.h"
 #include "reports/fleet_pool.h"
 #include "reports/fleet_rules.h"
 
@@ -18,21 +19,23 @@ typedef struct FleetSize {
     FleetRoom place; /* what one instance has */
     FleetRoom
         plan; /* what is counted on when wanted instances are worked out: less by the headroom, or by a baseline */
+    int64_t earn_parts; /* credits (fleet_credits.h); 0: none are counted */
 } FleetSize;
 
 /** What became of the trace. */
 typedef struct FleetOutcome {
     int64_t instance_us; /* paid for: from the launch to the end, at least minimum_us each, within the period */
-    int64_t day_us[FLEET_DAYS_MAX]; /* the same by day of the period */
-    int64_t launches;               /* besides those that were there */
-    int64_t most;                   /* instances that took work at a time */
+    int64_t launches;    /* besides those that were there */
+    int64_t most;        /* instances that took work at a time */
     int64_t requests;
     int64_t waited; /* got their turn, but later */
     int64_t refused;
     int64_t waited_us; /* added up; those refused are not among them */
     int64_t longest_us;
-    int64_t first_us; /* when the first arrived that waited or was refused; meaningless when none did */
-    int64_t hours;    /* in which such requests arrived */
+    int64_t first_us;    /* when the first arrived that waited or was refused; meaningless when none did */
+    int64_t hours;       /* in which such requests arrived */
+    FleetShort standard; /* credits of the instances that take or finish work, in each mode */
+    FleetShort unlimited;
 } FleetOutcome;
 
 typedef struct FleetReplay FleetReplay;

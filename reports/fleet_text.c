@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/decimal.h"
+#include "lib/harmless.h"
 #include "reports/figures.h"
 #include "reports/fleet.h"
 #include "reports/sentence.h"
@@ -56,6 +57,12 @@ price_text(const FleetPlan *self, const FleetOption *option, Purchase purchase, 
     return figure_people(option->fixed[purchase].printed, self->currency_scale, err);
 }
 
+static char *
+hours_text(int64_t hours, Err *err)
+{
+    return hours == 0 ? text_duplicate(text_of("-")) : count_text(hours, err);
+}
+
 static bool
 fixed_row(const FleetPlan *self, const FleetOption *option, Table *table, Err *err)
 {
@@ -68,7 +75,8 @@ fixed_row(const FleetPlan *self, const FleetOption *option, Table *table, Err *e
                      price_text(self, option, RESERVED_1Y, err),
                      price_text(self, option, RESERVED_3Y, err),
                      figure_people(option->fixed_low.printed, self->currency_scale, err),
-                     figure_people(option->fixed_high.printed, self->currency_scale, err)};
+                     figure_people(option->fixed_high.printed, self->currency_scale, err),
+                     hours_text(option->burst_fixed.hours, err)};
     return take_row(table, cells, sizeof(cells) / sizeof(cells[0]), err);
 }
 
@@ -119,7 +127,8 @@ scaled_row(const FleetPlan *self, const FleetOption *option, Table *table, Err *
                      percent_text(outcome->waited, outcome->requests, err),
                      seconds_text(outcome->longest_us, err),
                      percent_text(outcome->refused, outcome->requests, err),
-                     count_text(outcome->hours, err)};
+                     count_text(outcome->hours, err),
+                     hours_text(fleet_option_scaled_short(option)->hours, err)};
     mpq_clear(mean);
     return take_row(table, cells, sizeof(cells) / sizeof(cells[0]), err);
 }
@@ -157,11 +166,18 @@ print_tables(const FleetPlan *self, const FleetOption **order, size_t fitting, B
     static const TableColumn fixed[] = {
         {"Fixed fleet", TABLE_FLEXIBLE}, {"vCPU", TABLE_RIGHT},      {"GB", TABLE_RIGHT},
         {"instances", TABLE_RIGHT},      {"on demand", TABLE_RIGHT}, {"1 year", TABLE_RIGHT},
-        {"3 years", TABLE_RIGHT},        {"from", TABLE_RIGHT},      {"to", TABLE_RIGHT}};
-    static const TableColumn scaled[] = {
-        {"Autoscaled fleet", TABLE_FLEXIBLE}, {"mean", TABLE_RIGHT},      {"most", TABLE_RIGHT},
-        {"on demand", TABLE_RIGHT},           {"from", TABLE_RIGHT},      {"waited %", TABLE_RIGHT},
-        {"at most s", TABLE_RIGHT},           {"refused %", TABLE_RIGHT}, {"in hours", TABLE_RIGHT}};
+        {"3 years", TABLE_RIGHT},        {"from", TABLE_RIGHT},      {"to", TABLE_RIGHT},
+        {"short h", TABLE_RIGHT}};
+    static const TableColumn scaled[] = {{"Autoscaled fleet", TABLE_FLEXIBLE},
+                                         {"mean", TABLE_RIGHT},
+                                         {"most", TABLE_RIGHT},
+                                         {"on demand", TABLE_RIGHT},
+                                         {"from", TABLE_RIGHT},
+                                         {"waited %", TABLE_RIGHT},
+                                         {"max s", TABLE_RIGHT},
+                                         {"refused %", TABLE_RIGHT},
+                                         {"hours", TABLE_RIGHT},
+                                         {"short h", TABLE_RIGHT}};
     if (!print_table(self, fixed, sizeof(fixed) / sizeof(fixed[0]), order, fitting, fixed_row, out, err))
         return false;
     qsort(order, fitting, sizeof(FleetOption *), by_scaled_cost);
@@ -180,11 +196,20 @@ print_unfit(const FleetPlan *self, size_t fitting, Buffer *out, Err *err)
 }
 
 static bool
+print_note(const Catalogue *catalogue, Buffer *out, Err *err)
+{
+    return catalogue->note == NULL ||
+           (buffer_append_text(out, "  ", err) && text_append_harmless(out, catalogue->note, err) &&
+            buffer_append(out, "\n", 1, err));
+}
+
+static bool
 print_assumptions(const FleetPlan *self, Buffer *out, Err *err)
 {
     const FleetRules *rules = &self->rules;
     return buffer_printf(out, err, "  Prices: %s, %s, %s; %s.\n", self->catalogue->title, self->catalogue->currency,
                          self->catalogue->date, "infrastructure alone, no load balancer, no work") &&
+           print_note(self->catalogue, out, err) &&
            buffer_printf(out, err,
                          "  Sized with %" PRId64 " %% of headroom in memory as used and in vCPU (%" PRId64
                          " MB configured are one); from: cheapest purchase and\n  no headroom, to: dearest purchase.",
@@ -194,7 +219,13 @@ print_assumptions(const FleetPlan *self, Buffer *out, Err *err)
                          " s until the launch,\n  %" PRId64 " s to boot, %" PRId64 " s of cooldown, in after %" PRId64
                          " s; who waits longer than %" PRId64 " s is refused.\n",
                          rules->minimum, rules->maximum, rules->alarm_s, rules->scale_out_delay_s, rules->boot_s,
-                         rules->cooldown_s, rules->scale_in_s, rules->wait_s);
+                         rules->cooldown_s, rules->scale_in_s, rules->wait_s) &&
+           (!self->has_burstable ||
+            buffer_append_text(
+                out,
+                "  Burstable types: baseline counts on no credits; standard has credits (none at first, at most those of 24 hours),\n"
+                "  and short h are the hours in which they ran out; unlimited pays for what was spent and never earned.\n",
+                err));
 }
 
 MUST_CHECK bool

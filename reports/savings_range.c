@@ -1,4 +1,5 @@
 /* The range of a saving, with what it assumes. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -68,6 +69,9 @@ say_assumptions(SavingsComparison *self, const SavingsReport *report, bool range
         assume(range, "alternative: from the low to the high prices that its file gives");
     else
         assume(range, "alternative: as its file prices it, which gives no low and high prices");
+    if (alternative->fleet != NULL && alternative->fleet->short_hours > 0)
+        assume(range, "CPU credits run out in %" PRId64 " hours: what then takes longer is not in the price",
+               alternative->fleet->short_hours);
     if (mpq_sgn(report->free_value.exact) > 0 && alternative->functions != NULL)
         assume(range, "on both sides: from the free tier used up by others of the account to all of it taken off here");
     else if (mpq_sgn(report->free_value.exact) > 0)

@@ -62,6 +62,8 @@ savings_set_fleet(SavingsSetting *self, Json *fleet)
         document_member(rules, "headroom_percent"), document_member(rules, "minimum"),
         document_member(rules, "maximum"), document_member(rules, "wait_s"));
     sheet_text(self->sheet, SHEET_SOFT, text);
+    if (document_member(catalogue, "note")[0] != '\0')
+        sheet_text(self->sheet, SHEET_SOFT, document_member(catalogue, "note"));
 }
 
 /* ---- verdicts ---- */

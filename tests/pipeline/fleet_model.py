@@ -88,12 +88,12 @@ class Instance:
 class Scaled:
     """A fleet that scales itself. `now` goes from one instant at which something can happen to the next."""
 
-    def __init__(self, runs, size, end, rules, minimum_s):
-        self.size, self.end, self.rules, self.minimum = size, end, rules, minimum_s * SECOND
+    def __init__(self, runs, size, end, rules, minimum_s, credits):
+        self.size, self.end, self.rules, self.minimum, self.credits = size, end, rules, minimum_s * SECOND, credits
         self.fleet = [Instance(i, 0, 0) for i in range(rules["minimum"])]
         for instance in self.fleet:
             instance.state = "ready"
-        self.paid, self.by_day, self.launches, self.most = 0, {}, 0, rules["minimum"]
+        self.paid, self.launches, self.most = 0, 0, rules["minimum"]
         self.waiting, self.waits, self.refused, self.hours, self.first = [], [], 0, set(), None
         self.above = self.below = None
         self.below_most, self.cooldown = 0, 0
@@ -105,14 +105,23 @@ class Scaled:
             now = min(instants, default=self.end)
             if now >= self.end:
                 break
+            self.pass_credits(now)
             if self.instants() and min(self.instants()) <= now:
                 self.happen(now)
             else:
                 self.arrive(now, runs.pop(0))
+        self.pass_credits(self.end)
+        self.credits.end()
         for request in self.waiting:
             self.note(request, self.end)
         for instance in self.fleet:
             self.pay(instance.launch, self.end)
+
+    def members(self):
+        return sum(instance.state in ("ready", "leaving") for instance in self.fleet)
+
+    def pass_credits(self, now):
+        self.credits.advance(now, sum(run[2] for instance in self.fleet for run in instance.runs), self.members())
 
     def instants(self):
         found = [run[0] for instance in self.fleet for run in instance.runs]
@@ -204,36 +213,82 @@ class Scaled:
             many = self.have() - self.below_most
             order = sorted(self.fleet, key=lambda instance: (instance.state != "ordered", -instance.number))
             for instance in [one for one in order if one.state in ("ready", "ordered")][:many]:
-                instance.state = "leaving"
+                on_its_way = instance.state == "ordered"
                 if not instance.runs:
                     self.leave(instance, now)
+                instance.state = "gone" if on_its_way else "leaving"
         else:
             return
         self.below, self.cooldown = None, now + self.rules["cooldown_s"] * SECOND
         self.watch(now)
 
     def leave(self, instance, now):
+        if instance.state != "ordered":
+            self.credits.leave(self.members())
         self.fleet.remove(instance)
         if instance.launch < now:
             self.pay(instance.launch, now)
 
     def pay(self, start, end):
         end = min(max(end, start + self.minimum), self.end)
-        for day in range(start // DAY, -(-end // DAY)):
-            part = min(end, (day + 1) * DAY) - max(start, day * DAY)
-            if part > 0:
-                self.by_day[day] = self.by_day.get(day, 0) + part
-                self.paid += part
+        self.paid += max(0, end - start)
 
 
-def surcharge(runs, kind, end, rules, priced_hours, instance_us_of_day):
-    """What unlimited mode costs: by day, vCPU-hours used above the baselines."""
+class Credits:
+    """CPU credits of instances that share the load evenly; parts are thousandths of a MB of configured memory."""
+
+    def __init__(self, kind, rules):
+        self.unlimited = kind["burst"] == "unlimited"
+        self.counts = kind["burst"] in ("standard", "unlimited")
+        self.earn = floor(Fraction(kind["vcpu"]) * Fraction(kind.get("baseline_percent", 0)) / 100 * rules["mb_per_vcpu"] * 1000)
+        self.now = self.balance = self.charged = self.lacking = self.short = 0
+        self.spans = []
+
+    def advance(self, until, load, instances):
+        passed, self.now = until - self.now, until
+        if not self.counts or passed <= 0:
+            return
+        most, net = self.earn * instances * DAY, self.earn * instances - load * 1000
+        balance = min(self.balance + net * passed, most)
+        if self.unlimited:
+            self.charged += max(0, -most - balance)
+            self.balance = max(balance, -most)
+        else:
+            if balance < 0:
+                empty = ceil(Fraction(-balance, -net))
+                self.lacking, self.short = self.lacking - balance, self.short + empty
+                self.spans.append((until - empty, until))
+            self.balance = max(balance, 0)
+
+    def leave(self, instances):
+        part = abs(self.balance) // instances * (1 if self.balance >= 0 else -1)
+        self.balance -= part
+        self.charged += max(0, -part)
+
+    def end(self):
+        self.charged += max(0, -self.balance)
+        return self
+
+    def hours(self):
+        return len({hour for start, end in self.spans for hour in range(start // HOUR, -(-end // HOUR))})
+
+
+def fixed_credits(runs, kind, end, rules, instances):
+    """What runs at a time, on so many instances all the time."""
+    credits, whole, edges = Credits(kind, rules), floor(Fraction(kind["vcpu"]) * rules["mb_per_vcpu"]), {}
+    for start, length, memory, _ in runs:
+        for at, sign in ((start, 1), (min(start + length, end), -1)):
+            edges[at] = edges.get(at, 0) + sign * min(memory, whole)
+    load = 0
+    for at in sorted(edges):
+        credits.advance(at, load, instances)
+        load += edges[at]
+    credits.advance(end, load, instances)
+    return credits.end()
+
+
+def surcharge(credits, kind, end, rules, priced_hours):
+    """What unlimited mode costs: vCPU-hours that were spent and never earned."""
     if kind["burst"] != "unlimited":
         return Fraction(0)
-    above = Fraction(0)
-    for day in range(end // DAY):
-        used = sum(memory * max(0, min(start + length, (day + 1) * DAY) - max(start, day * DAY))
-                   for start, length, memory, _ in runs)
-        baseline = Fraction(instance_us_of_day(day), HOUR) * Fraction(kind["vcpu"]) * Fraction(kind["baseline_percent"]) / 100
-        above += max(Fraction(0), Fraction(used, rules["mb_per_vcpu"] * HOUR) - baseline)
-    return above * Fraction(kind["unlimited"]) * priced_hours * HOUR / end
+    return Fraction(credits.charged, 1000 * rules["mb_per_vcpu"] * HOUR) * Fraction(kind["unlimited"]) * priced_hours * HOUR / end

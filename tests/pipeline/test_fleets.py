@@ -11,6 +11,7 @@ import unittest
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
+from unittest import mock
 
 import fleet_model as model
 from harness import MILLIBILL, environment
@@ -38,6 +39,7 @@ KINDS = {
     ("plain", None): {"vcpu": "2", "memory_gb": "2"},
     ("tiny", None): {"vcpu": "0.5", "memory_gb": "0.5"},
     ("burst", "baseline"): {"vcpu": "2", "memory_gb": "1", "baseline_percent": "10", "unlimited": "0.05"},
+    ("burst", "standard"): {"vcpu": "2", "memory_gb": "1", "baseline_percent": "10", "unlimited": "0.05"},
     ("burst", "unlimited"): {"vcpu": "2", "memory_gb": "1", "baseline_percent": "10", "unlimited": "0.05"},
     ("task, 0.25 vCPU, 1 GB", None): {"vcpu": "0.25", "memory_gb": "1"},
 }
@@ -95,7 +97,9 @@ class Fleets(unittest.TestCase):
         count = model.fixed_count(runs, size, MONTH_US, rules, rules["headroom_percent"])
         least = model.fixed_count(runs, size, MONTH_US, rules, 0)
         self.assertEqual((got["instances"], got["instances_without_headroom"]), (count, least))
-        more = {n: model.surcharge(runs, kind, MONTH_US, rules, 730, lambda day, n=n: n * model.DAY) for n in (count, least)}
+        credits = {n: model.fixed_credits(runs, kind, MONTH_US, rules, n) for n in (count, least)}
+        more = {n: model.surcharge(credits[n], kind, MONTH_US, rules, 730) for n in (count, least)}
+        self.compare_credits(got["credits"], credits[count], kind, rules)
         prices = {entry["purchase"]: Fraction(entry["hourly"]) for entry in got["prices"]}
         self.assertEqual(prices["on_demand"], Fraction(ON_DEMAND[name]))
         for entry in got["prices"]:
@@ -106,8 +110,18 @@ class Fleets(unittest.TestCase):
         self.assertEqual(Fraction(got["low"]), model.cents(min(ends)))
         self.assertEqual(Fraction(got["high"]), model.cents(max(count * 730 * price + more[count] for price in prices.values())))
 
+    def compare_credits(self, got, credits, kind, rules):
+        if kind["burst"] not in ("standard", "unlimited"):
+            self.assertIsNone(got)
+            return
+        self.assertEqual((Fraction(got["short_seconds"]) * model.SECOND, got["short_hours"]), (credits.short, credits.hours()))
+        self.assertEqual(got["first_short_at"] is None, not credits.spans)
+        member, parts = ("charged_vcpu_hours", credits.charged) if credits.unlimited else ("lacking_vcpu_hours", credits.lacking)
+        self.assertAlmostEqual(float(got[member]), float(Fraction(parts, 1000 * rules["mb_per_vcpu"] * model.HOUR)), places=9)
+
     def compare_scaled(self, got, kind, name, runs, size, rules):
-        fleet = model.Scaled(runs, size, MONTH_US, rules, 60)
+        fleet = model.Scaled(runs, size, MONTH_US, rules, 60, model.Credits(kind, rules))
+        self.compare_credits(got["credits"], fleet.credits, kind, rules)
         self.assertEqual([got[key] for key in ("requests", "waited", "refused", "launches", "instances_most",
                                                "hours_with_waiting")],
                          [len(runs), len(fleet.waits), fleet.refused, fleet.launches, fleet.most, len(fleet.hours)])
@@ -119,7 +133,7 @@ class Fleets(unittest.TestCase):
         else:
             first = datetime.fromisoformat(got["first_wait_at"].replace("Z", "+00:00"))
             self.assertEqual((first - START) // timedelta(microseconds=1), fleet.first)
-        more = model.surcharge(runs, kind, MONTH_US, rules, 730, lambda day: fleet.by_day.get(day, 0))
+        more = model.surcharge(fleet.credits, kind, MONTH_US, rules, 730)
         total = Fraction(fleet.paid, MONTH_US) * 730 * Fraction(ON_DEMAND[name]) + more
         self.assertEqual(Fraction(got["total"]), model.cents(total))
 
@@ -158,6 +172,28 @@ class Fleets(unittest.TestCase):
                        for part in ("--" + key.replace("_s", "").replace("_percent", "").replace("cale", "scale").replace(
                            "sscale", "scale").replace("_", "-"), value)]
             self.compare(usage, runs, {**model.DEFAULTS, **rules}, *options)
+
+    def test_credits_run_out_are_owed_and_are_paid_for(self):
+        """A baseline of 2 %, and days on which much runs after days on which little does."""
+        source, runs = random.Random(11), []
+        for day in (1, 2, 9, 17, 18, 19, 29):
+            for _ in range(110):
+                runs.append((day * model.DAY + source.randrange(model.DAY), source.randrange(1, 900 * model.SECOND), 1024, 200))
+        runs = [run for run in runs if run[0] < MONTH_US] + draw(source, 100)
+        usage = self.file("hot.ndjson", ndjson(runs))
+        kinds = {key: {**kind, "baseline_percent": "2"} if key[0] == "burst" else kind for key, kind in KINDS.items()}
+        plain, self.catalogue = self.catalogue, self.file("lame.yaml", CATALOGUE.replace("baseline_percent: 10", "baseline_percent: 2"))
+        with mock.patch.dict(KINDS, kinds):
+            for rules, options in (({}, ()), ({"minimum": 1, "scale_in_s": 61}, ("--minimum", 1, "--scale-in", 61))):
+                self.compare(usage, runs, {**model.DEFAULTS, **rules}, *options)
+        types = {entry["burst"]: entry for entry in self.savings(usage)["fleet"]["types"] if entry["type"] == "burst"}
+        text = run("savings", "--month", "2026-09", "--usage", usage, "--catalogue", self.catalogue).stdout
+        self.catalogue = plain
+        self.assertGreater(types["standard"]["autoscaled"]["credits"]["short_hours"], 0)
+        self.assertGreater(Fraction(types["standard"]["autoscaled"]["credits"]["lacking_vcpu_hours"]), 0)
+        self.assertGreater(Fraction(types["unlimited"]["autoscaled"]["credits"]["charged_vcpu_hours"]), 0)
+        self.assertGreater(Fraction(types["unlimited"]["fixed"]["total"]), 0)
+        self.assertIn("short h are the hours in which they ran out", text)
 
     def test_the_same_trace_gives_the_same_report(self):
         usage = self.file("again.ndjson", ndjson(draw(random.Random(4), 200)))
