@@ -3,6 +3,7 @@ import csv
 import unittest
 from decimal import ROUND_HALF_UP, Decimal
 
+import fleet_model
 from harness import ROOT, StackCase
 
 TRACES = ROOT / "tests" / "data" / "traces"
@@ -50,6 +51,24 @@ class Traces(StackCase):
         found = self.stack.query("SELECT (extract(epoch FROM hour - '2026-09-01T00:00Z') / 3600)::int, sum(invocations) FROM rollups r"
                                  " JOIN tenants t ON t.tenant_id = r.tenant_id WHERE t.name = 'of-2021' GROUP BY 1")
         self.assertEqual({int(hour): int(count) for hour, count in found}, hours)
+
+    def test_a_fleet_is_sized_by_what_the_trace_ran(self):
+        self.simulate("--trace", OF_2021, "--tenant", "fleet-2021")
+        runs = []
+        for row in rows(OF_2021):
+            duration, end = micros(row["duration"]), micros(row["end_timestamp"])
+            runs.append((end - duration, duration, 256, 256))
+        runs = fleet_model.clip(runs, 30 * fleet_model.DAY)
+        report = self.stack.json("savings", "--month", MONTH, "--tenant", "fleet-2021", "--fleet")
+        demand = report["fleet"]["demand"]
+        self.assertEqual((demand["executions"], demand["peak"]), (len(runs), fleet_model.peak(runs, 30 * fleet_model.DAY, "one")))
+        large = next(entry for entry in report["fleet"]["types"] if entry["type"] == "m5.large")
+        kind, rules = {"vcpu": "2", "memory_gb": "8", "burst": None}, fleet_model.DEFAULTS
+        size = fleet_model.Size(kind, rules)
+        self.assertEqual(large["fixed"]["instances"], fleet_model.fixed_count(runs, size, 30 * fleet_model.DAY, rules, 20))
+        scaled = fleet_model.Scaled(runs, size, 30 * fleet_model.DAY, rules, 60, fleet_model.Credits(kind, rules))
+        self.assertEqual([large["autoscaled"][key] for key in ("requests", "waited", "refused", "launches", "instances_most")],
+                         [len(runs), len(scaled.waits), scaled.refused, scaled.launches, scaled.most])
 
     def test_2019_gives_the_counts_of_every_minute_within_the_percentiles(self):
         files = [part for path in OF_2019 for part in ("--trace", path)]
