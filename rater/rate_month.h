@@ -38,8 +38,7 @@ typedef struct RateRequest {
     const char *price_book; /* name or path, for tenants whose contract names none */
     const Config *config;   /* where the sealing key and the heads file are */
 
-    const atomic_bool *
-        stop; /* when it becomes true the run ends (ERR_INTERRUPTED), and no invoice is written. NULL: never */
+    const atomic_bool *stop; /* once true the run ends (ERR_INTERRUPTED) and writes no invoice; NULL: never */
 
     const char *const *held; /* accounts that are left out, as if they were not there: the caller knows why */
     size_t held_count;
