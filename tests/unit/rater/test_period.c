@@ -1,4 +1,5 @@
-/* Billing periods against Python's zoneinfo (tests/oracle/period_table.py): every zone's changeover days of ten years. */
+/* Billing periods against Python's zoneinfo (tests/oracle/period_table.py): every zone's changeover days of ten years; and against the
+ * C library's localtime: every zone, every billing day, every month of two decades. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "rater/period.h"
 
@@ -66,6 +68,67 @@ every_zone_s_changeover_days_start_as_zoneinfo_says(void **state)
     zone_free(&zone);
     assert_int_equal(pclose(table), 0);
     assert_true(rows > 10000);
+}
+
+/** The date that clocks of TZ show at an instant: 20260731. */
+static int
+shown(int64_t time_us)
+{
+    time_t seconds = (time_t) (time_us / UTC_SECOND_US - (time_us % UTC_SECOND_US < 0));
+    struct tm parts;
+    assert_non_null(localtime_r(&seconds, &parts));
+    return (parts.tm_year + 1900) * 10000 + (parts.tm_mon + 1) * 100 + parts.tm_mday;
+}
+
+static int
+date_of(int day, UtcMonth month)
+{
+    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int last = DAYS[month.month - 1] + (month.month == 2 && month.year % 4 == 0); /* 1901 to 2099 */
+    return month.year * 10000 + month.month * 100 + (day < last ? day : last);
+}
+
+/** Each period of a zone, by every billing day, starts at the first instant of its day and where the one before ends. */
+static void
+check_zone(const Zone *zone)
+{
+    for (int day = 1; day <= 31; day++) {
+        int64_t before_us = period_start_us(zone, day, (UtcMonth){2009, 12});
+        for (UtcMonth month = {2010, 1}; month.year < 2030; month = utc_month_next(month)) {
+            int64_t start_us = period_start_us(zone, day, month);
+            int date = date_of(day, month);
+            if (shown(start_us) < date || shown(start_us - 1) >= date || start_us - before_us < 27 * UTC_DAY_US ||
+                start_us - before_us > 32 * UTC_DAY_US)
+                fail_msg("%s, day %d of %04d-%02d: starts at %" PRId64 ", which shows %d; the one before at %" PRId64,
+                         zone_name(zone), day, month.year, month.month, start_us / UTC_SECOND_US, shown(start_us),
+                         before_us / UTC_SECOND_US);
+            before_us = start_us;
+        }
+    }
+}
+
+static void
+periods_of_every_zone_and_billing_day_tile_time(void **state)
+{
+    (void) state;
+    char line[512], name[80];
+    int zones = 0;
+    FILE *table = fopen("/usr/share/zoneinfo/zone1970.tab", "r");
+    assert_non_null(table);
+    while (fgets(line, sizeof line, table) != NULL) {
+        if (sscanf(line, "%*[A-Z,]\t%*[-+0-9]\t%79s", name) != 1)
+            continue; /* a comment */
+        Zone *zone = opened(name);
+        setenv("TZ", name, 1);
+        tzset();
+        check_zone(zone);
+        zone_free(&zone);
+        zones++;
+    }
+    fclose(table);
+    setenv("TZ", "UTC", 1);
+    tzset();
+    assert_true(zones > 300);
 }
 
 static int64_t
@@ -159,6 +222,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_zone_s_changeover_days_start_as_zoneinfo_says),
+        cmocka_unit_test(periods_of_every_zone_and_billing_day_tile_time),
         cmocka_unit_test(a_billing_day_beyond_the_month_is_its_last_day),
         cmocka_unit_test(midnights_that_are_skipped_or_come_twice_have_one_start),
         cmocka_unit_test(what_is_no_name_of_the_database_is_refused),
