@@ -60,6 +60,24 @@ term_rows(const Rows *self, Json *terms)
     return done;
 }
 
+/* What of the free tier was taken off, by tenant. */
+static bool
+free_tier_rows(const Rows *self, Json *free_tier)
+{
+    Json *tiers = json_member(free_tier, "tiers");
+    bool taken_off = json_object_get_boolean(json_member(free_tier, "taken_off"));
+    bool done = true;
+    for (size_t i = 0; done && taken_off && i < document_length(tiers); i++) {
+        Json *tier = json_object_array_get_idx(tiers, i);
+        done = figure_row(self, "free tier", document_member(tier, "tenant"), "used", document_member(tier, "used"),
+                          document_member(tier, "unit"), "") &&
+               figure_row(self, "free tier", document_member(tier, "tenant"), "used by the account",
+                          document_member(tier, "account_used"), document_member(tier, "unit"), "");
+    }
+    return done &&
+           (!taken_off || figure_row(self, "free tier", "", "worth", "", "", document_member(free_tier, "value")));
+}
+
 static bool
 alternative_rows(const Rows *self, Json *alternative)
 {
@@ -127,6 +145,7 @@ savings_csv(Json *report, Buffer *out, Err *err)
                 term_rows(&rows, json_member(serverless, "terms")) &&
                 cost_rows(&rows, "serverless", "extras", json_member(serverless, "extras"), "what") &&
                 figure_row(&rows, "comparison", "serverless", "total", "", "", document_member(serverless, "total"));
+    done = done && free_tier_rows(&rows, json_member(report, "free_tier"));
     for (size_t i = 0; done && i < document_length(alternatives); i++)
         done = alternative_rows(&rows, json_object_array_get_idx(alternatives, i));
     return done &&

@@ -247,6 +247,7 @@ make(Json *report, const SavingsHead *head, Err *err)
                            document_member(report, "currency"), err, false};
     set_comparison(&self, report);
     set_serverless(&self, json_member(report, "serverless"));
+    savings_set_free_tier(&self, json_member(report, "free_tier"));
     for (size_t i = 0; i < document_length(alternatives); i++)
         set_alternative(&self, json_object_array_get_idx(alternatives, i));
     set_concurrency(&self, json_member(report, "concurrency"));

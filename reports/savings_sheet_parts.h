@@ -26,6 +26,8 @@ void savings_set_break_even(SavingsSetting *self, Json *alternative);
 void savings_set_histogram(SavingsSetting *self, Json *histogram);
 /** The cheapest types of servers, fixed and autoscaled; nothing where none was sized. */
 void savings_set_fleet(SavingsSetting *self, Json *fleet);
+/** What of the free tier was taken off here, who shares it, and what it is worth; nothing where it was not. */
+void savings_set_free_tier(SavingsSetting *self, Json *free_tier);
 /** What is better for each function and why, the dearest first. */
 void savings_set_verdicts(SavingsSetting *self, Json *verdicts);
 

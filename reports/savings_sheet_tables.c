@@ -8,13 +8,16 @@
 #include "reports/figures.h"
 #include "reports/savings_sheet_parts.h"
 
-enum { VERDICTS_MAX = 50, TYPES_MAX = 12 };
+enum { VERDICTS_MAX = 50, TYPES_MAX = 12, FREE_TIERS_MAX = 12, NAME_BYTES = 160 };
 
 /* ---- fleets ---- */
 
 static void
 type_row(SavingsSetting *self, Json *type)
 {
+    char name[NAME_BYTES];
+    const char *burst = document_member(type, "burst");
+    snprintf(name, sizeof(name), "%s%s%s", document_member(type, "type"), burst[0] == '\0' ? "" : ", ", burst);
     Json *fixed = json_member(type, "fixed");
     Json *scaled = json_member(type, "autoscaled");
     char *total = savings_figure(self, fixed, "total");
@@ -22,7 +25,7 @@ type_row(SavingsSetting *self, Json *type)
     char *scaled_total = savings_figure(self, scaled, "total");
     char *waited = savings_figure(self, scaled, "waited");
     char *refused = savings_figure(self, scaled, "refused");
-    const char *cells[] = {document_member(type, "type"),
+    const char *cells[] = {name,
                            document_member(fixed, "instances"),
                            total,
                            low,
@@ -64,6 +67,61 @@ savings_set_fleet(SavingsSetting *self, Json *fleet)
     sheet_text(self->sheet, SHEET_SOFT, text);
     if (document_member(catalogue, "note")[0] != '\0')
         sheet_text(self->sheet, SHEET_SOFT, document_member(catalogue, "note"));
+}
+
+/* ---- the free tier ---- */
+
+/* What of an account's free tier counts here, and what others of it took. */
+static void
+set_free_tier(SavingsSetting *self, Json *tier)
+{
+    char text[SENTENCE_BYTES];
+    mpq_t used, others;
+    mpq_inits(used, others, NULL);
+    bool done = figure_read_optional(tier, "used", used, self->err) &&
+                figure_read_optional(tier, "account_used", others, self->err);
+    if (done && mpq_sgn(used) > 0) {
+        mpq_sub(others, others, used);
+        char *took = figure_people(used, 0, self->err);
+        char *rest = figure_people(others, 0, self->err);
+        char *allowance = savings_figure(self, tier, "allowance");
+        done = took != NULL && rest != NULL && allowance != NULL;
+        if (done) {
+            snprintf(text, sizeof(text), "Free tier: %s took %s of %s %ss%s%s.", document_member(tier, "tenant"), took,
+                     allowance, document_member(tier, "unit"), mpq_sgn(others) > 0 ? ", others of its account " : "",
+                     mpq_sgn(others) > 0 ? rest : "");
+            sheet_text(self->sheet, SHEET_SOFT, text);
+        }
+        free(took);
+        free(rest);
+        free(allowance);
+    }
+    self->failed = self->failed || !done;
+    mpq_clears(used, others, NULL);
+}
+
+void
+savings_set_free_tier(SavingsSetting *self, Json *free_tier)
+{
+    char text[SENTENCE_BYTES];
+    Json *tiers = json_member(free_tier, "tiers");
+    size_t count = document_length(tiers);
+    const char *value = document_member(free_tier, "value");
+    if (!json_object_get_boolean(json_member(free_tier, "taken_off")) || strspn(value, "0.") == strlen(value))
+        return;
+    for (size_t i = 0; i < count && i < FREE_TIERS_MAX; i++)
+        set_free_tier(self, json_object_array_get_idx(tiers, i));
+    char *worth = savings_figure(self, free_tier, "value");
+    if (worth == NULL)
+        return;
+    if (count > FREE_TIERS_MAX)
+        snprintf(text, sizeof(text), "Free tier: %zu entries more in --json; all of it is worth %s %s here.",
+                 count - FREE_TIERS_MAX, worth, self->currency);
+    else
+        snprintf(text, sizeof(text), "All of the free tier is worth %s %s here: the lines are what remains.", worth,
+                 self->currency);
+    sheet_text(self->sheet, SHEET_SOFT, text);
+    free(worth);
 }
 
 /* ---- verdicts ---- */

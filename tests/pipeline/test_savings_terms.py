@@ -151,6 +151,15 @@ class SavingsTerms(StackCase):
         self.assertIn("acme: Duration", text)
         self.assertIn("beta took 133,333 of 400,000 GB-seconds, others of its account 266,667", text)
 
+    def test_documents_say_who_shares_the_free_tier(self):
+        page = self.stack.run("savings", "--month", MONTH, "--account", "group", "--format", "html").stdout
+        self.assertIn("beta took 133,333 of 400,000 GB-seconds, others of its account 266,667", page)
+        self.assertIn("All of the free tier is worth 6.66 USD here", page)
+        rows = list(csv.DictReader(io.StringIO(self.stack.run("savings", "--month", MONTH, "--account", "group", "--format", "csv").stdout)))
+        used = {row["subject"]: F(row["quantity"]) for row in rows if row["section"] == "free tier" and row["what"] == "used" and row["unit"] == "GB-second"}
+        self.assertAlmostEqual(float(sum(used.values())), 400_000, places=6)
+        self.assertEqual([row["amount"] for row in rows if row["what"] == "worth"], ["6.66"])
+
     def test_capacity_is_paid_for_and_nothing_runs(self):
         report = self.savings("--tenant", "ready")
         paid = cents(540_000 * CAPACITY)
