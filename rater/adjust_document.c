@@ -216,15 +216,22 @@ cause_title(const char *name)
     return name;
 }
 
+/* A period that is no UTC month says which month it is: it may start in the one before. */
+static const char *
+month_of(Json *document)
+{
+    Json *month = json_member(document, "month");
+    return json_object_get_string(month == NULL ? json_member(document, "period_start") : month);
+}
+
 char *
 adjust_description(Json *document, Err *err)
 {
     Buffer text = {0};
     Json *number = json_member(document, "invoice");
     Json *causes = json_member(document, "causes");
-    bool done =
-        buffer_printf(&text, err, "Usage of %.7s", json_object_get_string(json_member(document, "period_start"))) &&
-        (number == NULL || buffer_printf(&text, err, " (invoice %s)", json_object_get_string(number)));
+    bool done = buffer_printf(&text, err, "Usage of %.7s", month_of(document)) &&
+                (number == NULL || buffer_printf(&text, err, " (invoice %s)", json_object_get_string(number)));
     for (size_t i = 0; done && i < json_object_array_length(causes); i++) {
         Json *cause = json_object_array_get_idx(causes, i);
         done = buffer_printf(&text, err, "%s %s %s", i == 0 ? ":" : ",",

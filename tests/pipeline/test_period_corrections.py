@@ -61,6 +61,16 @@ class Corrections(unittest.TestCase):
         self.stack.run("verify", "--month", "2026-03")
         self.assertIn("final already", self.contract("late", "2026-03", KOLKATA, status=1).stderr)
 
+    def test_an_adjustment_names_the_month_that_is_billed_and_not_the_one_in_which_it_starts_in_utc(self):
+        self.stack.run("tenant", "add", "east")
+        self.contract("east", "2026-03", KOLKATA)
+        self.load("east", "2026-03-10T00:00:00Z", "2026-04-10T00:00:00Z", "2026-05-10T00:00:00Z")
+        april = [self.final(month, "east") for month in ("2026-03", "2026-04")][1]["invoice"]
+        self.assertEqual(april["period_start"], "2026-03-31T18:30:00Z")
+        self.load("east", "2026-04-20T00:00:00Z")
+        may = self.final("2026-05", "east")["invoice"]["number"]
+        self.assertIn(f"Usage of 2026-04 (invoice {april['number']}", self.stack.run("invoice", "render", may, "--tenant", "east", "--format", "csv").stdout)
+
     def test_the_dry_run_of_a_backfill_goes_by_the_period_that_holds_an_instant(self):
         self.stack.run("tenant", "add", "back")
         self.contract("back", "2026-01", KATHMANDU)
