@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long it takes to rate a month: bench/rating.py [--json] [--once] [--final] [TENANTS…]
+"""How long it takes to rate a month: bench/rating.py [--json] [--once] [--contracts] [--final] [TENANTS…]
 
 Fills a throw-away stack with TENANTS tenants (100,000 unless given) of ten rollup rows each - five functions, four on x86_64 and one on
 arm64, in two hours - and rates it with `millibill rate`. What it is compared to, in the same run (doc/performance.md says why):
@@ -8,6 +8,8 @@ arm64, in two hours - and rates it with `millibill rate`. What it is compared to
   copy    COPY of the rows that rating wrote (invoices with their documents, lines, free tiers) to files of the server, and from these into
           tables of the same columns without keys and indexes
 
+Then it is rated again, once as it is and once after every sum of usage has grown and a receipt has come, so that every draft replaces one, of which
+every document and most rows change. With --contracts once more after each tenant was given a contract, with --final the month becomes final.
 The ratio is the time of `millibill rate`, from start to exit, over the sum of both; the target is 3 for 100,000 tenants, and 256 MB.
 """
 import argparse
@@ -21,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "pipeline"))
 from harness import MILLIBILL, ROOT, SUPERUSER, Stack, environment  # noqa: E402
-from many_tenants import MONTH, fill  # noqa: E402
+from many_tenants import MONTH, add_contracts, add_roots, fill  # noqa: E402
 
 RESULTS = ("invoices", "invoice_lines", "invoice_free_tiers")
 SUMS = ("invocations", "errors", "timeouts", "initializations", "duration_us", "init_us", "duration_1ms", "duration_100ms", "with_init_1ms",
@@ -99,13 +101,24 @@ def rate(stack, *options):
     return time.monotonic() - begun, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime, server.seconds()
 
 
-def measure(tenants, once, final):
+def grow(stack):
+    stack.query("UPDATE rollups SET invocations = invocations + 1000, duration_1ms = duration_1ms + 125000, with_init_1ms = with_init_1ms + 125000; "
+                "UPDATE installation SET last_receipt = last_receipt + 1; ANALYZE rollups", SUPERUSER)
+
+
+def measure(tenants, options):
     with Stack(settings={"alert_percent": '""'}) as stack:  # alerts are another command's work, which follows by itself
         rows = fill(stack, tenants)
         found = {"tenants": tenants, "rollups": rows, "runs": []}
         before = sums(stack)
-        for what, options in [("drafts", ())] + ([] if once else [("drafts again", ())]) + ([("final", ("--final",))] if final else []):
-            seconds, memory_mb, processor, server = rate(stack, *options)
+        runs = [("drafts", (), None)]
+        runs += [] if options.once else [("drafts again", (), None), ("drafts changed", (), grow)]
+        runs += [("contracts", (), add_contracts)] if options.contracts else []
+        runs += [("final", ("--final",), add_roots)] if options.final else []
+        for what, arguments, prepare in runs:
+            if prepare is not None:
+                prepare(stack)
+            seconds, memory_mb, processor, server = rate(stack, *arguments)
             found["runs"].append({"what": what, "seconds": seconds, "memory_mb": memory_mb, "processor_seconds": processor,
                                   "writer_seconds": server[0], "reader_seconds": server[1], "server_seconds": sum(server)})
         written = [stack.number(f"SELECT count(*) FROM {table}") for table in RESULTS]
@@ -121,7 +134,7 @@ def show(found):
           + ", ".join(f"{count:,} {table}" for table, count in found["written"].items()))
     print(f"  reference: sums {found['sums']:.2f} s + copy out and in {found['copy']:.2f} s = {found['sums'] + found['copy']:.2f} s")
     for run in found["runs"]:
-        print(f"  {run['what']:13} {run['seconds']:8.2f} s  ratio {run['ratio']:5.2f}  {run['memory_mb']:6.0f} MB; of processors: "
+        print(f"  {run['what']:14} {run['seconds']:8.2f} s  ratio {run['ratio']:5.2f}  {run['memory_mb']:6.0f} MB; of processors: "
               f"rater {run['processor_seconds']:.2f} s, writing connection {run['writer_seconds']:.2f} s, reading one {run['reader_seconds']:.2f} s, "
               f"server in all {run['server_seconds']:.2f} s")
 
@@ -129,12 +142,13 @@ def show(found):
 def main():
     parser = argparse.ArgumentParser(description="How long it takes to rate a month.")
     parser.add_argument("tenants", nargs="*", type=int, default=[100_000])
-    parser.add_argument("--once", action="store_true", help="do not replace the drafts by a second run")
+    parser.add_argument("--once", action="store_true", help="do not replace the drafts by further runs")
+    parser.add_argument("--contracts", action="store_true", help="rate it again where every tenant has a contract")
     parser.add_argument("--final", action="store_true", help="make it final too, for information")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     for tenants in options.tenants:
-        found = measure(tenants, options.once, options.final)
+        found = measure(tenants, options)
         if options.json:
             print(json.dumps(found))
         else:

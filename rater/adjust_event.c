@@ -59,7 +59,7 @@ read_contract(Finding *self, Err *err)
     if (contracts->count == 0)
         return err_set(err, ERR_CORRUPT, "revision %lld of its contract is gone", (long long) base->contract_revision);
     self->named = &contracts->all[0];
-    return self->named->contract != NULL || err_set(err, ERR_CORRUPT, "%s", self->named->reason.message);
+    return self->named->contract != NULL || err_set(err, ERR_CORRUPT, "%s", self->named->reason);
 }
 
 static bool

@@ -1,5 +1,6 @@
 #include "rater/rate_contracts.h"
 
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,6 @@
 
 typedef struct Taking {
     RateContracts *into;
-    RateContracts *known;        /* parsed already: these are moved */
     const RateContracts *others; /* these are left out */
 } Taking;
 
@@ -21,26 +21,48 @@ compare_tenant(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static RateContract *
-find_revision(const RateContracts *self, int64_t tenant_id, int64_t revision)
+static int
+compare_digest(const void *left, const void *right)
 {
-    const RateContract key = {.tenant_id = tenant_id};
-    RateContract *found =
-        self == NULL || self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare_tenant);
-    return found != NULL && found->revision == revision ? found : NULL;
+    return memcmp(((const Contract *) left)->digest.bytes, ((const Contract *) right)->digest.bytes, DIGEST_BYTES);
 }
 
-static void
-parse(RateContract *taken, const ContractRow *row)
+static bool
+is_revision(const RateContracts *self, int64_t tenant_id, int64_t revision)
+{
+    const RateContract *found = self == NULL ? NULL : rate_contracts_find(self, tenant_id);
+    return found != NULL && found->revision == revision;
+}
+
+/* By what the text is, which must be what the row says. */
+static const Contract *
+find_parsed(const RateContracts *self, const ContractRow *row)
+{
+    char hex[DIGEST_HEX_BYTES];
+    const Contract key = {.digest = digest_of(row->source.data, row->source.length)};
+    void *const *found = tfind(&key, &self->parsed, compare_digest);
+    return found == NULL || strcmp(digest_hex(&key.digest, hex), row->sha256) != 0 ? NULL : *found;
+}
+
+/* What is wrong with it is told in the name of the tenant. */
+static bool
+parse(RateContracts *self, RateContract *taken, const ContractRow *row, Err *err)
 {
     char file[96];
     char hex[DIGEST_HEX_BYTES];
+    Err reason = {0};
     snprintf(file, sizeof file, "contract of '%.40s', revision %lld", row->tenant, (long long) row->revision);
-    taken->own = contract_parse(row->source, file, &taken->reason);
-    if (taken->own != NULL && strcmp(digest_hex(&taken->own->digest, hex), row->sha256) != 0) {
-        contract_free(&taken->own);
-        err_set(&taken->reason, ERR_CORRUPT, "%s: has SHA-256 %s, expected %s", file, hex, row->sha256);
+    Contract *parsed = contract_parse(row->source, file, &reason);
+    if (parsed != NULL && strcmp(digest_hex(&parsed->digest, hex), row->sha256) != 0) {
+        contract_free(&parsed);
+        err_set(&reason, ERR_CORRUPT, "%s: has SHA-256 %s, expected %s", file, hex, row->sha256);
     }
+    if (parsed == NULL)
+        taken->reason = reason.code == ERR_NOMEM ? NULL : strdup(reason.message);
+    else if (tsearch(parsed, &self->parsed, compare_digest) == NULL)
+        contract_free(&parsed);
+    taken->contract = parsed;
+    return parsed != NULL || taken->reason != NULL || err_set(err, ERR_NOMEM, "no memory for contracts");
 }
 
 static bool
@@ -48,33 +70,31 @@ take(void *context, const ContractRow *row, Err *err)
 {
     const Taking *taking = context;
     RateContracts *self = taking->into;
-    if (find_revision(taking->others, row->tenant_id, row->revision) != NULL)
+    if (is_revision(taking->others, row->tenant_id, row->revision))
         return true;
     if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
         return false;
     RateContract *taken = &self->all[self->count++];
     *taken = (RateContract){.tenant_id = row->tenant_id, .revision = row->revision};
     snprintf(taken->from, sizeof taken->from, "%s", row->from);
-    RateContract *known = find_revision(taking->known, row->tenant_id, row->revision);
-    if (known != NULL && known->own != NULL) {
-        taken->own = known->own;
-        known->own = NULL;
-    } else {
-        parse(taken, row);
-    }
-    taken->contract = taken->own;
-    return taken->reason.code != ERR_NOMEM || err_set(err, ERR_NOMEM, "no memory for contracts");
+    taken->contract = find_parsed(self, row);
+    return taken->contract != NULL || parse(self, taken, row, err);
+}
+
+static void
+forget_tenants(RateContracts *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        free(self->all[i].reason);
+    self->count = 0;
 }
 
 bool
 rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err)
 {
-    RateContracts known = *self;
-    Taking taking = {.into = self, .known = &known};
-    *self = (RateContracts){0};
-    bool done = contract_store_in_force(db, NULL, month, take, &taking, err);
-    rate_contracts_free(&known);
-    return done;
+    Taking taking = {.into = self};
+    forget_tenants(self);
+    return contract_store_in_force(db, NULL, month, take, &taking, err);
 }
 
 bool
@@ -101,11 +121,18 @@ rate_contracts_of_revision(RateContracts *self, Db *db, int64_t tenant_id, int64
     return contract_store_of_revision(db, tenant_id, revision, take, &taking, err);
 }
 
+static void
+free_parsed(void *contract)
+{
+    Contract *parsed = contract;
+    contract_free(&parsed);
+}
+
 void
 rate_contracts_free(RateContracts *self)
 {
-    for (size_t i = 0; i < self->count; i++)
-        contract_free(&self->all[i].own);
+    forget_tenants(self);
+    tdestroy(self->parsed, free_parsed);
     free(self->all);
     *self = (RateContracts){0};
 }
@@ -128,8 +155,8 @@ assume_for(RateContracts *self, size_t known, int64_t tenant_id, const Contract 
         found = &self->all[self->count++];
         *found = key;
     }
-    contract_free(&found->own);
-    err_clear(&found->reason);
+    free(found->reason);
+    found->reason = NULL;
     found->contract = contract;
     return true;
 }
@@ -154,7 +181,7 @@ rate_contract_allows(const RateContract *self, int64_t end_us, bool final, int64
     char until[UTC_TEXT_BYTES];
     const Contract *contract = self->contract;
     if (contract == NULL)
-        return err_set(reason, ERR_INPUT, "%s", self->reason.message);
+        return err_set(reason, ERR_INPUT, "%s", self->reason == NULL ? "" : self->reason);
     const int64_t until_us = end_us + contract->grace_hours * UTC_HOUR_US;
     if (!final || until_us <= now_us)
         return true;
@@ -164,17 +191,12 @@ rate_contract_allows(const RateContract *self, int64_t end_us, bool final, int64
 }
 
 bool
-rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t invoice_id, StatementInput *input,
-                Err *err)
+rate_terms_make_after(RateTerms *self, const RateContract *contract, Text used, StatementInput *input, Err *err)
 {
-    Buffer used = {0};
     *self = (RateTerms){
         .document = {.contract = contract->contract, .revision = contract->revision, .from = contract->from}};
-    bool done = contract_store_used(db, contract->tenant_id, invoice_id, &used, err) &&
-                statement_balances_read(&self->balances, buffer_text(&used), err) &&
-                statement_balances_add(&self->balances, input->used, input->used_count, err);
-    buffer_free(&used);
-    if (!done) {
+    if (!statement_balances_read(&self->balances, used, err) ||
+        !statement_balances_add(&self->balances, input->used, input->used_count, err)) {
         statement_balances_free(&self->balances);
         return false;
     }
@@ -186,6 +208,17 @@ rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t i
         return true;
     rate_terms_free(self);
     return false;
+}
+
+bool
+rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t invoice_id, StatementInput *input,
+                Err *err)
+{
+    Buffer used = {0};
+    bool done = contract_store_used(db, contract->tenant_id, invoice_id, &used, err) &&
+                rate_terms_make_after(self, contract, buffer_text(&used), input, err);
+    buffer_free(&used);
+    return done;
 }
 
 void

@@ -14,18 +14,18 @@ typedef struct RateContract {
     int64_t tenant_id;
     int64_t revision;
     char from[8];
-    const Contract *contract; /* NULL: cannot be read; `reason` says why */
-    Contract *own;            /* the same, or NULL when it was assumed */
-    Err reason;
+    const Contract *contract; /* of all with the same text; NULL: cannot be read, `reason` says why */
+    char *reason;
 } RateContract;
 
 typedef struct RateContracts {
     RateContract *all; /* by tenant_id */
     size_t count, capacity;
+    void *parsed; /* each text that was read, once: a tree (search.h) by digest */
 } RateContracts;
 
 /** Those that hold for a month, in place of what is there: `*self` is all zero, or was read before, and then what is known is not
- *  parsed again. Freed with rate_contracts_free() in any case. */
+ *  parsed again. Each text is parsed once, however many tenants have it. Freed with rate_contracts_free() in any case. */
 MUST_CHECK bool rate_contracts_read(RateContracts *self, Db *db, UtcMonth month, Err *err);
 /** Of those that hold for a month, the ones that are not among `others`. */
 MUST_CHECK bool
@@ -55,6 +55,9 @@ typedef struct RateTerms {
  *  true; false: nothing is left. Errors as of statement_make(). */
 MUST_CHECK bool rate_terms_make(RateTerms *self, Db *db, const RateContract *contract, int64_t invoice_id,
                                 StatementInput *input, Err *err);
+/** The same, after what contract_store_used() or contract_used_find() gave for it. */
+MUST_CHECK bool
+rate_terms_make_after(RateTerms *self, const RateContract *contract, Text used, StatementInput *input, Err *err);
 void rate_terms_free(RateTerms *self);
 
 #endif

@@ -73,24 +73,40 @@ settle_held(RateMonth *self, Progress *progress, Err *err)
     return done;
 }
 
-/* What is final already of the tenants of these accounts. */
+static bool
+want(RateMonth *self, const RateTenant *tenant, Err *err)
+{
+    return invoice_finals_want(&self->finals, tenant->tenant_id, err) &&
+           (rate_contracts_find(&self->contracts, tenant->tenant_id) == NULL ||
+            contract_used_want(&self->used, tenant->tenant_id, err));
+}
+
+static void
+forget_found(RateMonth *self)
+{
+    invoice_finals_clear(&self->finals);
+    contract_used_clear(&self->used);
+}
+
+/* What is final already of the tenants of these accounts, and what earlier invoices used: none of them is written in between. */
 static bool
 find_finals(RateMonth *self, const RateAccount *accounts, size_t count, Err *err)
 {
     const char *last = NULL;
     bool done = true;
-    invoice_finals_clear(&self->finals);
+    forget_found(self);
     for (size_t i = 0; i < count; i++) {
         for (size_t r = 0; done && r < accounts[i].count; r++) {
             const char *name = accounts[i].rows[r].tenant;
             if (last != NULL && strcmp(last, name) == 0)
                 continue;
             const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
-            done = tenant == NULL || invoice_finals_want(&self->finals, tenant->tenant_id, err);
+            done = tenant == NULL || want(self, tenant, err);
             last = name;
         }
     }
-    return done && invoice_finals_read(&self->finals, self->db, self->period.month, err);
+    return done && invoice_finals_read(&self->finals, self->db, self->period.month, err) &&
+           contract_used_read(&self->used, self->db, err);
 }
 
 static bool
@@ -106,7 +122,7 @@ settle_flow(RateMonth *self, Progress *progress, Err *err)
             done = settle_account(self, &accounts[i], progress, err);
     }
     rate_flow_free(&flow);
-    invoice_finals_clear(&self->finals);
+    forget_found(self);
     return done;
 }
 
@@ -271,6 +287,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     adjust_bases_free(&self.changed);
     adjust_members_free(&self.members);
     invoice_finals_free(&self.finals);
+    contract_used_free(&self.used);
     invoice_batch_free(&self.batch);
     free(self.seen);
     rating_rows_free(&self.rows);

@@ -13,6 +13,7 @@
 #include "rater/rate_periods.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
+#include "schema/contract_store.h"
 #include "schema/invoice_batch.h"
 #include "schema/invoice_finals.h"
 
@@ -32,6 +33,7 @@ typedef struct RateMonth {
     const PriceBook *book;
     RatingRows *rows;
     InvoiceFinals finals; /* of the tenants that are settled now */
+    ContractUsed used;    /* by earlier invoices, of those of them that have a contract */
     InvoiceBatch batch;   /* invoices on their way to the database */
     int64_t run_id;       /* of this period and book; 0: not recorded yet */
 } RateMonth;

@@ -45,7 +45,7 @@ set_period(RateTenant *tenant, const RateContracts *contracts, const RateContrac
     if (contract->contract == NULL)
         return true; /* the contract says why it cannot be read, when it is asked whether it allows to bill */
     if (earlier != NULL && earlier->contract == NULL)
-        return err_set(reason, ERR_INPUT, "%s", earlier->reason.message);
+        return err_set(reason, ERR_INPUT, "%s", earlier->reason);
     const BillingPeriod period = {month, contract_period_start_us(earlier == NULL ? NULL : earlier->contract, month),
                                   contract_period_start_us(contract->contract, utc_month_next(month))};
     if (period.start_us >= period.end_us) {

@@ -77,9 +77,11 @@ rate_seal_invoices(Db *compactor, const Config *config)
     log_err(LOG_LEVEL_WARN, "invoices_not_sealed", &err);
 }
 
-/* The root of one UTC month, and whether it covers what the tenant has of the period in it. */
+/* The root of one UTC month, and whether it covers what the tenant has of the period in it. Where nothing came in after the root nothing
+ * grew: asking every tenant's segments is most of what this costs. */
 static bool
-find_root(Db *db, const RateTenant *tenant, UtcMonth month, RateRoots *roots, bool *covered, Err *err)
+find_root(Db *db, const RateTenant *tenant, UtcMonth month, int64_t last_receipt, RateRoots *roots, bool *covered,
+          Err *err)
 {
     SealRoot *root = &roots->all[roots->count];
     const int64_t from_us = utc_hour_floor_us(tenant->period.start_us);
@@ -87,9 +89,11 @@ find_root(Db *db, const RateTenant *tenant, UtcMonth month, RateRoots *roots, bo
     const int64_t start_us = from_us > utc_month_start_us(month) ? from_us : utc_month_start_us(month);
     const int64_t end_us = until_us < utc_month_end_us(month) ? until_us : utc_month_end_us(month);
     bool waiting = true;
-    bool grew = true;
+    bool grew = false;
     if (!seal_root_find(db, tenant->tenant_id, month, 0, root, err) ||
-        !seal_hours_wait(db, tenant->tenant_id, start_us, end_us, &waiting, err) ||
+        !seal_hours_wait(db, tenant->tenant_id, start_us, end_us, &waiting, err))
+        return false;
+    if (root->receipt_to < last_receipt &&
         !seal_hours_grew(db, tenant->tenant_id, start_us, end_us, root->receipt_to, &grew, err))
         return false;
     roots->count += root->revision > 0 ? 1 : 0;
@@ -98,13 +102,13 @@ find_root(Db *db, const RateTenant *tenant, UtcMonth month, RateRoots *roots, bo
 }
 
 MUST_CHECK bool
-rate_roots(Db *db, const RateTenant *tenant, bool used, RateRoots *roots, Err *err)
+rate_roots(Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, RateRoots *roots, Err *err)
 {
     bool covered = true;
     const UtcMonth last = utc_month_of(tenant->period.end_us - 1);
     roots->count = 0;
     for (UtcMonth month = utc_month_of(tenant->period.start_us); !is_before(last, month); month = utc_month_next(month))
-        if (roots->count < RATE_ROOTS_MAX && !find_root(db, tenant, month, roots, &covered, err))
+        if (roots->count < RATE_ROOTS_MAX && !find_root(db, tenant, month, last_receipt, roots, &covered, err))
             return false;
     if ((roots->count > 0 || !used) && covered)
         return true;

@@ -33,8 +33,9 @@ typedef struct RateRoots {
     size_t count;
 } RateRoots;
 
-/** Those of a tenant's period, in the snapshot of the rating run. ERR_BUSY when they do not cover everything: more came in since; seal
+/** Those of a tenant's period, in the snapshot of the rating run, in which `last_receipt` is the last one. ERR_BUSY when they do not cover everything: more came in since; seal
  *  and rate again. */
-MUST_CHECK bool rate_roots(Db *db, const RateTenant *tenant, bool used, RateRoots *roots, Err *err);
+MUST_CHECK bool
+rate_roots(Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, RateRoots *roots, Err *err);
 
 #endif

@@ -153,7 +153,10 @@ rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice
 bool
 rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *input, RateTerms *terms, Err *err)
 {
+    Text used;
     int64_t before = INT64_MAX;
+    if (!self->request->dry_run && contract_used_find(&self->used, contract->tenant_id, &used))
+        return rate_terms_make_after(terms, contract, used, input, err);
     return (!self->request->dry_run || rate_final_id(self, contract->tenant_id, &before, err)) &&
            rate_terms_make(terms, self->db, contract, before, input, err);
 }
@@ -217,8 +220,8 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
     outcome->is_final = request->final && !request->dry_run;
     RateRoots roots = {.count = 0};
     const bool used = slice->function < slice->function_end;
-    if (outcome->is_final &&
-        (!rate_roots(self->db, tenant, used, &roots, err) || !take_number(self, &outcome->number, err)))
+    if (outcome->is_final && (!rate_roots(self->db, tenant, used, self->watermark, &roots, err) ||
+                              !take_number(self, &outcome->number, err)))
         return false;
     const InvoiceHead head = {.number = outcome->number,
                               .tenant = tenant->name,

@@ -1,14 +1,37 @@
 #include "schema/contract_store.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "lib/array.h"
 #include "schema/account_store.h"
+#include "schema/db_array.h"
 #include "schema/invoice_store.h"
 
 #define ROW                                                                                                            \
     "SELECT tc.tenant_id, t.name, tc.revision, to_char(tc.from_month, 'YYYY-MM'), encode(tc.contract_sha256, 'hex'), " \
     "c.name, c.version, to_char(tc.set_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), tc.set_by, c.source"  \
     " FROM tenant_contracts tc JOIN tenants t USING (tenant_id) JOIN contracts c ON c.sha256 = tc.contract_sha256"
+
+/* What the invoices of a tenant used, before one of them, without those of a period. */
+#define USED(tenant, before, beside, month)                                                                                  \
+    "WITH items AS (SELECT i.kind, i.name, i.amount, i.quantity, i.basis,"                                                   \
+    " (v.kind = 'invoice')::integer - (v.kind = 'void' AND o.kind = 'invoice')::integer AS item"                             \
+    " FROM invoice_items i JOIN invoices v USING (tenant_id, invoice_id)"                                                    \
+    " LEFT JOIN invoices o ON o.tenant_id = v.tenant_id AND o.invoice_id = v.refers_to"                                      \
+    " WHERE i.tenant_id = " tenant " AND v.state = 'final' AND v.invoice_id < " before ""                                    \
+    " AND (" beside " IS NULL OR (v.invoice_id <> " beside " AND v.refers_to IS DISTINCT FROM " beside "))"                  \
+    " UNION ALL SELECT i.kind, i.name, i.amount, i.quantity, i.basis, 0"                                                     \
+    " FROM adjustments a JOIN adjustment_items i USING (tenant_id, adjustment_id)"                                           \
+    " WHERE a.tenant_id = " tenant " AND a.disposition = 'billed' AND a.carrier_id < " before ""                             \
+    " AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.invoice_id < " before \
+    ""                                                                                                                       \
+    " AND v.refers_to IN (a.carrier_id, a.base_id))"                                                                         \
+    " AND (" month " IS NULL OR a.period_month <> " month " OR a.base_id IS DISTINCT FROM " beside "))"                      \
+    " SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT kind, name, sum(amount)::text AS amount,"   \
+    " coalesce(sum(quantity), 0)::text AS quantity, coalesce(sum(basis), 0)::text AS basis, sum(item) AS items"              \
+    " FROM items WHERE name IS NOT NULL AND kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"             \
+    " GROUP BY kind, name ORDER BY kind, name) u"
 
 static const char SQL_FINAL[] =
     "SELECT i.number, to_char(i.period_start AT TIME ZONE 'UTC', 'YYYY-MM-DD') FROM invoices i JOIN tenants t USING (tenant_id)"
@@ -35,23 +58,10 @@ static const char SQL_PREPAID[] = ROW
 static const char SQL_OF_INVOICE[] =
     ROW " JOIN invoices i ON i.tenant_id = tc.tenant_id AND i.contract_revision = tc.revision"
         " WHERE i.tenant_id = $1::bigint AND i.invoice_id = $2::bigint";
-static const char SQL_USED[] =
-    "WITH items AS (SELECT i.kind, i.name, i.amount, i.quantity, i.basis,"
-    " (v.kind = 'invoice')::integer - (v.kind = 'void' AND o.kind = 'invoice')::integer AS item"
-    " FROM invoice_items i JOIN invoices v USING (tenant_id, invoice_id)"
-    " LEFT JOIN invoices o ON o.tenant_id = v.tenant_id AND o.invoice_id = v.refers_to"
-    " WHERE i.tenant_id = $1::bigint AND v.state = 'final' AND v.invoice_id < $2::bigint"
-    " AND ($3::bigint IS NULL OR (v.invoice_id <> $3::bigint AND v.refers_to IS DISTINCT FROM $3::bigint))"
-    " UNION ALL SELECT i.kind, i.name, i.amount, i.quantity, i.basis, 0"
-    " FROM adjustments a JOIN adjustment_items i USING (tenant_id, adjustment_id)"
-    " WHERE a.tenant_id = $1::bigint AND a.disposition = 'billed' AND a.carrier_id < $2::bigint"
-    " AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.invoice_id < $2::bigint"
-    " AND v.refers_to IN (a.carrier_id, a.base_id))"
-    " AND ($4::date IS NULL OR a.period_month <> $4::date OR a.base_id IS DISTINCT FROM $3::bigint))"
-    " SELECT json_build_object('used', coalesce(json_agg(u), '[]')) FROM (SELECT kind, name, sum(amount)::text AS amount,"
-    " coalesce(sum(quantity), 0)::text AS quantity, coalesce(sum(basis), 0)::text AS basis, sum(item) AS items"
-    " FROM items WHERE name IS NOT NULL AND kind IN ('discount', 'minimum', 'prepaid', 'prepaid_fee', 'credit')"
-    " GROUP BY kind, name ORDER BY kind, name) u";
+static const char SQL_USED[] = USED("$1::bigint", "$2::bigint", "$3::bigint", "$4::date");
+static const char SQL_USED_MANY[] = "SELECT w.tenant_id, (" USED(
+    "w.tenant_id", "9223372036854775807", "NULL::bigint", "NULL::date") ")"
+                                                                        " FROM unnest($1::bigint[]) AS w(tenant_id)";
 static const char SQL_REVISION[] = ROW " WHERE tc.tenant_id = $1::bigint AND tc.revision = $2::bigint";
 
 static bool
@@ -101,28 +111,45 @@ contract_store_set(Db *db, const ContractGiven *given, int64_t *revision, Err *e
     return done;
 }
 
+typedef struct Visit {
+    ContractVisit visit;
+    void *context;
+} Visit;
+
+static bool
+visit_row(const DbResult *result, int i, const Visit *visit, Err *err)
+{
+    const ContractRow row = {.tenant_id = db_i64(result, i, 0),
+                             .tenant = db_value(result, i, 1),
+                             .revision = db_i64(result, i, 2),
+                             .from = db_value(result, i, 3),
+                             .sha256 = db_value(result, i, 4),
+                             .name = db_value(result, i, 5),
+                             .version = db_value(result, i, 6),
+                             .set_at = db_value(result, i, 7),
+                             .set_by = db_value(result, i, 8),
+                             .source = db_slice(result, i, 9)};
+    return visit->visit(visit->context, &row, err);
+}
+
 static bool
 visit_rows(Db *db, const char *sql, const DbParam *params, int count, ContractVisit visit, void *context, Err *err)
 {
+    const Visit each = {visit, context};
     DbResult *result = db_query(db, sql, params, count, err);
     if (result == NULL)
         return err_prefix(err, "reading contracts: ");
     bool good = true;
-    for (int i = 0; good && i < db_rows(result); i++) {
-        const ContractRow row = {.tenant_id = db_i64(result, i, 0),
-                                 .tenant = db_value(result, i, 1),
-                                 .revision = db_i64(result, i, 2),
-                                 .from = db_value(result, i, 3),
-                                 .sha256 = db_value(result, i, 4),
-                                 .name = db_value(result, i, 5),
-                                 .version = db_value(result, i, 6),
-                                 .set_at = db_value(result, i, 7),
-                                 .set_by = db_value(result, i, 8),
-                                 .source = db_slice(result, i, 9)};
-        good = visit(context, &row, err);
-    }
+    for (int i = 0; good && i < db_rows(result); i++)
+        good = visit_row(result, i, &each, err);
     db_result_free(&result);
     return good;
+}
+
+static bool
+stream_row(void *context, const DbResult *row, Err *err)
+{
+    return visit_row(row, 0, context, err);
 }
 
 bool
@@ -130,7 +157,8 @@ contract_store_in_force(Db *db, const char *tenant, UtcMonth month, ContractVisi
 {
     char start[UTC_TEXT_BYTES];
     const DbParam params[] = {db_string(utc_format_day(utc_month_start_us(month), start)), db_string(tenant)};
-    return visit_rows(db, SQL_IN_FORCE, params, 2, visit, context, err);
+    Visit each = {visit, context};
+    return db_stream(db, SQL_IN_FORCE, params, 2, stream_row, &each, err) || err_prefix(err, "reading contracts: ");
 }
 
 bool
@@ -190,4 +218,86 @@ contract_store_used_beside(Db *db, int64_t tenant_id, int64_t invoice_id, const 
     bool done = buffer_append(out, text.data, text.length, err);
     db_result_free(&result);
     return done;
+}
+
+/* ---- of many tenants ---- */
+
+static int
+compare_tenants(const void *left, const void *right)
+{
+    int64_t a = ((const TenantUsed *) left)->tenant_id;
+    int64_t b = ((const TenantUsed *) right)->tenant_id;
+    return (a > b) - (a < b);
+}
+
+bool
+contract_used_want(ContractUsed *self, int64_t tenant_id, Err *err)
+{
+    if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+        return false;
+    self->all[self->count++] = (TenantUsed){.tenant_id = tenant_id};
+    return true;
+}
+
+static bool
+take_used(ContractUsed *self, const DbResult *result, Err *err)
+{
+    bool done = true;
+    for (int row = 0; done && row < db_rows(result); row++) {
+        const TenantUsed key = {.tenant_id = db_i64(result, row, 0)};
+        const Text text = db_slice(result, row, 1);
+        TenantUsed *found = bsearch(&key, self->all, self->count, sizeof key, compare_tenants);
+        if (found == NULL)
+            continue;
+        found->start = self->texts.length;
+        found->length = text.length;
+        done = buffer_append(&self->texts, text.data, text.length, err);
+    }
+    return done;
+}
+
+bool
+contract_used_read(ContractUsed *self, Db *db, Err *err)
+{
+    if (self->count == 0)
+        return true;
+    DbArray tenants = db_array_of(DB_BIGINT);
+    DbParam params[1] = {db_null()};
+    qsort(self->all, self->count, sizeof *self->all, compare_tenants);
+    bool done = true;
+    for (size_t i = 0; done && i < self->count; i++)
+        done = db_array_add_i64(&tenants, self->all[i].tenant_id, err);
+    DbResult *result =
+        done && db_array_param(&tenants, &params[0], err) ? db_query(db, SQL_USED_MANY, params, 1, err) : NULL;
+    done = result != NULL && take_used(self, result, err);
+    db_result_free(&result);
+    db_array_free(&tenants);
+    return done || err_prefix(err, "reading what earlier invoices used: ");
+}
+
+bool
+contract_used_find(const ContractUsed *self, int64_t tenant_id, Text *used)
+{
+    const TenantUsed key = {.tenant_id = tenant_id};
+    const TenantUsed *found =
+        self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare_tenants);
+    if (found == NULL || found->length == 0)
+        return false;
+    *used = (Text){self->texts.data + found->start, found->length};
+    return true;
+}
+
+void
+contract_used_clear(ContractUsed *self)
+{
+    self->count = 0;
+    buffer_clear(&self->texts);
+}
+
+void
+contract_used_free(ContractUsed *self)
+{
+    free(self->all);
+    buffer_free(&self->texts);
+    *self = (ContractUsed){0};
 }

@@ -59,6 +59,27 @@ contract_store_of_revision(Db *db, int64_t tenant_id, int64_t revision, Contract
 
 /** {"used":[…]}: what the tenant's final invoices before `invoice_id` (INT64_MAX: all) used, appended to `out`. */
 MUST_CHECK bool contract_store_used(Db *db, int64_t tenant_id, int64_t invoice_id, Buffer *out, Err *err);
+
+/** The same, of all final invoices, for many tenants in one statement. All zero: nobody was asked for. */
+typedef struct TenantUsed {
+    int64_t tenant_id;
+    size_t start, length; /* in texts */
+} TenantUsed;
+typedef struct ContractUsed {
+    TenantUsed *all; /* by tenant_id */
+    size_t count, capacity;
+    Buffer texts;
+} ContractUsed;
+
+/** Ask for another tenant with the next contract_used_read(). ERR_NOMEM. */
+MUST_CHECK bool contract_used_want(ContractUsed *self, int64_t tenant_id, Err *err);
+MUST_CHECK bool contract_used_read(ContractUsed *self, Db *db, Err *err);
+/** Borrowed until contract_used_clear(). False: it was not asked for. */
+MUST_CHECK bool contract_used_find(const ContractUsed *self, int64_t tenant_id, Text *used);
+/** Nobody was asked for; memory is kept. */
+void contract_used_clear(ContractUsed *self);
+void contract_used_free(ContractUsed *self);
+
 /** A billed period of a tenant. */
 typedef struct ContractPeriod {
     int64_t invoice_id; /* 0: it has no invoice */

@@ -1,4 +1,6 @@
 """Many tenants with a month of rollups, made by SQL: for how a rating run behaves, not for what usage becomes (there is no evidence)."""
+import json
+
 from harness import SUPERUSER
 
 MONTH = "2026-08"
@@ -24,3 +26,25 @@ def fill(stack, tenants, account="'t' || i"):
              ORDER BY 2, 1, 3;
         ANALYZE""", SUPERUSER)
     return stack.number(f"SELECT count(*) FROM rollups WHERE hour >= '{MONTH}-01' AND hour < '{MONTH}-01'::date + interval '1 month'", SUPERUSER)
+
+
+CONTRACTS = 10
+
+
+def add_contracts(stack):
+    """A contract for each tenant, one of ten: a discount, a commitment, a credit and a tax."""
+    for n in range(CONTRACTS):
+        source = (f"name: many-{n}\nversion: '1'\ndiscounts:\n  - {{name: volume, title: Volume, percent: {n + 1}}}\ncommitments:\n  - {{name: least, title: Minimum, minimum: 5}}\n"
+                  "credits:\n  - {name: start, title: Credit, amount: 3}\ntax:\n  rates:\n    - {name: vat, title: VAT, percent: 20, jurisdiction: DE}\n").replace("'", "''")
+        stack.query(f"INSERT INTO contracts (sha256, name, version, source) VALUES (sha256(convert_to('{source}', 'UTF8')), 'many-{n}', '1', '{source}')", SUPERUSER)
+    stack.query("INSERT INTO tenant_contracts (tenant_id, revision, from_month, contract_sha256, set_by) SELECT t.tenant_id, 1, '2026-01-01', c.sha256, 'bench' "
+                f"FROM tenants t JOIN contracts c ON c.name = 'many-' || t.tenant_id % {CONTRACTS}; ANALYZE tenant_contracts", SUPERUSER)
+
+
+def add_roots(stack):
+    """What a final invoice asks for: the root of seals over each tenant's month. One is real, the others repeat it: there is no evidence under them."""
+    record = {"tenant": "t1", "function": "function-0", "request_id": "sealed", "started_at": f"{MONTH}-02T00:00:00Z", "duration_ms": 1, "memory_mb": 128}
+    stack.run("import", "-", input=json.dumps(record) + "\n")
+    stack.run("seal", "--month", MONTH)
+    stack.query("INSERT INTO seal_roots SELECT t.tenant_id, r.month, r.revision, r.head_number, r.seals, r.last_seal, r.digest, r.public_key, r.signature "
+                "FROM tenants t CROSS JOIN (SELECT * FROM seal_roots LIMIT 1) r WHERE t.tenant_id <> r.tenant_id; ANALYZE seal_roots", SUPERUSER)
