@@ -280,8 +280,7 @@ read_contract(Remake *self, Err *err)
     if (self->contracts.count == 0)
         return err_set(err, ERR_NOT_FOUND, "tenant '%s' has no contract of revision %lld", self->tenant->name,
                        (long long) revision);
-    return self->contracts.all[0].contract != NULL ||
-           err_set(err, ERR_CORRUPT, "%s", self->contracts.all[0].reason);
+    return self->contracts.all[0].contract != NULL || err_set(err, ERR_CORRUPT, "%s", self->contracts.all[0].reason);
 }
 
 typedef struct FinalIds {

@@ -223,8 +223,7 @@ derive_terms(InvoiceCheck *self, const InvoiceHead *head, const RatedSlice *slic
     bool done = rate_contracts_of_invoice(&contracts, self->db, invoice->tenant_id, invoice->invoice_id, err);
     const RateContract *contract = contracts.count > 0 ? &contracts.all[0] : &plain;
     if (done && (contract->contract == NULL || (invoice->has_contract && contracts.count == 0))) {
-        err_set(reason, ERR_CORRUPT, "%s",
-                contracts.count == 0 ? "its contract is gone" : contracts.all[0].reason);
+        err_set(reason, ERR_CORRUPT, "%s", contracts.count == 0 ? "its contract is gone" : contracts.all[0].reason);
     } else if (done && rate_terms_make(&terms, self->db, contract, invoice->invoice_id, &input, reason)) {
         terms.document.unnamed = contract == &plain;
         derived = document_invoice(head, self->rated, slice, self->book, invoice->free_tier, &terms.document, err);
