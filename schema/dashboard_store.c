@@ -48,20 +48,33 @@ static const char SQL_DAYS[] =
     "SELECT day::text, sum(invocations), sum(errors), sum(timeouts), sum(initializations), trim_scale(sum(gb_seconds))"
     " FROM usage_daily WHERE " OF_TENANT("tenant") " AND " DAY_IN_MONTH("day") " GROUP BY day ORDER BY day";
 
-/* The dearest functions of each currency by themselves, all others together. */
+/* The dearest functions of each currency by themselves, all others together: what is left of the days' costs. A function's cost of the
+ * month comes from sums of months, but for tenants whose billing period is not the month: from their days. */
 static const char SQL_COST_DAYS[] =
-    "WITH days AS MATERIALIZED (SELECT tenant, function, currency, day, sum(cost) AS cost FROM cost_daily_by_function"
-    "  WHERE " OF_TENANT("tenant") " AND " DAY_IN_MONTH(
-        "day") " GROUP BY tenant, function, currency, day),"
-               " totals AS (SELECT tenant, function, currency, sum(cost) AS cost FROM days GROUP BY tenant, function, currency),"
-               " places AS (SELECT tenant, function, currency, nullif(least(row_number() OVER (PARTITION BY currency"
-               "   ORDER BY cost DESC, tenant COLLATE \"C\", function COLLATE \"C\"), $3::integer + 1), $3::integer + 1) AS place FROM totals)"
-               " SELECT d.currency, p.place, CASE WHEN p.place IS NOT NULL THEN min(d.tenant) END,"
-               "  CASE WHEN p.place IS NOT NULL THEN min(d.function) END, n.functions, d.day::text, trim_scale(sum(d.cost))"
-               " FROM days d JOIN places p USING (tenant, function, currency)"
-               " JOIN (SELECT currency, place, count(*) AS functions FROM places GROUP BY currency, place) n"
-               "  ON n.currency = d.currency AND n.place IS NOT DISTINCT FROM p.place"
-               " GROUP BY d.currency, p.place, n.functions, d.day ORDER BY d.currency, p.place NULLS LAST, d.day";
+    "WITH odd AS MATERIALIZED (SELECT DISTINCT t.name FROM invoices_in_force i JOIN tenants t USING (tenant_id)"
+    "  WHERE i.period_end > " FIRST " AND i.period_start < " AFTER " AND (i.period_start <> " FIRST
+    " OR i.period_end <> " AFTER ")),"
+    " totals AS (SELECT tenant, function, currency, sum(cost) AS cost FROM cost_by_function"
+    "   WHERE " OF_TENANT(
+        "tenant") " AND month = " FIRST
+                  "    AND tenant NOT IN (SELECT name FROM odd) GROUP BY tenant, function, currency"
+                  "  UNION ALL SELECT c.* FROM odd o CROSS JOIN LATERAL (SELECT tenant, function, currency, sum(cost) AS cost"
+                  "   FROM cost_daily_by_function WHERE tenant = o.name AND " DAY_IN_MONTH("day") "   GROUP BY tenant, function, currency) c WHERE " OF_TENANT(
+                      "o.name") "),"
+                                " places AS MATERIALIZED (SELECT tenant, function, currency, nullif(least(row_number() OVER (PARTITION BY currency"
+                                "   ORDER BY cost DESC, tenant COLLATE \"C\", function COLLATE \"C\"), $3::integer + 1), $3::integer + 1) AS place FROM totals),"
+                                " dearest AS MATERIALIZED (SELECT p.currency, p.place, p.tenant, p.function, c.day, c.cost"
+                                "  FROM (SELECT * FROM places WHERE place IS NOT NULL) p CROSS JOIN LATERAL (SELECT day, sum(cost) AS cost"
+                                "   FROM cost_daily_by_function WHERE tenant = p.tenant AND function = p.function AND currency = p.currency"
+                                "    AND " DAY_IN_MONTH(
+                                    "day") " GROUP BY day) c)"
+                                           " SELECT currency, place, tenant, function, 1, day::text, trim_scale(cost) FROM dearest"
+                                           " UNION ALL SELECT a.currency, NULL, NULL, NULL, n.functions, a.day::text,"
+                                           "  trim_scale(round(a.cost - coalesce((SELECT sum(d.cost) FROM dearest d WHERE d.currency = a.currency AND d.day = a.day), 0), 18))"
+                                           "  FROM (SELECT currency, day, sum(cost) AS cost FROM cost_daily WHERE " OF_TENANT(
+                                               "tenant") " AND " DAY_IN_MONTH("day") " GROUP BY currency, day) a"
+                                                                                     "  JOIN (SELECT currency, count(*) AS functions FROM places WHERE place IS NULL GROUP BY currency) n USING (currency)"
+                                                                                     " ORDER BY 1, 2 NULLS LAST, 6";
 
 /* Usage and cost below each other; usage that names no region has the one that its invoice was rated with. */
 static const char SQL_FUNCTIONS[] =
@@ -144,8 +157,7 @@ take_row(void *context, const DbResult *row, Err *err)
 bool
 dashboard_begin(Db *db, Err *err)
 {
-    return db_begin(db, true, err) &&
-           db_script(db, "SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'", err);
+    return db_begin(db, true, err) && db_script(db, "SET LOCAL work_mem = '64MB'", err);
 }
 
 bool

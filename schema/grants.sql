@@ -64,7 +64,9 @@ GRANT SELECT (agent_id, name) ON agents TO millibill_reader;
 GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source, line, received_at, digest, other_digest,
               replayed_at, repeats) ON quarantine TO millibill_reader;
 GRANT SELECT ON adjustments, adjustment_lines, adjustment_causes, adjustment_items, issued_documents TO millibill_reader, millibill_tenant;
-GRANT SELECT ON rollup_days, rollup_days_open TO millibill_reader, millibill_tenant;
+GRANT SELECT ON rollup_days, rollup_day_kinds, rollup_months, rollup_days_open TO millibill_reader, millibill_tenant;
+GRANT EXECUTE ON FUNCTION rollup_between(bigint, timestamptz, timestamptz), rollup_kinds_between(bigint, timestamptz, timestamptz)
+      TO millibill_rater, millibill_reader, millibill_tenant;
 
 -- Tenant: its own rows (policies) through the views below, and the columns that these read. What is summed over an account
 -- (free_tier_use) would be wrong with one tenant's rows and is not shown.
@@ -83,7 +85,8 @@ GRANT SELECT ON price_book_parts TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION usage_anomalies_between(date, date) TO millibill_rater, millibill_reader, millibill_tenant;
 GRANT EXECUTE ON FUNCTION account_in(bigint, bigint, date) TO millibill_rater, millibill_reader, millibill_tenant;
-GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz), cost_rates_of(bigint, bigint, bigint) TO millibill_rater, millibill_reader, millibill_tenant;
+GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz), cost_spans_of(bigint), cost_lines_of(bigint),
+      cost_multiplier(text, bigint, bigint, bigint, bigint, bigint[], bigint[], bigint, bigint) TO millibill_rater, millibill_reader, millibill_tenant;
 
 DO $$
 DECLARE
@@ -93,9 +96,9 @@ BEGIN
     FOR view_name IN SELECT table_name FROM information_schema.views WHERE table_schema = 'millibill' LOOP
         EXECUTE format('GRANT SELECT ON millibill.%I TO millibill_reader, millibill_rater', view_name);
     END LOOP;
-    FOREACH view_name IN ARRAY ARRAY['rollups_daily', 'usage_hourly', 'usage_daily_by_function', 'usage_daily',
+    FOREACH view_name IN ARRAY ARRAY['rollups_daily', 'rollups_daily_by_kind', 'rollups_monthly', 'usage_hourly', 'usage_daily_by_function', 'usage_daily',
                                      'usage_by_function', 'invoices_overview', 'invoice_lines_view', 'invoice_items_view',
-                                     'invoices_in_force', 'cost_rates', 'cost_hourly', 'cost_pieces', 'cost_daily',
+                                     'invoices_in_force', 'cost_lines', 'cost_rates', 'cost_hourly', 'cost_pieces', 'cost_daily',
                                      'cost_daily_by_function', 'cost_by_function', 'free_tier_use_by_tenant', 'late_usage',
                                      'adjustments_in_force', 'adjustments_overview', 'documents_issued', 'alerts_overview',
                                      'usage_anomalies'] LOOP

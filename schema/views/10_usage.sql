@@ -2,16 +2,17 @@
 -- has a query for each question.
 
 CREATE OR REPLACE VIEW usage_hourly AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= (r.hour AT TIME ZONE 'UTC')::date ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, r.hour, c.function, c.region, c.architecture, c.memory_mb, c.ephemeral_mb,
-       c.mode, c.package, r.invocations, r.errors, r.timeouts, r.initializations,
+SELECT t.name AS tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = t.tenant_id
+                     AND b.from_month <= (r.hour AT TIME ZONE 'UTC')::date ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, r.hour, c.function, c.region, c.architecture,
+       c.memory_mb, c.ephemeral_mb, c.mode, c.package, r.invocations, r.errors, r.timeouts, r.initializations,
        r.duration_1ms AS duration_ms, r.duration_1ms::numeric * c.memory_mb / 1024 / 1000 AS gb_seconds,
        r.duration_us / nullif(r.invocations, 0) AS mean_duration_us, r.max_duration_us, r.max_memory_used_mb,
        r.cpu_us, r.streamed_bytes, r.init_us, r.capacity_records,
        r.capacity_1s::numeric * c.memory_mb / 1024 AS capacity_gb_seconds
   FROM rollups r
-  JOIN configs c USING (tenant_id, config_id)
-  JOIN tenants t USING (tenant_id);
+  LEFT JOIN configs c USING (tenant_id, config_id)
+  JOIN tenants t USING (tenant_id)
+  LEFT JOIN accounts a ON a.account_id = t.account_id;
 COMMENT ON VIEW usage_hourly IS 'One row for each tenant, hour (UTC) and function configuration';
 COMMENT ON COLUMN usage_hourly.tenant IS 'Who is billed';
 COMMENT ON COLUMN usage_hourly.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -39,15 +40,15 @@ COMMENT ON COLUMN usage_hourly.capacity_records IS 'Records of units kept ready,
 COMMENT ON COLUMN usage_hourly.capacity_gb_seconds IS 'GB-seconds of units kept ready: units times the time of each record, rounded up to 1 s, times memory, 1 GB = 1024 MB, exact';
 
 CREATE OR REPLACE VIEW usage_daily_by_function AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= d.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, d.day, c.function, c.region, c.architecture, c.memory_mb, c.ephemeral_mb, c.mode, c.package,
-       d.invocations, d.errors, d.timeouts, d.initializations, d.duration_1ms AS duration_ms,
+SELECT d.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = d.tenant_id
+                     AND b.from_month <= d.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, d.day, c.function, c.region, c.architecture, c.memory_mb, c.ephemeral_mb, c.mode,
+       c.package, d.invocations, d.errors, d.timeouts, d.initializations, d.duration_1ms AS duration_ms,
        d.duration_1ms::numeric * c.memory_mb / 1024 / 1000 AS gb_seconds, d.duration_us / nullif(d.invocations, 0) AS mean_duration_us,
        d.max_duration_us, d.max_memory_used_mb, d.cpu_us, d.streamed_bytes, d.init_us,
        d.capacity_records, d.capacity_1s::numeric * c.memory_mb / 1024 AS capacity_gb_seconds
   FROM rollups_daily d
-  JOIN configs c USING (tenant_id, config_id)
-  JOIN tenants t USING (tenant_id);
+  LEFT JOIN configs c USING (tenant_id, config_id)
+  LEFT JOIN accounts a ON a.account_id = d.account_id;
 COMMENT ON VIEW usage_daily_by_function IS 'One row for each tenant, UTC day and function configuration';
 COMMENT ON COLUMN usage_daily_by_function.tenant IS 'Who is billed';
 COMMENT ON COLUMN usage_daily_by_function.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -75,16 +76,15 @@ COMMENT ON COLUMN usage_daily_by_function.capacity_records IS 'Records of units 
 COMMENT ON COLUMN usage_daily_by_function.capacity_gb_seconds IS 'GB-seconds of units kept ready: units times the time of each record, rounded up to 1 s, times memory, 1 GB = 1024 MB, exact';
 
 CREATE OR REPLACE VIEW usage_daily AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= d.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, d.day, d.invocations, d.errors, d.timeouts, d.duration_ms, d.mb_ms / 1024 / 1000 AS gb_seconds,
-       d.max_duration_us, d.max_memory_used_mb, d.initializations
-  FROM (SELECT r.tenant_id, r.day, sum(r.invocations) AS invocations, sum(r.errors) AS errors, sum(r.timeouts) AS timeouts,
-               sum(r.duration_1ms) AS duration_ms, sum(r.duration_1ms * c.memory_mb) AS mb_ms, max(r.max_duration_us) AS max_duration_us,
-               max(r.max_memory_used_mb) AS max_memory_used_mb, sum(r.initializations) AS initializations
-          FROM rollups_daily r
-          JOIN configs c USING (tenant_id, config_id)
-         GROUP BY r.tenant_id, r.day) AS d
-  JOIN tenants t USING (tenant_id);
+SELECT d.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = d.tenant_id
+                     AND b.from_month <= d.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, d.day, d.invocations, d.errors, d.timeouts, d.duration_ms,
+       d.mb_ms / 1024 / 1000 AS gb_seconds, d.max_duration_us, d.max_memory_used_mb, d.initializations
+  FROM (SELECT k.tenant_id, k.tenant, k.account_id, k.day, sum(k.invocations) AS invocations, sum(k.errors) AS errors, sum(k.timeouts) AS timeouts,
+               sum(k.duration_1ms) AS duration_ms, sum(k.mb_duration_1ms) AS mb_ms, max(k.max_duration_us) AS max_duration_us,
+               max(k.max_memory_used_mb) AS max_memory_used_mb, sum(k.initializations) AS initializations
+          FROM rollups_daily_by_kind k
+         GROUP BY k.tenant_id, k.tenant, k.account_id, k.day) AS d
+  LEFT JOIN accounts a ON a.account_id = d.account_id;
 COMMENT ON VIEW usage_daily IS 'One row for each tenant and UTC day';
 COMMENT ON COLUMN usage_daily.tenant IS 'Who is billed';
 COMMENT ON COLUMN usage_daily.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -99,24 +99,20 @@ COMMENT ON COLUMN usage_daily.max_memory_used_mb IS 'Greatest memory seen in use
 COMMENT ON COLUMN usage_daily.initializations IS 'Cold starts: invocations that began with an initialization';
 
 CREATE OR REPLACE VIEW usage_by_function AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= (m.month AT TIME ZONE 'UTC')::date ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, m.month, c.function, c.region, c.architecture, c.memory_mb, c.mode,
-       sum(m.invocations) AS invocations, sum(m.errors) AS errors, sum(m.timeouts) AS timeouts,
-       sum(m.initializations) AS initializations, sum(m.duration_ms) AS duration_ms,
-       sum(m.duration_ms) * c.memory_mb / 1024 / 1000 AS gb_seconds, max(m.max_duration_us) AS max_duration_us,
-       max(m.max_memory_used_mb) AS max_memory_used_mb,
-       trunc(sum(m.duration_us) / nullif(sum(m.invocations), 0))::bigint AS mean_duration_us,
-       trunc(sum(m.init_us) / nullif(sum(m.initializations), 0))::bigint AS mean_init_us, sum(m.duration_us) AS duration_us,
-       sum(m.init_us) AS init_us
-  FROM (SELECT d.tenant_id, d.config_id, date_trunc('month', d.day::timestamp) AT TIME ZONE 'UTC' AS month, sum(d.invocations) AS invocations,
-               sum(d.errors) AS errors, sum(d.timeouts) AS timeouts, sum(d.initializations) AS initializations,
-               sum(d.duration_1ms) AS duration_ms, sum(d.duration_us) AS duration_us, sum(d.init_us) AS init_us,
-               max(d.max_duration_us) AS max_duration_us, max(d.max_memory_used_mb) AS max_memory_used_mb
-          FROM rollups_daily d
-         GROUP BY d.tenant_id, d.config_id, month) AS m
-  JOIN configs c USING (tenant_id, config_id)
-  JOIN tenants t USING (tenant_id)
- GROUP BY t.tenant_id, t.name, t.account_id, m.month, c.function, c.region, c.architecture, c.memory_mb, c.mode;
+SELECT m.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = m.tenant_id
+                     AND b.from_month <= (m.month AT TIME ZONE 'UTC')::date ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, m.month, m.function, m.region, m.architecture,
+       m.memory_mb, m.mode, m.invocations, m.errors, m.timeouts, m.initializations, m.duration_ms,
+       m.duration_ms * m.memory_mb / 1024 / 1000 AS gb_seconds, m.max_duration_us, m.max_memory_used_mb,
+       trunc(m.duration_us / nullif(m.invocations, 0))::bigint AS mean_duration_us,
+       trunc(m.init_us / nullif(m.initializations, 0))::bigint AS mean_init_us, m.duration_us, m.init_us
+  FROM (SELECT r.tenant_id, r.tenant, r.account_id, r.month, c.function, c.region, c.architecture, c.memory_mb, c.mode,
+               sum(r.invocations) AS invocations, sum(r.errors) AS errors, sum(r.timeouts) AS timeouts,
+               sum(r.initializations) AS initializations, sum(r.duration_1ms) AS duration_ms, sum(r.duration_us) AS duration_us,
+               sum(r.init_us) AS init_us, max(r.max_duration_us) AS max_duration_us, max(r.max_memory_used_mb) AS max_memory_used_mb
+          FROM rollups_monthly r
+          LEFT JOIN configs c USING (tenant_id, config_id)
+         GROUP BY r.tenant_id, r.tenant, r.account_id, r.month, c.function, c.region, c.architecture, c.memory_mb, c.mode) AS m
+  LEFT JOIN accounts a ON a.account_id = m.account_id;
 COMMENT ON VIEW usage_by_function IS 'One row for each tenant, UTC month and function configuration';
 COMMENT ON COLUMN usage_by_function.tenant IS 'Who is billed';
 COMMENT ON COLUMN usage_by_function.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';

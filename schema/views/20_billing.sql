@@ -545,44 +545,121 @@ COMMENT ON COLUMN invoices_in_force.currency IS 'ISO 4217 code';
 COMMENT ON COLUMN invoices_in_force.total IS 'What is owed, in currency';
 COMMENT ON COLUMN invoices_in_force.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
 
--- What the counts of rollups cost under one invoice: for each function configuration and sku. A line's cost is spread evenly over the
--- usage that made it: quantity = count x multiplier / parts, cost = quantity x (exact amount of all tiers / quantity of the line).
--- A function, and one that is not inlined, because the planner thinks that next to nothing comes out of such a join and would go
--- through the days once for each row of it; a tenant's login sees through it what its policies let it see.
-CREATE OR REPLACE FUNCTION cost_rates_of(of_tenant bigint, of_invoice bigint, of_run bigint)
-RETURNS TABLE (config_id bigint, region text, sku text, unit text, counted smallint, multiplier numeric, parts numeric, line_amount numeric,
-               line_quantity numeric, cost_each numeric, quantity_each numeric, function text, architecture text, memory_mb bigint, mode text,
-               hour_from timestamptz, hour_until timestamptz)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 500 SET search_path = pg_catalog, millibill, pg_temp SET enable_nestloop = off AS $$
-    SELECT c.config_id, s.region, s.sku, s.unit, array_position(ARRAY['invocations', 'duration_1ms', 'duration_100ms', 'with_init_1ms',
-               'with_init_100ms', 'cpu_us', 'streamed_bytes', 'capacity_1s', 'capacity_300s'], m.rollup_column)::smallint, f.multiplier, f.parts, s.amount, s.quantity,
-           CASE WHEN s.amount <> 0 AND f.multiplier <> 0 THEN s.amount * round(f.multiplier, 36) / nullif(f.parts * s.quantity, 0) END,
-           round(f.multiplier, 36) / f.parts, c.function, c.architecture, c.memory_mb, c.mode, m.hour_from, m.hour_until
-      FROM (SELECT l.book, l.region, l.architecture, l.mode, l.sku, l.unit, sum(l.amount_exact) AS amount, sum(l.quantity) AS quantity
-              FROM millibill.invoice_lines l WHERE l.tenant_id = of_tenant AND l.invoice_id = of_invoice
-             GROUP BY l.book, l.region, l.architecture, l.mode, l.sku, l.unit) AS s
-      JOIN millibill.rating_measures m ON m.run_id = of_run AND m.part = s.book AND m.sku = s.sku AND m.mode = s.mode
-      JOIN millibill.configs c ON c.tenant_id = of_tenant AND c.architecture = s.architecture AND c.mode = m.mode AND c.package = m.package
-       AND coalesce(nullif(c.region, ''), (SELECT r.default_region FROM millibill.rating_runs r WHERE r.run_id = of_run)) = s.region
-     CROSS JOIN LATERAL (SELECT CASE m.measure
-                WHEN 'gb_seconds' THEN least(m.memory_maximum_mb, greatest(m.memory_minimum_mb,
-                     (c.memory_mb + m.memory_step_mb - 1) / m.memory_step_mb * m.memory_step_mb))
-                WHEN 'capacity_gb_seconds' THEN c.memory_mb
-                WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0)
-                WHEN 'ghz_seconds' THEN m.clock_mhz[1 + (SELECT count(*) FROM unnest(m.clock_up_to_mb) u WHERE u < c.memory_mb)]
-                ELSE 1 END::numeric AS multiplier,
-            coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END)::numeric AS parts) f
-$$;
-COMMENT ON FUNCTION cost_rates_of(bigint, bigint, bigint) IS 'What counts of rollups cost under one invoice of a tenant, rated by this run; see cost_rates';
+-- By how many megabytes or megahertz each count is multiplied under a measure of a rating run (rating_measures). Clock limits ascend.
+CREATE OR REPLACE FUNCTION cost_multiplier(measure text, memory_step_mb bigint, memory_minimum_mb bigint, memory_maximum_mb bigint, included_mb bigint,
+    clock_up_to_mb bigint[], clock_mhz bigint[], memory_mb bigint, ephemeral_mb bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE measure
+    WHEN 'gb_seconds' THEN least(memory_maximum_mb, greatest(memory_minimum_mb, (memory_mb + memory_step_mb - 1) / memory_step_mb * memory_step_mb))
+    WHEN 'capacity_gb_seconds' THEN memory_mb
+    WHEN 'ephemeral_gb_seconds' THEN greatest(ephemeral_mb - included_mb, 0)
+    WHEN 'ghz_seconds' THEN clock_mhz[1 + width_bucket(memory_mb - 1, clock_up_to_mb)]
+    ELSE 1 END;
+COMMENT ON FUNCTION cost_multiplier(text, bigint, bigint, bigint, bigint, bigint[], bigint[], bigint, bigint) IS 'Megabytes or megahertz by which counts of a configuration are multiplied; see cost_rates.multiplier';
+
+-- For one tenant: the invoices in force, and the stretch of time that each of their price books prices. PL/pgSQL keeps its plans; what comes
+-- out is estimated by ROWS, for the planner thinks that next to nothing comes out of such joins, and would go through the usage once for
+-- each row of them. A tenant's login sees through them what its policies let it see.
+CREATE OR REPLACE FUNCTION cost_spans_of(of_tenant bigint)
+RETURNS TABLE (invoice_id bigint, run_id bigint, part integer, number text, state text, currency text, period_start timestamptz, period_end timestamptz,
+               period_month date, used_from timestamptz, used_until timestamptz, first_day date, end_day date, whole_month boolean, invocations numeric, default_region text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 2 COST 5000 SET search_path = pg_catalog, millibill, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT i.invoice_id, i.run_id, p.part, i.number, i.state, i.currency, i.period_start, i.period_end, i.period_month, u.used_from, u.used_until,
+           ((u.used_from - interval '1 microsecond') AT TIME ZONE 'UTC')::date + 1, (u.used_until AT TIME ZONE 'UTC')::date,
+           date_trunc('month', u.used_from, 'UTC') = u.used_from
+               AND ((u.used_from AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC' = u.used_until, o.invocations, n.default_region
+      FROM millibill.invoices_in_force i
+      JOIN millibill.invoices o ON o.tenant_id = i.tenant_id AND o.invoice_id = i.invoice_id
+      JOIN millibill.rating_runs n ON n.run_id = i.run_id
+     CROSS JOIN LATERAL (SELECT DISTINCT m.part, m.hour_from, m.hour_until FROM millibill.rating_measures m WHERE m.run_id = i.run_id) AS p
+     CROSS JOIN LATERAL (SELECT greatest(i.period_start, p.hour_from) AS used_from, least(i.period_end, p.hour_until) AS used_until) AS u
+     WHERE i.tenant_id = of_tenant;
+END $$;
+COMMENT ON FUNCTION cost_spans_of(bigint) IS 'Of one tenant: a row for each invoice in force and price book that prices it, with the hours for which it does';
+
+-- What usage cost under them: a row for each kind of configuration and sku of a line. A line's cost is spread evenly over the usage that
+-- made it: parts = count x multiplier, quantity = parts x quantity_per_part, cost = parts x cost_per_part, which is the exact amount of all
+-- tiers by the quantity of the line.
+CREATE OR REPLACE FUNCTION cost_lines_of(of_tenant bigint)
+RETURNS TABLE (invoice_id bigint, part integer, kind text, region text, sku text, unit text, counted smallint, measure text, memory_step_mb bigint,
+               memory_minimum_mb bigint, memory_maximum_mb bigint, included_mb bigint, clock_up_to_mb bigint[], clock_mhz bigint[], parts numeric,
+               line_amount numeric, line_quantity numeric, cost_per_part numeric, quantity_per_part numeric, number text, state text, currency text,
+               period_start timestamptz, period_end timestamptz, period_month date, used_from timestamptz, used_until timestamptz, first_day date,
+               end_day date, whole_month boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 12 COST 20000 SET search_path = pg_catalog, millibill, pg_temp SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off AS $$
+BEGIN
+    RETURN QUERY
+    SELECT i.invoice_id, i.part, m.mode || ' ' || m.package || ' ' || s.architecture || ' ' || r.region, s.region, s.sku, s.unit,
+           array_position(ARRAY['invocations', 'duration_1ms', 'duration_100ms', 'with_init_1ms', 'with_init_100ms', 'cpu_us', 'streamed_bytes',
+                                'capacity_1s', 'capacity_300s'], m.rollup_column)::smallint,
+           m.measure, m.memory_step_mb, m.memory_minimum_mb, m.memory_maximum_mb, m.included_mb, m.clock_up_to_mb, m.clock_mhz, f.parts,
+           s.amount, s.quantity, CASE WHEN s.amount <> 0 THEN trim_scale(round(s.amount, 60) / nullif(f.parts * s.quantity, 0)) END,
+           trim_scale(round(1::numeric, 60) / f.parts), i.number, i.state, i.currency, i.period_start, i.period_end, i.period_month,
+           i.used_from, i.used_until, i.first_day, i.end_day, i.whole_month
+      FROM millibill.cost_spans_of(of_tenant) i
+     CROSS JOIN LATERAL (SELECT l.region, l.architecture, l.mode, l.sku, l.unit, sum(l.amount_exact) AS amount, sum(l.quantity) AS quantity
+                           FROM millibill.invoice_lines l WHERE l.tenant_id = of_tenant AND l.invoice_id = i.invoice_id AND l.book = i.part
+                          GROUP BY l.region, l.architecture, l.mode, l.sku, l.unit) AS s
+      JOIN millibill.rating_measures m ON m.run_id = i.run_id AND m.part = i.part AND m.sku = s.sku AND m.mode = s.mode
+     CROSS JOIN LATERAL (SELECT coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END)::numeric AS parts) AS f
+      -- usage that names no region is rated in the one that the run says
+     CROSS JOIN LATERAL unnest(CASE WHEN s.region = i.default_region AND s.region <> '' THEN ARRAY[s.region, ''] ELSE ARRAY[s.region] END) AS r (region)
+     WHERE m.mode || ' ' || m.package || ' ' || s.architecture || ' ' || r.region IN (SELECT c.kind FROM millibill.configs c WHERE c.tenant_id = of_tenant);
+END $$;
+COMMENT ON FUNCTION cost_lines_of(bigint) IS 'What usage of one tenant costs under its invoices in force: a row for each kind of configuration (configs.kind) and sku; see cost_rates';
+
+-- The half that is always empty keeps the planner from asking the function once for each row that it is joined with.
+CREATE OR REPLACE VIEW cost_lines AS
+SELECT t.tenant_id, t.name AS tenant, l.* FROM tenants t CROSS JOIN LATERAL cost_lines_of(t.tenant_id) l
+UNION ALL
+SELECT NULL, NULL, l.* FROM cost_lines_of(NULL) l WHERE false;
+COMMENT ON VIEW cost_lines IS 'What usage costs under the invoices in force: one row for each kind of configuration and sku; what the views of cost are made of. parts = count of usage times megabytes or megahertz, cost = parts times cost_per_part, quantity = parts times quantity_per_part';
+COMMENT ON COLUMN cost_lines.tenant_id IS 'Number of the tenant';
+COMMENT ON COLUMN cost_lines.tenant IS 'Who is billed';
+COMMENT ON COLUMN cost_lines.invoice_id IS 'Number of the invoice inside this database';
+COMMENT ON COLUMN cost_lines.part IS 'Which of several price books prices it, from 1 in the order of time';
+COMMENT ON COLUMN cost_lines.kind IS 'Mode, package, architecture and region of the configurations, as records named them (configs.kind)';
+COMMENT ON COLUMN cost_lines.region IS 'Region; where the records named none, the one that the run rated them in';
+COMMENT ON COLUMN cost_lines.sku IS 'What is metered';
+COMMENT ON COLUMN cost_lines.unit IS 'What quantities count';
+COMMENT ON COLUMN cost_lines.counted IS 'Column of rollups that is counted: 1 invocations, 2 duration_1ms, 3 duration_100ms, 4 with_init_1ms, 5 with_init_100ms, 6 cpu_us, 7 streamed_bytes, 8 capacity_1s, 9 capacity_300s';
+COMMENT ON COLUMN cost_lines.measure IS 'How counts become quantities: invocations, gb_seconds, …';
+COMMENT ON COLUMN cost_lines.memory_step_mb IS 'Memory is rounded up to a multiple of it, MB';
+COMMENT ON COLUMN cost_lines.memory_minimum_mb IS 'At least, MB';
+COMMENT ON COLUMN cost_lines.memory_maximum_mb IS 'At most, MB';
+COMMENT ON COLUMN cost_lines.included_mb IS 'Ephemeral storage that costs nothing, MB';
+COMMENT ON COLUMN cost_lines.clock_up_to_mb IS 'Limits of memory, MB, ascending and inclusive';
+COMMENT ON COLUMN cost_lines.clock_mhz IS 'Clock up to each limit, MHz, and one above them';
+COMMENT ON COLUMN cost_lines.parts IS 'By which counts times megabytes or megahertz are divided to give units';
+COMMENT ON COLUMN cost_lines.line_amount IS 'Exact amount of all tiers of the line, in currency';
+COMMENT ON COLUMN cost_lines.line_quantity IS 'Quantity of the line before the free tier, in unit';
+COMMENT ON COLUMN cost_lines.cost_per_part IS 'In currency, for one count times megabytes or megahertz, to 60 digits after the point; null: nothing';
+COMMENT ON COLUMN cost_lines.quantity_per_part IS 'Units of the line, for one count times megabytes or megahertz';
+COMMENT ON COLUMN cost_lines.number IS 'Number of the document; null for a preview';
+COMMENT ON COLUMN cost_lines.state IS 'preview or final; a final document never changes';
+COMMENT ON COLUMN cost_lines.currency IS 'ISO 4217 code';
+COMMENT ON COLUMN cost_lines.period_start IS 'First instant of the period, UTC';
+COMMENT ON COLUMN cost_lines.period_end IS 'First instant after the period, UTC';
+COMMENT ON COLUMN cost_lines.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
+COMMENT ON COLUMN cost_lines.used_from IS 'First instant of the usage that it prices, UTC: of the period, or of the part in which its price book is in force';
+COMMENT ON COLUMN cost_lines.used_until IS 'First instant after it, UTC';
+COMMENT ON COLUMN cost_lines.first_day IS 'First UTC day that is wholly in it';
+COMMENT ON COLUMN cost_lines.end_day IS 'First UTC day that is not wholly in it any more';
+COMMENT ON COLUMN cost_lines.whole_month IS 'Is it one UTC month?';
 
 CREATE OR REPLACE VIEW cost_rates AS
-SELECT i.tenant_id, i.invoice_id, k.config_id, k.region, k.sku, k.unit, k.counted, k.multiplier, k.parts, k.line_amount, k.line_quantity,
-       k.cost_each, k.quantity_each, i.currency, i.state, i.number, i.period_start, i.period_end,
-       CASE WHEN date_trunc('day', u.used_from, 'UTC') = u.used_from AND date_trunc('day', u.used_until, 'UTC') = u.used_until
-            THEN true ELSE false END AS whole_days, k.function, k.architecture, k.memory_mb, k.mode, u.used_from, u.used_until, i.period_month
-  FROM invoices_in_force i
- CROSS JOIN LATERAL cost_rates_of(i.tenant_id, i.invoice_id, i.run_id) k
- CROSS JOIN LATERAL (SELECT greatest(i.period_start, k.hour_from) AS used_from, least(i.period_end, k.hour_until) AS used_until) u;
+SELECT k.tenant_id, k.invoice_id, c.config_id, k.region, k.sku, k.unit, k.counted, f.multiplier, k.parts, k.line_amount, k.line_quantity,
+       CASE WHEN f.multiplier <> 0 THEN k.cost_per_part * f.multiplier END AS cost_each, k.quantity_per_part * f.multiplier AS quantity_each,
+       k.currency, k.state, k.number, k.period_start, k.period_end,
+       date_trunc('day', k.used_from, 'UTC') = k.used_from AND date_trunc('day', k.used_until, 'UTC') = k.used_until AS whole_days,
+       c.function, c.architecture, c.memory_mb, c.mode, k.used_from, k.used_until, k.period_month
+  FROM cost_lines k
+  JOIN configs c ON c.tenant_id = k.tenant_id AND c.kind = k.kind
+ CROSS JOIN LATERAL (SELECT cost_multiplier(k.measure, k.memory_step_mb, k.memory_minimum_mb, k.memory_maximum_mb, k.included_mb, k.clock_up_to_mb, k.clock_mhz,
+                                             c.memory_mb, c.ephemeral_mb)::numeric AS multiplier) AS f;
 COMMENT ON VIEW cost_rates IS 'What counts of rollups cost: one row for each invoice in force, function configuration and sku; what the views of cost are made of';
 COMMENT ON COLUMN cost_rates.tenant_id IS 'Number of the tenant';
 COMMENT ON COLUMN cost_rates.invoice_id IS 'Number of the invoice inside this database';
@@ -595,7 +672,7 @@ COMMENT ON COLUMN cost_rates.multiplier IS 'Megabytes or megahertz by which each
 COMMENT ON COLUMN cost_rates.parts IS 'By which the product is divided to give units';
 COMMENT ON COLUMN cost_rates.line_amount IS 'Exact amount of all tiers of the line, in currency';
 COMMENT ON COLUMN cost_rates.line_quantity IS 'Quantity of the line before the free tier, in unit';
-COMMENT ON COLUMN cost_rates.cost_each IS 'In currency, for one of what is counted, to 36 digits after the point; null: nothing';
+COMMENT ON COLUMN cost_rates.cost_each IS 'In currency, for one of what is counted, to 60 digits after the point or more; null: nothing';
 COMMENT ON COLUMN cost_rates.quantity_each IS 'Units, for one of what is counted';
 COMMENT ON COLUMN cost_rates.currency IS 'ISO 4217 code';
 COMMENT ON COLUMN cost_rates.state IS 'preview or final; a final document never changes';
@@ -612,39 +689,21 @@ COMMENT ON COLUMN cost_rates.used_until IS 'First instant after it, UTC';
 COMMENT ON COLUMN cost_rates.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
 
 CREATE OR REPLACE VIEW cost_hourly AS
-WITH skus AS (
-    SELECT tenant_id, invoice_id, book, region, architecture, mode, sku, unit, sum(quantity) AS quantity,
-           sum(amount_exact) AS amount_exact
-      FROM invoice_lines GROUP BY tenant_id, invoice_id, book, region, architecture, mode, sku, unit
-)
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, r.hour, c.function, s.region, c.architecture, c.memory_mb, c.mode, s.sku, s.unit,
-       q.quantity, i.currency, coalesce(q.quantity * s.amount_exact / nullif(s.quantity, 0), 0) AS cost,
-       i.state AS invoice_state, i.number AS invoice_number, i.period_start
-  FROM invoices_in_force i
-  JOIN rating_runs run USING (run_id)
-  JOIN rating_measures m USING (run_id)
-  JOIN rollups r ON r.tenant_id = i.tenant_id AND r.hour >= i.period_start AND r.hour < i.period_end
-             AND (m.hour_from IS NULL OR (r.hour >= m.hour_from AND r.hour < m.hour_until))
-  JOIN configs c ON c.tenant_id = r.tenant_id AND c.config_id = r.config_id AND c.mode = m.mode AND c.package = m.package
-  JOIN skus s ON s.tenant_id = i.tenant_id AND s.invoice_id = i.invoice_id AND s.book = m.part AND s.sku = m.sku AND s.mode = c.mode
-             AND s.architecture = c.architecture AND s.region = coalesce(nullif(c.region, ''), run.default_region)
- CROSS JOIN LATERAL (
-    SELECT CASE m.rollup_column WHEN 'invocations' THEN r.invocations WHEN 'duration_1ms' THEN r.duration_1ms
-                WHEN 'duration_100ms' THEN r.duration_100ms WHEN 'with_init_1ms' THEN r.with_init_1ms
-                WHEN 'with_init_100ms' THEN r.with_init_100ms WHEN 'cpu_us' THEN r.cpu_us
-                WHEN 'streamed_bytes' THEN r.streamed_bytes WHEN 'capacity_1s' THEN r.capacity_1s
-                WHEN 'capacity_300s' THEN r.capacity_300s END::numeric
-         * CASE m.measure
-                WHEN 'gb_seconds' THEN least(m.memory_maximum_mb, greatest(m.memory_minimum_mb,
-                     (c.memory_mb + m.memory_step_mb - 1) / m.memory_step_mb * m.memory_step_mb))
-                WHEN 'capacity_gb_seconds' THEN c.memory_mb
-                WHEN 'ephemeral_gb_seconds' THEN greatest(c.ephemeral_mb - m.included_mb, 0)
-                WHEN 'ghz_seconds' THEN m.clock_mhz[1 + (SELECT count(*) FROM unnest(m.clock_up_to_mb) u WHERE u < c.memory_mb)]
-                ELSE 1 END
-         / coalesce(m.unit_parts, CASE m.measure WHEN 'invocations' THEN 1 ELSE 1024000 END) AS raw) w
- CROSS JOIN LATERAL (SELECT trim_scale(w.raw) AS quantity) q
-  JOIN tenants t ON t.tenant_id = i.tenant_id;
+SELECT t.name AS tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = t.tenant_id
+                     AND b.from_month <= k.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, d.hour, c.function, k.region, c.architecture, c.memory_mb, c.mode, k.sku, k.unit,
+       trim_scale(n.count * f.multiplier * k.quantity_per_part) AS quantity, k.currency,
+       trim_scale(round(coalesce(n.count * f.multiplier * k.cost_per_part, 0), 24)) AS cost, k.state AS invoice_state, k.number AS invoice_number,
+       k.period_start
+  FROM rollups d
+  JOIN tenants t ON t.tenant_id = d.tenant_id
+  LEFT JOIN configs c ON c.tenant_id = d.tenant_id AND c.config_id = d.config_id
+  JOIN cost_lines k ON k.tenant = t.name AND k.kind = coalesce(c.kind, '') AND d.hour >= k.used_from AND d.hour < k.used_until
+ CROSS JOIN LATERAL (SELECT cost_multiplier(k.measure, k.memory_step_mb, k.memory_minimum_mb, k.memory_maximum_mb, k.included_mb, k.clock_up_to_mb, k.clock_mhz,
+                                             c.memory_mb, c.ephemeral_mb)::numeric AS multiplier) AS f
+ CROSS JOIN LATERAL (SELECT CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
+                        WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes WHEN 8 THEN d.capacity_1s
+                        WHEN 9 THEN d.capacity_300s END AS count) AS n
+  LEFT JOIN accounts a ON a.account_id = t.account_id;
 COMMENT ON VIEW cost_hourly IS 'What each hour, function and sku cost: the invoice in force spread over the rollups in proportion to their quantity. Months without an invoice or preview are missing: run `millibill rate`. An hour in the midst of which a period ends stands with the period that holds its start. Usage that came after the invoice shows at the months mean price; so does usage with prices of its own for some functions. What does not follow from a quantity of usage (flat fees, surcharges, and all that a contract adds or takes away) stands on the invoice only: see invoice_lines_view and invoice_items_view';
 COMMENT ON COLUMN cost_hourly.tenant IS 'Who is billed';
 COMMENT ON COLUMN cost_hourly.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -658,30 +717,42 @@ COMMENT ON COLUMN cost_hourly.sku IS 'What is metered: requests, duration, ephem
 COMMENT ON COLUMN cost_hourly.unit IS 'What quantity counts';
 COMMENT ON COLUMN cost_hourly.quantity IS 'In unit, before the free tier';
 COMMENT ON COLUMN cost_hourly.currency IS 'ISO 4217 code';
-COMMENT ON COLUMN cost_hourly.cost IS 'In currency, to 16 digits or more: free quantities and tiers are spread evenly over the month';
+COMMENT ON COLUMN cost_hourly.cost IS 'In currency, the exact share of the lines of the invoice in force, rounded to 24 digits after the point: free quantities and tiers are spread evenly over the month';
 COMMENT ON COLUMN cost_hourly.invoice_state IS 'final, or preview when the month may still change';
 COMMENT ON COLUMN cost_hourly.invoice_number IS 'Number of the invoice; null: a preview';
 COMMENT ON COLUMN cost_hourly.period_start IS 'First instant of the period, UTC';
 
--- The usage of each invoice in force by UTC day, with its cost: from sums of days where its period begins and ends with one, else from
--- the hours. Only what costs something or is counted below; one row for each configuration, day and sku.
--- (Rates are made first and once: joined the other way round, they would be looked through for each day of each configuration.)
+-- The usage of each invoice in force by UTC day, with its cost: from sums of days, and from the hours of a day in the midst of which a
+-- period or the validity of a price book begins or ends. Only what costs something or is counted below; one row for each configuration,
+-- day and sku, and two where such a day has both ends. (LEFT JOIN and
+-- coalesce: each configuration is there, but the planner thinks of an inner join on two columns that it finds next to nothing.)
 CREATE OR REPLACE VIEW cost_pieces AS
-WITH rates AS MATERIALIZED (SELECT * FROM cost_rates WHERE cost_each IS NOT NULL OR sku IN ('requests', 'duration'))
-SELECT k.tenant_id, k.invoice_id, k.config_id, d.day, k.region, k.sku, k.currency, k.state, k.period_start, CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
-            WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes WHEN 8 THEN d.capacity_1s WHEN 9 THEN d.capacity_300s END AS count, k.cost_each, k.quantity_each, k.function, k.architecture,
-       k.memory_mb, k.mode, k.period_month
-  FROM rates k
-  JOIN rollups_daily d ON d.tenant_id = k.tenant_id AND d.config_id = k.config_id AND d.day >= (k.used_from AT TIME ZONE 'UTC')::date
-                      AND d.day < (k.used_until AT TIME ZONE 'UTC')::date
- WHERE k.whole_days
-UNION ALL
-SELECT k.tenant_id, k.invoice_id, k.config_id, (r.hour AT TIME ZONE 'UTC')::date, k.region, k.sku, k.currency, k.state, k.period_start, CASE k.counted WHEN 1 THEN r.invocations WHEN 2 THEN r.duration_1ms WHEN 3 THEN r.duration_100ms WHEN 4 THEN r.with_init_1ms
-            WHEN 5 THEN r.with_init_100ms WHEN 6 THEN r.cpu_us WHEN 7 THEN r.streamed_bytes WHEN 8 THEN r.capacity_1s WHEN 9 THEN r.capacity_300s END,
-       k.cost_each, k.quantity_each, k.function, k.architecture, k.memory_mb, k.mode, k.period_month
-  FROM rates k
-  JOIN rollups r ON r.tenant_id = k.tenant_id AND r.config_id = k.config_id AND r.hour >= k.used_from AND r.hour < k.used_until
- WHERE NOT k.whole_days;
+SELECT d.tenant_id, k.invoice_id, d.config_id, d.day, k.region, k.sku, k.currency, k.state, k.period_start, n.count,
+       CASE WHEN f.multiplier <> 0 THEN k.cost_per_part * f.multiplier END AS cost_each, k.quantity_per_part * f.multiplier AS quantity_each,
+       coalesce(c.function, '') AS function, c.architecture, c.memory_mb, c.mode, k.period_month, d.tenant, d.account_id, n.count * f.multiplier AS parts, k.cost_per_part,
+       k.quantity_per_part
+  FROM (SELECT l.tenant_id, l.tenant, l.account_id, l.day, l.config_id, NULL::bigint AS invoice_id, NULL::integer AS part,
+               l.invocations, l.duration_1ms, l.duration_100ms, l.with_init_1ms, l.with_init_100ms, l.cpu_us, l.streamed_bytes, l.capacity_1s, l.capacity_300s
+          FROM rollups_daily l
+        UNION ALL
+        SELECT t.tenant_id, t.name, t.account_id, (h.from_hour AT TIME ZONE 'UTC')::date, u.config_id, e.invoice_id, e.part,
+               u.invocations, u.duration_1ms, u.duration_100ms, u.with_init_1ms, u.with_init_100ms, u.cpu_us, u.streamed_bytes, u.capacity_1s, u.capacity_300s
+          FROM tenants t
+         CROSS JOIN LATERAL cost_spans_of(t.tenant_id) e
+         CROSS JOIN LATERAL (VALUES (e.used_from, least(e.used_until, e.first_day::timestamp AT TIME ZONE 'UTC')),
+                                    (CASE WHEN e.first_day <= e.end_day THEN e.end_day::timestamp AT TIME ZONE 'UTC' END, e.used_until)) AS h (from_hour, until_hour)
+         CROSS JOIN LATERAL rollup_between(t.tenant_id, h.from_hour, h.until_hour) u
+         WHERE h.from_hour < h.until_hour) AS d
+  LEFT JOIN configs c ON c.tenant_id = d.tenant_id AND c.config_id = d.config_id
+  JOIN cost_lines k
+    ON k.tenant = d.tenant AND k.kind = coalesce(c.kind, '')
+   AND CASE WHEN d.invoice_id IS NULL THEN d.day >= k.first_day AND d.day < k.end_day ELSE d.invoice_id = k.invoice_id AND d.part = k.part END
+ CROSS JOIN LATERAL (SELECT cost_multiplier(k.measure, k.memory_step_mb, k.memory_minimum_mb, k.memory_maximum_mb, k.included_mb, k.clock_up_to_mb, k.clock_mhz,
+                                             c.memory_mb, c.ephemeral_mb)::numeric AS multiplier) AS f
+ CROSS JOIN LATERAL (SELECT CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
+                        WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes WHEN 8 THEN d.capacity_1s
+                        WHEN 9 THEN d.capacity_300s END AS count) AS n
+ WHERE k.sku IN ('requests', 'duration') OR (k.cost_per_part IS NOT NULL AND f.multiplier <> 0);
 COMMENT ON VIEW cost_pieces IS 'Counts of usage by invoice in force, UTC day, function configuration and sku, with what one of them costs; usage that came later included';
 COMMENT ON COLUMN cost_pieces.tenant_id IS 'Number of the tenant';
 COMMENT ON COLUMN cost_pieces.invoice_id IS 'Number of the invoice inside this database';
@@ -700,15 +771,52 @@ COMMENT ON COLUMN cost_pieces.architecture IS 'x86_64 or arm64';
 COMMENT ON COLUMN cost_pieces.memory_mb IS 'Memory of the configuration, MB';
 COMMENT ON COLUMN cost_pieces.mode IS 'on_demand or provisioned';
 COMMENT ON COLUMN cost_pieces.period_month IS 'The month in which the period starts by the clock of its contract (its first day)';
+COMMENT ON COLUMN cost_pieces.tenant IS 'Who is billed';
+COMMENT ON COLUMN cost_pieces.account_id IS 'Number of the account in which the tenant began (tenants.account_id)';
+COMMENT ON COLUMN cost_pieces.parts IS 'count times megabytes or megahertz (cost_rates.multiplier)';
+COMMENT ON COLUMN cost_pieces.cost_per_part IS 'In currency, for one of parts, to 60 digits after the point; null: nothing';
+COMMENT ON COLUMN cost_pieces.quantity_per_part IS 'Units of the line, for one of parts';
 
+-- By kinds of configuration, of which there are few: what they sum up of megabytes is what a price counts, unless it goes by steps or clocks.
 CREATE OR REPLACE VIEW cost_daily AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, s.day, s.currency, s.cost, s.requests, s.gb_seconds, s.invoice_state, s.period_start AS month
-  FROM (SELECT p.tenant_id, p.day, p.currency, p.period_start, p.period_month, trim_scale(round(coalesce(sum(p.count * p.cost_each), 0), 20)) AS cost,
-               sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'requests') AS requests,
-               trim_scale(round(sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'duration'), 20)) AS gb_seconds, min(p.state) AS invoice_state
-          FROM cost_pieces p GROUP BY p.tenant_id, p.day, p.currency, p.period_start, p.period_month) AS s
-  JOIN tenants t ON t.tenant_id = s.tenant_id;
+SELECT s.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = s.tenant_id
+                     AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, s.day, s.currency, s.cost, s.requests, s.gb_seconds, s.invoice_state, s.period_start AS month
+  FROM (SELECT d.tenant_id, d.tenant, d.account_id, d.day, k.currency, k.period_start, k.period_month,
+               trim_scale(round(coalesce(sum(p.parts * k.cost_per_part), 0), 20)) AS cost,
+               sum(p.parts * k.quantity_per_part) FILTER (WHERE k.sku = 'requests') AS requests,
+               trim_scale(round(sum(p.parts * k.quantity_per_part) FILTER (WHERE k.sku = 'duration'), 20)) AS gb_seconds, min(k.state) AS invoice_state
+          FROM (SELECT NULL::bigint AS invoice_id, NULL::integer AS part, l.*
+                  FROM rollups_daily_by_kind l
+                UNION ALL
+                SELECT e.invoice_id, e.part, u.*, t.name, t.account_id
+                  FROM tenants t
+                 CROSS JOIN LATERAL cost_spans_of(t.tenant_id) e
+                 CROSS JOIN LATERAL (VALUES (e.used_from, least(e.used_until, e.first_day::timestamp AT TIME ZONE 'UTC')),
+                                            (CASE WHEN e.first_day <= e.end_day THEN e.end_day::timestamp AT TIME ZONE 'UTC' END, e.used_until)) AS h (from_hour, until_hour)
+                 CROSS JOIN LATERAL rollup_kinds_between(t.tenant_id, h.from_hour, h.until_hour) u
+                 WHERE h.from_hour < h.until_hour) AS d
+          JOIN cost_lines k
+            ON k.tenant = d.tenant AND k.kind = d.kind AND (k.cost_per_part IS NOT NULL OR k.sku IN ('requests', 'duration'))
+           AND CASE WHEN d.invoice_id IS NULL THEN d.day >= k.first_day AND d.day < k.end_day ELSE d.invoice_id = k.invoice_id AND d.part = k.part END
+         CROSS JOIN LATERAL (
+            SELECT CASE WHEN k.measure = 'capacity_gb_seconds' THEN CASE k.counted WHEN 8 THEN d.mb_capacity_1s WHEN 9 THEN d.mb_capacity_300s END
+                        WHEN k.measure NOT IN ('gb_seconds', 'ephemeral_gb_seconds', 'ghz_seconds') THEN
+                            (CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
+                        WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes WHEN 8 THEN d.capacity_1s
+                        WHEN 9 THEN d.capacity_300s END)::numeric
+                        WHEN k.measure = 'gb_seconds' AND k.memory_step_mb = 1 AND k.memory_minimum_mb <= d.sizes_memory_mb[1]
+                             AND coalesce(k.memory_maximum_mb >= d.sizes_memory_mb[cardinality(d.sizes_memory_mb)], true) THEN
+                            CASE k.counted WHEN 2 THEN d.mb_duration_1ms WHEN 3 THEN d.mb_duration_100ms WHEN 4 THEN d.mb_with_init_1ms
+                                           WHEN 5 THEN d.mb_with_init_100ms END
+                        ELSE (SELECT sum(cost_multiplier(k.measure, k.memory_step_mb, k.memory_minimum_mb, k.memory_maximum_mb, k.included_mb, k.clock_up_to_mb, k.clock_mhz,
+                                                         z.memory_mb, z.ephemeral_mb)::numeric * z.count)
+                                FROM unnest(d.sizes_memory_mb, d.sizes_ephemeral_mb,
+                                            CASE k.counted WHEN 2 THEN d.sizes_duration_1ms WHEN 3 THEN d.sizes_duration_100ms
+                                                           WHEN 4 THEN d.sizes_with_init_1ms WHEN 5 THEN d.sizes_with_init_100ms END)
+                                     AS z (memory_mb, ephemeral_mb, count)) END AS parts
+                    OFFSET 0) AS p -- here, and not where it is needed: what is sorted is narrow then
+         GROUP BY d.tenant_id, d.tenant, d.account_id, d.day, k.currency, k.period_start, k.period_month) AS s
+  LEFT JOIN accounts a ON a.account_id = s.account_id;
 COMMENT ON VIEW cost_daily IS 'One row for each tenant and UTC day; see cost_hourly for what it covers';
 COMMENT ON COLUMN cost_daily.tenant IS 'Who is billed';
 COMMENT ON COLUMN cost_daily.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -721,15 +829,17 @@ COMMENT ON COLUMN cost_daily.invoice_state IS 'final, or preview when the month 
 COMMENT ON COLUMN cost_daily.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
 
 CREATE OR REPLACE VIEW cost_daily_by_function AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, s.day, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency, s.cost, s.requests,
-       s.gb_seconds, s.invoice_state, s.period_start AS month
-  FROM (SELECT p.tenant_id, p.day, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start, p.period_month, trim_scale(round(coalesce(sum(p.count * p.cost_each), 0), 20)) AS cost,
-               sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'requests') AS requests,
-               trim_scale(round(sum(p.count * p.quantity_each) FILTER (WHERE p.sku = 'duration'), 20)) AS gb_seconds, min(p.state) AS invoice_state
+SELECT s.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = s.tenant_id
+                     AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, s.day, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency, s.cost,
+       s.requests, s.gb_seconds, s.invoice_state, s.period_start AS month
+  FROM (SELECT p.tenant_id, p.tenant, p.account_id, p.day, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start,
+               p.period_month, trim_scale(round(coalesce(sum(p.parts * p.cost_per_part), 0), 20)) AS cost,
+               sum(p.parts * p.quantity_per_part) FILTER (WHERE p.sku = 'requests') AS requests,
+               trim_scale(round(sum(p.parts * p.quantity_per_part) FILTER (WHERE p.sku = 'duration'), 20)) AS gb_seconds, min(p.state) AS invoice_state
           FROM cost_pieces p
-         GROUP BY p.tenant_id, p.day, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start, p.period_month) AS s
-  JOIN tenants t ON t.tenant_id = s.tenant_id;
+         GROUP BY p.tenant_id, p.tenant, p.account_id, p.day, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start,
+                  p.period_month) AS s
+  LEFT JOIN accounts a ON a.account_id = s.account_id;
 COMMENT ON VIEW cost_daily_by_function IS 'One row for each tenant, UTC day and function configuration; see cost_hourly for what it covers';
 COMMENT ON COLUMN cost_daily_by_function.tenant IS 'Who is billed';
 COMMENT ON COLUMN cost_daily_by_function.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -746,19 +856,39 @@ COMMENT ON COLUMN cost_daily_by_function.gb_seconds IS 'GB-seconds that the dura
 COMMENT ON COLUMN cost_daily_by_function.invoice_state IS 'final, or preview when the month may still change';
 COMMENT ON COLUMN cost_daily_by_function.month IS 'First instant of the billing period: of the UTC month, but under a contract with another time zone or billing day';
 
+-- From sums of months, where a price book prices a UTC month, else from what its stretch of time is made of.
 CREATE OR REPLACE VIEW cost_by_function AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, s.period_start AS month, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency,
-       trim_scale(round(coalesce(sum(s.cost), 0), 20)) AS cost, sum(s.requests) AS requests, trim_scale(round(sum(s.gb_seconds), 20)) AS gb_seconds,
-       min(s.invoice_state) AS invoice_state
-  FROM (SELECT p.tenant_id, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.currency, p.period_start, p.period_month, sum(p.count) * p.cost_each AS cost,
-               CASE p.sku WHEN 'requests' THEN sum(p.count) * p.quantity_each END AS requests,
-               CASE p.sku WHEN 'duration' THEN sum(p.count) * p.quantity_each END AS gb_seconds, min(p.state) AS invoice_state
-          FROM cost_pieces p
-         GROUP BY p.tenant_id, p.invoice_id, p.config_id, p.function, p.region, p.architecture, p.memory_mb, p.mode, p.sku, p.currency, p.period_start, p.period_month,
-                  p.cost_each, p.quantity_each) AS s
-  JOIN tenants t ON t.tenant_id = s.tenant_id
- GROUP BY t.tenant_id, t.name, t.account_id, s.period_start, s.period_month, s.function, s.region, s.architecture, s.memory_mb, s.mode, s.currency;
+SELECT s.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = s.tenant_id
+                     AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, s.period_start AS month, s.function, s.region, s.architecture, s.memory_mb, s.mode,
+       s.currency, s.cost, s.requests, s.gb_seconds, s.invoice_state
+  FROM (SELECT d.tenant_id, d.tenant, d.account_id, d.period_start, k.period_month, coalesce(c.function, '') AS function, k.region, c.architecture, c.memory_mb, c.mode,
+               k.currency, trim_scale(round(coalesce(sum(n.count * f.multiplier * k.cost_per_part), 0), 20)) AS cost,
+               sum(n.count * f.multiplier * k.quantity_per_part) FILTER (WHERE k.sku = 'requests') AS requests,
+               trim_scale(round(sum(n.count * f.multiplier * k.quantity_per_part) FILTER (WHERE k.sku = 'duration'), 20)) AS gb_seconds,
+               min(k.state) AS invoice_state
+          FROM (SELECT m.tenant_id, m.tenant, m.account_id, m.month AS period_start, NULL::bigint AS invoice_id, NULL::integer AS part, m.config_id,
+                       m.invocations, m.duration_1ms, m.duration_100ms, m.with_init_1ms, m.with_init_100ms, m.cpu_us, m.streamed_bytes, m.capacity_1s, m.capacity_300s
+                  FROM rollups_monthly m
+                UNION ALL
+                SELECT t.tenant_id, t.name, t.account_id, e.period_start, e.invoice_id, e.part, u.config_id,
+                       u.invocations, u.duration_1ms, u.duration_100ms, u.with_init_1ms, u.with_init_100ms, u.cpu_us, u.streamed_bytes, u.capacity_1s, u.capacity_300s
+                  FROM tenants t
+                 CROSS JOIN LATERAL cost_spans_of(t.tenant_id) e
+                 CROSS JOIN LATERAL rollup_between(t.tenant_id, e.used_from, e.used_until) u
+                 WHERE NOT e.whole_month) AS d
+          LEFT JOIN configs c ON c.tenant_id = d.tenant_id AND c.config_id = d.config_id
+          JOIN cost_lines k
+            ON k.tenant = d.tenant AND k.period_start = d.period_start AND k.kind = coalesce(c.kind, '')
+           AND CASE WHEN d.invoice_id IS NULL THEN k.whole_month ELSE d.invoice_id = k.invoice_id AND d.part = k.part END
+         CROSS JOIN LATERAL (SELECT cost_multiplier(k.measure, k.memory_step_mb, k.memory_minimum_mb, k.memory_maximum_mb, k.included_mb, k.clock_up_to_mb, k.clock_mhz,
+                                                     c.memory_mb, c.ephemeral_mb)::numeric AS multiplier) AS f
+         CROSS JOIN LATERAL (SELECT CASE k.counted WHEN 1 THEN d.invocations WHEN 2 THEN d.duration_1ms WHEN 3 THEN d.duration_100ms WHEN 4 THEN d.with_init_1ms
+                        WHEN 5 THEN d.with_init_100ms WHEN 6 THEN d.cpu_us WHEN 7 THEN d.streamed_bytes WHEN 8 THEN d.capacity_1s
+                        WHEN 9 THEN d.capacity_300s END AS count) AS n
+         WHERE k.sku IN ('requests', 'duration') OR (k.cost_per_part IS NOT NULL AND f.multiplier <> 0)
+         GROUP BY d.tenant_id, d.tenant, d.account_id, d.period_start, k.period_month, coalesce(c.function, ''), k.region, c.architecture, c.memory_mb, c.mode,
+                  k.currency) AS s
+  LEFT JOIN accounts a ON a.account_id = s.account_id;
 COMMENT ON VIEW cost_by_function IS 'One row for each tenant, month and function configuration; see cost_hourly for what it covers';
 COMMENT ON COLUMN cost_by_function.tenant IS 'Who is billed';
 COMMENT ON COLUMN cost_by_function.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -805,20 +935,37 @@ COMMENT ON COLUMN free_tier_use."left" IS 'allowance less used, in unit';
 COMMENT ON COLUMN free_tier_use.used_percent IS 'used of allowance in percent, rounded to one digit';
 COMMENT ON COLUMN free_tier_use.invoice_state IS 'final, or preview when any of it may still change';
 
--- Usage that came after the final invoice of its month, or went since: what the next rating adjusts, or has adjusted.
+-- Usage that came after the final invoice of its month, or went since: what the next rating adjusts, or has adjusted. Of periods that begin
+-- and end with an hour: where one ends in the midst of an hour, rollups do not say which side of it a record is on.
 CREATE OR REPLACE VIEW late_usage AS
-SELECT t.name AS tenant, (SELECT a.name FROM accounts a WHERE a.account_id = coalesce((SELECT b.account_id FROM account_members b WHERE b.tenant_id = t.tenant_id
-           AND b.from_month <= i.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), t.account_id)) AS account, i.period_start AS month, i.number AS invoice_number, i.invocations AS invocations_billed, u.invocations AS invocations_now,
-       u.invocations - i.invocations AS invocations_since, coalesce(a.records, 0) AS records_adjusted
-  FROM (SELECT f.*, o.invocations FROM invoices_in_force f JOIN invoices o USING (tenant_id, invoice_id) WHERE f.state = 'final' AND date_trunc('day', f.period_start, 'UTC') = f.period_start
-           AND date_trunc('day', f.period_end, 'UTC') = f.period_end) AS i
-  JOIN LATERAL (SELECT coalesce(sum(d.invocations), 0) AS invocations FROM rollups_daily d WHERE d.tenant_id = i.tenant_id
-                   AND d.day >= (i.period_start AT TIME ZONE 'UTC')::date AND d.day < (i.period_end AT TIME ZONE 'UTC')::date) AS u ON true
+SELECT s.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = s.tenant_id
+                     AND b.from_month <= s.period_month ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name) AS account, s.period_start AS month, s.number AS invoice_number, s.invocations_billed,
+       s.invocations_now, s.invocations_now - s.invocations_billed AS invocations_since, coalesce(r.records, 0) AS records_adjusted,
+       s.capacity_billed AS capacity_gb_seconds_billed, s.capacity_now AS capacity_gb_seconds_now,
+       s.capacity_now - s.capacity_billed AS capacity_gb_seconds_since
+  FROM (SELECT e.tenant_id, e.tenant, e.account_id, e.invoice_id, e.number, e.period_start, e.period_month, e.invocations AS invocations_billed,
+               coalesce(sum(u.invocations), 0) AS invocations_now, b.capacity AS capacity_billed,
+               trim_scale(coalesce(round(sum(u.capacity), 20), 0)) AS capacity_now
+          FROM (SELECT t.tenant_id, t.name AS tenant, t.account_id, i.* FROM tenants t CROSS JOIN LATERAL cost_spans_of(t.tenant_id) i
+                 WHERE i.state = 'final' AND date_trunc('hour', i.period_start, 'UTC') = i.period_start
+                   AND date_trunc('hour', i.period_end, 'UTC') = i.period_end) AS e
+         CROSS JOIN LATERAL (SELECT coalesce(trim_scale(round(sum(l.quantity), 20)), 0) AS capacity FROM invoice_lines l
+                              WHERE l.tenant_id = e.tenant_id AND l.invoice_id = e.invoice_id AND EXISTS (SELECT FROM rating_measures m
+                                    WHERE m.run_id = e.run_id AND m.part = l.book AND m.sku = l.sku AND m.mode = l.mode
+                                      AND m.measure = 'capacity_gb_seconds')) AS b
+          LEFT JOIN LATERAL (SELECT sum(x.invocations) AS invocations,
+                                    sum(CASE m.rollup_column WHEN 'capacity_1s' THEN x.capacity_1s WHEN 'capacity_300s' THEN x.capacity_300s END::numeric
+                                        * c.memory_mb / coalesce(m.unit_parts, 1024000)) AS capacity
+                               FROM rollup_between(e.tenant_id, e.used_from, e.used_until) x
+                               LEFT JOIN configs c ON c.tenant_id = e.tenant_id AND c.config_id = x.config_id
+                               LEFT JOIN rating_measures m ON m.run_id = e.run_id AND m.part = e.part AND m.measure = 'capacity_gb_seconds'
+                                AND m.mode = c.mode AND m.package = c.package AND x.capacity_records <> 0) AS u ON true
+         GROUP BY e.tenant_id, e.tenant, e.account_id, e.invoice_id, e.number, e.period_start, e.period_month, e.invocations, b.capacity) AS s
   LEFT JOIN (SELECT j.tenant_id, j.base_id, sum(j.records) AS records FROM adjustments j
               WHERE NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = j.tenant_id AND v.kind = 'void' AND v.refers_to IN (j.carrier_id, j.base_id))
-              GROUP BY j.tenant_id, j.base_id) AS a ON a.tenant_id = i.tenant_id AND a.base_id = i.invoice_id
-  JOIN tenants t ON t.tenant_id = i.tenant_id
- WHERE u.invocations <> i.invocations;
+              GROUP BY j.tenant_id, j.base_id) AS r ON r.tenant_id = s.tenant_id AND r.base_id = s.invoice_id
+  LEFT JOIN accounts a ON a.account_id = s.account_id
+ WHERE s.invocations_now <> s.invocations_billed OR s.capacity_now <> s.capacity_billed;
 COMMENT ON VIEW late_usage IS 'Months whose usage is no longer what their final invoice billed: records came late, or were taken back';
 COMMENT ON COLUMN late_usage.tenant IS 'Who is billed';
 COMMENT ON COLUMN late_usage.account IS 'Group of tenants that share one free tier and one tier ladder, in that month';
@@ -828,3 +975,6 @@ COMMENT ON COLUMN late_usage.invocations_billed IS 'Number of invocations that i
 COMMENT ON COLUMN late_usage.invocations_now IS 'Number of invocations of the period as the records now say';
 COMMENT ON COLUMN late_usage.invocations_since IS 'invocations_now less invocations_billed; negative: taken back, or found to be copies';
 COMMENT ON COLUMN late_usage.records_adjusted IS 'Late records that adjustments in force have billed, credited or written off (adjustments_overview)';
+COMMENT ON COLUMN late_usage.capacity_gb_seconds_billed IS 'Capacity that its lines count, in their unit (GB-seconds of units kept ready), before free quantities';
+COMMENT ON COLUMN late_usage.capacity_gb_seconds_now IS 'The same of the period as the records now say';
+COMMENT ON COLUMN late_usage.capacity_gb_seconds_since IS 'capacity_gb_seconds_now less capacity_gb_seconds_billed; negative: taken back, or found to be copies';

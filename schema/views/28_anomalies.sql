@@ -9,35 +9,45 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, millibill, pg_temp AS $$
         -- a day that is under way is not compared
         SELECT first_day AS first, least(last_day, (now() AT TIME ZONE 'UTC')::date - 1) AS last
     ), daily AS (
-        SELECT r.tenant_id, (r.hour AT TIME ZONE 'UTC')::date AS day, sum(r.invocations)::numeric AS invocations,
-               trim_scale(sum(r.duration_1ms::numeric * c.memory_mb) / 1024000) AS gb_seconds
-          FROM rollups r JOIN configs c USING (tenant_id, config_id)
-         WHERE r.hour >= (first_day - 56)::timestamp AT TIME ZONE 'UTC' AND r.hour < (last_day + 1)::timestamp AT TIME ZONE 'UTC'
-           AND r.invocations > 0 -- capacity alone ran nothing
+        SELECT k.tenant_id, k.day, sum(k.invocations)::numeric AS invocations, trim_scale(sum(k.mb_duration_1ms) / 1024000) AS gb_seconds
+          FROM rollups_daily_by_kind k
+         WHERE k.day >= first_day - 56 AND k.day <= last_day AND k.invocations > 0 -- capacity alone ran nothing
          GROUP BY 1, 2
+    ), filled AS (
+        -- every day from the first on; those on which nothing ran with nothing. (Not joined: the planner would look through all days for each.)
+        SELECT d.tenant_id, d.day, min(d.first) AS first, sum(d.invocations) AS invocations, sum(d.gb_seconds) AS gb_seconds
+          FROM (SELECT u.tenant_id, u.day, NULL::date AS first, u.invocations, u.gb_seconds FROM daily u
+                UNION ALL
+                SELECT s.tenant_id, g::date, s.first, 0, 0 FROM (SELECT tenant_id, min(daily.day) AS first FROM daily GROUP BY 1) s, span,
+                       generate_series(s.first::timestamp, span.last::timestamp, interval '1 day') g) d, span
+         WHERE d.day <= span.last
+         GROUP BY d.tenant_id, d.day
     ), series AS (
-        SELECT s.tenant_id, m.measure, s.first, array_agg(m.value ORDER BY d.day) AS "values"
-          FROM (SELECT tenant_id, min(daily.day) AS first FROM daily GROUP BY 1) s
-         CROSS JOIN span
-         CROSS JOIN LATERAL (SELECT g::date AS day FROM generate_series(s.first::timestamp, span.last::timestamp, interval '1 day') g) d
-          LEFT JOIN daily u ON u.tenant_id = s.tenant_id AND u.day = d.day
-         CROSS JOIN LATERAL (VALUES ('invocations', coalesce(u.invocations, 0)), ('gb_seconds', coalesce(u.gb_seconds, 0))) m (measure, value)
+        SELECT f.tenant_id, m.measure, f.first, array_agg(m.value ORDER BY f.day) AS "values"
+          FROM filled f CROSS JOIN LATERAL (VALUES ('invocations', f.invocations), ('gb_seconds', f.gb_seconds)) m (measure, value)
          GROUP BY 1, 2, 3
-    ), days AS (
+    ), days AS MATERIALIZED (
         SELECT s.tenant_id, s.measure, s.first + i - 1 AS day, s."values"[i] AS value, (i - 1) / 7 >= 6 AS weekly,
                CASE WHEN (i - 1) / 7 >= 6 THEN ARRAY(SELECT s."values"[i - 7 * k] FROM generate_series(1, least((i - 1) / 7, 8)) k)
                     ELSE s."values"[greatest(i - 28, 1):i - 1] END AS base
           FROM series s, span, generate_series(greatest(span.first - s.first + 1, 15), array_length(s."values", 1)) i
+    ), far AS (
+        -- A spread is a tenth of the habit at least, so that these alone can be 3.5 of them from it: no median is looked for in vain. (Half of
+        -- the days or more lie so far below, or above.)
+        SELECT d.* FROM days d
+         WHERE (SELECT 2 * count(*) FILTER (WHERE v * 1.35 < d.value) >= count(*) OR 2 * count(*) FILTER (WHERE v * 0.65 > d.value) >= count(*)
+                  FROM unnest(d.base) v)
     ), habits AS (
         SELECT d.*, m.habit, greatest(1.4826 * (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY abs(v - m.habit)) FROM unnest(d.base) v),
                                       m.habit / 10) AS spread
-          FROM days d CROSS JOIN LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS habit FROM unnest(d.base) v) m
+          FROM far d CROSS JOIN LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS habit FROM unnest(d.base) v) m
     )
-    SELECT t.name, a.name, h.day, h.measure, h.value, h.habit, trim_scale(h.spread),
+    SELECT t.name, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = t.tenant_id
+                                AND b.from_month <= h.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name), h.day, h.measure, h.value, h.habit, trim_scale(h.spread),
            CASE WHEN h.spread > 0 THEN round((h.value - h.habit) / h.spread, 1) END, cardinality(h.base), h.weekly
       FROM habits h
       JOIN tenants t USING (tenant_id)
-      JOIN accounts a ON a.account_id = account_at(t.tenant_id, t.account_id, h.day::timestamp AT TIME ZONE 'UTC')
+      LEFT JOIN accounts a ON a.account_id = t.account_id
      WHERE abs(h.value - h.habit) > 3.5 * h.spread
 $$;
 COMMENT ON FUNCTION usage_anomalies_between(date, date) IS 'Days (UTC, both ends included) that are far from a tenant''s habit, for any span: columns as in usage_anomalies';
