@@ -6,8 +6,8 @@ the month has a hundred million of them; and the weeks before today, in which ea
 come straight from SQL, in the order in which a collector that keeps up writes them: no agent could send them in the time that a benchmark
 may take; the sealer's function closes their days, the rater makes their previews.
 
-Asked are each view as a dashboard does, the questions of doc/sql.md, those of the Grafana dashboard (of all tenants and of one) and the
-statements of `millibill dashboard`. The best of four answers counts, after ANALYZE, planning and printing included. The target is 200 ms for
+Asked are each view as a dashboard does, the questions of doc/sql.md and those of the Grafana dashboard (of all tenants and of one). The best
+of four answers counts, after ANALYZE, planning and printing included. The target is 200 ms for
 each; the last line says how many are over it. The ratio is to `SELECT count(*)` of the month's rollups in the same minute, which does no
 more than look at every row. The questions are asked again with a day open for everybody that has all its hours, which is then read from
 them. Last, without a target, whole contents of the widest views.
@@ -138,27 +138,6 @@ def times_ms(stack, statements):
         raise AssertionError(output.stderr)
     groups = output.stdout.split("@@@")[1:]
     return [min(float(line.split()[1]) for line in group.splitlines() if line.startswith("Time:")) for group in groups]
-
-
-def dashboard_ms(stack):
-    """What each statement of `millibill dashboard` took in the server, of all tenants and of one: the best of three."""
-    log = Path(stack.data) / "postgres.log"
-    found = {}
-    for tenant in ((), ("--tenant", "t7")):
-        for _ in range(3):
-            stack.query("ALTER ROLE millibill_rater SET log_min_duration_statement = 0", SUPERUSER)
-            stack.query("ALTER ROLE millibill_reader SET log_min_duration_statement = 0", SUPERUSER)
-            start = log.stat().st_size
-            stack.run("dashboard", "--month", MONTH, "--no-savings", *tenant, "-o", "/dev/null")
-            with open(log, "rb") as file:
-                file.seek(start)
-                text = file.read().decode(errors="replace")
-            for ms, sql in re.findall(r"duration: ([\d.]+) ms  (?:execute|statement)[^:]*: (.{0,4000}?)(?=\n\S|\Z)", text, re.S):
-                key = (tenant, sql)
-                found[key] = min(float(ms), found.get(key, float("inf")))
-    stack.query("ALTER ROLE millibill_rater RESET log_min_duration_statement", SUPERUSER)
-    stack.query("ALTER ROLE millibill_reader RESET log_min_duration_statement", SUPERUSER)
-    return found
 
 
 def show(stack, title, asked, target=TARGET_MS):
