@@ -248,8 +248,10 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
 
-    v_there := EXISTS (SELECT FROM millibill.invoices i WHERE i.tenant_id IN (SELECT h.tenant_id FROM unnest(p_heads) h)
-                          AND i.period_month = v_run.period_month AND i.state = 'preview');
+    -- Each by its key, whatever the statistics say: in a month that was empty until now they know nothing of what this run wrote.
+    v_there := EXISTS (SELECT FROM unnest(p_heads) h CROSS JOIN LATERAL
+                           (SELECT FROM millibill.invoices i WHERE i.tenant_id = h.tenant_id AND i.period_month = v_run.period_month
+                               AND i.state = 'preview' LIMIT 1) there);
     PERFORM set_config('millibill.replacing_previews', 'on', true); -- what the policies for UPDATE and DELETE ask for (30_policies.sql)
     WITH written AS (
         INSERT INTO millibill.invoices AS i (tenant_id, state, run_id, period_month, period_start, period_end, receipt_watermark, currency, subtotal, total, invocations,
