@@ -85,5 +85,5 @@ main(int argc, char **argv)
            ".%02" PRId64 " of the sweep for each\n",
            count, best.peak, best.sweep_us / 1000, best.types, best.fleet_us / 1000, each / 100, each % 100);
     catalogue_free(&catalogue);
-    return each <= 100 * MOST_TIMES ? 0 : 1;
+    return each <= 100L * MOST_TIMES ? 0 : 1;
 }
