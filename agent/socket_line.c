@@ -4,41 +4,48 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/json_line.h"
 #include "lib/digest.h"
-#include "lib/json.h"
 
-enum { DERIVED_ID_BYTES = 16, DERIVED_ID_HEX_BYTES = 2 * DERIVED_ID_BYTES + 1 };
+enum { CONTROL_BYTES_MAX = 4096, DERIVED_ID_BYTES = 16, DERIVED_ID_HEX_BYTES = 2 * DERIVED_ID_BYTES + 1 };
 
 static void
-read_session(Json *control, SocketControl *out)
+take_control(SocketControl *out, Text name, JsonLineKind kind, Text value)
 {
-    Json *session = json_member(control, "session");
-    Json *from = json_member(control, "from");
-    if (session == NULL || !json_object_is_type(session, json_type_string))
-        return;
-    Text name = {json_object_get_string(session), (size_t) json_object_get_string_len(session)};
-    if (name.length > SOCKET_SESSION_BYTES_MAX || !text_is_clean_utf8(name))
-        return;
-    snprintf(out->session, sizeof(out->session), "%.*s", TEXT_ARG(name));
-    if (from != NULL && json_object_is_type(from, json_type_int) && json_object_get_int64(from) > 0)
-        out->from = (uint64_t) json_object_get_int64(from);
+    uint64_t from = 0;
+    if (text_is(name, "ack"))
+        out->wants_ack = kind == JSON_LINE_BOOLEAN && text_is(value, "true");
+    else if (text_is(name, "session") && kind == JSON_LINE_STRING && value.length <= SOCKET_SESSION_BYTES_MAX &&
+             text_is_clean_utf8(value))
+        snprintf(out->session, sizeof(out->session), "%.*s", TEXT_ARG(value));
+    else if (text_is(name, "from") && kind == JSON_LINE_NUMBER && text_to_u64(value, INT64_MAX, &from))
+        out->from = from;
 }
 
+/* Without an allocation, as the lines that follow it: a request that is not understood would be taken for a record. */
 bool
 socket_control_parse(Text line, SocketControl *out)
 {
+    JsonLine outer;
+    JsonLine inner;
+    JsonLineKind kind;
+    Text name;
+    Text value;
+    char room[CONTROL_BYTES_MAX];
+    bool is_object = false;
     *out = (SocketControl){.wants_ack = false};
-    if (memmem(line.data, line.length, "\"millibill\"", 11) == NULL)
+    if (line.length > sizeof room || !json_line_start(&outer, line, room, sizeof room, &is_object) || !is_object)
         return false;
-    Json *document = json_parse(line, NULL);
-    Json *control = document == NULL ? NULL : json_member(document, "millibill");
-    bool is_control = control != NULL && json_object_is_type(control, json_type_object);
-    if (is_control) {
-        out->wants_ack = json_object_get_boolean(json_member(control, "ack")) != 0;
-        read_session(control, out);
-    }
-    json_object_put(document);
-    return is_control;
+    while (json_line_next(&outer, &name, &kind, &value))
+        if (text_is(name, "millibill") && kind == JSON_LINE_NESTED &&
+            json_line_start(&inner, value, room, sizeof room, &is_object) && is_object) {
+            while (json_line_next(&inner, &name, &kind, &value))
+                take_control(out, name, kind, value);
+            if (out->session[0] == '\0')
+                out->from = 0;
+            return true;
+        }
+    return false;
 }
 
 /* When what the packer holds now, or would hold, will be durable. */

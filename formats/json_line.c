@@ -299,6 +299,7 @@ static bool
 take_value(JsonLine *self, JsonLineKind *kind, Text *value)
 {
     Open open = {0};
+    const size_t start = self->at;
     if (here(self) != '{' && here(self) != '[')
         return take_plain(self, kind, value);
     do {
@@ -315,7 +316,7 @@ take_value(JsonLine *self, JsonLineKind *kind, Text *value)
             return false;
     } while (open.depth > 0);
     *kind = JSON_LINE_NESTED;
-    *value = (Text){"", 0};
+    *value = (Text){self->text.data + start, self->at - start};
     return true;
 }
 

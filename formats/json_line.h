@@ -21,7 +21,7 @@ typedef enum JsonLineKind {
     JSON_LINE_NUMBER, /* `value` is its digits as they were written */
     JSON_LINE_BOOLEAN,
     JSON_LINE_NULL,
-    JSON_LINE_NESTED /* a list or an object; `value` is empty */
+    JSON_LINE_NESTED /* a list or an object; `value` is its text, and can be read as a line of its own */
 } JsonLineKind;
 
 typedef struct JsonLine {

@@ -46,7 +46,8 @@ members_come_in_their_order_with_the_digits_that_were_written(void **state)
     assert_string_equal(read_all("{\"a\":1,\"b\":-0.10E+5 ,\t\"c\" : 123456789012345678901234567890}"),
                         "a=n1 b=n-0.10E+5 c=n123456789012345678901234567890 ");
     assert_string_equal(read_all("{\"a\":true,\"b\":false,\"c\":null,\"a\":\"\"}"), "a=btrue b=bfalse c=znull a=s ");
-    assert_string_equal(read_all("{\"a\":[1,[],{\"x\":{\"y\":[\"}\"]}},\"]\"],\"b\":{},\"c\":2}"), "a=[ b=[ c=n2 ");
+    assert_string_equal(read_all("{\"a\":[1,[],{\"x\":{\"y\":[\"}\"]}},\"]\"],\"b\":{},\"c\":2}"),
+                        "a=[[1,[],{\"x\":{\"y\":[\"}\"]}},\"]\"] b=[{} c=n2 ");
     assert_string_equal(read_all("[1,{\"a\":2}]"), "no object");
     assert_string_equal(read_all("\"a\""), "no object");
 }
@@ -117,7 +118,9 @@ depth_is_bounded(void **state)
     memmove(line + 5, line + 6, sizeof line - 6);
     line[5 + 2 * JSON_LINE_DEPTH_MAX - 2] = '}';
     line[5 + 2 * JSON_LINE_DEPTH_MAX - 1] = '\0';
-    assert_string_equal(read_all(line), "a=[ ");
+    char expected[256];
+    snprintf(expected, sizeof expected, "a=[%.*s ", 2 * (JSON_LINE_DEPTH_MAX - 1), line + 5);
+    assert_string_equal(read_all(line), expected);
 }
 
 /** A line of pieces of JSON, dealt from a seed: mostly wrong, often nearly right. */
