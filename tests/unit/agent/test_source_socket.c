@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/socket_line.h"
 #include "agent/source_socket.h"
 #include "agent/spool_notes.h"
 #include "lib/utc.h"
@@ -237,10 +238,40 @@ matrix_26_a_full_spool_stops_reading_and_takes_all_lines_once_there_is_room(void
     assert_int_equal(acknowledged(fixture), 3 * RECORDS_MAX);
 }
 
+static void
+the_request_for_acknowledgement_is_told_from_a_record(void **state)
+{
+    static const struct {
+        const char *line, *session;
+        uint64_t from;
+        bool is_control, wants_ack;
+    } cases[] = {
+        {"{\"millibill\":{\"ack\":true}}", "", 0, true, true},
+        {" { \"millibill\" : { \"from\":7, \"ack\":true, \"session\":\"a\\u0062\", \"later\":[{}] } }\r", "ab", 7, true,
+         true},
+        {"{\"more\":{\"ack\":true},\"millibill\":{\"ack\":false,\"from\":7}}", "", 0, true, false},
+        {"{\"millibill\":{\"ack\":\"true\",\"session\":\"s\",\"from\":-1}}", "s", 0, true, false},
+        {"{\"millibill\":true}", "", 0, false, false},
+        {"{\"millibill\":[]}", "", 0, false, false},
+        {"{\"millibill\":{\"ack\":true}", "", 0, false, false},
+        {"{\"function\":\"millibill\"}", "", 0, false, false},
+        {"[{\"millibill\":{\"ack\":true}}]", "", 0, false, false},
+    };
+    (void) state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        SocketControl control;
+        assert_int_equal(socket_control_parse(text_of(cases[i].line), &control), cases[i].is_control);
+        assert_int_equal(control.wants_ack, cases[i].wants_ack);
+        assert_string_equal(control.session, cases[i].session);
+        assert_int_equal(control.from, cases[i].from);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_request_for_acknowledgement_is_told_from_a_record),
         cmocka_unit_test_setup_teardown(a_batch_that_is_staged_and_not_committed_is_not_acknowledged, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_line_sent_again_waits_for_the_first_ones_commit_and_for_nothing_more, set_up,
