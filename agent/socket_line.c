@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/source_socket.h"
 #include "formats/json_line.h"
 #include "lib/digest.h"
 
-enum { CONTROL_BYTES_MAX = 4096, DERIVED_ID_BYTES = 16, DERIVED_ID_HEX_BYTES = 2 * DERIVED_ID_BYTES + 1 };
+enum { DERIVED_ID_BYTES = 16, DERIVED_ID_HEX_BYTES = 2 * DERIVED_ID_BYTES + 1 };
 
 static void
 take_control(SocketControl *out, Text name, JsonLineKind kind, Text value)
@@ -31,10 +32,11 @@ socket_control_parse(Text line, SocketControl *out)
     JsonLineKind kind;
     Text name;
     Text value;
-    char room[CONTROL_BYTES_MAX];
+    char room[SOCKET_LINE_BYTES_MAX];
     bool is_object = false;
     *out = (SocketControl){.wants_ack = false};
-    if (line.length > sizeof room || !json_line_start(&outer, line, room, sizeof room, &is_object) || !is_object)
+    if (line.length > sizeof room || memmem(line.data, line.length, "\"millibill\"", 11) == NULL ||
+        !json_line_start(&outer, line, room, sizeof room, &is_object) || !is_object)
         return false;
     while (json_line_next(&outer, &name, &kind, &value))
         if (text_is(name, "millibill") && kind == JSON_LINE_NESTED &&

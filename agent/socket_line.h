@@ -42,7 +42,7 @@ typedef struct LineOrigin {
     uint64_t line;         /* its number within the connection, for messages */
 } LineOrigin;
 
-/** Is this the line that asks for acknowledgement (of at most 4 KiB)? Then what it asks for. Takes no memory. */
+/** Is this the line that asks for acknowledgement? Then what it asks for. Takes no memory. */
 bool socket_control_parse(Text line, SocketControl *out);
 
 /** Hand one line over. `*generation`: once the packer's generation of that number is committed, the line is durable. ERR_FULL:

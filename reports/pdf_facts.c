@@ -6,18 +6,6 @@
 /* What an invoice says of itself, in how many columns; of its proof all that it takes is kept on one page. */
 enum { TEXT_BYTES = 512, FACTS_A_ROW = 3, PROOF_PT = 140 };
 
-/* Pages being set, and the language they are in. */
-typedef struct Sheet {
-    Paper *paper;
-    const Words *words;
-} Sheet;
-
-static const char *
-say(const Sheet *sheet, const char *english)
-{
-    return words_say(sheet->words, english);
-}
-
 typedef struct Fact {
     const char *label;
     const char *text;
@@ -26,7 +14,7 @@ typedef struct Fact {
 
 /** Facts that are given, three to a row, a row of labels above each row of texts. `columns` lives until the table ends. */
 static bool
-set_facts(const Sheet *sheet, const Fact *facts, size_t count, PaperColumn columns[FACTS_A_ROW], Err *err)
+set_facts(const PdfSheet *sheet, const Fact *facts, size_t count, PaperColumn columns[FACTS_A_ROW], Err *err)
 {
     static const int widths_pt[FACTS_A_ROW] = {0, 160, 150};
     for (size_t i = 0; i < count; i++) {
@@ -57,22 +45,20 @@ set_facts(const Sheet *sheet, const Fact *facts, size_t count, PaperColumn colum
 }
 
 static void
-period_text(const Sheet *sheet, const Document *document, char out[TEXT_BYTES])
+period_text(const PdfSheet *sheet, const Document *document, char out[TEXT_BYTES])
 {
     if (document->month == document->period_start)
-        snprintf(out, TEXT_BYTES, "%.10s %s %.10s", document->period_start, say(sheet, "to"), document->period_end);
+        snprintf(out, TEXT_BYTES, "%.10s %s %.10s", document->period_start, pdf_say(sheet, "to"), document->period_end);
     else /* no UTC month: it may start at any time of the day */
         snprintf(out, TEXT_BYTES, "%.10s %.5s %s %.10s %.5s", document->period_start,
-                 document->period_start + sizeof "2026-07-01", say(sheet, "to"), document->period_end,
+                 document->period_start + sizeof "2026-07-01", pdf_say(sheet, "to"), document->period_end,
                  document->period_end + sizeof "2026-07-01");
 }
 
 /* Who sells to whom, then when, then on what terms: a row or more for each. */
 bool
-pdf_set_facts(Paper *paper, const Words *words, const Document *document, const Look *look, Err *err)
+pdf_set_facts(const PdfSheet *sheet, const Document *document, const Look *look, Err *err)
 {
-    const Sheet here = {paper, words};
-    const Sheet *sheet = &here;
     char period[TEXT_BYTES];
     char sender[2 * CONFIG_TEXT_BYTES + 2];
     PaperColumn columns[FACTS_A_ROW];
@@ -81,21 +67,21 @@ pdf_set_facts(Paper *paper, const Words *words, const Document *document, const 
     const bool is_owed = strcmp(document->kind, "invoice") == 0; /* what gives back is not due */
     const bool is_named = document->seller[0] != '\0';
     const Fact who[] = {
-        {say(sheet, "Seller"), is_named ? document->seller_lines : sender, is_named},
-        {say(sheet, "Buyer"), document->buyer_lines, true},
-        {say(sheet, "Your order"), document->purchase_order, false},
+        {pdf_say(sheet, "Seller"), is_named ? document->seller_lines : sender, is_named},
+        {pdf_say(sheet, "Buyer"), document->buyer_lines, true},
+        {pdf_say(sheet, "Your order"), document->purchase_order, false},
     };
     const Fact when[] = {
-        {say(sheet, "Period (UTC, end excluded)"), period, false},
-        {say(sheet, "Invoice date"), document->is_final ? document->issued_on : "", false},
-        {say(sheet, "Due on"), document->is_final && is_owed ? document->due_on : "", false},
+        {pdf_say(sheet, "Period (UTC, end excluded)"), period, false},
+        {pdf_say(sheet, "Invoice date"), document->is_final ? document->issued_on : "", false},
+        {pdf_say(sheet, "Due on"), document->is_final && is_owed ? document->due_on : "", false},
     };
     const Fact terms[] = {
-        {say(sheet, "Account"), document->account, false},
-        {say(sheet, "Free tier"), say(sheet, document->free_tier), false},
-        {say(sheet, "Payment"), is_owed ? document->payment_terms : "", false},
-        {say(sheet, "Refers to"), document->refers_to, false},
-        {say(sheet, "Reason"), document->reason, false},
+        {pdf_say(sheet, "Account"), document->account, false},
+        {pdf_say(sheet, "Free tier"), pdf_say(sheet, document->free_tier), false},
+        {pdf_say(sheet, "Payment"), is_owed ? document->payment_terms : "", false},
+        {pdf_say(sheet, "Refers to"), document->refers_to, false},
+        {pdf_say(sheet, "Reason"), document->reason, false},
     };
     bool done = set_facts(sheet, who, sizeof(who) / sizeof(who[0]), columns, err) &&
                 set_facts(sheet, when, sizeof(when) / sizeof(when[0]), columns, err) &&
@@ -109,7 +95,7 @@ pdf_set_facts(Paper *paper, const Words *words, const Document *document, const 
 
 /* What it is, its name or number, and its digest; either may be missing. */
 static bool
-set_proof_row(const Sheet *sheet, const char *label, const char *text, const char *digest, Err *err)
+set_proof_row(const PdfSheet *sheet, const char *label, const char *text, const char *digest, Err *err)
 {
     static const PaperColumn columns[] = {
         {NULL, 96, PAPER_LEFT, PAPER_LABEL}, {NULL, 0, PAPER_LEFT, PAPER_BODY}, {NULL, 278, PAPER_RIGHT, PAPER_CODE}};
@@ -120,7 +106,7 @@ set_proof_row(const Sheet *sheet, const char *label, const char *text, const cha
 
 /* A name and a version, nothing where there is no name. */
 static bool
-set_proof_version(const Sheet *sheet, const char *label, const char *name, const char *version, const char *digest,
+set_proof_version(const PdfSheet *sheet, const char *label, const char *name, const char *version, const char *digest,
                   Err *err)
 {
     char text[TEXT_BYTES];
@@ -131,34 +117,33 @@ set_proof_version(const Sheet *sheet, const char *label, const char *name, const
 }
 
 static bool
-set_proof_seals(const Sheet *sheet, const Document *document, Err *err)
+set_proof_seals(const PdfSheet *sheet, const Document *document, Err *err)
 {
     char seals[TEXT_BYTES];
-    snprintf(seals, sizeof(seals), "%s %s, %s %s", document->evidence_seals, say(sheet, "seals"), say(sheet, "head"),
-             document->evidence_head);
+    snprintf(seals, sizeof(seals), "%s %s, %s %s", document->evidence_seals, pdf_say(sheet, "seals"),
+             pdf_say(sheet, "head"), document->evidence_head);
     return document->evidence_root[0] == '\0' ||
-           (set_proof_row(sheet, say(sheet, "Evidence sealed"), seals, document->evidence_root, err) &&
-            set_proof_row(sheet, "", say(sheet, "signing key"), document->evidence_public_key, err));
+           (set_proof_row(sheet, pdf_say(sheet, "Evidence sealed"), seals, document->evidence_root, err) &&
+            set_proof_row(sheet, "", pdf_say(sheet, "signing key"), document->evidence_public_key, err));
 }
 
 bool
-pdf_set_proof(Paper *paper, const Words *words, const Document *document, Err *err)
+pdf_set_proof(const PdfSheet *sheet, const Document *document, Err *err)
 {
-    const Sheet here = {paper, words};
-    const Sheet *sheet = &here;
     char counted[TEXT_BYTES];
-    snprintf(counted, sizeof(counted), "%s %s", say(sheet, "all that was received up to receipt"),
+    snprintf(counted, sizeof(counted), "%s %s", pdf_say(sheet, "all that was received up to receipt"),
              document->receipt_watermark);
     paper_table_end(sheet->paper);
     paper_skip(sheet->paper, 20);
     return paper_keep(sheet->paper, PROOF_PT, err) &&
-           paper_text(sheet->paper, PAPER_HEADING, say(sheet, "How this can be checked"), err) &&
-           set_proof_row(sheet, say(sheet, "Rounding"), document->rounding, NULL, err) &&
-           set_proof_row(sheet, say(sheet, "Usage counted"), counted, NULL, err) &&
-           set_proof_version(sheet, say(sheet, "Price book"), document->book_name, document->book_version,
+           paper_text(sheet->paper, PAPER_HEADING, pdf_say(sheet, "How this can be checked"), err) &&
+           set_proof_row(sheet, pdf_say(sheet, "Rounding"), document->rounding, NULL, err) &&
+           set_proof_row(sheet, pdf_say(sheet, "Usage counted"), counted, NULL, err) &&
+           set_proof_version(sheet, pdf_say(sheet, "Price book"), document->book_name, document->book_version,
                              document->book_sha256, err) &&
-           set_proof_version(sheet, say(sheet, "Contract"), document->contract_name, document->contract_version,
+           set_proof_version(sheet, pdf_say(sheet, "Contract"), document->contract_name, document->contract_version,
                              document->contract_sha256, err) &&
            set_proof_seals(sheet, document, err) &&
-           set_proof_version(sheet, say(sheet, "Document"), say(sheet, "its JSON form"), "", document->sha256, err);
+           set_proof_version(sheet, pdf_say(sheet, "Document"), pdf_say(sheet, "its JSON form"), "", document->sha256,
+                             err);
 }

@@ -20,43 +20,31 @@ enum {
     TOTAL_PT = 60
 };
 
-/* Pages being set, and the language they are in. */
-typedef struct Sheet {
-    Paper *paper;
-    const Words *words;
-} Sheet;
-
-static const char *
-say(const Sheet *sheet, const char *english)
-{
-    return words_say(sheet->words, english);
-}
-
 static char *
-grouped(const Sheet *sheet, const char *decimal, Err *err)
+grouped(const PdfSheet *sheet, const char *decimal, Err *err)
 {
     return words_figure(sheet->words, figure_grouped(decimal, err), err);
 }
 
 static char *
-brief(const Sheet *sheet, const char *decimal, int scale, Err *err)
+brief(const PdfSheet *sheet, const char *decimal, int scale, Err *err)
 {
     return words_figure(sheet->words, figure_brief(decimal, scale, err), err);
 }
 
 static const char *
-name_of(const Sheet *sheet, const Document *document, char out[TEXT_BYTES])
+name_of(const PdfSheet *sheet, const Document *document, char out[TEXT_BYTES])
 {
     if (document->is_final)
-        snprintf(out, TEXT_BYTES, "%s %s", say(sheet, document->kind_title), document->number);
+        snprintf(out, TEXT_BYTES, "%s %s", pdf_say(sheet, document->kind_title), document->number);
     else
-        snprintf(out, TEXT_BYTES, "%s", say(sheet, "Preview of an invoice"));
+        snprintf(out, TEXT_BYTES, "%s", pdf_say(sheet, "Preview of an invoice"));
     return out;
 }
 
 /* "Invoice 2026-11-000007, acme, 2026-11" */
 static const char *
-title_of(const Sheet *sheet, const Document *document, char out[TITLE_BYTES])
+title_of(const PdfSheet *sheet, const Document *document, char out[TITLE_BYTES])
 {
     char name[TEXT_BYTES];
     snprintf(out, TITLE_BYTES, "%s, %s, %.7s", name_of(sheet, document, name), document->tenant, document->month);
@@ -66,7 +54,7 @@ title_of(const Sheet *sheet, const Document *document, char out[TITLE_BYTES])
 /* ---- head ---- */
 
 static bool
-set_title(const Sheet *sheet, const Document *document, Err *err)
+set_title(const PdfSheet *sheet, const Document *document, Err *err)
 {
     static const PaperColumn columns[] = {{NULL, 0, PAPER_LEFT, PAPER_BODY}, {NULL, 200, PAPER_RIGHT, PAPER_BODY}};
     const bool converted = document->payable_currency[0] != '\0';
@@ -77,7 +65,7 @@ set_title(const Sheet *sheet, const Document *document, Err *err)
         return false;
     snprintf(owed, sizeof(owed), "%s %s", total, converted ? document->payable_currency : document->currency);
     free(total);
-    const char *const above[] = {name_of(sheet, document, name), say(sheet, "Total")};
+    const char *const above[] = {name_of(sheet, document, name), pdf_say(sheet, "Total")};
     const char *const below[] = {document->tenant, owed};
     return paper_table(sheet->paper, columns, 2, err) &&
            paper_row(sheet->paper, above, PAPER_ACCENT, PAPER_NO_RULE, err) &&
@@ -85,26 +73,27 @@ set_title(const Sheet *sheet, const Document *document, Err *err)
 }
 
 static bool
-set_head(const Sheet *sheet, const Document *document, const Look *look, Err *err)
+set_head(const PdfSheet *sheet, const Document *document, const Look *look, Err *err)
 {
     bool done = look->logo[0] == '\0' || paper_picture(sheet->paper, look->logo, LOGO_PT, err);
     paper_skip(sheet->paper, 14);
     if (done && !document->is_final)
         done = paper_text(
             sheet->paper, PAPER_STRONG,
-            say(sheet, "This is a preview. Its figures change while usage arrives, and it is not to be paid."), err);
+            pdf_say(sheet, "This is a preview. Its figures change while usage arrives, and it is not to be paid."),
+            err);
     if (!document->is_final)
         paper_skip(sheet->paper, 10);
     done = done && set_title(sheet, document, err);
     paper_skip(sheet->paper, 12);
-    return done && pdf_set_facts(sheet->paper, sheet->words, document, look, err);
+    return done && pdf_set_facts(sheet, document, look, err);
 }
 
 /* ---- usage ---- */
 
 /** Takes the figures, NULL where one could not be made. */
 static bool
-set_row(const Sheet *sheet, char *figures[CELLS_MAX], const char *const *cells, size_t count, PaperStyle style,
+set_row(const PdfSheet *sheet, char *figures[CELLS_MAX], const char *const *cells, size_t count, PaperStyle style,
         PaperRule rule, Err *err)
 {
     bool done = true;
@@ -124,10 +113,10 @@ is_same_place(const DocumentLine *a, const DocumentLine *b)
 }
 
 static bool
-set_place(const Sheet *sheet, const DocumentLine *line, Err *err)
+set_place(const PdfSheet *sheet, const DocumentLine *line, Err *err)
 {
     char place[TEXT_BYTES];
-    const char *mode = say(sheet, strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode);
+    const char *mode = pdf_say(sheet, strcmp(line->mode, "on_demand") == 0 ? "on demand" : line->mode);
     const char *const parts[] = {line->region, line->architecture, mode, line->hours};
     size_t length = 0;
     place[0] = '\0';
@@ -141,19 +130,19 @@ set_place(const Sheet *sheet, const DocumentLine *line, Err *err)
 }
 
 static bool
-set_line(const Sheet *sheet, const DocumentLine *line, bool last, Err *err)
+set_line(const PdfSheet *sheet, const DocumentLine *line, bool last, Err *err)
 {
     char *figures[CELLS_MAX] = {brief(sheet, line->quantity, QUANTITY_SCALE, err),
                                 brief(sheet, line->free_quantity, QUANTITY_SCALE, err),
                                 brief(sheet, line->billed_quantity, QUANTITY_SCALE, err),
                                 grouped(sheet, line->unit_price, err), grouped(sheet, line->amount, err)};
-    const char *const cells[] = {say(sheet, line->description), figures[0], figures[1], figures[2],
-                                 say(sheet, line->unit),        figures[3], figures[4]};
+    const char *const cells[] = {pdf_say(sheet, line->description), figures[0], figures[1], figures[2],
+                                 pdf_say(sheet, line->unit),        figures[3], figures[4]};
     return set_row(sheet, figures, cells, 5, PAPER_AS_COLUMN, last ? PAPER_INK_RULE : PAPER_FAINT_RULE, err);
 }
 
 static bool
-set_sum(const Sheet *sheet, const char *what, const char *amount, PaperStyle style, Err *err)
+set_sum(const PdfSheet *sheet, const char *what, const char *amount, PaperStyle style, Err *err)
 {
     char *figures[CELLS_MAX] = {grouped(sheet, amount, err)};
     const char *const cells[] = {what, NULL, NULL, NULL, NULL, NULL, figures[0]};
@@ -161,7 +150,7 @@ set_sum(const Sheet *sheet, const char *what, const char *amount, PaperStyle sty
 }
 
 static bool
-set_item(const Sheet *sheet, const DocumentItem *item, Err *err)
+set_item(const PdfSheet *sheet, const DocumentItem *item, Err *err)
 {
     char *description = words_sentence(sheet->words, item->description, err);
     bool done = description != NULL && set_sum(sheet, description, item->amount, PAPER_AS_COLUMN, err);
@@ -170,32 +159,34 @@ set_item(const Sheet *sheet, const DocumentItem *item, Err *err)
 }
 
 static bool
-set_statement(const Sheet *sheet, const Document *document, Err *err)
+set_statement(const PdfSheet *sheet, const Document *document, Err *err)
 {
     char payable[TEXT_BYTES];
     bool done = paper_keep(sheet->paper, TOTAL_PT, err) &&
-                set_sum(sheet, say(sheet, "Subtotal"), document->subtotal, PAPER_AS_COLUMN, err);
+                set_sum(sheet, pdf_say(sheet, "Subtotal"), document->subtotal, PAPER_AS_COLUMN, err);
     for (size_t i = 0; done && i < document->item_count; i++)
         done = set_item(sheet, &document->items[i], err);
-    done = done && set_sum(sheet, say(sheet, "Total"), document->total, PAPER_STRONG, err);
+    done = done && set_sum(sheet, pdf_say(sheet, "Total"), document->total, PAPER_STRONG, err);
     if (!done || document->payable_currency[0] == '\0')
         return done;
     char *rate = grouped(sheet, document->payable_rate, err);
-    snprintf(payable, sizeof(payable), "%s %s, %s %s", say(sheet, "To be paid in"), document->payable_currency,
-             say(sheet, "at the rate"), rate == NULL ? "" : rate);
+    snprintf(payable, sizeof(payable), "%s %s, %s %s", pdf_say(sheet, "To be paid in"), document->payable_currency,
+             pdf_say(sheet, "at the rate"), rate == NULL ? "" : rate);
     done = rate != NULL && set_sum(sheet, payable, document->payable_total, PAPER_STRONG, err);
     free(rate);
     return done;
 }
 
 static bool
-set_lines(const Sheet *sheet, const Document *document, Err *err)
+set_lines(const PdfSheet *sheet, const Document *document, Err *err)
 {
-    const PaperColumn columns[] = {
-        {say(sheet, "What"), 0, PAPER_LEFT, PAPER_BODY},   {say(sheet, "Quantity"), 74, PAPER_RIGHT, PAPER_BODY},
-        {say(sheet, "Free"), 56, PAPER_RIGHT, PAPER_BODY}, {say(sheet, "Billed"), 74, PAPER_RIGHT, PAPER_BODY},
-        {say(sheet, "Unit"), 50, PAPER_LEFT, PAPER_SOFT},  {say(sheet, "Unit price"), 58, PAPER_RIGHT, PAPER_BODY},
-        {document->currency, 54, PAPER_RIGHT, PAPER_BODY}};
+    const PaperColumn columns[] = {{pdf_say(sheet, "What"), 0, PAPER_LEFT, PAPER_BODY},
+                                   {pdf_say(sheet, "Quantity"), 74, PAPER_RIGHT, PAPER_BODY},
+                                   {pdf_say(sheet, "Free"), 56, PAPER_RIGHT, PAPER_BODY},
+                                   {pdf_say(sheet, "Billed"), 74, PAPER_RIGHT, PAPER_BODY},
+                                   {pdf_say(sheet, "Unit"), 50, PAPER_LEFT, PAPER_SOFT},
+                                   {pdf_say(sheet, "Unit price"), 58, PAPER_RIGHT, PAPER_BODY},
+                                   {document->currency, 54, PAPER_RIGHT, PAPER_BODY}};
     bool done = paper_table(sheet->paper, columns, sizeof(columns) / sizeof(columns[0]), err);
     for (size_t i = 0; done && i < document->line_count; i++) {
         const DocumentLine *line = &document->lines[i];
@@ -210,7 +201,7 @@ set_lines(const Sheet *sheet, const Document *document, Err *err)
 /* ---- functions ---- */
 
 static bool
-set_function(const Sheet *sheet, const DocumentFunction *function, Err *err)
+set_function(const PdfSheet *sheet, const DocumentFunction *function, Err *err)
 {
     char place[TEXT_BYTES];
     snprintf(place, sizeof(place), "%s, %s", function->region, function->architecture);
@@ -223,23 +214,23 @@ set_function(const Sheet *sheet, const DocumentFunction *function, Err *err)
 }
 
 static bool
-set_functions(const Sheet *sheet, const Document *document, Err *err)
+set_functions(const PdfSheet *sheet, const Document *document, Err *err)
 {
-    const PaperColumn columns[] = {{say(sheet, "Function"), 0, PAPER_LEFT, PAPER_BODY},
-                                   {say(sheet, "Where"), 86, PAPER_LEFT, PAPER_SOFT},
-                                   {say(sheet, "Memory, MB"), 46, PAPER_RIGHT, PAPER_BODY},
-                                   {say(sheet, "Invocations"), 66, PAPER_RIGHT, PAPER_BODY},
-                                   {say(sheet, "Errors"), 40, PAPER_RIGHT, PAPER_BODY},
-                                   {say(sheet, "GB-seconds"), 72, PAPER_RIGHT, PAPER_BODY},
+    const PaperColumn columns[] = {{pdf_say(sheet, "Function"), 0, PAPER_LEFT, PAPER_BODY},
+                                   {pdf_say(sheet, "Where"), 86, PAPER_LEFT, PAPER_SOFT},
+                                   {pdf_say(sheet, "Memory, MB"), 46, PAPER_RIGHT, PAPER_BODY},
+                                   {pdf_say(sheet, "Invocations"), 66, PAPER_RIGHT, PAPER_BODY},
+                                   {pdf_say(sheet, "Errors"), 40, PAPER_RIGHT, PAPER_BODY},
+                                   {pdf_say(sheet, "GB-seconds"), 72, PAPER_RIGHT, PAPER_BODY},
                                    {document->currency, 60, PAPER_RIGHT, PAPER_BODY}};
     if (document->function_count == 0)
         return true;
     paper_table_end(sheet->paper);
     paper_skip(sheet->paper, 20);
     bool done = paper_keep(sheet->paper, 3 * GROUP_PT, err) &&
-                paper_text(sheet->paper, PAPER_HEADING, say(sheet, "Functions"), err) &&
+                paper_text(sheet->paper, PAPER_HEADING, pdf_say(sheet, "Functions"), err) &&
                 paper_text(sheet->paper, PAPER_SOFT,
-                           say(sheet, "Each function's share of the lines above, before rounding."), err) &&
+                           pdf_say(sheet, "Each function's share of the lines above, before rounding."), err) &&
                 paper_table(sheet->paper, columns, sizeof(columns) / sizeof(columns[0]), err);
     for (size_t i = 0; done && i < document->function_count; i++)
         done = set_function(sheet, &document->functions[i], err);
@@ -249,14 +240,14 @@ set_functions(const Sheet *sheet, const Document *document, Err *err)
 /* ---- all of it ---- */
 
 static bool
-set_invoice(const Sheet *sheet, const Document *document, const Look *look, Err *err)
+set_invoice(const PdfSheet *sheet, const Document *document, const Look *look, Err *err)
 {
     char foot[TITLE_BYTES];
     if (!set_head(sheet, document, look, err))
         return false;
     paper_skip(sheet->paper, 16);
-    if (!paper_text(sheet->paper, PAPER_HEADING, say(sheet, "Usage"), err) || !set_lines(sheet, document, err) ||
-        !set_functions(sheet, document, err) || !pdf_set_proof(sheet->paper, sheet->words, document, err))
+    if (!paper_text(sheet->paper, PAPER_HEADING, pdf_say(sheet, "Usage"), err) || !set_lines(sheet, document, err) ||
+        !set_functions(sheet, document, err) || !pdf_set_proof(sheet, document, err))
         return false;
     paper_skip(sheet->paper, 14);
     return (look->foot[0] == '\0' || paper_text(sheet->paper, PAPER_SOFT, look->foot, err)) &&
@@ -267,7 +258,7 @@ static bool
 set_document(Paper *paper, const Document *document, const Look *look, char title[TITLE_BYTES], Err *err)
 {
     const char *language = document->language[0] != '\0' ? document->language : look->language;
-    const Sheet sheet = {paper, words_of(language, look->data, err)};
+    const PdfSheet sheet = {paper, words_of(language, look->data, err)};
     if (sheet.words == NULL)
         return false;
     title_of(&sheet, document, title);
