@@ -13,6 +13,13 @@
 #include "agent/spool.h"
 
 enum { SPOOL_TEST_MAX_MB = 16 };
+/* Of long series one step in so many is enough under ASan: there each transaction costs milliseconds, for LMDB asks for megabytes anew. All of
+ * them are run without it. */
+#ifdef __SANITIZE_ADDRESS__
+enum { SPOOL_TEST_STEP = 8 };
+#else
+enum { SPOOL_TEST_STEP = 1 };
+#endif
 #define SPOOL_TEST_NOW_US INT64_C(1800000000000000)
 #define SPOOL_TEST(name) cmocka_unit_test_setup_teardown(name, support_set_up, support_tear_down)
 

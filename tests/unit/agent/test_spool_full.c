@@ -128,7 +128,7 @@ run(SpoolFixture *fixture, const Load *load, const char *body, uint64_t seed)
     fixture->spool = spool_open(fixture->path, load->max_mb, SPOOL_TEST_NOW_US, &err);
     assert_non_null(fixture->spool);
     spool_retain(fixture->spool, load->retain_hours);
-    const uint64_t enough = (uint64_t) load->max_mb * 2 << 20;
+    const uint64_t enough = ((uint64_t) load->max_mb * 2 << 20) / SPOOL_TEST_STEP;
     for (int round = 0; round < ROUNDS && appended < enough; round++) {
         Err failure = {0};
         uint32_t count = append_some(fixture->spool, load, body, &random, round);

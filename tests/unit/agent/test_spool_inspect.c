@@ -17,7 +17,7 @@ enum {
     HEAD_BYTES = 16,
     ENTRY_HEAD_BYTES = 8,
     BRANCH = 1,
-    ROUNDS = 150,
+    ROUNDS = 150 / SPOOL_TEST_STEP,
     STEPS = 12
 };
 
@@ -203,12 +203,13 @@ try_branch(const Copy *copy, size_t page)
 {
     uint16_t lower;
     memcpy(&lower, copy->bytes.data + page + 12, sizeof(lower));
-    for (size_t at = page; at < page + lower; at++)
+    for (size_t at = page; at < page + lower; at += SPOOL_TEST_STEP)
         try_byte(copy, at, (char) (copy->bytes.data[at] ^ (1 << at % 8)));
     for (size_t place = page + HEAD_BYTES; place < page + lower; place += 2) {
         uint16_t entry;
         memcpy(&entry, copy->bytes.data + place, sizeof(entry));
-        for (size_t at = page + entry; at < page + entry + ENTRY_HEAD_BYTES + 8 && at < page + PAGE_BYTES; at++)
+        for (size_t at = page + entry; at < page + entry + ENTRY_HEAD_BYTES + 8 && at < page + PAGE_BYTES;
+             at += SPOOL_TEST_STEP)
             try_byte(copy, at, (char) (copy->bytes.data[at] ^ (1 << at % 8)));
     }
 }
