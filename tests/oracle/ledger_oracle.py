@@ -3,185 +3,41 @@
 Written from doc/corrections.md and doc/contracts.md, on top of the oracles of one bill; no code shared with rater/. Time is a count of
 what happened (`now`): a record arrives, a reversal is found, a run looks at all up to its own number.
 """
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from book_oracle import Options, rate
 from book_usage import EPOCH
-from contract_oracle import Statement
 from exact import F, printed
+from ledger_dates import BEFORE_ALL, Dates, following
+from ledger_parts import STEPS_1_TO_5, ZERO, Bill, Document, Event, Record, difference, lines_differ, number
 from parts_oracle import rate_parts
-from period_oracle import microseconds, regular_start
 
-ZERO = F(0)
-STEPS_1_TO_5 = ("usage", "markup", "discount", "minimum", "prepaid", "prepaid_fee", "overage")
 BALANCES = ("discount", "minimum", "prepaid", "prepaid_fee", "credit")
 PLAIN = {"name": "none", "version": "1"}
 
 
-def following(month, step=1):
-    number = int(month[:4]) * 12 + int(month[5:]) - 1 + step
-    return f"{number // 12:04}-{number % 12 + 1:02}"
-
-
-@dataclass
-class Record:
-    row: dict  # as a row of quote usage, of one invocation or one capacity row
-    at_us: int
-    arrived: int
-    reversed: int = None
-
-    @property
-    def tenant(self):
-        return self.row["tenant"]
-
-    def counts(self, arrived_to, reversed_to):
-        return self.arrived <= arrived_to and (self.reversed is None or self.reversed > reversed_to)
-
-
-@dataclass
-class Document:
-    kind: str  # invoice, credit_note, void
-    tenant: str
-    month: str
-    now: int
-    items: list  # {kind, name, amount, amount_exact, quantity, basis}
-    totals: dict
-    refers_to: "Document" = None
-    contract: dict = None
-    lines: list = field(default_factory=list)
-    events: list = field(default_factory=list)
-    void: bool = False
-
-
-@dataclass
-class Event:
-    """What changed of a final period from one count to another."""
-    month: str
-    base: Document  # None: the tenant had no invoice
-    start: int
-    end: int
-    amount: F = ZERO
-    differs: bool = False
-    disposition: str = "billed"
-    before: "Bill" = None
-    after: "Bill" = None
-    items: list = field(default_factory=list)  # differences of the statement
-    carrier: Document = None
-
-    @property
-    def in_force(self):
-        return not ((self.carrier is not None and self.carrier.void) or (self.base is not None and self.base.void))
-
-
-class Bill:
-    """A statement of one tenant's lines."""
-
-    def __init__(self, contract, rated, tenant, period, used, adjustments):
-        self.lines = [line for line in rated.lines if line["tenant"] == tenant]
-        mine = type("Lines", (), {"lines": self.lines, "mode": rated.mode, "each": rated.each, "digits": rated.digits})
-        made = Statement(contract, mine, "2026-01", {"used": [], "adjustments": adjustments})
-        made.used = used
-        made.term.start, made.term.end = period
-        for step in (made.usage, made.markup, made.discounts, made.commitments, made.prepaid, made.adjust):
-            step()
-        made.credits()
-        made.taxes()
-        self.statement, self.items = made, made.items
-        self.total = made.finish()
-        taxes = [item["amount"] for item in made.items if item["kind"] == "tax"]
-        self.tax = sum(taxes, ZERO)
-        self.payable = made.payable(rated.currency, self.total, taxes)
-
-    @property
-    def before_credits(self):
-        return sum((item["value"] for item in self.items if item["kind"] in STEPS_1_TO_5), ZERO)
-
-    def totals(self):
-        return {"subtotal": self.items[0]["amount"], "net": self.total - self.tax, "tax": self.tax, "total": self.total,
-                "payable": self.payable["total"], "payable_net": self.payable["net"], "payable_tax": self.payable["tax"]}
-
-
-def number(item, key):
-    return F(item.get(key) or 0)
-
-
-def difference(before, after):
-    """Items of two statements, paired by kind and name; those that do not differ are left out, the usage never."""
-    pairs = {}
-    for side, items in (("after", after), ("before", before)):
-        for item in items:
-            pairs.setdefault((item["kind"], item["name"]), {})[side] = item
-    found = []
-    for (kind, name), pair in pairs.items():
-        item = {"kind": kind, "name": name}
-        for key in ("amount", "amount_exact", "quantity", "basis"):
-            item[key] = number(pair.get("after", {}), key) - number(pair.get("before", {}), key)
-        if kind == "usage" or any(item[key] for key in ("amount", "amount_exact", "quantity")) or (len(pair) == 2 and item["basis"]):
-            found.append(item)
-    return found
-
-
-def place(line):
-    return tuple(line.get(key) for key in ("region", "architecture", "mode", "sku", "price", "model", "tier", "book")) + (line.get("order"),)
-
-
-def lines_differ(before, after):
-    def values(lines):
-        found = {}
-        for line in lines:
-            key = place(line)
-            assert key not in found, key
-            found[key] = tuple(line[name] for name in ("quantity", "free_quantity", "amount_exact", "amount"))
-        return found
-    old, new = values(before), values(after)
-    nothing = (ZERO,) * 4
-    return any(old.get(key, nothing) != new.get(key, nothing) for key in set(old) | set(new))
-
-
-class Account:
-    def __init__(self, name, tenants, calendar):
-        self.name, self.tenants = name, tenants
-        self.calendar = calendar  # [(first instant in microseconds, book)], in order; the first is before everything
-        self.contracts = {tenant: [] for tenant in tenants}  # [(from month, contract)], in the order of revisions
+class Ledger(Dates):
+    def __init__(self):
+        super().__init__()
         self.records = []
-        self.documents = []  # in the order of issue
         self.events = []
         self.rated = {}
 
-    # What holds
-
-    def contract(self, tenant, month):
-        holding = [entry for entry in self.contracts[tenant] if entry[0] <= month]
-        return max(enumerate(holding), key=lambda entry: (entry[1][0], entry[0]))[1][1] if holding else None
-
-    def period(self, month):
-        def start(contract, of):
-            terms = contract or {}
-            return regular_start(int(of[:4]), int(of[5:]), int(terms.get("billing_day", "1")), terms.get("time_zone", "UTC"))
-        tenant = self.tenants[0]
-        return start(self.contract(tenant, following(month, -1)), month), start(self.contract(tenant, month), following(month))
-
-    def books(self, month):
-        """(the book at the start, [(instant, book), …] inside the period), by the calendar of now."""
-        start, end = (microseconds(instant) for instant in self.period(month))
-        first = [book for at, book in self.calendar if at <= start][-1]
-        return first, [(at, book) for at, book in self.calendar if start < at < end]
-
     # Usage
 
-    def rate(self, month, arrived_to, reversed_to, left_out=None):
+    def rate(self, account, month, arrived_to, reversed_to, left_out=None):
         """The account's bill by its book alone. left_out: (tenant, [(after, up to)]): records that were written off."""
-        start, end = self.period(month)
-        first, last = microseconds(start), microseconds(end)
+        members = self.tenants_of(account, month)
+        first, last = self.period(members[0], month)
         tenant, spans = left_out or (None, [])
         rows = [record.row for record in self.records
-                if first <= record.at_us < last and record.counts(arrived_to, reversed_to) and
+                if record.tenant in members and first <= record.at_us < last and record.counts(arrived_to, reversed_to) and
                 not (record.tenant == tenant and any(low < record.arrived <= high for low, high in spans))]
-        key = (month, tuple(id(row) for row in rows))
+        bounds = self.service(account, (first, last))
+        book, changes = self.books(members[0], month)
+        key = (account, first, last, bounds, id(book), tuple((at, id(other)) for at, other in changes), tuple(id(row) for row in rows))
         if key not in self.rated:
-            book, changes = self.books(month)
-            options = Options(first, last)
+            options = Options(first, last, True, *bounds)
             self.rated[key] = rate_parts(book, [(instant_text(at), other) for at, other in changes], rows, options) if changes else rate(book, rows, options)
             self.rated[key].currency = book["currency"]
         return self.rated[key]
@@ -195,8 +51,14 @@ class Account:
     def was_final(self, tenant, month):
         return any((document.kind, document.tenant, document.month) == ("invoice", tenant, month) for document in self.documents)
 
-    def months_final(self):
-        return sorted({document.month for document in self.documents if document.kind == "invoice" and not document.void})
+    def invoices_of(self, account, month):
+        """All that there ever were."""
+        return [document for document in self.documents if document.kind == "invoice" and document.month == month and
+                self.account_of(document.tenant, month) == account]
+
+    def months_final(self, tenant):
+        """Those of which somebody in the tenant's account of then has an invoice in force."""
+        return sorted({final.month for final in self.finals() if self.account_of(final.tenant, final.month) == self.account_of(tenant, final.month)})
 
     def used(self, tenant, beside=None, extra=()):
         """What final documents used, summed by kind and name. beside: (month, base document)."""
@@ -243,13 +105,13 @@ class Account:
     def chains(self, tenant, before, now):
         """[(month, base, from, to)] that may have changed."""
         found = []
-        for month in self.months_final():
+        for month in self.months_final(tenant):
             if month >= before:
                 continue
             base = self.final(tenant, month)
             if base is None and self.was_final(tenant, month):
                 continue  # void: the month is open again
-            first = base.now if base else min(document.now for document in self.documents if document.kind == "invoice" and document.month == month)
+            first = base.now if base else min(document.now for document in self.invoices_of(self.account_of(tenant, month), month))
             at = first
             for start, end in self.links(tenant, month, base):
                 if at < start:
@@ -270,7 +132,7 @@ class Account:
         adjustments = [{"name": item["name"], "amount": item["amount_exact"]} for item in (base.items if base else []) if item["kind"] == "adjustment"]
 
         def bill(arrived_to, reversed_to):
-            return Bill(contract, self.rate(of, arrived_to, reversed_to, (tenant, spans)), tenant, self.period(of), used, adjustments)
+            return Bill(contract, self.rate(self.account_of(tenant, of), of, arrived_to, reversed_to, (tenant, spans)), tenant, self.span(tenant, of), used, adjustments)
         before, reversed_only, after = bill(start, start), bill(start, end), bill(end, end)
         event = Event(of, base, start, end)
         event.tenant = tenant
@@ -319,13 +181,9 @@ class Account:
     def run(self, month, now, keep):
         """What a run says of each tenant: {tenant: (invoice or None, [credit notes], [written off])}. keep: it is the final one."""
         answers = {}
-        rated = self.rate(month, now, now)
-        users = {line["tenant"] for line in rated.lines} | {record.tenant for record in self.records_of(month, now)}
-        settled = any(self.final(tenant, month) is not None for tenant in users)
-        for tenant in sorted(self.tenants, key=lambda name: name.encode()):
-            if self.final(tenant, month) is not None or (settled and tenant in users and not self.was_final(tenant, month)):
-                continue  # what the account shares is settled: late usage of one that has no invoice waits for an adjustment
-            answers[tenant] = self.run_tenant(tenant, month, now, rated, tenant in users)
+        for account in self.accounts_in(month):
+            if not self.is_held(account, month):
+                answers.update(self.run_account(account, month, now))
         if keep:
             for invoice, notes, off in answers.values():
                 self.documents += notes + ([invoice] if invoice else [])
@@ -334,9 +192,17 @@ class Account:
                 self.events += (invoice.events if invoice else []) + off
         return answers
 
-    def records_of(self, month, now):
-        first, last = (microseconds(instant) for instant in self.period(month))
-        return [record for record in self.records if first <= record.at_us < last and record.counts(now, now)]
+    def run_account(self, account, month, now):
+        tenants, answers = self.tenants_of(account, month), {}
+        first, last = self.period(tenants[0], month)
+        rated = self.rate(account, month, now, now)
+        users = {record.tenant for record in self.records if record.tenant in tenants and first <= record.at_us < last and record.counts(now, now)}
+        settled = any(self.final(tenant, month) is not None for tenant in users)
+        for tenant in tenants:
+            if self.final(tenant, month) is not None or (settled and tenant in users and not self.was_final(tenant, month)):
+                continue  # what the account shares is settled: late usage of one that has no invoice waits for an adjustment
+            answers[tenant] = self.run_tenant(tenant, month, now, rated, tenant in users)
+        return answers
 
     def run_tenant(self, tenant, month, now, rated, has_usage):
         credited, billed, off = self.plan(tenant, month, now)
@@ -352,8 +218,11 @@ class Account:
             return None, notes, off
         used = self.used(tenant, None, credited + billed)
         adjustments = [{"name": event.month, "amount": event.amount} for event in billed]
-        bill = Bill(contract or PLAIN, rated, tenant, self.period(month), used, adjustments)
+        bill = Bill(contract or PLAIN, rated, tenant, self.span(tenant, month), used, adjustments)
         invoice = Document("invoice", tenant, month, now, bill.items, bill.totals(), None, contract, bill.lines, billed)
+        account = self.account_of(tenant, month)
+        invoice.bill, invoice.period, invoice.account = bill, self.period(tenant, month), account
+        invoice.service = self.service(account, invoice.period)
         for event in billed:
             event.carrier = invoice
         return invoice, notes, off
@@ -380,4 +249,4 @@ def instant_text(us):
     return (EPOCH + timedelta(microseconds=us)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-__all__ = ["Account", "Record", "Document", "following", "instant_text"]
+__all__ = ["BEFORE_ALL", "Ledger", "Record", "Document", "following", "instant_text"]
