@@ -51,6 +51,7 @@ take_invoice(void *context, const ExplainInvoice *invoice, Err *err)
     Bill *bill = &self->all[self->count++];
     *bill = (Bill){.invoice_id = invoice->invoice_id,
                    .is_final = strcmp(invoice->state, "final") == 0,
+                   .stands = invoice->stands,
                    .period_start_us = invoice->period_start_us,
                    .watermark = invoice->receipt_watermark,
                    .head = json_new_object(err),
@@ -203,4 +204,16 @@ bill_share(const Bill *self, const RatingRow *of, int64_t at_us, bool *costs, Er
         return share;
     json_object_put(share);
     return NULL;
+}
+
+MUST_CHECK bool
+bill_settled(Json *entry, Db *db, int64_t tenant_id, int64_t at_us, int64_t receipt, const char **fate, Err *err)
+{
+    Json *settled = NULL;
+    if (strcmp(*fate, "late") != 0 && strcmp(*fate, "not_rated") != 0)
+        return true;
+    if (!explain_settled(db, tenant_id, at_us, receipt, &settled, err))
+        return false;
+    *fate = settled == NULL ? *fate : "late";
+    return settled == NULL || json_add(entry, "settled", settled, err);
 }

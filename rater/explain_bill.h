@@ -21,6 +21,7 @@
 typedef struct Bill {
     int64_t invoice_id;
     bool is_final;
+    bool stands; /* an invoice or preview in force: no credit note, no void, and not taken back */
     int64_t period_start_us;
     int64_t watermark;
     Json *head; /* invoice_id, number, state, revision, period_start, period_end, receipt_watermark, currency */
@@ -44,5 +45,10 @@ void bills_free(Bills *self);
 /** The part that a usage row of an instant has of a bill: its head, `lines` (line, sku, description, quantity, free_quantity, billed_quantity, unit,
  *  amount_exact) and `amount_exact`. `*costs`: it is more than nothing. Caller releases. NULL: ERR_NOMEM, ERR_CORRUPT. */
 MUST_CHECK Json *bill_share(const Bill *self, const RatingRow *of, int64_t at_us, bool *costs, Err *err);
+
+/** What came too late for a final bill, or has none, may stand on a later document: `settled` in `entry` says on which, and `*fate` ("late" or
+ *  "not_rated"; others are left alone) becomes "late". ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
+MUST_CHECK bool
+bill_settled(Json *entry, Db *db, int64_t tenant_id, int64_t at_us, int64_t receipt, const char **fate, Err *err);
 
 #endif

@@ -41,6 +41,12 @@ take_document(void *context, const DocumentRow *row, Err *err)
     LineExplainer *self = context;
     if (self->found++ > 0)
         return true;
+    if (strcmp(row->kind, "invoice") != 0) {
+        err_set(err, ERR_USAGE, "'%s' is a %s: its lines are differences, not usage that was rated", row->number,
+                strcmp(row->kind, "void") == 0 ? "void" : "credit note");
+        return err_hint(err, "explain a line of %s; millibill invoice show %s has each line's difference",
+                        row->refers_to, row->number);
+    }
     self->invoice_id = row->invoice_id;
     self->month = row->month;
     self->period = (VerifyPeriod){row->period_start_us, row->period_end_us};

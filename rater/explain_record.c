@@ -245,7 +245,7 @@ add_exclusion(const Explainer *self, Json *entry, const Hit *hit, const ExplainE
                             add_differences(object, hit->facts, kept->facts, err));
 }
 
-/** Bills that have the record, with its part; a final one that it came too late for. From receipt `until` on it does not count. */
+/** Bills in force that have the record, with its part; a final one that it came too late for. From receipt `until` on it does not count. */
 static bool
 add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, int64_t until, const char **fate,
           Err *err)
@@ -257,7 +257,7 @@ add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, in
     for (size_t i = 0; done && i < self->bills.count; i++) {
         const Bill *bill = &self->bills.all[i];
         bool costs = false;
-        if (bill->watermark >= until)
+        if (!bill->stands || bill->watermark >= until)
             continue;
         if (bill->watermark < hit->receipt) {
             *fate = bill->is_final ? "late" : *fate;
@@ -268,7 +268,7 @@ add_bills(Explainer *self, Json *entry, const Hit *hit, const RatingRow *row, in
         done = share != NULL && json_append(invoices, share, err);
         *fate = !costs ? "free" : bill->is_final ? "billed" : "draft";
     }
-    return done;
+    return done && bill_settled(entry, self->db, hit->tenant_id, hit->started_at_us, hit->receipt, fate, err);
 }
 
 static bool

@@ -159,6 +159,20 @@ say_evidence(Json *evidence, Buffer *out, Err *err)
                                 explain_member(seal, "revision"), explain_member(seal, "head"));
 }
 
+/** Where what came too late was settled. */
+static bool
+say_settled(Json *settled, Buffer *out, Err *err)
+{
+    const char *disposition = explain_member(settled, "disposition");
+    if (settled == NULL)
+        return true;
+    if (strcmp(disposition, "written_off") == 0)
+        return line_append_harmless(out, err, "   written off: its period was too old, it is on no bill");
+    return line_append_harmless(out, err, "   settled on %s %s (%s), with all that its period received then",
+                                strcmp(disposition, "billed") == 0 ? "invoice" : "credit note",
+                                explain_member(settled, "number"), explain_member(settled, "month"));
+}
+
 static bool
 say_record(Json *entry, Buffer *out, Err *err)
 {
@@ -175,7 +189,8 @@ say_record(Json *entry, Buffer *out, Err *err)
         done = line_append_harmless(out, err, "   invoice %s looked at receipts up to %s; this one has %s",
                                     explain_member(late, "number"), explain_member(late, "receipt_watermark"),
                                     explain_member(json_member(entry, "evidence"), "receipt"));
-    return done && say_exclusion(json_member(entry, "kept_instead"), out, err) &&
+    return done && say_settled(json_member(entry, "settled"), out, err) &&
+           say_exclusion(json_member(entry, "kept_instead"), out, err) &&
            say_evidence(json_member(entry, "evidence"), out, err) && say_batch(json_member(entry, "batch"), out, err) &&
            buffer_append(out, "\n", 1, err);
 }

@@ -106,6 +106,14 @@ rate_contracts_read_other(RateContracts *self, const RateContracts *others, Db *
 }
 
 bool
+rate_contracts_of_tenant(RateContracts *self, Db *db, const char *tenant, UtcMonth month, Err *err)
+{
+    *self = (RateContracts){0};
+    Taking taking = {.into = self};
+    return contract_store_in_force(db, tenant, month, take, &taking, err);
+}
+
+bool
 rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err)
 {
     *self = (RateContracts){0};

@@ -30,6 +30,8 @@ MUST_CHECK bool rate_contracts_read(RateContracts *self, Db *db, UtcMonth month,
 /** Of those that hold for a month, the ones that are not among `others`. */
 MUST_CHECK bool
 rate_contracts_read_other(RateContracts *self, const RateContracts *others, Db *db, UtcMonth month, Err *err);
+/** The one that a tenant has in a month; none: count stays 0. */
+MUST_CHECK bool rate_contracts_of_tenant(RateContracts *self, Db *db, const char *tenant, UtcMonth month, Err *err);
 /** The one that an invoice was made under; none: count stays 0. */
 MUST_CHECK bool rate_contracts_of_invoice(RateContracts *self, Db *db, int64_t tenant_id, int64_t invoice_id, Err *err);
 /** A revision of a tenant's contract. */

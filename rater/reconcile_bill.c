@@ -8,6 +8,7 @@
 #include "proto/usage_batch.h"
 #include "rater/counted.h"
 #include "rater/document.h"
+#include "rater/rate_books.h"
 #include "rater/rate_periods.h"
 #include "rater/verify_parts.h"
 #include "schema/document_store.h"
@@ -41,6 +42,20 @@ take_period(void *context, const DocumentRow *row, Err *err)
     return true;
 }
 
+/** Without a bill: the book that the tenant's contract names, else `book`, as it is in force for the period. */
+static bool
+choose_book(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err)
+{
+    RateContracts contracts = {0};
+    self->calendar = book_calendar_new(db, err);
+    if (self->calendar != NULL && rate_contracts_of_tenant(&contracts, db, self->name, month, err)) {
+        const char *name = rate_books_name(rate_contracts_find(&contracts, self->tenant->tenant_id), book);
+        self->default_book = book_calendar_book(self->calendar, name, self->start_us, self->end_us, err);
+    }
+    rate_contracts_free(&contracts);
+    return self->default_book != NULL;
+}
+
 /** The final invoice stands first among those of one period. */
 static bool
 choose_bill(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err)
@@ -53,16 +68,13 @@ choose_bill(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err
     self->start_us = period.start_us;
     self->end_us = period.end_us;
     for (size_t i = 0; self->bill == NULL && i < self->bills.count; i++)
-        if (self->bills.all[i].period_start_us == self->start_us)
+        if (self->bills.all[i].stands && self->bills.all[i].period_start_us == self->start_us)
             self->bill = &self->bills.all[i];
     if (self->bill != NULL) {
         self->watermark = self->bill->watermark;
         return true;
     }
-    self->calendar = book_calendar_new(db, err);
-    self->default_book =
-        self->calendar == NULL ? NULL : book_calendar_book(self->calendar, book, self->start_us, self->end_us, err);
-    return self->default_book != NULL && receipt_watermark(db, &self->watermark, err);
+    return choose_book(self, db, month, book, err) && receipt_watermark(db, &self->watermark, err);
 }
 
 MUST_CHECK bool

@@ -11,9 +11,9 @@ enum { LOOK_MAX = 1000 };
 const char *const RECONCILE_STATUS_NAMES[RECONCILE_STATUS_COUNT] = {
     "matched", "differs", "missing_on_bill", "missing_in_file", "repeated_in_file", "contradiction_in_file"};
 const char *const RECONCILE_FIELD_NAMES[RECONCILE_FIELD_COUNT] = {
-    "started_at", "duration_ms",    "init_duration_ms", "memory_mb", "ephemeral_mb", "architecture",
-    "region",     "mode",           "package",          "function",  "version",      "status",
-    "cpu_ms",     "response_bytes", "capacity_units"};
+    "started_at", "duration_ms",    "init_duration_ms", "memory_mb", "ephemeral_mb",      "architecture",
+    "region",     "mode",           "package",          "function",  "version",           "status",
+    "cpu_ms",     "response_bytes", "capacity_units",   "streamed",  "max_memory_used_mb"};
 
 /* ---- fields ---- */
 
@@ -77,6 +77,10 @@ field_differs(ReconcileField field, const UsageRecord *file, const UsageRecord *
         return stated_differs(file->response_bytes, bill->response_bytes);
     case FIELD_CAPACITY_UNITS:
         return file->capacity_units != bill->capacity_units;
+    case FIELD_STREAMED:
+        return file->response_bytes != USAGE_ABSENT && file->streamed != bill->streamed;
+    case FIELD_MAX_MEMORY:
+        return stated_differs(file->max_memory_used_mb, bill->max_memory_used_mb);
     case RECONCILE_FIELD_COUNT:
         break;
     }
@@ -112,6 +116,8 @@ reconcile_as_in_file(const UsageRecord *file, const UsageRecord *bill, uint32_t 
     TAKE(FIELD_CPU, cpu_us);
     TAKE(FIELD_RESPONSE_BYTES, response_bytes);
     TAKE(FIELD_CAPACITY_UNITS, capacity_units);
+    TAKE(FIELD_STREAMED, streamed);
+    TAKE(FIELD_MAX_MEMORY, max_memory_used_mb);
 #undef TAKE
     return record;
 }

@@ -44,6 +44,8 @@ typedef enum ReconcileField {
     FIELD_CPU,
     FIELD_RESPONSE_BYTES,
     FIELD_CAPACITY_UNITS, /* also: is it capacity at all? */
+    FIELD_STREAMED,       /* where the file says how much was sent */
+    FIELD_MAX_MEMORY,
     RECONCILE_FIELD_COUNT
 } ReconcileField;
 extern const char *const RECONCILE_FIELD_NAMES[RECONCILE_FIELD_COUNT];

@@ -156,10 +156,16 @@ change_fill(const Worth *self, const UsageRecord *record, Change *change, Err *e
 }
 
 static bool
+is_empty(const RatingRow *row)
+{
+    return row->invocations == 0 && row->capacity_records == 0;
+}
+
+static bool
 take_away(const PriceBook *book, Usage *usage, const Change *less, Err *err)
 {
     RatingRow *row = usage_find(usage, &less->row);
-    if (row == NULL || (row->invocations == 0 && row->capacity_records == 0))
+    if (row == NULL || is_empty(row))
         return err_set(err, ERR_CORRUPT, "a billed record is not in the usage that was billed");
     row_shift(book, row, &less->row, -1);
     return true;
@@ -179,10 +185,28 @@ put_in(const PriceBook *book, Usage *usage, const Change *more, bool *added, Err
 
 /* ---- rating ---- */
 
+/** A configuration whose last record was taken away is no usage: it would have a part in fees. */
+static Rated *
+rate_present(const Worth *self, const Usage *usage, Err *err)
+{
+    RatingRow *present = calloc(usage->count + 1, sizeof(*present));
+    size_t count = 0;
+    if (present == NULL) {
+        err_set(err, ERR_NOMEM, "no memory to rate");
+        return NULL;
+    }
+    for (size_t i = 0; i < usage->count; i++)
+        if (!is_empty(&usage->rows[i]))
+            present[count++] = usage->rows[i];
+    Rated *rated = rate(present, count, self->book, &self->options, err);
+    free(present);
+    return rated;
+}
+
 static bool
 rate_usage(const Worth *self, const Usage *usage, WorthTotal *out, Err *err)
 {
-    Rated *rated = rate(usage->rows, usage->count, self->book, &self->options, err);
+    Rated *rated = rate_present(self, usage, err);
     if (rated == NULL)
         return false;
     mpq_set_ui(out->exact, 0, 1);

@@ -92,7 +92,7 @@ static const char SQL_WRITE[] = "SELECT adjustment_write($1::bigint, $2, $3, $4)
         "a.period_month") ", a.adjustment_id,"                                                                                                                                                                                                               \
                           " coalesce(a.carrier_id, 0), a.disposition, t.name, a.to_receipt, encode(a.document_sha256, 'hex'), a.document,"                                                                                                                   \
                           " coalesce(a.carrier_id, (SELECT min(n.invoice_id) FROM invoices n WHERE n.tenant_id = a.tenant_id"                                                                                                                                \
-                          " AND n.state = 'final' AND n.issued_at > a.issued_at), 9223372036854775807)"                                                                                                                                                      \
+                          " AND n.state = 'final' AND (n.issued_at > a.issued_at OR (n.issued_at = a.issued_at AND (n.kind = 'invoice' OR n.period_month > a.period_month)))), 9223372036854775807)"                                                         \
                           " FROM adjustments a JOIN tenants t USING (tenant_id) JOIN price_books b ON b.sha256 = a.price_book_sha256"                                                                                                                        \
                           " LEFT JOIN invoices o ON o.tenant_id = a.tenant_id AND o.invoice_id = a.base_id"
 

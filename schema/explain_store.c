@@ -31,10 +31,19 @@ static const char SQL_SEAL[] =
 static const char SQL_INVOICES[] =
     "SELECT i.invoice_id, coalesce(i.number, ''), i.state, i.revision, " US("i.period_start") ", " US(
         "i.period_end") ","
-                        " i.receipt_watermark, i.currency, i.document, b.source FROM invoices i"
+                        " i.receipt_watermark, i.currency, i.document, b.source, i.kind = 'invoice' AND NOT EXISTS"
+                        " (SELECT FROM invoices v WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')"
+                        " FROM invoices i"
                         " JOIN price_books b ON b.sha256 = i.price_book_sha256"
                         " WHERE i.tenant_id = $1::bigint AND i.period_start <= $2::timestamptz AND i.period_end > $2::timestamptz"
                         " ORDER BY i.state, i.revision, i.invoice_id";
+/* A write-off comes first: the rest of its receipts may have a link of its own. */
+static const char SQL_SETTLED[] =
+    "SELECT json_build_object('disposition', a.disposition, 'number', c.number, 'month', to_char(c.period_month, 'YYYY-MM'))"
+    " FROM adjustments a JOIN adjustments_in_force f USING (tenant_id, adjustment_id)"
+    " LEFT JOIN invoices c ON c.tenant_id = a.tenant_id AND c.invoice_id = a.carrier_id"
+    " WHERE a.tenant_id = $1::bigint AND a.period_start <= $2::timestamptz AND a.period_end > $2::timestamptz"
+    " AND a.from_receipt < $3::bigint AND a.to_receipt >= $3::bigint ORDER BY a.disposition = 'written_off' DESC, a.adjustment_id LIMIT 1";
 /* Patterns first: what has them is a handful. */
 static const char SQL_QUARANTINE[] =
     "SELECT json_build_object('quarantine_id', q.quarantine_id, 'tenant', nullif(q.tenant_name, ''), 'reason', q.reason,"
@@ -129,6 +138,17 @@ explain_seal(Db *db, int64_t tenant_id, int64_t hour_us, int64_t receipt, Json *
     return ask_object(db, SQL_SEAL, params, 3, out, err);
 }
 
+MUST_CHECK bool
+explain_settled(Db *db, int64_t tenant_id, int64_t at_us, int64_t receipt, Json **out, Err *err)
+{
+    char at[UTC_TEXT_BYTES];
+    DbParam params[3];
+    db_set_i64(&params[0], tenant_id);
+    params[1] = db_string(utc_format(at_us, at));
+    db_set_i64(&params[2], receipt);
+    return ask_object(db, SQL_SETTLED, params, 3, out, err);
+}
+
 typedef struct InvoiceVisit {
     ExplainInvoiceVisit visit;
     void *context;
@@ -147,7 +167,8 @@ visit_invoice(void *context, const DbResult *row, Err *err)
                                     .receipt_watermark = db_i64(row, 0, 6),
                                     .currency = db_value(row, 0, 7),
                                     .document = db_slice(row, 0, 8),
-                                    .book = db_slice(row, 0, 9)};
+                                    .book = db_slice(row, 0, 9),
+                                    .stands = db_value(row, 0, 10)[0] == 't'};
     return visit->visit(visit->context, &invoice, err);
 }
 

@@ -36,7 +36,11 @@ explain_exclusion(Db *db, int64_t tenant_id, const SegmentKey *key, int64_t ordi
 /** The seal that covers a tenant's hour at a receipt: number, revision, head, sealed_at, sha256. */
 MUST_CHECK bool explain_seal(Db *db, int64_t tenant_id, int64_t hour_us, int64_t receipt, Json **out, Err *err);
 
-/** An invoice or preview, with its price book; texts borrowed for the time of the callback. */
+/** How what a tenant's final period received with this receipt was settled: disposition (billed, credited, written_off), number and month of the
+ *  document that carries it. */
+MUST_CHECK bool explain_settled(Db *db, int64_t tenant_id, int64_t at_us, int64_t receipt, Json **out, Err *err);
+
+/** An invoice or preview, with its price book, or another document about its period; texts borrowed for the time of the callback. */
 typedef struct ExplainInvoice {
     int64_t invoice_id;
     const char *number; /* "" for a preview */
@@ -48,6 +52,7 @@ typedef struct ExplainInvoice {
     const char *currency;
     Text document;
     Text book;
+    bool stands; /* an invoice or preview that was not taken back; false also for a credit note and a void */
 } ExplainInvoice;
 typedef bool (*ExplainInvoiceVisit)(void *context, const ExplainInvoice *invoice, Err *err);
 /** Those of a tenant whose period holds this instant, final ones first. */

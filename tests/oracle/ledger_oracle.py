@@ -33,8 +33,13 @@ class Ledger(Dates):
         rows = [record.row for record in self.records
                 if record.tenant in members and first <= record.at_us < last and record.counts(arrived_to, reversed_to) and
                 not (record.tenant == tenant and any(low < record.arrived <= high for low, high in spans))]
+        return self.rate_rows(account, month, rows)
+
+    def rate_rows(self, account, month, rows):
+        member = self.tenants_of(account, month)[0]
+        first, last = self.period(member, month)
         bounds = self.service(account, (first, last))
-        book, changes = self.books(members[0], month)
+        book, changes = self.books(member, month)
         key = (account, first, last, bounds, id(book), tuple((at, id(other)) for at, other in changes), tuple(id(row) for row in rows))
         if key not in self.rated:
             options = Options(first, last, True, *bounds)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "oracle"))
 from exact import printed  # noqa: E402
 from ledger_oracle import instant_text  # noqa: E402
+from ledger_reconcile import Reconciled  # noqa: E402
 from quote_compare import dump_yaml  # noqa: E402
 from random_ledgers import World, following  # noqa: E402
 
@@ -365,9 +366,19 @@ class Life:
             if done.returncode != 0:
                 self.differences.found.append(f"{self.where}: remake of a draft {draft['invoice']}: {done.stdout[-800:]}{done.stderr[-500:]}")
 
+    def reconcile(self, count):
+        """Logs that differ from final invoices: what each difference is worth."""
+        chance = self.world.chance
+        finals = [final for final in self.ledger.finals() if final.lines]
+        for invoice in chance.sample(finals, min(len(finals), count)):
+            log = Reconciled(chance, self.ledger, invoice, self.numbers[id(invoice)])
+            answer = self.stack.json("reconcile", "--month", invoice.month, "--tenant", invoice.tenant, "--format", "ndjson", self.file("log.ndjson", log.as_lines()), status=None)
+            log.check(self.differences, f"{self.where}, reconcile {invoice.month} {invoice.tenant}", answer)
+
     def finish(self):
         """What must hold of all that was issued."""
         self.stack.run("verify")
+        self.reconcile(2 if WORLDS == 1 else 6)
         for series, last in self.stack.query("SELECT series, last_number FROM invoice_numbers"):
             count = self.stack.number(f"SELECT count(*) FROM invoices WHERE number ~ '^{series}-[0-9]+$'")
             if count != int(last):

@@ -174,7 +174,7 @@ every_difference_of_a_field_is_seen_and_carried_over(void **state)
     (void) state;
     for (int i = 0; i < RECONCILE_FIELD_COUNT; i++) {
         UsageRecord bill = entry_of(RECONCILE_BILLED, "r", 100).record;
-        bill.cpu_us = bill.response_bytes = 5;
+        bill.cpu_us = bill.response_bytes = bill.max_memory_used_mb = 5;
         UsageRecord file = bill;
         file.started_at_us += i == FIELD_STARTED_AT;
         file.duration_us += i == FIELD_DURATION;
@@ -191,6 +191,8 @@ every_difference_of_a_field_is_seen_and_carried_over(void **state)
         file.cpu_us += i == FIELD_CPU;
         file.response_bytes += i == FIELD_RESPONSE_BYTES;
         file.capacity_units = i == FIELD_CAPACITY_UNITS ? 3 : USAGE_ABSENT;
+        file.streamed = i == FIELD_STREAMED;
+        file.max_memory_used_mb += i == FIELD_MAX_MEMORY;
         uint32_t differs = reconcile_compare(&file, &bill, ALL_FIELDS);
         assert_int_equal(differs, UINT32_C(1) << i);
         UsageRecord wanted = reconcile_as_in_file(&file, &bill, differs);

@@ -1,0 +1,122 @@
+"""What explain and reconcile say of a record once its invoice was taken back, corrected, or came too early for it."""
+import json
+import unittest
+from fractions import Fraction as F
+
+from harness import StackCase
+
+LATE = """name: strict
+version: "1"
+late_usage: {months: 0}
+"""
+PREPAID = """name: prepaid
+version: "1"
+price_book: plain
+late_usage: {months: 0}
+prepaid: [{name: bundle, sku: requests, units: 100, every: term, from: 2026-01-01, until: 2027-01-01}]
+"""
+PLAIN = """name: plain
+version: "1"
+currency: USD
+rounding: {mode: half_up, each: line}
+duration: {granularity_ms: 1}
+meters: [{sku: requests, description: Requests, unit: request, measure: invocations, prices: [{model: per_unit, unit_price: 1}]}]
+"""
+
+
+def record(name, start, duration_ms=900000):
+    return {"request_id": name, "tenant": "acme", "function": "f", "memory_mb": 10240, "duration_ms": duration_ms, "region": "us-east-1", "started_at": start}
+
+
+class ExplainCorrections(StackCase):
+    """A hundred invocations of 9,000 GB-seconds: more than the free tier."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.stack.run("tenant", "add", "acme")
+        cls.records = [record(f"r{i}", f"2026-05-{1 + i % 28:02}T12:00:00Z") for i in range(100)]
+        cls.load(cls.records)
+        cls.stack.run("rate", "--month", "2026-05", "--final")
+
+    @classmethod
+    def load(cls, records):
+        cls.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(row) + "\n" for row in records))
+
+    def explain(self, name):
+        (entry,) = self.stack.json("explain", "--record", name, "--tenant", "acme")["records"]
+        return entry
+
+    def numbers(self, entry):
+        return [invoice["number"] for invoice in entry["invoices"]]
+
+    def test_1_what_was_taken_back_bills_nothing(self):
+        self.stack.run("invoice", "void", "MB-2026-000001", "--reason", "wrong")
+        entry = self.explain("r1")
+        self.assertEqual((entry["fate"], entry["invoices"]), ("not_rated", []))
+
+    def test_2_the_invoice_that_was_issued_again_is_the_bill(self):
+        self.records.append(record("r100", "2026-05-09T00:00:00Z"))
+        self.load(self.records[-1:])
+        self.assertEqual(self.explain("r100")["fate"], "not_rated")
+        self.stack.run("rate", "--month", "2026-05", "--final")
+        for name in ("r1", "r100"):
+            entry = self.explain(name)
+            self.assertEqual((entry["fate"], self.numbers(entry)), ("billed", ["MB-2026-000002"]))
+            self.assertNotIn("late_for", entry)
+        log = self.file("".join(json.dumps(row) + "\n" for row in self.records))
+        answer = self.stack.json("reconcile", "--month", "2026-05", "--tenant", "acme", log)
+        (tenant,) = answer["tenants"]
+        self.assertEqual((tenant["invoice"]["number"], tenant["counts"]["matched"], answer["rows"]), ("MB-2026-000002", 101, []))
+        total = self.stack.json("invoice", "show", "MB-2026-000002")["total"]
+        self.assertEqual(F(tenant["as_billed"]["amount"]), F(total))
+
+    def test_3_a_credit_note_is_no_bill_of_a_record_and_has_no_lines_to_explain(self):
+        self.stack.run("reverse", "--tenant", "acme", "--record", "r7", "--reason", "wrong")
+        self.stack.run("rate", "--month", "2026-06", "--final", status=None)
+        self.assertEqual(self.stack.value("SELECT number FROM invoices WHERE kind = 'credit_note'"), "MB-CN-2026-000001")
+        entry = self.explain("r1")
+        self.assertEqual((entry["fate"], self.numbers(entry)), ("billed", ["MB-2026-000002"]))
+        refused = self.stack.run("explain", "MB-CN-2026-000001", "1", status=2).stderr
+        self.assertIn("is a credit note", refused)
+        self.assertIn("explain a line of MB-2026-000002", refused)
+        self.assertIn("is a void", self.stack.run("explain", "MB-VOID-2026-000001", "1", status=2).stderr)
+
+    def test_4_late_usage_says_where_it_was_settled(self):
+        self.load([record("late", "2026-05-11T00:00:00Z")])
+        waiting = self.explain("late")
+        self.assertEqual((waiting["fate"], waiting["late_for"]["number"]), ("late", "MB-2026-000002"))
+        self.assertNotIn("settled", waiting)
+        self.stack.run("rate", "--month", "2026-06", "--final")
+        self.assertEqual(self.explain("late")["settled"], {"disposition": "billed", "number": "MB-2026-000003", "month": "2026-06"})
+        self.assertIn("settled on invoice MB-2026-000003 (2026-06)", self.stack.run("explain", "--record", "late").stdout)
+
+    def test_5_what_was_written_off_is_on_no_bill(self):
+        self.stack.run("contract", "set", "--tenant", "acme", "--from", "2026-07", self.file(LATE, "yaml"))
+        self.load([record("older", "2026-05-12T00:00:00Z")])
+        self.stack.run("rate", "--month", "2026-07", "--final", status=None)
+        entry = self.explain("older")
+        self.assertEqual((entry["fate"], entry["settled"]["disposition"]), ("late", "written_off"))
+        self.assertIn("written off: its period was too old", self.stack.run("explain", "--record", "older").stdout)
+
+    def test_6_a_write_off_is_made_again_as_it_was_before_the_invoice_of_its_run(self):
+        """That invoice uses up what the contract has: it came after."""
+        self.stack.run("tenant", "add", "bundle")
+        self.stack.run("price-book", "add", self.file(PLAIN, "yaml"), "--from", "2026-01-01")
+        self.stack.run("contract", "set", "--tenant", "bundle", "--from", "2026-02", self.file(PREPAID, "yaml"))
+
+        def load(name, month, count):
+            self.load([{**record(f"{name}-{i}", f"2026-{month:02}-03T12:00:00Z", 1), "tenant": "bundle"} for i in range(count)])
+        load("may", 5, 10)
+        self.stack.run("rate", "--month", "2026-05", "--final", "--tenant", "bundle")
+        load("late", 5, 5)
+        load("july", 7, 95)
+        (july,) = self.stack.json("rate", "--month", "2026-07", "--final", "--tenant", "bundle")["invoices"]
+        self.assertEqual(F(july["total"]), 5)  # 90 of its 95 are prepaid
+        amounts = self.stack.query("SELECT amount FROM adjustments JOIN tenants USING (tenant_id) WHERE name = 'bundle' AND disposition = 'written_off'")
+        self.assertEqual(amounts, [["0.00"]])  # 90 were left then
+        self.stack.run("verify")
+
+
+if __name__ == "__main__":
+    unittest.main()
