@@ -97,6 +97,29 @@ text_is_clean_utf8(Text a)
     return text_is_utf8(a);
 }
 
+static bool
+is_id_byte(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           byte == '-' || byte == '_';
+}
+
+bool
+text_names(Text line, Text id)
+{
+    for (size_t from = 0; from < line.length;) {
+        const char *found = memmem(line.data + from, line.length - from, id.data, id.length);
+        if (found == NULL)
+            return false;
+        size_t at = (size_t) (found - line.data);
+        size_t end = at + id.length;
+        if ((at == 0 || !is_id_byte(line.data[at - 1])) && (end == line.length || !is_id_byte(line.data[end])))
+            return true;
+        from = at + 1;
+    }
+    return false;
+}
+
 char *
 text_duplicate(Text a)
 {

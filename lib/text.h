@@ -32,6 +32,9 @@ bool text_is_utf8(Text a);
 /** Valid UTF-8 without NUL and other control characters (U+0000..U+001F, U+007F)? */
 bool text_is_clean_utf8(Text a);
 
+/** Does a line name the id, and not only as a part of a longer one (of letters, digits, '-' and '_')? */
+bool text_names(Text line, Text id);
+
 /** A NUL-terminated copy; caller frees with free(). NULL when memory is refused. */
 MUST_CHECK char *text_duplicate(Text a);
 

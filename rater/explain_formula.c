@@ -21,6 +21,20 @@ explain_price(const Meter *meter, const char *region, UsageArchitecture architec
     return price_book_price(meter, region, architecture, mode);
 }
 
+const char *
+explain_region(const PriceBook *book, const char *region)
+{
+    return region[0] != '\0' || book->default_region == NULL ? region : book->default_region;
+}
+
+bool
+explain_is_at(const PriceBook *book, const RatedLine *line, const char *region, UsageArchitecture architecture,
+              UsageMode mode, const char *function)
+{
+    return strcmp(explain_region(book, region), line->region) == 0 && architecture == line->architecture &&
+           mode == line->mode && explain_price(line->meter, line->region, architecture, mode, function) == line->price;
+}
+
 /** The sum that the meter multiplies, by the name of its rollup column. */
 static bool
 column_sum(const PriceBook *book, const Meter *meter, const RatingRow *row, int64_t month_start_us, UsageSum *out)

@@ -9,8 +9,7 @@
 
 #include "lib/err.h"
 #include "lib/json.h"
-#include "rater/price_book.h"
-#include "rater/usage.h"
+#include "rater/rate.h"
 
 /** Add "billed_ms" (where the meter counts time) and "formula" (null) where the row's sums make the quantity in one formula, and
  *  "quantity". ERR_NOMEM. */
@@ -20,5 +19,12 @@ MUST_CHECK bool formula_add_usage(Json *entry, const PriceBook *book, const Mete
 /** The price that usage goes by: the first one with patterns that fit, else the one without; NULL none. */
 const Price *explain_price(const Meter *meter, const char *region, UsageArchitecture architecture, UsageMode mode,
                            const char *function);
+
+/** The region of usage, or that which the book gives to usage that names none. */
+const char *explain_region(const PriceBook *book, const char *region);
+
+/** Does usage belong to the line's item: its place, and the price that it goes by? Of any tenant and part. */
+bool explain_is_at(const PriceBook *book, const RatedLine *line, const char *region, UsageArchitecture architecture,
+                   UsageMode mode, const char *function);
 
 #endif

@@ -11,6 +11,7 @@
 #include "rater/explain_bill.h"
 #include "rater/explain_steps.h"
 #include "rater/explain_usage.h"
+#include "rater/rate_parts.h"
 #include "rater/verify_parts.h"
 #include "schema/document_store.h"
 
@@ -29,6 +30,7 @@ typedef struct LineExplainer {
     const Bill *bill;
     /* rated again */
     RatingRows *rows;
+    RateOptions options;
     Rated *rated;
     const RatedLine *line;
 } LineExplainer;
@@ -94,16 +96,16 @@ load_bill(LineExplainer *self, Err *err)
 static bool
 rate_again(LineExplainer *self, Err *err)
 {
-    const RateOptions options =
-        rate_options_of(self->tenant, self->period.start_us, self->period.end_us,
-                        json_object_get_boolean(json_member(self->bill->document, "free_tier")));
+    self->options = rate_options_of(self->tenant, self->period.start_us, self->period.end_us,
+                                    json_object_get_boolean(json_member(self->bill->document, "free_tier")));
     self->rows = rating_rows_new(err);
     bool done = self->rows != NULL;
     for (size_t i = 0; done && i < self->account.count; i++)
         done = verify_derive(self->db, &self->account.all[i], &self->period, self->bill->watermark, self->bill->book,
                              self->rows, err);
     if (done)
-        self->rated = rate(rating_rows_all(self->rows), rating_rows_count(self->rows), self->bill->book, &options, err);
+        self->rated =
+            rate(rating_rows_all(self->rows), rating_rows_count(self->rows), self->bill->book, &self->options, err);
     return self->rated != NULL;
 }
 
@@ -172,6 +174,20 @@ book_of_line(const LineExplainer *self)
     return price_book_of_part(self->bill->book, self->line->part);
 }
 
+static bool
+tell_steps(const LineExplainer *self, Json *steps, Err *err)
+{
+    const PriceBook *book = self->bill->book;
+    const RateOptions options =
+        book->part_count == 0 ? self->options : rate_part_options(&self->options, &book->parts[self->line->part]);
+    const ExplainAgain again = {.rated = self->rated,
+                                .rows = rating_rows_all(self->rows),
+                                .row_count = rating_rows_count(self->rows),
+                                .book = book_of_line(self),
+                                .options = &options};
+    return explain_steps(&again, self->line, steps, err);
+}
+
 /** The hours for which it is in force. */
 static VerifyPeriod
 hours_of_line(const LineExplainer *self)
@@ -220,8 +236,7 @@ tell(LineExplainer *self, Json *answer, Json *stated, Err *err)
            json_add_int(answer, "minimum_ms", by->minimum_ms, err) &&
            (self->line->meter->measure != MEASURE_CAPACITY_GB_SECONDS ||
             json_add_int(answer, "capacity_granularity_s", by->capacity_granularity_s, err)) &&
-           json_add(answer, "steps", steps, err) && explain_steps(self->rated, by, self->line, steps, err) &&
-           tell_usage(self, answer, err);
+           json_add(answer, "steps", steps, err) && tell_steps(self, steps, err) && tell_usage(self, answer, err);
 }
 
 static void

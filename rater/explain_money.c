@@ -4,9 +4,12 @@
 #include <stdlib.h>
 
 #include "lib/decimal.h"
+#include "lib/utc.h"
 #include "rater/document.h"
+#include "rater/explain_events.h"
 #include "rater/explain_tiers.h"
 #include "rater/formula.h"
+#include "rater/rate_partial.h"
 
 /** A sum's next term, unless it is 0. */
 static void
@@ -108,79 +111,107 @@ tell_tier_fee(const PriceBook *book, const RatedLine *line, const mpq_t billed, 
 }
 
 static bool
-explain_fee(const Rated *rated, const PriceBook *book, const ItemLines *lines, const RatedLine *line, Json *steps,
-            Err *err)
+explain_fee(const ExplainAgain *again, const ItemLines *lines, const RatedLine *line, Json *steps, Err *err)
 {
     if (mpq_sgn(line->fee) == 0)
         return true;
+    if (line->price->model == PRICE_PERCENTAGE)
+        return explain_event_fee(again, line, steps, err);
     mpq_t billed, whole, in_tier;
     mpq_inits(billed, whole, in_tier, NULL);
     item_billed(lines, billed);
-    explain_counter(rated, line, whole, in_tier);
-    bool done;
-    if (line->price->model == PRICE_PACKAGE)
-        done = tell_packages(book, line, billed, whole, steps, err);
-    else if (line->price->model == PRICE_PERCENTAGE)
-        done = step_add(steps, "fee", "what its events cost beside the rate: fees, least and most of one event", NULL,
-                        line->fee, book->currency, err);
-    else
-        done = tell_tier_fee(book, line, billed, whole, steps, err);
+    explain_counter(again->rated, line, whole, in_tier);
+    bool done = line->price->model == PRICE_PACKAGE ? tell_packages(again->book, line, billed, whole, steps, err)
+                                                    : tell_tier_fee(again->book, line, billed, whole, steps, err);
     mpq_clears(billed, whole, in_tier, NULL);
     return done;
 }
 
 /* ---- minimum and maximum ---- */
 
+/** The limit of a whole period, for the time in which its book is in force; said where that is less. In minutes where a period does not start at a
+ *  whole hour. */
 static bool
-tell_minimum(const PriceBook *book, const RatedLine *line, const mpq_t sum, Json *steps, Err *err)
+tell_limit(const ExplainAgain *again, const char *says, const Limit *limit, mpq_t value, Json *steps, Err *err)
 {
-    const Price *price = line->price;
+    const RateOptions *options = again->options;
+    mpq_set(value, limit->value);
+    if (options->part_end_us == 0)
+        return true;
+    const int64_t part_us = options->part_end_us - options->part_start_us;
+    const int64_t period_us = rate_period_end_us(options) - options->month_start_us;
+    const bool hours = part_us % UTC_HOUR_US == 0 && period_us % UTC_HOUR_US == 0;
+    const int64_t unit_us = hours ? UTC_HOUR_US : 60 * UTC_SECOND_US;
+    mpq_t in_force, period;
+    mpq_inits(in_force, period, NULL);
+    decimal_set_i64(in_force, part_us / unit_us);
+    decimal_set_i64(period, period_us / unit_us);
+    rate_book_part(options, value);
+    mpq_mul(value, value, limit->value);
+    char text[160];
+    snprintf(text, sizeof text, "%s in a whole period, for the %s of it for which its price book is in force", says,
+             hours ? "hours" : "minutes");
+    Formula formula = formula_of(limit->value, " × ", in_force, " ÷ ", period);
+    bool done = step_add(steps, "limit", text, &formula, value, again->book->currency, err);
+    formula_free(&formula);
+    mpq_clears(in_force, period, NULL);
+    return done;
+}
+
+static bool
+tell_minimum(const ExplainAgain *again, const RatedLine *line, const mpq_t limit, const mpq_t sum, Json *steps,
+             Err *err)
+{
     mpq_t expected;
     mpq_init(expected);
-    mpq_sub(expected, price->minimum.value, sum);
-    Formula formula = formula_of(price->minimum.value, " − ", sum, NULL, sum);
+    mpq_sub(expected, limit, sum);
+    Formula formula = formula_of(limit, " − ", sum, NULL, sum);
     bool done = tell(steps, "adjustment", "the least that this price costs, less what its lines come to", &formula,
-                     expected, line->adjustment, book->currency, err);
+                     expected, line->adjustment, again->book->currency, err);
     mpq_clear(expected);
     return done;
 }
 
 static bool
-tell_maximum(const PriceBook *book, const RatedLine *line, const mpq_t sum, Json *steps, Err *err)
+tell_maximum(const ExplainAgain *again, const RatedLine *line, const mpq_t limit, const mpq_t sum, Json *steps,
+             Err *err)
 {
     mpq_t own, expected;
     mpq_inits(own, expected, NULL);
     mpq_sub(own, line->amount_exact, line->adjustment);
-    mpq_mul(expected, own, line->price->maximum.value);
+    mpq_mul(expected, own, limit);
     if (mpq_sgn(sum) > 0)
         mpq_div(expected, expected, sum);
     mpq_sub(expected, expected, own);
-    Formula formula = formula_of(own, " × ", line->price->maximum.value, " ÷ ", sum);
+    Formula formula = formula_of(own, " × ", limit, " ÷ ", sum);
     formula_text(&formula, " − ");
     formula_figure(&formula, own);
     bool done =
         tell(steps, "adjustment",
              "its part of the most that this price costs, by what its lines come to, less what it comes to itself",
-             &formula, expected, line->adjustment, book->currency, err);
+             &formula, expected, line->adjustment, again->book->currency, err);
     mpq_clears(own, expected, NULL);
     return done;
 }
 
-/* Of a part of a period they are scaled, and have no formula here. */
 static bool
-explain_adjustment(const PriceBook *book, const ItemLines *lines, const RatedLine *line, Json *steps, Err *err)
+explain_adjustment(const ExplainAgain *again, const ItemLines *lines, const RatedLine *line, Json *steps, Err *err)
 {
     if (mpq_sgn(line->adjustment) == 0)
         return true;
-    mpq_t sum;
-    mpq_init(sum);
+    const Price *price = line->price;
+    mpq_t sum, limit;
+    mpq_inits(sum, limit, NULL);
     for (size_t i = 0; i < lines->count; i++) {
         mpq_add(sum, sum, lines->first[i].amount_exact);
         mpq_sub(sum, sum, lines->first[i].adjustment);
     }
-    bool done = mpq_sgn(line->adjustment) > 0 ? tell_minimum(book, line, sum, steps, err)
-                                              : tell_maximum(book, line, sum, steps, err);
-    mpq_clear(sum);
+    bool done = mpq_sgn(line->adjustment) > 0
+                    ? tell_limit(again, "the least that this price costs", &price->minimum, limit, steps, err) &&
+                          tell_minimum(again, line, limit, sum, steps, err)
+                    : tell_limit(again, "the most that this price costs", &price->maximum, limit, steps, err) &&
+                          tell_maximum(again, line, limit, sum, steps, err);
+    mpq_clears(sum, limit, NULL);
     return done;
 }
 
@@ -219,16 +250,16 @@ say_rounding(const PriceBook *book, const RatedLine *line, const char *rounding,
 }
 
 bool
-explain_money(const Rated *rated, const PriceBook *book, const ItemLines *lines, const RatedLine *line, Json *steps,
-              Err *err)
+explain_money(const ExplainAgain *again, const ItemLines *lines, const RatedLine *line, Json *steps, Err *err)
 {
     char says[320];
+    const PriceBook *book = again->book;
     char *rounding = document_rounding(book, err);
     if (rounding == NULL)
         return false;
     say_rounding(book, line, rounding, says, sizeof says);
     free(rounding);
-    return explain_fee(rated, book, lines, line, steps, err) && explain_adjustment(book, lines, line, steps, err) &&
+    return explain_fee(again, lines, line, steps, err) && explain_adjustment(again, lines, line, steps, err) &&
            explain_exact(book, line, steps, err) &&
            step_add(steps, "amount", says, NULL, line->amount, book->currency, err) &&
            document_add_money(json_object_array_get_idx(steps, json_object_array_length(steps) - 1), "result",

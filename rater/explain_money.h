@@ -8,7 +8,7 @@
 
 #include "lib/err.h"
 #include "lib/json.h"
-#include "rater/rate.h"
+#include "rater/explain_again.h"
 
 /** The lines of one item: they follow one another in rated->lines. */
 typedef struct ItemLines {
@@ -17,7 +17,7 @@ typedef struct ItemLines {
 } ItemLines;
 
 /** Fee, minimum or maximum, exact amount and printed amount of `line`, one of `lines`. ERR_NOMEM. */
-MUST_CHECK bool explain_money(const Rated *rated, const PriceBook *book, const ItemLines *lines, const RatedLine *line,
-                              Json *steps, Err *err);
+MUST_CHECK bool
+explain_money(const ExplainAgain *again, const ItemLines *lines, const RatedLine *line, Json *steps, Err *err);
 
 #endif

@@ -110,37 +110,13 @@ search_segment(void *context, const SegmentRow *segment, Err *err)
 
 /* ---- quarantine ---- */
 
-static bool
-is_id_byte(char byte)
-{
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-           byte == '-' || byte == '_';
-}
-
-/** Does a line name the id, and not only as a part of a longer one? */
-static bool
-names_id(Text line, Text id)
-{
-    for (size_t from = 0; from < line.length;) {
-        const char *found = memmem(line.data + from, line.length - from, id.data, id.length);
-        if (found == NULL)
-            return false;
-        size_t at = (size_t) (found - line.data);
-        size_t end = at + id.length;
-        if ((at == 0 || !is_id_byte(line.data[at - 1])) && (end == line.length || !is_id_byte(line.data[end])))
-            return true;
-        from = at + 1;
-    }
-    return false;
-}
-
 /** Add what the payload says to `row`; `*meant`: is it about the id? */
 static bool
 read_payload(const Explainer *self, Json *row, Text payload, bool *meant, Err *err)
 {
     Text id = text_of(self->request->request_id);
     if (strcmp(explain_member(row, "format"), "record") != 0) {
-        *meant = strcmp(explain_member(row, "format"), "batch") == 0 || names_id(payload, id);
+        *meant = strcmp(explain_member(row, "format"), "batch") == 0 || text_names(payload, id);
         return true;
     }
     Err ignored = {0};

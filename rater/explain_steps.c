@@ -6,9 +6,11 @@
 
 #include "lib/decimal.h"
 #include "rater/document.h"
+#include "rater/explain_events.h"
 #include "rater/explain_money.h"
 #include "rater/explain_tiers.h"
 #include "rater/formula.h"
+#include "rater/rate_partial.h"
 
 static bool
 step_formula(Json *steps, const char *step, const char *says, Formula formula, const mpq_t result, const char *unit,
@@ -213,66 +215,104 @@ taken_before(const Rated *rated, size_t part, const char *name, mpq_t out)
     }
 }
 
-/** What the account may take of it by this book: of the period, less what it took by books before. */
+/** What the account may take of a free tier by the line's book: of the whole period, as far as it is in service, less what it took by
+ *  books before. */
+typedef struct Allowance {
+    mpq_t part, whole, before, left;
+} Allowance;
+
 static void
-read_allowance(const Rated *rated, const FreeTier *tier, const Item *item, mpq_t out)
+allowance_start(Allowance *self)
 {
-    mpq_t before;
-    if (rated->part_count == 0) {
-        for (size_t i = 0; i < rated->free_tier_count; i++)
-            if (rated->free_tiers[i].tier == tier && strcmp(rated->free_tiers[i].tenant, item->first->tenant) == 0)
-                mpq_set(out, rated->free_tiers[i].allowance);
-        return;
-    }
-    mpq_init(before);
-    taken_before(rated, item->first->part, tier->name, before);
-    if (mpq_cmp(tier->quantity, before) > 0)
-        mpq_sub(out, tier->quantity, before);
-    mpq_clear(before);
+    mpq_inits(self->part, self->whole, self->before, self->left, NULL);
 }
 
-/** The allowance of a period that is in service in part. */
-static bool
-tell_partial(const RatedFreeTier *taken, const char *unit, Json *steps, Err *err)
+static void
+allowance_free(Allowance *self)
 {
-    const FreeTier *tier = taken->tier;
-    if (tier->partial_month == PARTIAL_FULL || mpq_equal(taken->allowance, tier->quantity) ||
-        mpq_sgn(tier->quantity) == 0)
-        return true;
-    mpq_t share, over, under;
-    mpq_inits(share, over, under, NULL);
-    mpq_div(share, taken->allowance, tier->quantity);
-    mpq_set_z(over, mpq_numref(share));
-    mpq_set_z(under, mpq_denref(share));
-    Formula formula = formula_of(tier->quantity, " × ", over, " ÷ ", under);
-    bool done =
-        step_add(steps, "in_service",
-                 tier->whole_units ? "the allowance of a whole period, for the part in service, cut down to whole units"
-                                   : "the allowance of a whole period, for the part in service",
-                 tier->whole_units ? NULL : &formula, taken->allowance, unit, err);
-    formula_free(&formula);
-    mpq_clears(share, over, under, NULL);
+    mpq_clears(self->part, self->whole, self->before, self->left, NULL);
+}
+
+/** As rate_free_allowance() has it. */
+static void
+allowance_read(const ExplainAgain *again, const FreeTier *tier, size_t part, Allowance *self)
+{
+    rate_period_part(again->options, tier->partial_month, self->part);
+    mpq_mul(self->whole, tier->quantity, self->part);
+    if (again->rated->part_count > 0)
+        taken_before(again->rated, part, tier->name, self->before);
+    mpq_sub(self->left, self->whole, self->before);
+    if (mpq_sgn(self->left) < 0)
+        mpq_set_ui(self->left, 0, 1);
+    if (!tier->whole_units)
+        return;
+    mpz_fdiv_q(mpq_numref(self->left), mpq_numref(self->left), mpq_denref(self->left));
+    mpz_set_ui(mpq_denref(self->left), 1);
+}
+
+/** The sentence, and that it is cut down to whole units where it is. */
+static bool
+tell_cut(Json *steps, const char *step, const char *says, Formula *formula, const mpq_t exact, const mpq_t result,
+         const char *unit, Err *err)
+{
+    Buffer text = {0};
+    bool done = buffer_printf(&text, err, "%s%s", says,
+                              mpq_equal(exact, result) ? ""
+                              : mpq_sgn(exact) < 0     ? ": nothing is left"
+                                                       : ", cut down to whole units") &&
+                step_add(steps, step, text.data, formula, result, unit, err);
+    buffer_free(&text);
     return done;
 }
 
 static bool
-explain_covered(const Rated *rated, const PriceBook *book, const RatedFreeTier *taken, const Item *item, Json *steps,
-                Err *err)
+tell_part_in_service(const FreeTier *tier, const Allowance *allowance, Json *steps, const char *unit, Err *err)
+{
+    mpq_t over, under;
+    mpq_inits(over, under, NULL);
+    mpq_set_z(over, mpq_numref(allowance->part));
+    mpq_set_z(under, mpq_denref(allowance->part));
+    Formula formula = formula_of(tier->quantity, " × ", over, " ÷ ", under);
+    bool done =
+        tell_cut(steps, "in_service", "the allowance of a whole period, for the part in service", &formula,
+                 allowance->whole, mpq_sgn(allowance->before) > 0 ? allowance->whole : allowance->left, unit, err);
+    formula_free(&formula);
+    mpq_clears(over, under, NULL);
+    return done;
+}
+
+static bool
+tell_allowance(const FreeTier *tier, const Allowance *allowance, Json *steps, const char *unit, Err *err)
+{
+    mpq_t rest;
+    bool done = mpq_cmp_ui(allowance->part, 1, 1) == 0 || tell_part_in_service(tier, allowance, steps, unit, err);
+    if (!done || mpq_sgn(allowance->before) == 0)
+        return done;
+    mpq_init(rest);
+    mpq_sub(rest, allowance->whole, allowance->before);
+    Formula formula = formula_of(allowance->whole, " − ", allowance->before, NULL, rest);
+    done = tell_cut(steps, "carried", "the allowance, less what was taken of it by price books before", &formula, rest,
+                    allowance->left, unit, err);
+    formula_free(&formula);
+    mpq_clear(rest);
+    return done;
+}
+
+static bool
+explain_covered(const ExplainAgain *again, const RatedFreeTier *taken, const Item *item, Json *steps, Err *err)
 {
     const char *unit = item->first->meter->unit;
     bool turns = taken->tier->allocation == ALLOCATE_DEAREST_FIRST;
     Buffer says = {0};
     Turn turn;
     mpq_inits(turn.before, turn.together, turn.left, turn.share, NULL);
-    turn_read(rated, book, taken, item, &turn);
-    bool done = buffer_printf(&says, err, "free tier %s of the account (%s)%s%s", taken->tier->name,
-                              allocation_name(taken->tier->allocation),
-                              item->first->part > 0 ? ", less what was taken by price books before" : "",
-                              turns ? ", less what went to earlier turns" : "");
-    done = done && (rated->part_count > 0 || tell_partial(taken, unit, steps, err));
+    turn_read(again->rated, again->book, taken, item, &turn);
+    bool done =
+        buffer_printf(&says, err, "free tier %s of the account (%s)%s", taken->tier->name,
+                      allocation_name(taken->tier->allocation), turns ? ", less what went to earlier turns" : "");
     Formula left = formula_of(taken->allowance, " − ", turn.before, NULL, turn.before);
     done = done && step_add(steps, "allowance", says.data, turns ? &left : NULL, turn.left, unit, err) &&
-           add_claims(rated, book, taken->tier, item->first->part,
+           add_claims(again->rated, again->book, taken->tier, item->first->part,
                       json_object_array_get_idx(steps, json_object_array_length(steps) - 1), err) &&
            tell_share(taken, item, &turn, steps, unit, err);
     formula_free(&left);
@@ -282,18 +322,23 @@ explain_covered(const Rated *rated, const PriceBook *book, const RatedFreeTier *
 }
 
 static bool
-explain_free(const Rated *rated, const PriceBook *book, const Item *item, Json *steps, Err *err)
+explain_free(const ExplainAgain *again, const Item *item, Json *steps, Err *err)
 {
-    RatedFreeTier taken = {.tier = tier_of(rated, book, item)};
+    const char *unit = item->first->meter->unit;
+    RatedFreeTier taken = {.tier = tier_of(again->rated, again->book, item)};
     if (taken.tier == NULL)
-        return step_add(steps, "free",
-                        mpq_sgn(item->free) > 0 ? "no free tier covers it; this much is free by its price"
-                                                : "no free tier covers it",
-                        NULL, item->free, item->first->meter->unit, err);
+        return mpq_sgn(item->free) > 0
+                   ? explain_free_by_price(again, item->first, item->quantity, item->free, steps, err)
+                   : step_add(steps, "free", "no free tier covers it", NULL, item->free, unit, err);
+    Allowance allowance;
+    allowance_start(&allowance);
+    allowance_read(again, taken.tier, item->first->part, &allowance);
     mpq_init(taken.allowance);
-    read_allowance(rated, taken.tier, item, taken.allowance);
-    bool done = explain_covered(rated, book, &taken, item, steps, err);
+    mpq_set(taken.allowance, allowance.left);
+    bool done =
+        tell_allowance(taken.tier, &allowance, steps, unit, err) && explain_covered(again, &taken, item, steps, err);
     mpq_clear(taken.allowance);
+    allowance_free(&allowance);
     return done;
 }
 
@@ -320,18 +365,18 @@ explain_quantity(const Item *item, Json *steps, Err *err)
 }
 
 MUST_CHECK bool
-explain_steps(const Rated *rated, const PriceBook *book, const RatedLine *line, Json *steps, Err *err)
+explain_steps(const ExplainAgain *again, const RatedLine *line, Json *steps, Err *err)
 {
     Item item;
     item_start(&item);
-    item_of_line(rated, line, &item);
-    const ItemLines lines = {item.first, item.end - (size_t) (item.first - rated->lines)};
-    bool done = explain_quantity(&item, steps, err) && explain_free(rated, book, &item, steps, err) &&
+    item_of_line(again->rated, line, &item);
+    const ItemLines lines = {item.first, item.end - (size_t) (item.first - again->rated->lines)};
+    bool done = explain_quantity(&item, steps, err) && explain_free(again, &item, steps, err) &&
                 step_formula(steps, "billed", "quantity less what is free",
                              formula_of(item.quantity, " − ", item.free, NULL, item.free), item.billed,
                              line->meter->unit, err) &&
-                explain_tiers(rated, line, item.billed, steps, err) &&
-                explain_money(rated, book, &lines, line, steps, err);
+                explain_tiers(again->rated, line, item.billed, steps, err) &&
+                explain_money(again, &lines, line, steps, err);
     item_free(&item);
     return done;
 }

@@ -10,9 +10,9 @@
 
 #include "lib/err.h"
 #include "lib/json.h"
-#include "rater/rate.h"
+#include "rater/explain_again.h"
 
-/** From the quantity of `line` (one of rated->lines) to its amount. ERR_NOMEM. */
-MUST_CHECK bool explain_steps(const Rated *rated, const PriceBook *book, const RatedLine *line, Json *steps, Err *err);
+/** From the quantity of `line` (one of again->rated->lines) to its amount. ERR_NOMEM. */
+MUST_CHECK bool explain_steps(const ExplainAgain *again, const RatedLine *line, Json *steps, Err *err);
 
 #endif

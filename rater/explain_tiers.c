@@ -5,8 +5,8 @@
 
 #include "rater/formula.h"
 
-static bool
-shares_counter(const RatedLine *a, const RatedLine *b)
+bool
+explain_shares_counter(const RatedLine *a, const RatedLine *b)
 {
     CountedOver over = a->price->counted_over;
     return a->price == b->price &&
@@ -19,7 +19,7 @@ explain_counter(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in
 {
     for (size_t i = 0; i < rated->line_count; i++) {
         const RatedLine *other = &rated->lines[i];
-        if (!shares_counter(line, other))
+        if (!explain_shares_counter(line, other))
             continue;
         mpq_add(whole, whole, other->billed_quantity);
         if (other->tier == line->tier)
@@ -27,9 +27,8 @@ explain_counter(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in
     }
 }
 
-/** Was what `other` billed on the line's counter before, by a price book that was in force earlier in the period? */
-static bool
-went_before(const RatedLine *line, const RatedLine *other)
+bool
+explain_went_before(const RatedLine *line, const RatedLine *other)
 {
     const Price *price = line->price;
     const CountedOver over = price->counted_over;
@@ -46,7 +45,7 @@ static void
 before_read(const Rated *rated, const RatedLine *line, mpq_t before)
 {
     for (size_t i = 0; line->part > 0 && i < rated->line_count; i++)
-        if (went_before(line, &rated->lines[i]))
+        if (explain_went_before(line, &rated->lines[i]))
             mpq_add(before, before, rated->lines[i].billed_quantity);
 }
 
@@ -74,9 +73,12 @@ tell_tier(const Price *price, int number, const mpq_t before, const mpq_t whole,
              : number > 1                                   ? "the tiers below it"
                                                             : "0",
              full ? ", up to its limit" : "");
+    const bool over = mpq_sgn(expected) < 0 && mpq_sgn(in_tier) == 0;
     bool known = mpq_equal(expected, in_tier);
-    bool done =
-        step_add(steps, "tier", known ? says : "what the tier holds", known ? &formula : NULL, in_tier, unit, err);
+    if (over)
+        snprintf(says, sizeof(says), "tier %d was full before", number);
+    bool done = step_add(steps, "tier", known || over ? says : "what the tier holds", known ? &formula : NULL, in_tier,
+                         unit, err);
     formula_free(&formula);
     mpq_clears(from, to, expected, NULL);
     return done;

@@ -12,6 +12,11 @@
  *  price has one tier. `billed`: of all tiers of its item. ERR_NOMEM. */
 MUST_CHECK bool explain_tiers(const Rated *rated, const RatedLine *line, const mpq_t billed, Json *steps, Err *err);
 
+/** Are both on one counter? */
+bool explain_shares_counter(const RatedLine *a, const RatedLine *b);
+/** Was what `other` billed on the line's counter before, by a price book that was in force earlier in the period? */
+bool explain_went_before(const RatedLine *line, const RatedLine *other);
+
 /** Add to `whole` what the line's counter billed, to `in_tier` what of it lies in the line's tier. */
 void explain_counter(const Rated *rated, const RatedLine *line, mpq_t whole, mpq_t in_tier);
 

@@ -63,16 +63,6 @@ compare_parts(const void *left, const void *right)
     return order != 0 ? order : (a->row.memory_mb > b->row.memory_mb) - (a->row.memory_mb < b->row.memory_mb);
 }
 
-static bool
-is_of_line(const LineUsage *usage, const char *region, UsageArchitecture architecture, UsageMode mode,
-           const char *function)
-{
-    const char *fallback = usage->book->default_region == NULL ? "" : usage->book->default_region;
-    const RatedLine *line = usage->line;
-    return strcmp(region[0] == '\0' ? fallback : region, line->region) == 0 && architecture == line->architecture &&
-           mode == line->mode && explain_price(line->meter, line->region, architecture, mode, function) == line->price;
-}
-
 bool
 line_usage_is_capacity(const LineUsage *usage)
 {
@@ -226,7 +216,7 @@ explain_functions(const LineUsage *usage, const RatingRows *rows, Json *answer, 
     for (size_t i = 0; done && i < rating_rows_count(rows); i++) {
         const RatingRow *row = &rating_rows_all(rows)[i];
         if (row->part == usage->part && strcmp(row->tenant, usage->tenant->name) == 0 &&
-            is_of_line(usage, row->region, row->architecture, row->mode, row->function) &&
+            explain_is_at(usage->book, usage->line, row->region, row->architecture, row->mode, row->function) &&
             (line_usage_is_capacity(usage) ? row->capacity_records : row->invocations) > 0)
             done = parts_add(&parts, row, 0, row->function, err) != NULL;
     }
@@ -247,7 +237,7 @@ line_usage_wants(const LineUsage *usage, const char *function, const UsageRecord
         memcpy(region, record->region.data, length);
     region[length] = '\0';
     return usage_record_is_capacity(record) == line_usage_is_capacity(usage) && text_is(record->function, function) &&
-           is_of_line(usage, region, record->architecture, record->mode, function);
+           explain_is_at(usage->book, usage->line, region, record->architecture, record->mode, function);
 }
 
 typedef struct Hours {

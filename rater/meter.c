@@ -1,6 +1,6 @@
 #include "rater/meter.h"
 
-#include "rater/tally.h"
+#include <string.h>
 
 static UsageSum
 rollup_ms(const PriceBook *book, const RatingRow *row, int64_t month_start_us)
@@ -103,17 +103,24 @@ meter_capacity_gb_seconds(const PriceBook *book, const RatingRow *row, mpq_t out
 }
 
 void
+meter_event_sums(const PriceBook *book, const Meter *meter, const Price *price, const RatingRow *row,
+                 int64_t month_start_us, UsageSum sums[TALLY_EVENT_SUMS])
+{
+    memset(sums, 0, TALLY_EVENT_SUMS * sizeof(*sums));
+    if (row->tallies != NULL) {
+        memcpy(sums, row->tallies + price->event_tally, TALLY_EVENT_SUMS * sizeof(*sums));
+    } else if (row->each != NULL && row->each->capacity_units == 0) {
+        const TallyPlace place = place_of(row);
+        tally_events(meter, price, tally_of(book, meter, &place, row->each, month_start_us), row->invocations, sums);
+    }
+}
+
+void
 meter_event_costs(const PriceBook *book, const Meter *meter, const Price *price, const RatingRow *row,
                   int64_t month_start_us, mpq_t out)
 {
-    UsageSum own[TALLY_EVENT_SUMS] = {0};
-    const UsageSum *sums = own;
-    if (row->tallies != NULL) {
-        sums = row->tallies + price->event_tally;
-    } else if (row->each != NULL && row->each->capacity_units == 0) {
-        const TallyPlace place = place_of(row);
-        tally_events(meter, price, tally_of(book, meter, &place, row->each, month_start_us), row->invocations, own);
-    }
+    UsageSum sums[TALLY_EVENT_SUMS];
+    meter_event_sums(book, meter, price, row, month_start_us, sums);
     UsageSum at_limits = sums[TALLY_EVENTS_LOW] + sums[TALLY_EVENTS_HIGH];
     mpq_t part;
     mpq_init(part);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "rater/price_book.h"
+#include "rater/tally.h"
 #include "rater/usage.h"
 
 /** Quantity of `meter` in its unit; `out` is initialised by the caller. 0 for the measures amount and month. */
@@ -21,6 +22,10 @@ void meter_gb_seconds(const PriceBook *book, const RatingRow *row, int64_t month
 
 /** Capacity in GB-seconds by the book's granularity; 0 in a book that has no meter of capacity. */
 void meter_capacity_gb_seconds(const PriceBook *book, const RatingRow *row, mpq_t out);
+
+/** The sums of a price that limits what a single event costs, over the row's events: see TALLY_EVENTS_LOW. */
+void meter_event_sums(const PriceBook *book, const Meter *meter, const Price *price, const RatingRow *row,
+                      int64_t month_start_us, UsageSum sums[TALLY_EVENT_SUMS]);
 
 /** What the row's events cost together by a price that limits what a single one costs. The row has tallies, or says what
  *  each invocation was like. */

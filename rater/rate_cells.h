@@ -86,11 +86,4 @@ Cell *cells_pick(const Cells *self, const Group *group, size_t meter, const Rati
 size_t cells_account_end(const Cells *self, size_t start);
 size_t cells_tenant_end(const Cells *self, size_t start);
 
-/** The part of the period in which the account's service was, by a rule of the book; 1 for a whole one. */
-void cells_period_part(const Cells *self, PartialMonth rule, mpq_t out);
-/** The same of a flat fee, within the time for which the book is in force. */
-void cells_fee_part(const Cells *self, PartialMonth rule, mpq_t out);
-/** The part of the period for which the book is in force, 1 where it is in force for all of it. */
-void cells_book_part(const Cells *self, mpq_t out);
-
 #endif

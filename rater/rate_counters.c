@@ -8,6 +8,7 @@
 #include "rater/price.h"
 #include "rater/rate_carry.h"
 #include "rater/rate_models.h"
+#include "rater/rate_partial.h"
 
 /* The meter that is being priced for the groups [start, end) of an account. */
 typedef struct Pass {
@@ -131,7 +132,7 @@ share_flat(const Pass *self, const Counter *counter, Cell *cell)
     mpq_t tenants;
     mpq_init(tenants);
     mpq_set_ui(tenants, counter->tenants, 1);
-    cells_fee_part(self->cells, cell->price->partial_month, cell->quantity);
+    rate_fee_part(&self->cells->options, cell->price->partial_month, cell->quantity);
     mpq_div(cell->quantity, cell->quantity, tenants);
     mpq_clear(tenants);
 }
@@ -244,7 +245,7 @@ is_billed(const Counter *counter, const Cell *cell)
 static void
 limit_of(const Cells *cells, const Limit *limit, mpq_t out)
 {
-    cells_book_part(cells, out);
+    rate_book_part(&cells->options, out);
     mpq_mul(out, out, limit->value);
 }
 

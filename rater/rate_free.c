@@ -7,6 +7,7 @@
 #include "rater/free_tier.h"
 #include "rater/meter.h"
 #include "rater/rate_carry.h"
+#include "rater/rate_partial.h"
 
 /* Claims of an account; `quantities` and `shares` are owned where claims are made hour by hour. */
 typedef struct Claims {
@@ -27,7 +28,7 @@ rate_free_allowance(const Cells *cells, const char *account, const FreeTier *tie
 {
     mpq_t part;
     mpq_init(part);
-    cells_period_part(cells, tier->partial_month, part);
+    rate_period_part(&cells->options, tier->partial_month, part);
     mpq_mul(out, tier->quantity, part);
     mpq_set_ui(part, 0, 1);
     rate_carry_taken(cells->options.carry, account, tier->name, part);

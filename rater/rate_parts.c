@@ -264,16 +264,23 @@ join(Rated *const *rated, const BookPart *parts, size_t count, Err *err)
     return whole;
 }
 
+RateOptions
+rate_part_options(const RateOptions *options, const BookPart *part)
+{
+    RateOptions own = *options;
+    own.part_start_us = part->start_us > options->month_start_us ? part->start_us : options->month_start_us;
+    own.part_end_us =
+        options->period_end_us != 0 && options->period_end_us < part->end_us ? options->period_end_us : part->end_us;
+    return own;
+}
+
 static Rated *
 rate_one(const RatingRow *rows, size_t count, const BookPart *part, size_t place, const RateOptions *options,
          RateCarry *carry, Err *err)
 {
     RatingRow *own = calloc(count + 1, sizeof *own);
     size_t own_count = 0;
-    RateOptions how = *options;
-    how.part_start_us = part->start_us > options->month_start_us ? part->start_us : options->month_start_us;
-    how.part_end_us =
-        options->period_end_us != 0 && options->period_end_us < part->end_us ? options->period_end_us : part->end_us;
+    RateOptions how = rate_part_options(options, part);
     how.carry = carry;
     if (own == NULL) {
         err_set(err, ERR_NOMEM, "no memory for %zu rows", count);

@@ -16,4 +16,7 @@
 MUST_CHECK Rated *rate_parts(const RatingRow *rows, size_t count, const BookPart *parts, size_t part_count,
                              const RateOptions *options, Err *err);
 
+/** The options of one part of a period: those of the whole, bounded by when its book is in force. `carry` is as it was. */
+RateOptions rate_part_options(const RateOptions *options, const BookPart *part);
+
 #endif

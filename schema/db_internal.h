@@ -1,5 +1,5 @@
 /**
- * db_internal - what db.c, db_wait.c, db_transaction.c, db_stream.c and db_password.c share: libpq itself
+ * db_internal - what db.c, db_values.c, db_wait.c, db_transaction.c, db_stream.c and db_password.c share: libpq itself
  *
  * Included by these only; all others see db.h.
  */

@@ -5,6 +5,7 @@ import re
 import unittest
 from fractions import Fraction
 
+from calculator import value_of
 from harness import StackCase
 
 PRICES = {"x86_64": [Fraction("0.0000166667"), Fraction("0.000015"), Fraction("0.0000133334")],
@@ -76,16 +77,6 @@ def record(request_id, duration_ms, function="f", memory_mb=1024, started="2026-
 def gb_seconds(each):
     billed_ms = math.ceil(Fraction(each["duration_ms"]) + Fraction(each.get("init_duration_ms", 0)))
     return Fraction(billed_ms * each["memory_mb"], 1024 * 1000)
-
-
-def value_of(formula):
-    """What a pocket calculator says: figures, and × ÷ − from left to right."""
-    tokens = re.findall(r"[0-9.]+|[×÷−+]", formula.split(" = ")[0])
-    value = Fraction(tokens[0])
-    for operator, figure in zip(tokens[1::2], tokens[2::2]):
-        figure = Fraction(figure)
-        value = {"×": value * figure, "÷": value / figure if figure else None, "−": value - figure, "+": value + figure}[operator]
-    return value
 
 
 def half_up(value):

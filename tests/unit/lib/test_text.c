@@ -17,6 +17,26 @@
 #include "lib/yaml.h"
 
 static void
+an_id_is_named_by_itself_and_not_within_a_longer_one(void **state)
+{
+    (void) state;
+    static const struct {
+        const char *line;
+        bool named;
+    } CASES[] = {
+        {"ab-1", true},       {"{\"id\": \"ab-1\"}", true},
+        {"ab-1,ab-12", true}, {"xab-1 ab-1", true},
+        {"ab-12", false},     {"cab-1", false},
+        {"_ab-1", false},     {"ab-1-", false},
+        {"ab-12 ab-1", true}, {"", false},
+        {"ab-", false},
+    };
+    for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++)
+        if (text_names(text_of(CASES[i].line), TEXT_LITERAL("ab-1")) != CASES[i].named)
+            fail_msg("'%s'", CASES[i].line);
+}
+
+static void
 only_utf8_passes_and_clean_is_without_control_characters(void **state)
 {
     (void) state;
@@ -179,6 +199,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_id_is_named_by_itself_and_not_within_a_longer_one),
         cmocka_unit_test(only_utf8_passes_and_clean_is_without_control_characters),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(a_file_is_replaced_as_a_whole),
