@@ -212,6 +212,22 @@ make_credit_note(Finding *self, AdjustStep last, Err *err)
     return self->event->credit_note != NULL;
 }
 
+/* Later statements go on from what is printed, not from a fraction that does not end: that is what `verify` finds in the tables. */
+static bool
+as_printed(mpq_t value, Err *err)
+{
+    char *text = decimal_format_exact(value, err);
+    bool done = text != NULL && decimal_parse(text_of(text), value, err);
+    free(text);
+    return done;
+}
+
+static bool
+used_as_printed(StatementUsed *used, Err *err)
+{
+    return as_printed(used->amount, err) && as_printed(used->quantity, err) && as_printed(used->basis, err);
+}
+
 /* What later statements have to know: credits of a billed one are those of the invoice that carries it. */
 static bool
 take_used(Finding *self, AdjustStep last, Err *err)
@@ -239,6 +255,8 @@ take_used(Finding *self, AdjustStep last, Err *err)
             mpq_sub(used->quantity, used->quantity, was->quantity);
             mpq_sub(used->basis, used->basis, was->basis);
         }
+        if (!used_as_printed(used, err))
+            return false;
     }
     return true;
 }

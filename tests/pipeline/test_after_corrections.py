@@ -1,4 +1,4 @@
-"""What explain and reconcile say of a record once its invoice was taken back, corrected, or came too early for it."""
+"""What explain, reconcile and verify say once an invoice was taken back, corrected, or came too early for a record."""
 import json
 import unittest
 from fractions import Fraction as F
@@ -23,12 +23,27 @@ duration: {granularity_ms: 1}
 meters: [{sku: requests, description: Requests, unit: request, measure: invocations, prices: [{model: per_unit, unit_price: 1}]}]
 """
 
+SHARED = """name: shared
+version: "1"
+currency: USD
+rounding: {mode: half_up, each: invoice}
+duration: {granularity_ms: 1}
+meters: [{sku: requests, description: Requests, unit: request, measure: invocations, prices: [{model: per_unit, unit_price: 1}]}]
+free_tiers: [{name: free, quantity: 10, skus: [requests], allocation: proportional}]
+"""
+COMMITTED = """name: committed
+version: "1"
+price_book: shared
+commitments: [{name: year, minimum: 100, every: term, from: 2026-05-01, until: 2026-07-01}]
+tax: {rates: [{name: vat, percent: 8.875}]}
+"""
+
 
 def record(name, start, duration_ms=900000):
     return {"request_id": name, "tenant": "acme", "function": "f", "memory_mb": 10240, "duration_ms": duration_ms, "region": "us-east-1", "started_at": start}
 
 
-class ExplainCorrections(StackCase):
+class AfterCorrections(StackCase):
     """A hundred invocations of 9,000 GB-seconds: more than the free tier."""
 
     @classmethod
@@ -115,6 +130,25 @@ class ExplainCorrections(StackCase):
         self.assertEqual(F(july["total"]), 5)  # 90 of its 95 are prepaid
         amounts = self.stack.query("SELECT amount FROM adjustments JOIN tenants USING (tenant_id) WHERE name = 'bundle' AND disposition = 'written_off'")
         self.assertEqual(amounts, [["0.00"]])  # 90 were left then
+        self.stack.run("verify")
+
+    def test_7_what_a_credit_note_gives_back_is_what_it_prints_for_the_invoice_beside_it(self):
+        """Shares of thirds and twenty-ninths do not end: documents print twenty decimals, and later ones go on from these."""
+        self.stack.run("price-book", "add", self.file(SHARED, "yaml"), "--from", "2026-01-01")
+        for tenant, count in (("third", 10), ("rest", 20)):
+            self.stack.run("tenant", "add", tenant, "--account", "thirds")
+            self.stack.run("contract", "set", "--tenant", tenant, "--from", "2026-05", self.file(COMMITTED, "yaml"))
+            self.load([{**record(f"{tenant}-{i}", "2026-05-03T12:00:00Z", 1), "tenant": tenant} for i in range(count)])
+        self.stack.run("rate", "--month", "2026-05", "--final", status=None)
+        self.stack.run("reverse", "--tenant", "third", "--record", "third-1", "--reason", "wrong")
+        self.stack.run("rate", "--month", "2026-06", "--final", status=None)
+        (june,) = self.stack.query("SELECT document FROM invoices JOIN tenants USING (tenant_id) WHERE name = 'third' AND kind = 'invoice' AND period_month = '2026-06-01'")
+        items = {item["kind"]: F(item["amount_exact"]) for item in json.loads(june[0])["statement"]}
+        may, note = (F(row[0]) for row in self.stack.query("SELECT basis FROM invoice_items i JOIN invoices d USING (tenant_id, invoice_id) JOIN tenants USING (tenant_id) "
+                                                           "WHERE tenants.name = 'third' AND i.kind = 'minimum' AND period_month = '2026-05-01' ORDER BY invoice_id"))
+        self.assertAlmostEqual(float(may + note), 9 - 90 / 29)  # of nine of twenty-nine
+        self.assertEqual(items["minimum"], 100 - may - note)
+        self.assertEqual(items["tax"], (100 - may - note) * F("0.08875"))
         self.stack.run("verify")
 
 
