@@ -90,9 +90,12 @@ make_event(AdjustPlan *self, const AdjustRun *run, const AdjustBase *base, int64
 {
     if (!adjust_members_read(run->members, run->db, base->month, err))
         return false;
-    const AdjustRequest request = {run->db, &run->members->tenants,
-                                   rate_tenants_find(&run->members->tenants, self->tenant->name), base,
-                                   base->until_receipt > 0 ? base->until_receipt : run->to_receipt};
+    const AdjustRequest request = {run->db,
+                                   &run->members->tenants,
+                                   rate_tenants_find(&run->members->tenants, self->tenant->name),
+                                   base,
+                                   base->until_receipt > 0 ? base->until_receipt : run->to_receipt,
+                                   INT64_MAX};
     const AdjustSettlement settlement = {.month = run->month,
                                          .late_months = late_months,
                                          .before_id = INT64_MAX,
@@ -212,7 +215,7 @@ adjust_event_again(AdjustEvent *self, Db *db, AdjustMembers *members, const Adju
     if (!done)
         return false;
     mpq_clear(self->amount);
-    const AdjustRequest request = {db, &members->tenants, tenant, &row->base, row->to_receipt};
+    const AdjustRequest request = {db, &members->tenants, tenant, &row->base, row->to_receipt, before_id};
     return adjust_event_make(self, &request, &settlement, err);
 }
 

@@ -30,8 +30,7 @@ static bool
 read_written_off(const AdjustRequest *request, Spans *spans, Err *err)
 {
     int64_t *numbers = NULL;
-    if (!adjust_written_off(request->db, request->tenant->tenant_id, request->base->month, request->base->from_receipt,
-                            &numbers, &spans->count, err))
+    if (!adjust_written_off(request->db, request->base, request->before_id, &numbers, &spans->count, err))
         return false;
     spans->all = calloc(spans->count + 1, sizeof *spans->all);
     for (size_t i = 0; spans->all != NULL && i < spans->count; i++)

@@ -39,6 +39,7 @@ typedef struct AdjustRequest {
     const RateTenant *tenant;   /* of these; whose written-off records do not count */
     const AdjustBase *base;
     int64_t to_receipt;
+    int64_t before_id; /* documents below this id are older; INT64_MAX: all */
 } AdjustRequest;
 
 typedef struct AdjustRating {

@@ -74,9 +74,11 @@ static const char SQL_KINDS[] =
                                             "$3::timestamptz") " AND c.receipt > $4::bigint)";
 
 static const char SQL_WRITTEN_OFF[] =
-    "SELECT a.from_receipt, a.to_receipt FROM adjustments a JOIN adjustments_in_force USING (tenant_id, adjustment_id)"
+    "SELECT a.from_receipt, a.to_receipt FROM adjustments a"
     " WHERE a.tenant_id = $1::bigint AND a.period_month = $2::date AND a.disposition = 'written_off'"
-    " AND a.to_receipt <= $3::bigint ORDER BY 1";
+    " AND a.to_receipt <= $3::bigint AND a.base_id IS NOT DISTINCT FROM nullif($4::bigint, 0)"
+    " AND NOT EXISTS (SELECT FROM invoices v WHERE v.tenant_id = a.tenant_id AND v.kind = 'void' AND v.refers_to IN (a.carrier_id, a.base_id)"
+    " AND v.invoice_id < $5::bigint) ORDER BY 1";
 
 static const char SQL_TAKEN[] =
     "SELECT json_build_object('used', (SELECT coalesce(json_agg(u), '[]') FROM (SELECT 'credit' AS kind, i.name, sum(i.amount)::text AS amount"
@@ -194,14 +196,16 @@ adjust_kinds(Db *db, const char *tenants, int64_t start_us, int64_t end_us, int6
 }
 
 bool
-adjust_written_off(Db *db, int64_t tenant_id, UtcMonth month, int64_t to_receipt, int64_t **spans, size_t *count,
-                   Err *err)
+adjust_written_off(Db *db, const AdjustBase *base, int64_t before_id, int64_t **spans, size_t *count, Err *err)
 {
     char day[UTC_TEXT_BYTES];
-    DbParam params[3] = {db_null(), db_string(utc_format_day(utc_month_start_us(month), day)), db_null()};
-    db_set_i64(&params[0], tenant_id);
-    db_set_i64(&params[2], to_receipt);
-    DbResult *result = db_query(db, SQL_WRITTEN_OFF, params, 3, err);
+    DbParam params[5] = {db_null(), db_string(utc_format_day(utc_month_start_us(base->month), day)), db_null(),
+                         db_null(), db_null()};
+    db_set_i64(&params[0], base->tenant_id);
+    db_set_i64(&params[2], base->from_receipt);
+    db_set_i64(&params[3], base->invoice_id);
+    db_set_i64(&params[4], before_id);
+    DbResult *result = db_query(db, SQL_WRITTEN_OFF, params, 5, err);
     if (result == NULL)
         return err_prefix(err, "looking for what was written off: ");
     *count = (size_t) db_rows(result);

@@ -52,10 +52,10 @@ typedef struct AdjustKinds {
 MUST_CHECK bool adjust_kinds(Db *db, const char *tenants, int64_t start_us, int64_t end_us, int64_t from_receipt,
                              int64_t to_receipt, AdjustKinds *kinds, Err *err);
 
-/** Receipts whose records of a tenant's period are written off, in force: {"from","to"} pairs up to `to_receipt`, appended to `spans` as two
- *  numbers each. Caller frees `*spans`. */
-MUST_CHECK bool adjust_written_off(Db *db, int64_t tenant_id, UtcMonth month, int64_t to_receipt, int64_t **spans,
-                                   size_t *count, Err *err);
+/** Receipts up to base->from_receipt whose records of the period are written off, and were in force before the document `before_id`: pairs
+ *  of from and to, two numbers each. Caller frees `*spans`. */
+MUST_CHECK bool
+adjust_written_off(Db *db, const AdjustBase *base, int64_t before_id, int64_t **spans, size_t *count, Err *err);
 
 /** {"used":[credits taken by the invoice and its credit notes before `before_id`],"adjustments":[those that the invoice carries]}, appended. */
 MUST_CHECK bool adjust_taken(Db *db, int64_t tenant_id, int64_t invoice_id, int64_t before_id, Buffer *out, Err *err);

@@ -129,7 +129,7 @@ class Ledger(Dates):
         of, base, start, end = chain
         contract = (base.contract if base else self.contract(tenant, of)) or PLAIN
         spans = [(event.start, event.end) for event in self.events
-                 if event.tenant == tenant and event.month == of and event.in_force and event.disposition == "written_off" and event.end <= start]
+                 if event.tenant == tenant and event.month == of and event.base is base and event.in_force and event.disposition == "written_off" and event.end <= start]
         used = self.used(tenant, (of, base), extra)
         taken = self.taken(base, extra)
         for credit in contract.get("credits", []):

@@ -151,6 +151,26 @@ class AfterCorrections(StackCase):
         self.assertEqual(items["tax"], (100 - may - note) * F("0.08875"))
         self.stack.run("verify")
 
+    def test_8_what_was_taken_back_is_made_again_with_what_was_written_off_then(self):
+        self.stack.run("tenant", "add", "off")
+        self.stack.run("contract", "set", "--tenant", "off", "--from", "2026-05", self.file(LATE.replace("strict", "plain\nprice_book: plain"), "yaml"))
+
+        def load(name, count):
+            self.load([{**record(f"{name}-{i}", "2026-05-03T12:00:00Z", 1), "tenant": "off"} for i in range(count)])
+        load("may", 10)
+        self.stack.run("rate", "--month", "2026-05", "--final", "--tenant", "off")
+        load("old", 5)
+        self.stack.run("rate", "--month", "2026-07", "--final", "--tenant", "off", status=None)
+        self.stack.run("reverse", "--tenant", "off", "--record", "may-1", "--reason", "wrong")
+        self.stack.run("rate", "--month", "2026-08", "--final", "--tenant", "off", status=None)
+        documents = dict(self.stack.query("SELECT kind, number FROM invoices JOIN tenants USING (tenant_id) WHERE name = 'off'"))
+        self.assertEqual(F(self.stack.json("invoice", "show", documents["credit_note"])["total"]), -1)
+        self.stack.run("invoice", "void", documents["invoice"], "--reason", "wrong")
+        self.stack.run("verify")
+        (again,) = self.stack.json("rate", "--month", "2026-05", "--final", "--tenant", "off")["invoices"]
+        self.assertEqual(F(again["total"]), 14)  # with all that is there now
+        self.stack.run("verify")
+
 
 if __name__ == "__main__":
     unittest.main()
