@@ -2,7 +2,8 @@
 """Is a file a UBL 2.1 Invoice or CreditNote after EN 16931? Knows the standards' order of elements, code lists and arithmetic, and nothing of
 millibill: ubl_check.py FILE…
 
-check(bytes) returns complaints, none for a conformant document. Rules are named as EN 16931 names them.
+check(bytes) returns complaints, none for a conformant document. Rules are named as EN 16931 names them, and read as its published validation artefacts
+(https://github.com/ConnectingEurope/eInvoicing-EN16931, ubl/schematron) test them; of Peppol's, those that are named.
 """
 import re
 import sys
@@ -165,6 +166,10 @@ class Reader:
         self.must("BR-21", len(set(ids)) == len(ids) and all(ids), "ids of lines")
         for line in self.all(self.line_name):
             at = self.text("ID", line)
+            quantity = self.find(line, {"Invoice": "InvoicedQuantity", "CreditNote": "CreditedQuantity"}[self.kind])
+            self.must("BR-22", quantity is not None, f"line {at} has no quantity")
+            self.must("BR-24", self.text("LineExtensionAmount", line), f"line {at} has no amount")
+            self.must("BR-26", self.text("Price/PriceAmount", line), f"line {at} has no price")
             self.must("BR-25", self.text("Item/Name", line), f"line {at} has no name")
             self.must("BR-CO-04", self.text("Item/ClassifiedTaxCategory/ID", line), f"line {at} has no tax category")
             self.must("BR-27", self.number("Price/PriceAmount", line) >= 0, f"price of line {at} is below 0")
@@ -200,16 +205,24 @@ class Reader:
         self.must("BR-S-08", {self.category(self.find(s, "TaxCategory")): self.number("TaxableAmount", s) for s in subtotals} == parts,
                   "taxable amounts by category")
         seller = self.find(self.root, "AccountingSupplierParty/Party")
+        buyer = self.find(self.root, "AccountingCustomerParty/Party")
+        categories = [self.text("TaxCategory/ID", s) for s in subtotals]
+        self.must("BR-Z-01", all(categories.count(each) <= 1 for each in "ZEO"), f"more than one sum of a category: {categories}")
         for subtotal in subtotals:
             category, percent = self.category(self.find(subtotal, "TaxCategory"))
             reason = self.text("TaxCategory/TaxExemptionReason", subtotal)
             exact = self.number("TaxableAmount", subtotal) * Decimal(percent or 0) / 100
-            # as validators have it: less than one unit of the currency, for a tax may be that of an amount before it was exchanged and rounded
-            self.must("BR-CO-17", abs(self.number("TaxAmount", subtotal) - exact.quantize(CENT, ROUND_HALF_UP)) < 1, f"tax of {category} {percent}")
+            tax = self.number("TaxAmount", subtotal)
+            # The published test: less than one unit of the currency apart. A tax may be that of an amount before it was exchanged and rounded.
+            self.must("BR-CO-17", abs(abs(tax) - abs(exact).quantize(CENT, ROUND_HALF_UP)) < 1, f"tax of {category} {percent}")
+            self.must(f"BR-{category}-09", category == "S" or tax == 0, f"a tax of {tax} at category {category}")
+            self.must(f"BR-{category}-05", category not in "ZE" or Decimal(percent or 1) == 0, f"{percent} % at category {category}")
             self.must("BR-CL-17", category in "SZEO" and category, f"category {category}")
             self.must("BR-S-05", (category != "S") or Decimal(percent) > 0)
             self.must("BR-E-10", (category in "EO") == (reason != ""), f"reason of {category}")
             self.must("BR-O-05", (category == "O") == (percent == ""), "percent of what is not subject to VAT")
+            self.must("BR-O-11", category != "O" or len(subtotals) == 1, "other categories beside O")
+            self.must("BR-O-02", category != "O" or not self.all("PartyTaxScheme", buyer), "VAT number of the buyer at category O")
             self.must("BR-O-02", (category == "O") == (not self.all("PartyTaxScheme", seller)), f"VAT number of the seller at category {category}")
 
     def parties(self):
@@ -227,7 +240,7 @@ class Reader:
         if self.kind == "Invoice" and self.number("LegalMonetaryTotal/PayableAmount") > 0:
             self.must("BR-CO-25", self.text("DueDate") or self.text("PaymentTerms/Note"), "when to pay?")
         for means in self.all("PaymentMeans"):
-            self.must("BR-61", self.text("PaymentMeansCode", means) != "30" or self.text("PayeeFinancialAccount/ID", means), "no account")
+            self.must("BR-61", self.text("PaymentMeansCode", means) not in ("30", "57") or self.text("PayeeFinancialAccount/ID", means), "no account")
 
 
 def check(data):
