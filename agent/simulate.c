@@ -14,6 +14,7 @@
 #include "lib/options.h"
 #include "lib/progress.h"
 #include "lib/share.h"
+#include "lib/text.h"
 #include "lib/utc.h"
 
 enum { PROGRESS_RECORDS = 4096 };
@@ -48,11 +49,10 @@ typedef struct Task {
 } Task;
 
 static const char DETAIL[] =
-    "Shipped scenarios: basic, thumbnails, api, cleanup, constant, todo-api, avatars, event-day, viral-blog. The month is the last complete "
-    "one unless\n"
-    "--month names another. The same scenario, month, seed and number of records give the same records, ids included: "
-    "running\n"
-    "it again bills nothing twice. --scale 1/1000 takes that part of the invocations; it has to be a whole number.\n"
+    "Shipped scenarios: basic, thumbnails, api, cleanup, constant, todo-api, avatars, event-day, viral-blog.\n"
+    "The month is the last complete one unless --month names another. The same scenario, month, seed and number of\n"
+    "records give the same records, ids included: running it again bills nothing twice. --scale 1/1000 takes that\n"
+    "part of the invocations; it has to be a whole number.\n"
     "\n"
     "--trace replays the public Azure Functions traces: the file of 2021, or those of 2019 (invocations by minute,\n"
     "durations, and memory, each with its own --trace); --records and --scale take a part of it. See doc/traces.md.";
@@ -134,11 +134,13 @@ tell_notes(const Trace *trace)
 {
     const TraceNotes *notes = trace_notes(trace);
     if (notes->outside > 0)
-        fprintf(stderr, "%s: %" PRId64 " invocations left out: they start outside the month\n", trace_name(trace),
-                notes->outside);
+        fprintf(stderr, "%s: %" PRId64 " invocation%s left out: %s outside the month\n", trace_name(trace),
+                notes->outside, text_plural(notes->outside), notes->outside == 1 ? "it starts" : "they start");
     if (notes->without_durations > 0)
-        fprintf(stderr, "%s: %" PRId64 " invocations of %zu functions left out: no file has durations for them\n",
-                trace_name(trace), notes->without_durations, notes->functions_without);
+        fprintf(stderr, "%s: %" PRId64 " invocation%s of %zu function%s left out: no file has durations for %s\n",
+                trace_name(trace), notes->without_durations, text_plural(notes->without_durations),
+                notes->functions_without, text_plural((int64_t) notes->functions_without),
+                notes->functions_without == 1 ? "it" : "them");
 }
 
 static bool
@@ -258,8 +260,8 @@ static void
 print_text(const Task *task, const LocalOutcome *outcome)
 {
     char month[UTC_TEXT_BYTES];
-    fprintf(stderr, "%s: %" PRId64 " invocations of tenant '%s' in %s", task->name, task->count, task->tenant,
-            utc_month_format(task->month, month));
+    fprintf(stderr, "%s: %" PRId64 " invocation%s of tenant '%s' in %s", task->name, task->count,
+            text_plural(task->count), task->tenant, utc_month_format(task->month, month));
     if (strcmp(task->scale, "1") != 0)
         fprintf(stderr, " (scale %s: %s of the %s's %" PRId64 ")", task->scale, task->scale,
                 task->trace != NULL ? "trace" : "scenario", task->whole);
@@ -267,8 +269,9 @@ print_text(const Task *task, const LocalOutcome *outcome)
         fprintf(stderr, ": in the spool, not yet committed\n");
     else
         fprintf(stderr,
-                ": %" PRIu64 " accepted, %" PRIu64 " already known, %" PRIu64 " quarantined, %" PRIu64 " conflicts\n",
-                outcome->accepted, outcome->known, outcome->quarantined, outcome->conflicts);
+                ": %" PRIu64 " accepted, %" PRIu64 " already known, %" PRIu64 " quarantined, %" PRIu64 " conflict%s\n",
+                outcome->accepted, outcome->known, outcome->quarantined, outcome->conflicts,
+                text_plural((int64_t) outcome->conflicts));
     if (outcome->registered[0] != '\0')
         fprintf(stderr, "tenant '%s' registered\n", outcome->registered);
 }

@@ -12,6 +12,7 @@
 #include "lib/config.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/text.h"
 #include "lib/utc.h"
 
 typedef struct ImportOptions {
@@ -38,17 +39,14 @@ typedef struct ImportTotals {
 } ImportTotals;
 
 static const char DETAIL[] =
-    "Formats: ndjson (one JSON object a line, see doc/records.md), csv (header row with the record's field names), lambda-report (AWS "
-    "Lambda\n"
-    "logs: plain lines, with times, JSON of CloudWatch and Firehose, CSV of Logs Insights). Without --format it is "
-    "guessed.\n"
-    "gzip is read as it is; - is standard input. --tenant, --function, --region, --arch and --at hold for lines that "
-    "do not\n"
-    "say it themselves; --at is the time at which such an invocation started. Importing a file again changes nothing.\n"
+    "Formats: ndjson (one JSON object a line, see doc/records.md), csv (header row with the record's field names),\n"
+    "lambda-report (AWS Lambda logs: plain lines, with times, JSON of CloudWatch and Firehose, CSV of Logs Insights).\n"
+    "Without --format it is guessed. gzip is read as it is; - is standard input.\n"
+    "--tenant, --function, --region, --arch and --at hold for lines that do not say it themselves; --at is the time at\n"
+    "which such an invocation started. Importing a file again changes nothing.\n"
     "Lines that cannot be read go to quarantine: millibill quarantine list.\n"
-    "--follow reads on as the files grow and are rotated, from where it or an import ended last; `follow:` in millibill.yaml "
-    "does\n"
-    "so without anybody's help.";
+    "--follow reads on as the files grow and are rotated, from where it or an import ended last; `follow:` in\n"
+    "millibill.yaml does so without anybody's help.";
 
 static void
 fill_table(ImportOptions *options, Option table[14])
@@ -229,10 +227,10 @@ print_text(const ImportTotals *totals)
 {
     const LocalOutcome *outcome = &totals->outcome;
     fprintf(stderr,
-            "%" PRIu64 " lines read: %" PRIu64 " accepted, %" PRIu64 " already known, %" PRIu64 " skipped, %" PRIu64
-            " quarantined, %" PRIu64 " conflicts%s\n",
-            totals->counts.lines, outcome->accepted, outcome->known, totals->counts.skipped, outcome->quarantined,
-            outcome->conflicts,
+            "%" PRIu64 " line%s read: %" PRIu64 " accepted, %" PRIu64 " already known, %" PRIu64 " skipped, %" PRIu64
+            " quarantined, %" PRIu64 " conflict%s%s\n",
+            totals->counts.lines, text_plural((int64_t) totals->counts.lines), outcome->accepted, outcome->known,
+            totals->counts.skipped, outcome->quarantined, outcome->conflicts, text_plural((int64_t) outcome->conflicts),
             totals->settled ? "" : " (in the spool; not yet committed, duplicates not yet looked for)");
     uint64_t told =
         outcome->accepted + outcome->known + outcome->quarantined + outcome->conflicts + totals->counts.skipped;

@@ -84,9 +84,9 @@ account_service_command(int argc, char **argv)
         .arguments = "ACCOUNT",
         .summary = "Say when an account's service begins and ends, or show it.",
         .detail =
-            "Fees and free tiers with `partial_month` in the price book are for the part of a month that is in service. Usage outside of\n"
-            "it is billed like any other. What is said replaces what was said before, which is kept; a month that is final does not\n"
-            "change.",
+            "Fees and free tiers with `partial_month` in the price book are for the part of a month that is in service.\n"
+            "Usage outside of it is billed like any other. What is said replaces what was said before, which is kept;\n"
+            "a month that is final does not change.",
         .arguments_min = 1,
         .arguments_max = 1,
         .options = options,

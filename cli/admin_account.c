@@ -130,12 +130,12 @@ history_run(StackCall *call, void *context, Err *err)
 int
 account_history_command(int argc, char **argv)
 {
-    static const StackCommand COMMAND = {.command = "millibill account history",
-                                         .arguments = "TENANT",
-                                         .summary =
-                                             "Every account that a tenant belonged to: from when on, and who said so.",
-                                         .arguments_min = 1,
-                                         .arguments_max = 1,
-                                         .run = history_run};
+    static const StackCommand COMMAND = {
+        .command = "millibill account history",
+        .arguments = "TENANT",
+        .summary = "Show every account that a tenant belonged to: from when on, and who said so.",
+        .arguments_min = 1,
+        .arguments_max = 1,
+        .run = history_run};
     return stack_command(&COMMAND, argc, argv);
 }

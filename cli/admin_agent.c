@@ -300,7 +300,7 @@ static int
 agent_list_command(int argc, char **argv)
 {
     static const StackCommand COMMAND = {
-        .command = "millibill agent list", .summary = "Every agent's key.", .run = agent_list_run};
+        .command = "millibill agent list", .summary = "List every agent's key.", .run = agent_list_run};
     return stack_command(&COMMAND, argc, argv);
 }
 

@@ -190,7 +190,7 @@ static int
 tenant_list_command(int argc, char **argv)
 {
     static const StackCommand COMMAND = {.command = "millibill tenant list",
-                                         .summary = "Every tenant, its account, and since when.",
+                                         .summary = "List every tenant, its account, and since when.",
                                          .run = tenant_list_run};
     return stack_command(&COMMAND, argc, argv);
 }
@@ -204,7 +204,7 @@ account_list_command(int argc, char **argv)
         {0},
     };
     const StackCommand command = {.command = "millibill account list",
-                                  .summary = "Every account and its tenants.",
+                                  .summary = "List every account and its tenants.",
                                   .options = options,
                                   .run = account_list_run,
                                   .context = &month};

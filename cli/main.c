@@ -50,9 +50,9 @@ static const Entry ENTRIES[] = {
     {"Reports", "usage", "usage and cost by tenant, function, day, …", "millibill-report", NULL},
     {"Reports", "export", "charges for other systems: FOCUS 1.2", "millibill-report", NULL},
     {"Reports", "dashboard", "a month as one page that works offline", "millibill-report", NULL},
-    {"Administration", "tenant", "add or list tenants", NULL, command_tenant},
-    {"Administration", "account", "list accounts and their tenants", NULL, command_account},
-    {"Administration", "agent", "add or list agents' keys", NULL, command_agent},
+    {"Administration", "tenant", "add and list tenants, give one a login", NULL, command_tenant},
+    {"Administration", "account", "accounts, their tenants, moves and service", NULL, command_account},
+    {"Administration", "agent", "agents' keys and the tenants they speak for", NULL, command_agent},
 };
 enum { ENTRY_COUNT = sizeof(ENTRIES) / sizeof(ENTRIES[0]) };
 

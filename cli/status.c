@@ -190,7 +190,7 @@ command_status(int argc, char **argv)
 {
     static const StackCommand COMMAND = {
         .command = "millibill status",
-        .summary = "What of the stack runs, where its sockets and logs are, and how to open the dashboard views.",
+        .summary = "Show what of the stack runs, where its sockets and logs are, and how to open the dashboard views.",
         .detail = "Exit status 0 when everything runs, 1 when something does not.",
         .run = status_run,
     };

@@ -280,7 +280,7 @@ command_up(int argc, char **argv)
     const Option options[] = {
         OPTION_DATA(&data),
         {"foreground", 0, OPTION_FLAG, &foreground, NULL, "stay, and stop the stack on Ctrl-C"},
-        {"json", 0, OPTION_FLAG, &json, NULL, "one JSON document, that of `millibill status --json`"},
+        {"json", 0, OPTION_FLAG, &json, NULL, "print one JSON document, that of `millibill status --json`"},
         {0},
     };
     const CommandLine line = {

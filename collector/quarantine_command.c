@@ -10,6 +10,7 @@
 #include "lib/digest.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/text.h"
 #include "proto/usage_batch.h"
 #include "schema/db.h"
 #include "schema/quarantine_store.h"
@@ -241,7 +242,7 @@ show_command(int argc, char **argv)
     bool as_json = false; /* the only form there is */
     const Option options[] = {
         {"raw", 0, OPTION_FLAG, &raw, NULL, "print the stored bytes as they came"},
-        {"json", 0, OPTION_FLAG, &as_json, NULL, "print JSON (it does so anyway)"},
+        {"json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON document, as without it"},
         OPTION_DATA(&data),
         OPTION_END,
     };
@@ -288,8 +289,9 @@ print_report(const ReplayReport *report, const Listing *still, bool as_json, Err
         json_object_put(json);
         return done;
     }
-    printf("%" PRId64 " records replayed, %" PRId64 " of them known already; %" PRId64 " rows stay in quarantine.\n",
-           report->replayed, report->copies, still->rows);
+    printf("%" PRId64 " record%s replayed, %" PRId64 " of them known already; %" PRId64 " row%s in quarantine.\n",
+           report->replayed, text_plural(report->replayed), report->copies, still->rows,
+           still->rows == 1 ? " stays" : "s stay");
     if (still->other_formats > 0)
         printf("%" PRId64
                " of those are lines that could not be read: `millibill quarantine show ID --raw` prints one, fix the "

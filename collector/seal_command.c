@@ -8,6 +8,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/options.h"
+#include "lib/text.h"
 #include "schema/migrate.h"
 #include "schema/rollup_store.h"
 #include "schema/seal_round.h"
@@ -45,10 +46,11 @@ report_json(const SealReport *report, Err *err)
 static bool
 report_text(const SealReport *report, Err *err)
 {
-    printf("%" PRId64 " seal%s over %" PRId64 " records and %" PRId64 " exclusions, %" PRId64 " month root%s, %" PRId64
-           " final invoice%s\n",
-           report->seals, report->seals == 1 ? "" : "s", report->records, report->exclusions, report->roots,
-           report->roots == 1 ? "" : "s", report->invoices, report->invoices == 1 ? "" : "s");
+    printf("%" PRId64 " seal%s over %" PRId64 " record%s and %" PRId64 " exclusion%s, %" PRId64
+           " month root%s, %" PRId64 " final invoice%s\n",
+           report->seals, text_plural(report->seals), report->records, text_plural(report->records), report->exclusions,
+           text_plural(report->exclusions), report->roots, text_plural(report->roots), report->invoices,
+           text_plural(report->invoices));
     if (report->last_head > 0)
         printf("last head: %" PRId64 "\n", report->last_head);
     return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");

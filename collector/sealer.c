@@ -1,5 +1,6 @@
 #include "collector/sealer.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -44,6 +45,11 @@ seal_once(Sealer *self, Err *err)
         return false;
     tools.stop = self->stop;
     bool done = seal_run(self->db, &tools, &scope, &report, err);
+    if (report.heads > 0) /* also where a later head of the round failed */
+        log_info("event=sealed heads=%" PRId64 " last_head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64
+                 " invoices=%" PRId64 " merged=%" PRId64 " made=%" PRId64,
+                 report.heads, report.last_head, report.seals, report.roots, report.invoices, report.merged,
+                 report.made);
     seal_tools_close(&tools);
     return done && rollup_days_close(self->db, after_s, self->stop, err);
 }

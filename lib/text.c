@@ -132,6 +132,12 @@ text_duplicate(Text a)
     return copy;
 }
 
+const char *
+text_plural(int64_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 bool
 text_to_u64(Text a, uint64_t maximum, uint64_t *value)
 {

@@ -38,6 +38,9 @@ bool text_names(Text line, Text id);
 /** A NUL-terminated copy; caller frees with free(). NULL when memory is refused. */
 MUST_CHECK char *text_duplicate(Text a);
 
+/** What a regular English noun ends in behind this count: "" for 1, else "s". */
+const char *text_plural(int64_t count);
+
 /** Decimal digits to an unsigned number, the whole text, at most `maximum`. False otherwise. */
 MUST_CHECK bool text_to_u64(Text a, uint64_t maximum, uint64_t *value);
 

@@ -303,6 +303,6 @@ alerts_command(int argc, char **argv)
         {"check", "look for more, raise and deliver", check_command},
         {NULL, NULL, NULL},
     };
-    return command_dispatch("millibill alerts", "Thresholds of free tiers and of what contracts limit", commands, argc,
+    return command_dispatch("millibill alerts", "Thresholds of free tiers and of what contracts limit.", commands, argc,
                             argv);
 }

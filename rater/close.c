@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/array.h"
+#include "lib/text.h"
 #include "rater/alert.h"
 #include "rater/close_parts.h"
 #include "rater/deliver.h"
@@ -72,12 +73,6 @@ hold_skips(Close *self, CloseStepId step, const RateReport *report, Err *err)
     return true;
 }
 
-static const char *
-plural(int64_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 /* ---- steps ---- */
 
 /* Evidence that cannot be read holds its account back. */
@@ -107,8 +102,8 @@ close_duplicates(Close *self, CloseStep *step, Err *err)
     if (done)
         snprintf(step->detail, sizeof step->detail,
                  "%zu tenant%s: %" PRId64 " cop%s excluded, %" PRId64 " conflict%s put in quarantine",
-                 self->tenants.count, plural((int64_t) self->tenants.count), found.copies,
-                 found.copies == 1 ? "y" : "ies", found.conflicts, plural(found.conflicts));
+                 self->tenants.count, text_plural((int64_t) self->tenants.count), found.copies,
+                 found.copies == 1 ? "y" : "ies", found.conflicts, text_plural(found.conflicts));
     return done;
 }
 
@@ -171,7 +166,7 @@ close_rate(Close *self, CloseStep *step, Err *err)
     tell_books(&self->rated, books, sizeof books);
     snprintf(step->detail, sizeof step->detail,
              "%zu tenant%s by %s, up to receipt %" PRId64 "; %zu account%s held back", self->rated.outcome_count,
-             plural((int64_t) self->rated.outcome_count), books, self->rated.receipt_watermark, self->hold_count,
+             text_plural((int64_t) self->rated.outcome_count), books, self->rated.receipt_watermark, self->hold_count,
              self->hold_count == 1 ? " is" : "s are");
     return true;
 }
@@ -252,11 +247,11 @@ close_final(Close *self, CloseStep *step, Err *err)
         last = last == NULL || strcmp(outcome->number, last) > 0 ? outcome->number : last;
     }
     int length = snprintf(step->detail, sizeof step->detail, "%" PRId64 " invoice%s%s%s%s%s, %" PRId64 " final before",
-                          made, plural(made), first == NULL ? "" : ", ", first == NULL ? "" : first,
+                          made, text_plural(made), first == NULL ? "" : ", ", first == NULL ? "" : first,
                           made > 1 ? " to " : "", made > 1 ? last : "", kept);
     if (late > 0 && length > 0 && (size_t) length < sizeof step->detail)
         snprintf(step->detail + length, sizeof step->detail - (size_t) length,
-                 "; %" PRId64 " record%s came after their invoice", late, plural(late));
+                 "; %" PRId64 " record%s came after their invoice", late, text_plural(late));
     return unbilled_find(&self->unbilled, self->db, self->request->month, self->final.receipt_watermark, err);
 }
 
@@ -269,8 +264,8 @@ close_seal(Close *self, CloseStep *step, Err *err)
         return false;
     snprintf(step->detail, sizeof step->detail,
              "%" PRId64 " hour%s, %" PRId64 " month root%s and %" PRId64 " invoice%s sealed; last head %" PRId64,
-             report.seals, plural(report.seals), report.roots, plural(report.roots), report.invoices,
-             plural(report.invoices), report.last_head);
+             report.seals, text_plural(report.seals), report.roots, text_plural(report.roots), report.invoices,
+             text_plural(report.invoices), report.last_head);
     return true;
 }
 
@@ -285,7 +280,7 @@ close_deliver(Close *self, CloseStep *step, Err *err)
     if (!done || !deliver_open(self->db, self->request->config, &report, err))
         return false;
     snprintf(step->detail, sizeof step->detail, "%u new alert%s; %" PRId64 " delivered, %" PRId64 " open%s", alerts,
-             plural(alerts), report.delivered, report.open, report.open == 0 ? "" : ": millibill deliver --list");
+             text_plural(alerts), report.delivered, report.open, report.open == 0 ? "" : ": millibill deliver --list");
     return true;
 }
 

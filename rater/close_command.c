@@ -253,7 +253,7 @@ close_command(int argc, char **argv)
 {
     CloseOptions options = {.book_name = RATER_DEFAULT_BOOK, .wait_s = CLOSE_WAIT_S};
     const Option table[] = {
-        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "the month to close (UTC)"},
+        {"month", 'm', OPTION_TEXT, &options.month_text, "YYYY-MM", "the month to close (UTC); required"},
         {"price-book", 'b', OPTION_TEXT, &options.book_name, "FILE|NAME",
          "price book, where a contract names none; default " RATER_DEFAULT_BOOK},
         {"no-free-tier", 0, OPTION_FLAG, &options.no_free_tier, NULL, "leave the free tier out"},

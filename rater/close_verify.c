@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/text.h"
 #include "rater/close_parts.h"
 #include "rater/rate_tenants.h"
 #include "rater/verify.h"
@@ -49,11 +50,14 @@ judge(Close *self, const VerifyReport *report, bool named, CloseStep *step, Err 
 {
     self->differences = verify_report_differences(report);
     if (self->differences == 0) {
+        const int64_t segments = report->checks[VERIFY_SEGMENTS].checked,
+                      rollups = report->checks[VERIFY_ROLLUPS].checked;
+        const int64_t batches = report->checks[VERIFY_LEDGER].checked, heads = report->checks[VERIFY_HEADS].checked;
         snprintf(step->detail, sizeof step->detail,
-                 "%" PRId64 " segments and %" PRId64 " rollup rows of the month, %" PRId64 " batches, %" PRId64
-                 " heads: no difference",
-                 report->checks[VERIFY_SEGMENTS].checked, report->checks[VERIFY_ROLLUPS].checked,
-                 report->checks[VERIFY_LEDGER].checked, report->checks[VERIFY_HEADS].checked);
+                 "%" PRId64 " segment%s and %" PRId64 " rollup row%s of the month, %" PRId64 " batch%s, %" PRId64
+                 " head%s: no difference",
+                 segments, text_plural(segments), rollups, text_plural(rollups), batches, batches == 1 ? "" : "es",
+                 heads, text_plural(heads));
         return true;
     }
     snprintf(step->detail, sizeof step->detail, "%" PRId64 " difference%s; %zu account%s held back", self->differences,

@@ -146,8 +146,8 @@ period_command(int argc, char **argv)
         OPTION_END,
     };
     OptionsResult parsed =
-        parse("millibill contract period", "FILE", "The billing period of a month under a contract, in UTC.", 1, table,
-              argc, argv, &files);
+        parse("millibill contract period", "FILE", "Show the billing period of a month under a contract, in UTC.", 1,
+              table, argc, argv, &files);
     if (parsed != OPTIONS_RUN)
         return options_exit_status(parsed);
     Err err = {0};
@@ -166,6 +166,6 @@ contract_command(int argc, char **argv)
         {"period", "the billing period of a month under a contract", period_command},
         {NULL, NULL, NULL},
     };
-    return command_dispatch("millibill contract", "Contracts: discounts, commitments, credits, tax, billing periods",
+    return command_dispatch("millibill contract", "Contracts: discounts, commitments, credits, tax, billing periods.",
                             COMMANDS, argc, argv);
 }

@@ -270,8 +270,9 @@ contract_show_command(int argc, char **argv)
         OPTION_DATA(&options.data),
         OPTION_END,
     };
-    OptionsResult parsed = parse("millibill contract show", "",
-                                 "The contract that holds for a tenant, as it was given.", 0, table, argc, argv, NULL);
+    OptionsResult parsed =
+        parse("millibill contract show", "", "Show the contract that holds for a tenant, as it was given.", 0, table,
+              argc, argv, NULL);
     if (parsed != OPTIONS_RUN)
         return options_exit_status(parsed);
     Err err = {0};
@@ -289,7 +290,7 @@ contract_history_command(int argc, char **argv)
         OPTION_END,
     };
     OptionsResult parsed = parse("millibill contract history", "",
-                                 "Every contract that a tenant was given: when, by whom, from which month on.", 0,
+                                 "Show every contract that a tenant was given: when, by whom, from which month on.", 0,
                                  table, argc, argv, NULL);
     if (parsed != OPTIONS_RUN)
         return options_exit_status(parsed);

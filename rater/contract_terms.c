@@ -78,7 +78,7 @@ contract_terms_command(int argc, char **argv)
         .command = PROGRAM,
         .arguments = "",
         .summary =
-            "The terms of prepaid units with a fee that were billed: tenant, name, first instant and end, in UTC.",
+            "List the terms of prepaid units with a fee that were billed: tenant, name, first instant and end, in UTC.",
         .detail =
             "Of every revision of a contract under which an invoice has prepaid units by term. An export spreads the fee over them.",
         .options = table,

@@ -70,7 +70,7 @@ outcome_state(const RateOutcome *outcome)
     return outcome->is_final ? "final" : "preview";
 }
 
-/* The sum of the totals in a currency. */
+/* The sum of the totals in a currency, for people. */
 static char *
 sum_totals(const RateReport *report, const char *currency, int scale, RoundingMode rounding, Err *err)
 {
@@ -83,7 +83,9 @@ sum_totals(const RateReport *report, const char *currency, int scale, RoundingMo
         done = decimal_parse(text_of(report->outcomes[i].total), total, err);
         mpq_add(sum, sum, total);
     }
-    char *text = done ? decimal_format(sum, scale, rounding, err) : NULL;
+    char *plain = done ? decimal_format(sum, scale, rounding, err) : NULL;
+    char *text = plain != NULL ? decimal_group_thousands(plain, err) : NULL;
+    free(plain);
     mpq_clears(sum, total, NULL);
     return text;
 }
@@ -116,19 +118,25 @@ print_other_totals(const RateReport *report, const PriceBook *book, Err *err)
     return true;
 }
 
-static void
-print_line(const RateCommand *self, const RateOutcome *outcome, size_t *cursor)
+static bool
+print_line(const RateCommand *self, const RateOutcome *outcome, size_t *cursor, Err *err)
 {
     char month[UTC_TEXT_BYTES];
     const RateOutcome *forecast = outcome->is_final ? NULL : rate_forecast_of(&self->forecast, outcome->tenant, cursor);
-    printf("%-16s %s  %-28s %-8s %s %14s%s%s%s%s\n", outcome->number == NULL ? "-" : outcome->number,
-           utc_month_format(self->month, month), outcome->tenant, outcome_state(outcome), outcome->currency,
-           outcome->total,
-           outcome->was_final        ? "  unchanged"
-           : outcome->is_credit_note ? "  credit note"
-                                     : "",
-           forecast == NULL ? "" : "  forecast ", forecast == NULL ? "" : forecast->total,
-           forecast == NULL || forecast->habit_weeks == 0 ? "" : " w");
+    char *total = decimal_group_thousands(outcome->total, err);
+    char *then = total == NULL || forecast == NULL ? NULL : decimal_group_thousands(forecast->total, err);
+    bool done = total != NULL && (forecast == NULL || then != NULL);
+    if (done)
+        printf("%-16s %s  %-28s %-8s %s %14s%s%s%s%s\n", outcome->number == NULL ? "-" : outcome->number,
+               utc_month_format(self->month, month), outcome->tenant, outcome_state(outcome), outcome->currency, total,
+               outcome->was_final        ? "  unchanged"
+               : outcome->is_credit_note ? "  credit note"
+                                         : "",
+               forecast == NULL ? "" : "  forecast ", forecast == NULL ? "" : then,
+               forecast == NULL || forecast->habit_weeks == 0 ? "" : " w");
+    free(total);
+    free(then);
+    return done;
 }
 
 /* Who will reach more of its spending limit than it has. */
@@ -197,9 +205,13 @@ print_text(const RateCommand *self, const RateReport *report, const PriceBook *b
     if (total == NULL)
         return false;
     size_t cursor = 0;
-    for (size_t i = 0; i < report->outcome_count; i++)
-        print_line(self, &report->outcomes[i], &cursor);
     bool told = true;
+    for (size_t i = 0; told && i < report->outcome_count; i++)
+        told = print_line(self, &report->outcomes[i], &cursor, err);
+    if (!told) {
+        free(total);
+        return false;
+    }
     if (report->outcome_count == 0 && report->skip_count == 0) {
         printf("no usage in %s: nothing to bill\n", self->month_text);
     } else {
@@ -338,7 +350,7 @@ rate_command(int argc, char **argv)
 {
     RateCommand self = {0};
     const Option table[] = {
-        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to rate (UTC)"},
+        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the month to rate (UTC); required"},
         {"tenant", 't', OPTION_TEXT, &self.tenant, "NAME", "write the invoice of this tenant only"},
         {"preview", 0, OPTION_FLAG, &self.preview, NULL, "month to date; replaced by the next preview (the default)"},
         {"final", 0, OPTION_FLAG, &self.final, NULL, "numbered, for a month that is over; never changed again"},
@@ -352,7 +364,7 @@ rate_command(int argc, char **argv)
         {"no-free-tier", 0, OPTION_FLAG, &self.no_free_tier, NULL, "leave the free tier out"},
         {"dry-run", 'n', OPTION_FLAG, &self.dry_run, NULL, "show what would be billed, write no invoice"},
         {"suppose", 0, OPTION_TEXT, &self.suppose_file, "FILE",
-         "with --dry-run: the usage with another architecture or other memory sizes (JSON; - for stdin)"},
+         "with --dry-run: another architecture or other memory sizes (JSON; - for stdin)"},
         {"json", 0, OPTION_FLAG, &self.json, NULL, "print one JSON document with every invoice"},
         OPTION_DATA(&self.data),
         OPTION_END,
@@ -363,9 +375,8 @@ rate_command(int argc, char **argv)
         .summary = "Make the invoices of a month.",
         .detail =
             "Duplicates are looked for first and excluded (with --dry-run too), and with --final the month is sealed.\n"
-            "A final invoice that exists "
-            "stays as it\n"
-            "is; usage that came after it is reported. An account whose usage has no price is skipped and named.",
+            "A final invoice that exists stays as it is; usage that came after it is reported. An account whose usage\n"
+            "has no price is skipped and named.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);

@@ -50,8 +50,8 @@ may_settle(RateMonth *self, const Rated *rated, RateWhich *which, Err *reason, E
     } else if (self->request->final && self->request->tenant != NULL && finals.tenants > 1 && finals.in_force == 0 &&
                finals.taken_back < finals.tenants) {
         *which = RATE_NONE;
-        err_set(reason, ERR_CONFLICT, "tenant '%s' shares its free tier and tiers with %zu others that have usage",
-                self->request->tenant, finals.tenants - 1);
+        err_set(reason, ERR_CONFLICT, "tenant '%s' shares its free tier and tiers with %zu other%s usage",
+                self->request->tenant, finals.tenants - 1, finals.tenants == 2 ? " that has" : "s that have");
         err_hint(reason, "make the whole account final: leave out --tenant");
     }
     return true;

@@ -164,7 +164,8 @@ reconcile_command(int argc, char **argv)
 {
     ReconcileCommand self = {.request = {.book = RATER_DEFAULT_BOOK}};
     const Option table[] = {
-        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM", "the bill of the period that starts in this month"},
+        {"month", 'm', OPTION_TEXT, &self.month_text, "YYYY-MM",
+         "the bill of the period that starts in this month; required"},
         {"tenant", 't', OPTION_TEXT, &self.request.tenant, "NAME",
          "whose bill; default the tenants that the lines name"},
         LOG_OPTIONS(self.log),

@@ -14,20 +14,29 @@
 enum { DIFFERENCES_PRINTED = 20, UNSEALED_PRINTED = 5 };
 static const char PROGRAM[] = "millibill verify";
 
-/** What `checked` counts. */
-static const char *const CHECKED[VERIFY_CHECK_COUNT] = {
-    [VERIFY_STREAMS] = "streams have every batch from 1 to their last in the ledger",
-    [VERIFY_RECEIPTS] = "commits have receipts without gaps",
-    [VERIFY_LEDGER] = "batches: records = billed + quarantined = what segments, quarantine and losses hold",
-    [VERIFY_SEGMENTS] = "segments have their digest, their records, and only those of their tenant and hour",
-    [VERIFY_ROLLUPS] = "rollup rows equal segments less exclusions",
-    [VERIFY_EXCLUSIONS] = "exclusions name records that exist, and one that counts instead",
-    [VERIFY_REFERENCES] = "rows name a tenant, account, agent, commit, head and rating run that exist",
-    [VERIFY_CORRECTIONS] =
-        "adjustments and final documents stand in their tables as they are, and adjustments in chains without gaps",
-    [VERIFY_SEALS] = "seals are chained without gaps and say what segments and exclusions say",
-    [VERIFY_HEADS] = "signed heads are chained, say what books, seals and roots say, and stand in the heads file",
-    [VERIFY_INVOICES] = "final invoices, rated again from segments, are the same to the last digit",
+/** What `checked` counts: one, and any other number. */
+static const char *const CHECKED[VERIFY_CHECK_COUNT][2] = {
+    [VERIFY_STREAMS] = {"stream has every batch from 1 to its last in the ledger",
+                        "streams have every batch from 1 to their last in the ledger"},
+    [VERIFY_RECEIPTS] = {"commit has its receipt", "commits have receipts without gaps"},
+    [VERIFY_LEDGER] = {"batch: records = billed + quarantined = what segments, quarantine and losses hold",
+                       "batches: records = billed + quarantined = what segments, quarantine and losses hold"},
+    [VERIFY_SEGMENTS] = {"segment has its digest, its records, and only those of its tenant and hour",
+                         "segments have their digest, their records, and only those of their tenant and hour"},
+    [VERIFY_ROLLUPS] = {"rollup row equals segments less exclusions", "rollup rows equal segments less exclusions"},
+    [VERIFY_EXCLUSIONS] = {"exclusion names a record that exists, and one that counts instead",
+                           "exclusions name records that exist, and one that counts instead"},
+    [VERIFY_REFERENCES] = {"row names a tenant, account, agent, commit, head and rating run that exist",
+                           "rows name a tenant, account, agent, commit, head and rating run that exist"},
+    [VERIFY_CORRECTIONS] = {"adjustment or final document stands in its tables as it is, and in a chain without gaps",
+                            "adjustments and final documents stand in their tables as they are, and adjustments in "
+                            "chains without gaps"},
+    [VERIFY_SEALS] = {"seal says what segments and exclusions say",
+                      "seals are chained without gaps and say what segments and exclusions say"},
+    [VERIFY_HEADS] = {"signed head says what books, seals and roots say, and stands in the heads file",
+                      "signed heads are chained, say what books, seals and roots say, and stand in the heads file"},
+    [VERIFY_INVOICES] = {"final invoice, rated again from segments, is the same to the last digit",
+                         "final invoices, rated again from segments, are the same to the last digit"},
 };
 
 static bool
@@ -121,7 +130,8 @@ print_text(const VerifyReport *report, Err *err)
     for (size_t i = 0; i < VERIFY_CHECK_COUNT; i++) {
         const VerifyCheck *check = &report->checks[i];
         if (check->found == 0) {
-            printf("ok         %-11s %" PRId64 " %s\n", VERIFY_CHECK_NAMES[i], check->checked, CHECKED[i]);
+            printf("ok         %-11s %" PRId64 " %s\n", VERIFY_CHECK_NAMES[i], check->checked,
+                   CHECKED[i][check->checked == 1 ? 0 : 1]);
             continue;
         }
         printf("DIFFERENT  %-11s %" PRId64 " difference%s in %" PRId64 " checked\n", VERIFY_CHECK_NAMES[i],

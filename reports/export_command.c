@@ -12,6 +12,7 @@
 #include "lib/config.h"
 #include "lib/digest.h"
 #include "lib/options.h"
+#include "lib/text.h"
 #include "reports/commands.h"
 #include "reports/focus.h"
 #include "reports/stack.h"
@@ -134,8 +135,8 @@ static bool
 report(const Export *export, const ExportOptions *options, Err *err)
 {
     if (!options->json) {
-        fprintf(stderr, "%s: %" PRId64 " rows of %" PRId64 " documents\n", options->output, export->file.rows,
-                export->documents);
+        fprintf(stderr, "%s: %" PRId64 " row%s of %" PRId64 " document%s\n", options->output, export->file.rows,
+                text_plural(export->file.rows), export->documents, text_plural(export->documents));
         return true;
     }
     Json *object = json_new_object(err);
@@ -202,5 +203,5 @@ export_command(int argc, char **argv)
         {"focus", "charges as FOCUS 1.2 CSV", focus_command},
         {NULL, NULL, NULL},
     };
-    return command_dispatch("millibill export", "Exports: focus", commands, argc, argv);
+    return command_dispatch("millibill export", "Charges for other systems.", commands, argc, argv);
 }

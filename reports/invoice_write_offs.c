@@ -219,7 +219,7 @@ invoice_write_offs_command(int argc, char **argv)
     const CommandLine line = {
         .command = "millibill invoice write-offs",
         .arguments = "",
-        .summary = "Usage that came too late to be billed, and what it would have cost.",
+        .summary = "Show usage that came too late to be billed, and what it would have cost.",
         .detail =
             "A contract's `late_usage` says how far back late usage is billed; what is older is written off by the run\n"
             "that finds it. Amounts are before discounts and taxes of a later invoice, in the book's currency.",

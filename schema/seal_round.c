@@ -258,10 +258,6 @@ count_up(const Round *self)
         return;
     report->heads++;
     report->last_head = self->head.number;
-    log_info("event=sealed head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64 " invoices=%" PRId64 " receipt=%" PRId64
-             " merged=%" PRId64 " made=%" PRId64,
-             self->head.number, self->head.seals, self->head.roots, self->head.invoices, self->head.receipt_to,
-             self->compacted.merged, self->compacted.made);
 }
 
 static bool

@@ -42,6 +42,8 @@ class Help(unittest.TestCase):
         self.assertGreater(len(self.commands), 45)
         for words, text in self.commands.items():
             self.assertRegex(text, rf"\AUsage: millibill {' '.join(words)} \[OPTION…\]", words)
+            self.assertRegex(text.splitlines()[2], r"\A[A-Z].*\.\Z", (words, "says in one sentence what it does"))
+            self.assertLessEqual(max(len(line) for line in text.splitlines()), 120, (words, "as wide as the documents"))
             self.assertIn("\nExamples:\n  ", text, words)
             self.assertIn("\nExit status: 0 done", text, words)
             for option in ("--help", "--version"):
