@@ -9,6 +9,7 @@
 #include "lib/utc.h"
 #include "schema/rollup_store.h"
 #include "schema/seal_round.h"
+#include "schema/statistics_store.h"
 
 enum { PAUSE_NS = 200000000 };
 
@@ -44,7 +45,7 @@ seal_once(Sealer *self, Err *err)
     if (!connect_once(self, err) || !seal_tools_open(self->config, &tools, err))
         return false;
     tools.stop = self->stop;
-    bool done = seal_run(self->db, &tools, &scope, &report, err);
+    bool done = statistics_keep(self->db, err) && seal_run(self->db, &tools, &scope, &report, err);
     if (report.heads > 0) /* also where a later head of the round failed */
         log_info("event=sealed heads=%" PRId64 " last_head=%" PRId64 " seals=%" PRId64 " roots=%" PRId64
                  " invoices=%" PRId64 " merged=%" PRId64 " made=%" PRId64,

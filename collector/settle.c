@@ -8,6 +8,7 @@
 #include "lib/utc.h"
 #include "schema/duplicates.h"
 #include "schema/quarantine_store.h"
+#include "schema/statistics_store.h"
 
 /** Months in a row of one tenant: one look instead of several that overlap. */
 typedef struct Period {
@@ -55,7 +56,7 @@ MUST_CHECK bool
 settle_import(Db *db, Text import_id, ImportCounts *counts, Err *err)
 {
     Periods periods = {0};
-    bool good = import_periods(db, import_id, note_period, &periods, err);
+    bool good = statistics_keep(db, err) && import_periods(db, import_id, note_period, &periods, err);
     for (size_t i = 0; good && i < periods.count; i++)
         good = exclude_in(db, &periods.items[i], err);
     free(periods.items);

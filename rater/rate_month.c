@@ -16,6 +16,7 @@
 #include "rater/rate_seals.h"
 #include "rater/rate_settle.h"
 #include "schema/invoice_store.h"
+#include "schema/statistics_store.h"
 
 static bool
 settle_all_unused(RateMonth *self, Err *err)
@@ -239,6 +240,8 @@ seal_and_rate(RateMonth *self, Db *compactor, Err *err)
     const RateRequest *request = self->request;
     int64_t start_us = 0;
     int64_t end_us = 0;
+    if (!request->inside && !statistics_keep(self->db, err))
+        return false;
     if (request->final && !rate_periods_span(&self->periods, utc_now_us(), &start_us, &end_us))
         return rate_periods_not_over(request->month, end_us, err);
     if (request->final && !request->dry_run &&

@@ -41,6 +41,7 @@ GRANT EXECUTE ON FUNCTION partitions_ensure(date), receipt_take(bigint),
       configs_ensure(bigint[], text[], text[], text[], bigint[], bigint[], text[], text[]) TO millibill_compactor;
 
 GRANT EXECUTE ON FUNCTION segments_replace(bigint, timestamptz, bigint[], bigint[]), rollup_days_close(integer) TO millibill_compactor;
+GRANT EXECUTE ON FUNCTION statistics_keep() TO millibill_compactor, millibill_rater;
 
 -- Rater: reads everything, writes billing, invoices by functions only.
 GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
