@@ -155,7 +155,7 @@ free_of_percentage(const ExplainAgain *again, const RatedLine *line, const mpq_t
     mpq_mul(expected, quantity, least->part);
     Formula formula = formula_of(quantity, " × ", least->part, NULL, quantity);
     bool known = mpq_equal(expected, free);
-    bool done = !known || tell_limit(least, "", steps, err);
+    bool done = !known || tell_limit(least, "part", steps, err);
     done = tell_free(known ? "the part of it that is free by its price" : "this much is free by its price", &formula,
                      expected, line, free, steps, err) &&
            done;

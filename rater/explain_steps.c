@@ -325,9 +325,10 @@ static bool
 explain_free(const ExplainAgain *again, const Item *item, Json *steps, Err *err)
 {
     const char *unit = item->first->meter->unit;
+    const Price *price = item->first->price;
     RatedFreeTier taken = {.tier = tier_of(again->rated, again->book, item)};
     if (taken.tier == NULL)
-        return mpq_sgn(item->free) > 0
+        return mpq_sgn(item->free) > 0 || price->free_events.given || price->free_amount.given
                    ? explain_free_by_price(again, item->first, item->quantity, item->free, steps, err)
                    : step_add(steps, "free", "no free tier covers it", NULL, item->free, unit, err);
     Allowance allowance;

@@ -103,7 +103,7 @@ class ExplainModels(StackCase):
             for step in told["steps"]:
                 with self.subTest(line=told["number"], step=step["step"]):
                     if step["formula"] is None:
-                        alone = step["step"] in PLAIN or any(word in step["says"] for word in ("covers all", "cover all", "no free tier", "nothing of", "was full before", "(proportional)"))
+                        alone = step["step"] in PLAIN or any(word in step["says"] for word in ("covers all", "cover all", "no free tier", "nothing of", "was full before", "used up before", "(proportional)"))
                         self.assertTrue(alone, step)
                         continue
                     tolerance = 1 if "whole units" in step["says"] else F(1, 10**15)
@@ -134,6 +134,10 @@ class ExplainModels(StackCase):
         self.assertEqual(self.result(steps, "events_cost"), F("2.9"))
         self.assertEqual(self.result(steps, "free_part"), F(10, 50))
         self.assertEqual(self.result(steps, "fee"), F("2.9") * F(4, 5) - F(4, 5) * 50 / 10)
+
+        second = self.steps("processor", 2)
+        self.assertIn("used up before", second["free_part"]["says"])
+        self.assertEqual((self.result(second, "free_part"), self.result(second, "free")), (0, 0))
 
     def test_limits_for_the_time_of_a_book(self):
         least = self.steps("duration", 1, "cheap")
