@@ -58,13 +58,27 @@ rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t co
     keep(self, accounts, count, false);
 }
 
+static bool
+list(RateTenants *self, Db *db, const char *moved_before, Err *err)
+{
+    return moved_before == NULL ? tenant_list_in(db, self->month, take_tenant, self, err)
+                                : tenant_list_before(db, self->month, moved_before, take_tenant, self, err);
+}
+
 bool
 rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err)
+{
+    return rate_tenants_read_before(self, db, tenant, month, NULL, err);
+}
+
+bool
+rate_tenants_read_before(RateTenants *self, Db *db, const char *tenant, UtcMonth month, const char *moved_before,
+                         Err *err)
 {
     *self = (RateTenants){.month = month, .texts = arena_new(SIZE_MAX)};
     if (self->texts == NULL)
         return err_set(err, ERR_NOMEM, "no memory for tenants");
-    if (!tenant_list_in(db, month, take_tenant, self, err))
+    if (!list(self, db, moved_before, err))
         return false;
     qsort(self->all, self->count, sizeof(*self->all), compare_tenants);
     if (tenant == NULL)

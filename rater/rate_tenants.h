@@ -40,6 +40,9 @@ typedef struct RateTenants {
 /** Read all tenants, or the members of the account of `tenant`, as accounts are in a month. ERR_NOT_FOUND. Freed with
  *  rate_tenants_free() in any case. */
 MUST_CHECK bool rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err);
+/** The same by the moves between accounts that were given before an instant (RFC 3339; NULL: by all). */
+MUST_CHECK bool rate_tenants_read_before(RateTenants *self, Db *db, const char *tenant, UtcMonth month,
+                                         const char *moved_before, Err *err);
 /** Leave out the tenants of these accounts. */
 void rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t count);
 void rate_tenants_free(RateTenants *self);

@@ -13,6 +13,7 @@
 #include "rater/verify_invoice_parts.h"
 #include "schema/document_store.h"
 #include "schema/price_store.h"
+#include "schema/tenant_store.h"
 
 typedef struct Remake {
     Db *db;
@@ -308,6 +309,16 @@ compare_ids(const void *left, const void *right)
     return (a < b) - (a > b);
 }
 
+/* Does it come out as it was given? */
+static bool
+is_same(const Remake *self, Json *document, bool *same, Err *err)
+{
+    char *canonical = json_canonical(document, err);
+    *same = canonical != NULL && strcmp(canonical, self->request->canonical) == 0;
+    free(canonical);
+    return !err_is_set(err);
+}
+
 /* The draft does not say which final documents there were when it was made, and only balances of a contract depend on it: the latest moment
  * at which it comes out is taken. With none, it is what it would be now. */
 static Json *
@@ -322,11 +333,9 @@ make_at_its_time(Remake *self, const Stated *stated, Err *err)
         qsort(ids.all, ids.count, sizeof *ids.all, compare_ids);
     for (size_t i = 0; done && found == NULL && i <= ids.count; i++) {
         Json *tried = i == 0 ? json_object_get(now) : make(self, stated, ids.all[i - 1], err);
-        char *canonical = tried == NULL ? NULL : json_canonical(tried, err);
-        done = canonical != NULL;
-        if (done && strcmp(canonical, self->request->canonical) == 0)
-            found = json_object_get(tried);
-        free(canonical);
+        bool same = false;
+        done = tried != NULL && is_same(self, tried, &same, err);
+        found = same ? json_object_get(tried) : NULL;
         json_object_put(tried);
     }
     free(ids.all);
@@ -334,6 +343,47 @@ make_at_its_time(Remake *self, const Stated *stated, Err *err)
         found = json_object_get(now);
     json_object_put(now);
     return found;
+}
+
+/* The account as it was before a move was given. */
+static bool
+read_members(Remake *self, const TenantMove *move, Err *err)
+{
+    const char *name = member(self->head, "tenant");
+    rated_free(&self->rated);
+    rating_rows_free(&self->rows);
+    rate_tenants_free(&self->tenants);
+    self->slice = (RatedSlice){0};
+    if (!rate_tenants_read_before(&self->tenants, self->db, name, self->month, move == NULL ? NULL : move->at, err))
+        return false;
+    self->tenant = rate_tenants_find(&self->tenants, name);
+    return rate_account(self, err);
+}
+
+/* Nor does a draft say who shared its account: a month that is not final is open to moves. It is tried with the members of now, then with those
+ * before each move, the latest first. `*document` is replaced by the one that comes out. */
+static bool
+try_earlier_members(Remake *self, const Stated *stated, Json **document, Err *err)
+{
+    TenantMove *moves = NULL;
+    size_t count = 0;
+    bool same = false;
+    bool done = is_same(self, *document, &same, err);
+    if (!done || same || self->is_note)
+        return done;
+    done = tenant_moves(self->db, self->month, member(self->head, "account"), &moves, &count, err);
+    for (size_t i = 0; done && !same && i < count; i++) {
+        done = read_members(self, &moves[i], err);
+        Json *tried = done ? make_at_its_time(self, stated, err) : NULL;
+        done = tried != NULL && is_same(self, tried, &same, err);
+        if (same) {
+            json_object_put(*document);
+            *document = json_object_get(tried);
+        }
+        json_object_put(tried);
+    }
+    free(moves);
+    return done;
 }
 
 static bool
@@ -368,7 +418,8 @@ remake_draft(Db *db, const RemakeRequest *request, VerifyReport *report, char **
     bool done = read_named(&self, err) && (self.is_note || (rate_account(&self, err) && read_contract(&self, err))) &&
                 read_adjustments(&self, &stated, err);
     Json *document = done ? make_at_its_time(&self, &stated, err) : NULL;
-    *made = document == NULL ? NULL : json_canonical(document, err);
+    done = document != NULL && try_earlier_members(&self, &stated, &document, err);
+    *made = !done ? NULL : json_canonical(document, err);
     done = *made != NULL && compare(&self, document, report, err);
     json_object_put(document);
     free_adjustments(&stated);

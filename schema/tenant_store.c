@@ -1,5 +1,7 @@
 #include "schema/tenant_store.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/array.h"
@@ -16,15 +18,25 @@ static const char SQL_IDS[] =
     "SELECT coalesce(t.tenant_id, 0) FROM unnest($1::text[]) WITH ORDINALITY AS n(name, position)"
     " LEFT JOIN tenants t USING (name) ORDER BY n.position";
 static const char SQL_AFTER[] = "SELECT tenant_id FROM tenants WHERE tenant_id > $1::bigint ORDER BY 1";
-static const char SQL_LIST[] =
-    "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME
-    ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"
-    " coalesce((extract(epoch FROM s.service_from) * 1000000)::bigint, 0),"
-    " coalesce((extract(epoch FROM s.service_until) * 1000000)::bigint, 0)"
-    " FROM tenants t LEFT JOIN accounts a ON a.account_id ="
-    " account_at(t.tenant_id, t.account_id, $1::timestamptz)"
-    " LEFT JOIN (SELECT DISTINCT ON (account_id) account_id, service_from, service_until FROM account_service"
-    " ORDER BY account_id, revision DESC) s ON s.account_id = a.account_id ORDER BY t.name";
+#define LIST(account)                                                                                          \
+    "SELECT t.tenant_id, t.name, " TENANT_ACCOUNT_NAME                                                         \
+    ", to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),"                            \
+    " coalesce((extract(epoch FROM s.service_from) * 1000000)::bigint, 0),"                                    \
+    " coalesce((extract(epoch FROM s.service_until) * 1000000)::bigint, 0)"                                    \
+    " FROM tenants t LEFT JOIN accounts a ON a.account_id = " account                                          \
+    " LEFT JOIN (SELECT DISTINCT ON (account_id) account_id, service_from, service_until FROM account_service" \
+    " ORDER BY account_id, revision DESC) s ON s.account_id = a.account_id ORDER BY t.name"
+static const char SQL_LIST[] = LIST("account_at(t.tenant_id, t.account_id, $1::timestamptz)");
+static const char SQL_LIST_BEFORE[] =
+    LIST("coalesce((SELECT m.account_id FROM account_members m WHERE m.tenant_id = t.tenant_id"
+         " AND m.from_month <= ($1::timestamptz AT TIME ZONE 'UTC')::date AND m.set_at < $2::timestamptz"
+         " ORDER BY m.from_month DESC, m.revision DESC LIMIT 1), t.account_id)");
+/* Of tenants that ever belonged to the account. */
+static const char SQL_MOVES[] =
+    "SELECT to_char(set_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM account_members"
+    " WHERE from_month <= ($1::timestamptz AT TIME ZONE 'UTC')::date AND tenant_id IN (SELECT t.tenant_id FROM tenants t JOIN accounts USING (account_id)"
+    " WHERE accounts.name = $2 UNION SELECT m.tenant_id FROM account_members m JOIN accounts USING (account_id) WHERE accounts.name = $2)"
+    " GROUP BY set_at ORDER BY set_at DESC";
 
 static bool
 name_check(const char *what, const char *name, Err *err)
@@ -160,6 +172,29 @@ visit_tenant(void *context, const DbResult *result, Err *err)
                            .service_start_us = db_i64(result, 0, 4),
                            .service_end_us = db_i64(result, 0, 5)};
     return self->visit(self->context, &row, err);
+}
+
+MUST_CHECK bool
+tenant_list_before(Db *db, UtcMonth month, const char *moved_before, TenantVisit visit, void *context, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format(utc_month_start_us(month), start)), db_string(moved_before)};
+    TenantVisitor visitor = {visit, context};
+    return db_stream(db, SQL_LIST_BEFORE, params, 2, visit_tenant, &visitor, err);
+}
+
+MUST_CHECK bool
+tenant_moves(Db *db, UtcMonth month, const char *account, TenantMove **moves, size_t *count, Err *err)
+{
+    char start[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format(utc_month_start_us(month), start)), db_string(account)};
+    DbResult *result = db_query(db, SQL_MOVES, params, 2, err);
+    *count = result == NULL ? 0 : (size_t) db_rows(result);
+    *moves = result == NULL ? NULL : calloc(*count + 1, sizeof **moves);
+    for (size_t i = 0; *moves != NULL && i < *count; i++)
+        snprintf((*moves)[i].at, sizeof(*moves)[i].at, "%s", db_value(result, (int) i, 0));
+    db_result_free(&result);
+    return *moves != NULL || (!err_is_set(err) && err_set(err, ERR_NOMEM, "no memory for moves of tenants"));
 }
 
 MUST_CHECK bool

@@ -47,5 +47,14 @@ MUST_CHECK bool tenant_ids_after(Db *db, int64_t tenant_id, int64_t **ids, size_
 /** Every tenant with its account of this month, or of another; ordered by name. Streamed: the visitor uses another connection, if any. */
 MUST_CHECK bool tenant_list(Db *db, TenantVisit visit, void *context, Err *err);
 MUST_CHECK bool tenant_list_in(Db *db, UtcMonth month, TenantVisit visit, void *context, Err *err);
+/** The same by the moves between accounts that were given before an instant (RFC 3339). */
+MUST_CHECK bool
+tenant_list_before(Db *db, UtcMonth month, const char *moved_before, TenantVisit visit, void *context, Err *err);
+
+/** When tenants that ever belonged to an account were moved, from months up to this one: the latest first. Caller frees `*moves`. */
+typedef struct TenantMove {
+    char at[UTC_TEXT_BYTES]; /* RFC 3339 */
+} TenantMove;
+MUST_CHECK bool tenant_moves(Db *db, UtcMonth month, const char *account, TenantMove **moves, size_t *count, Err *err);
 
 #endif

@@ -80,6 +80,20 @@ class AccountMembers(unittest.TestCase):
         with self.assertRaises(CommandFailed):
             self.stack.run("account", "move", "nobody", "own", "--from", "2026-08")
 
+    def test_6_a_draft_comes_out_after_its_account_has_other_members(self):
+        book = str(self.stack.data / "book.yaml")
+        drafts = self.stack.json("rate", "--month", "2026-08", "--price-book", book, "--preview", "--no-forecast")["invoices"]
+        self.assertEqual({d["invoice"]["tenant"]: F(d["total"]) for d in drafts}, {"a": 0, "b": 5, "c": 5})
+        self.stack.run("account", "move", "b", "group", "--from", "2026-08")
+        self.stack.run("account", "move", "c", "alone", "--from", "2026-08")
+        self.assertEqual({tenant: total for tenant, (_, total) in self.rate("2026-08").items()}, {"a": 5, "b": 5, "c": 0})
+        for draft in drafts:
+            path = self.stack.data / "draft.json"
+            path.write_text(json.dumps(draft, separators=(",", ":"), ensure_ascii=False), encoding="utf-8")
+            self.stack.run("invoice", "remake", str(path))
+        path.write_text(path.read_text(encoding="utf-8").replace('"tier":1', '"tier":2'), encoding="utf-8")
+        self.assertIn("DIFFERENT", self.stack.run("invoice", "remake", str(path), status=3).stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
