@@ -30,7 +30,7 @@ WORLDS = int(os.environ.get("MILLIBILL_LEDGERS", "1"))
 FIRST = int(os.environ.get("MILLIBILL_LEDGER_FIRST", "22"))
 GROUPS = int(os.environ.get("MILLIBILL_LEDGER_GROUPS", "2"))
 MONTHS = int(os.environ.get("MILLIBILL_LEDGER_MONTHS", "3"))
-DRAFTS = 3  # made again at the end of a short run
+DRAFTS = 2  # made again at the end of a short run
 OFTEN = {"adjustments", "credit notes", "write-offs", "voids", "contracts", "days and zones", "book changes", "moves", "moves refused", "joins another group",
          "bounds of service", "disturbed runs"}  # what the world of the suite has seen
 LINE_KEYS = ("book", "region", "architecture", "mode", "sku", "price", "tier")
@@ -312,7 +312,8 @@ class Life:
                     self.world.happened(what)
         invoices, notes = self.fresh_documents()
         self.check_run(month, answer, expected, invoices, notes)
-        self.check_write_offs(month)
+        if WORLDS > 1:
+            self.check_write_offs(month)
         self.check_preview(preview, invoices, month)
 
     def assert_answered(self, done):
@@ -379,10 +380,11 @@ class Life:
         """What must hold of all that was issued."""
         self.stack.run("verify")
         self.reconcile(2 if WORLDS == 1 else 6)
-        for series, last in self.stack.query("SELECT series, last_number FROM invoice_numbers"):
-            count = self.stack.number(f"SELECT count(*) FROM invoices WHERE number ~ '^{series}-[0-9]+$'")
-            if count != int(last):
+        for series, last, count in self.stack.query("SELECT n.series, n.last_number, count(i.number) FROM invoice_numbers n "
+                                                    "LEFT JOIN invoices i ON i.number ~ ('^' || n.series || '-[0-9]+$') GROUP BY 1, 2"):
+            if count != last:
                 self.differences.found.append(f"series {series} has {count} documents, the last number is {last}")
+        self.check_write_offs("at the end")
         self.remake(self.drafts[:DRAFTS] if WORLDS == 1 else self.drafts)
 
 
