@@ -127,26 +127,28 @@ explain_exclusion(Db *db, int64_t tenant_id, const SegmentKey *key, int64_t ordi
     return done;
 }
 
-MUST_CHECK bool
-explain_seal(Db *db, int64_t tenant_id, int64_t hour_us, int64_t receipt, Json **out, Err *err)
-{
-    char hour[UTC_TEXT_BYTES];
-    DbParam params[3];
-    db_set_i64(&params[0], tenant_id);
-    params[1] = db_string(utc_format(hour_us, hour));
-    db_set_i64(&params[2], receipt);
-    return ask_object(db, SQL_SEAL, params, 3, out, err);
-}
-
-MUST_CHECK bool
-explain_settled(Db *db, int64_t tenant_id, int64_t at_us, int64_t receipt, Json **out, Err *err)
+/** What holds for an instant of a tenant at a receipt. */
+static bool
+ask_at(Db *db, const char *sql, int64_t tenant_id, int64_t at_us, int64_t receipt, Json **out, Err *err)
 {
     char at[UTC_TEXT_BYTES];
     DbParam params[3];
     db_set_i64(&params[0], tenant_id);
     params[1] = db_string(utc_format(at_us, at));
     db_set_i64(&params[2], receipt);
-    return ask_object(db, SQL_SETTLED, params, 3, out, err);
+    return ask_object(db, sql, params, 3, out, err);
+}
+
+MUST_CHECK bool
+explain_seal(Db *db, int64_t tenant_id, int64_t hour_us, int64_t receipt, Json **out, Err *err)
+{
+    return ask_at(db, SQL_SEAL, tenant_id, hour_us, receipt, out, err);
+}
+
+MUST_CHECK bool
+explain_settled(Db *db, int64_t tenant_id, int64_t at_us, int64_t receipt, Json **out, Err *err)
+{
+    return ask_at(db, SQL_SETTLED, tenant_id, at_us, receipt, out, err);
 }
 
 typedef struct InvoiceVisit {
