@@ -118,9 +118,18 @@ tell_limit(const FreeLimit *self, const char *unit, Json *steps, Err *err)
                         none ? "what this price has free was used up before"
                              : "what this price has free is more than all on its counter",
                         NULL, self->part, unit, err);
-    bool before = mpq_sgn(self->before) > 0;
-    Formula formula = before ? formula_of(self->limit->value, " − ", self->before, " ÷ ", self->whole)
-                             : formula_of(self->limit->value, " ÷ ", self->whole, NULL, self->whole);
+    Formula formula = {{0}, false};
+    if (mpq_sgn(self->before) > 0) {
+        formula_text(&formula, "(");
+        formula_figure(&formula, self->limit->value);
+        formula_text(&formula, " − ");
+        formula_figure(&formula, self->before);
+        formula_text(&formula, ")");
+    } else {
+        formula_figure(&formula, self->limit->value);
+    }
+    formula_text(&formula, " ÷ ");
+    formula_figure(&formula, self->whole);
     bool done = step_add(steps, "free_part", self->says, &formula, self->part, unit, err);
     formula_free(&formula);
     return done;

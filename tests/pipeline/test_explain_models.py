@@ -124,7 +124,7 @@ class ExplainModels(StackCase):
         self.assertEqual(first["free_part"]["formula"], "4 ÷ 6")
         self.assert_near(self.result(first, "fee"), 6 * F("0.1") / 3)
         second = self.steps("seconds", 2)  # 9 a period, 4 are gone
-        self.assertEqual(second["free_part"]["formula"], "9 − 4 ÷ 12")
+        self.assertEqual(second["free_part"]["formula"], "(9 − 4) ÷ 12")
         self.assert_near(self.result(second, "fee"), 12 * F("0.1") * 7 / 12)
 
     def test_least_and_most_of_single_events(self):
