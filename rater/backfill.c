@@ -165,7 +165,8 @@ open_month(Backfill *self, BackfillMonth *month, Err *err)
         const RateTenant *tenant = done ? rate_tenants_find(&members, month->tenant) : NULL;
         const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&contracts, tenant->tenant_id);
         month->book =
-            !done ? NULL : rate_book(self->calendar, rate_books_name(contract, month->price_book), month->month, err);
+            !done ? NULL
+                  : rate_book_of(self->calendar, rate_books_name(contract, month->price_book), &month->period, err);
         done = month->book != NULL;
         month->account = tenant == NULL ? NULL : strdup(tenant->account);
         if (done && month->account == NULL)

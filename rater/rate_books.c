@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rater/rate_book.h"
 #include "rater/rate_report.h"
 
 const char *
@@ -112,13 +113,10 @@ skip_all(RateMonth *self, const Err *reason, Err *err)
 bool
 rate_books_next(RateMonth *self, bool *more, Err *err)
 {
-    const BillingPeriod *period = &self->period;
-    const int64_t start_us = utc_hour_floor_us(period->start_us);
-    const int64_t end_us = utc_hour_floor_us(period->end_us + UTC_HOUR_US - 1);
     while ((self->book_name = next_name(self)) != NULL) {
         Err reason = {0};
         *more = true;
-        self->book = book_calendar_book(self->request->calendar, self->book_name, start_us, end_us, &reason);
+        self->book = rate_book_of(self->request->calendar, self->book_name, &self->period, &reason);
         if (self->book != NULL)
             return true;
         if (strcmp(self->book_name, self->request->price_book) == 0 || reason.code == ERR_NOMEM ||

@@ -8,6 +8,7 @@
 #include "proto/usage_batch.h"
 #include "rater/counted.h"
 #include "rater/document.h"
+#include "rater/rate_book.h"
 #include "rater/rate_books.h"
 #include "rater/rate_periods.h"
 #include "rater/verify_parts.h"
@@ -50,7 +51,8 @@ choose_book(BilledSide *self, Db *db, UtcMonth month, const char *book, Err *err
     self->calendar = book_calendar_new(db, err);
     if (self->calendar != NULL && rate_contracts_of_tenant(&contracts, db, self->name, month, err)) {
         const char *name = rate_books_name(rate_contracts_find(&contracts, self->tenant->tenant_id), book);
-        self->default_book = book_calendar_book(self->calendar, name, self->start_us, self->end_us, err);
+        const BillingPeriod period = {month, self->start_us, self->end_us};
+        self->default_book = rate_book_of(self->calendar, name, &period, err);
     }
     rate_contracts_free(&contracts);
     return self->default_book != NULL;

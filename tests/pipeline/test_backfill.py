@@ -115,6 +115,23 @@ class Backfill(StackCase):
         self.assertEqual(Fraction(month["bills"][0]["would_be"]), Fraction(document["total"]))
         self.assertGreater(Fraction(month["bills"][0]["difference"]), 0)
 
+    def test_books_are_those_of_the_billing_period(self):
+        """From the 15th on: a book from the 5th of the UTC month lies before the period, one from the 5th of the next lies in it."""
+        book = ("name: dated\nversion: '%s'\ncurrency: USD\nrounding: {mode: half_up, each: line}\nduration: {granularity_ms: 1}\n"
+                "meters: [{sku: requests, description: Requests, unit: request, measure: invocations, prices: [{model: per_unit, unit_price: %s}]}]\n")
+        for version, price, start in (("1", 1, "2026-01-01"), ("2", 10, "2026-03-05"), ("3", 100, "2026-04-05")):
+            self.stack.run("price-book", "add", self.file(book % (version, price), "yaml"), "--from", start)
+        self.stack.run("tenant", "add", "dated")
+        contract = "name: dated\nversion: '1'\nprice_book: dated\nbilling_day: 15\n"
+        self.stack.run("contract", "set", "--tenant", "dated", "--from", "2026-02", self.file(contract, "yaml"))
+        self.load("dated", record("there", "2026-03-20T00:00:00Z"))
+        text = record("before", "2026-03-31T00:00:00Z") + record("after", "2026-04-10T00:00:00Z")
+        [month] = self.dry_run(text, "--tenant", "dated")["months"]
+        [bill] = month["bills"]
+        self.assertEqual((month["month"], Fraction(bill["as_it_stands"]), Fraction(bill["would_be"])), ("2026-03", 10, 120))
+        self.load("dated", text)
+        self.assertEqual(self.total("dated", "2026-03"), 120)
+
     def test_a_tenant_that_nobody_knows_is_said_to_be_new(self):
         [month] = self.dry_run(records("n", 3), "--tenant", "stranger")["months"]
         self.assertEqual((month["new"], month["new_tenant"]), (3, True))
