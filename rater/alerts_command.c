@@ -52,15 +52,11 @@ append_alert(Buffer *out, Json *entry, Err *err)
 }
 
 static bool
-print_text(Json *list, Err *err)
+append_alerts(Buffer *out, Json *list, Err *err)
 {
-    Buffer out = {0};
     bool done = true;
     for (size_t i = 0; done && i < json_object_array_length(list); i++)
-        done = append_alert(&out, json_object_array_get_idx(list, i), err);
-    if (done && out.length > 0 && fwrite(out.data, 1, out.length, stdout) != out.length)
-        done = err_set(err, ERR_IO, "cannot write to standard output");
-    buffer_free(&out);
+        done = append_alert(out, json_object_array_get_idx(list, i), err);
     return done;
 }
 
@@ -83,9 +79,12 @@ print_list(const ListOptions *options, Json *list, Err *err)
         json_object_put(object);
         return done;
     }
-    if (json_object_array_length(list) == 0)
-        puts("No threshold was reached.");
-    return print_text(list, err) && (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
+    Buffer out = {0};
+    bool done = json_object_array_length(list) > 0 ? append_alerts(&out, list, err)
+                                                   : buffer_append_text(&out, "No threshold was reached.\n", err);
+    done = done && buffer_print(&out, err);
+    buffer_free(&out);
+    return done;
 }
 
 static bool
@@ -111,9 +110,9 @@ list_command(int argc, char **argv)
     const Option table[] = {
         {"tenant", 't', OPTION_TEXT, &options.tenant, "NAME", "this tenant's and its account's"},
         {"month", 'm', OPTION_TEXT, &options.month, "YYYY-MM", "of this month, or reached in it"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = LIST,
@@ -231,17 +230,27 @@ print_check_json(const Check *self, const CheckOptions *options, Json *list, Err
 }
 
 static bool
+print_check_text(const Check *self, Json *list, Err *err)
+{
+    Buffer out = {0};
+    bool done =
+        append_alerts(&out, list, err) &&
+        buffer_printf(&out, err, "%u new alert%s, %" PRId64 " delivered, %" PRId64 " open\n", self->raised.count,
+                      self->raised.count == 1 ? "" : "s", self->delivered.delivered, self->delivered.open) &&
+        buffer_print(&out, err);
+    buffer_free(&out);
+    return done;
+}
+
+static bool
 print_check(Check *self, const CheckOptions *options, Err *err)
 {
     Json *list = json_new_array(err);
     bool done = list != NULL && (self->raised.count == 0 || alert_list(self->db, NULL, NULL, &self->raised, list, err));
-    if (done && options->json)
-        done = print_check_json(self, options, list, err);
-    else if (done && (done = print_text(list, err)))
-        printf("%u new alert%s, %" PRId64 " delivered, %" PRId64 " open\n", self->raised.count,
-               self->raised.count == 1 ? "" : "s", self->delivered.delivered, self->delivered.open);
+    if (done)
+        done = options->json ? print_check_json(self, options, list, err) : print_check_text(self, list, err);
     json_object_put(list);
-    return done && (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
+    return done;
 }
 
 /* `*incomplete`: an account could not be rated, or a delivery is open. */
@@ -271,9 +280,9 @@ check_command(int argc, char **argv)
         {"price-book", 'b', OPTION_TEXT, &options.book_name, "FILE|NAME",
          "price book; default the setting alert_price_book, else " RATER_DEFAULT_BOOK},
         {"no-rate", 0, OPTION_FLAG, &options.no_rate, NULL, "look at the invoices and previews that are there"},
-        {"json", 0, OPTION_FLAG, &options.json, NULL, "print one JSON document"},
-        {"data", 'd', OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&options.json),
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = CHECK,

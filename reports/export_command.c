@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +36,17 @@ typedef struct Export {
     const char *issuer;
     FocusTerms *terms;
     int64_t documents;
+    bool heeds; /* interruptions: a file is being written, which has to go */
 } Export;
 
 /* Set by the handler of SIGINT and SIGTERM: nothing half written may stay behind. */
-static volatile sig_atomic_t interrupted;
+static atomic_bool interrupted;
 
 static void
 note_interrupt(int number)
 {
     (void) number;
-    interrupted = 1;
+    atomic_store(&interrupted, true);
 }
 
 static void
@@ -62,8 +64,6 @@ export_document(void *context, const DocumentRow *row, Err *err)
     Export *export = context;
     char hex[DIGEST_HEX_BYTES];
     Digest digest = digest_of(row->document.data, row->document.length);
-    if (interrupted)
-        return err_set(err, ERR_IO, "interrupted; nothing was written");
     if (strcmp(digest_hex(&digest, hex), row->sha256) != 0)
         return err_set(err, ERR_CORRUPT, "invoice %" PRId64 ": the stored document does not have its stored digest %s",
                        row->invoice_id, row->sha256);
@@ -86,6 +86,8 @@ export_rows(Export *export, const ExportOptions *options, Err *err)
         filter.billed_in = &month;
     Db *db = stack_connect(options->data, err);
     export->file.progress = progress_start("Rows");
+    if (db != NULL && export->heeds)
+        db_stop_when(db, &interrupted);
     bool done = db != NULL && stack_tenant_check(db, options->tenant, err);
     export->terms = done ? focus_terms_read(db, options->data, options->tenant, err) : NULL;
     done = export->terms != NULL && focus_write_head(&export->file, err) &&
@@ -124,6 +126,7 @@ export_to_file(Export *export, const ExportOptions *options, Err *err)
         return false;
     }
     heed_interrupts();
+    export->heeds = true;
     if (export_rows(export, options, err) && finish_file(export->file.file, part, options->output, err))
         return true;
     if (access(part, F_OK) == 0)
@@ -177,8 +180,8 @@ focus_command(int argc, char **argv)
          "names as they are, also those that a spreadsheet would run as a formula"},
         {"output", 'o', OPTION_TEXT, &options.output, "FILE", "write a file; default standard output"},
         {"json", 0, OPTION_FLAG, &options.json, NULL, "with --output: say as JSON what was written"},
-        {"data", 0, OPTION_TEXT, &options.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_DATA(&options.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill export focus",

@@ -73,21 +73,37 @@ figure_grouped(const char *decimal, Err *err)
     return copy;
 }
 
-char *
-figure_rate(const mpq_t value, Err *err)
+/* `least` digits after the point (up to 6), and as many more as show three that say something. */
+static int
+rate_scale(const mpq_t value, int least)
 {
-    enum { SCALE = 3, SCALE_MAX = 12, SIGNIFICANT_FROM = 100 };
-    int scale = SCALE;
+    enum { SCALE_MAX = 12, SIGNIFICANT_FROM = 100 };
+    int scale = least;
     mpq_t shifted;
     mpq_t ten;
     mpq_inits(shifted, ten, NULL);
     mpq_set_ui(ten, 10, 1);
-    mpq_set_ui(shifted, 1000, 1);
-    mpq_mul(shifted, shifted, value);
+    mpq_set(shifted, value);
+    for (int i = 0; i < least; i++)
+        mpq_mul(shifted, shifted, ten);
     for (; mpq_sgn(value) > 0 && scale < SCALE_MAX && mpq_cmp_ui(shifted, SIGNIFICANT_FROM, 1) < 0; scale++)
         mpq_mul(shifted, shifted, ten);
     mpq_clears(shifted, ten, NULL);
-    return figure_people(value, scale, err);
+    return scale;
+}
+
+char *
+figure_rate(const mpq_t value, Err *err)
+{
+    enum { SCALE = 3 };
+    return figure_people(value, rate_scale(value, SCALE), err);
+}
+
+bool
+figure_add_rate(Json *object, const char *key, const mpq_t value, Err *err)
+{
+    enum { SCALE = 6 };
+    return figure_add(object, key, value, rate_scale(value, SCALE), err);
 }
 
 char *

@@ -25,6 +25,9 @@ MUST_CHECK bool figure_read_optional(Json *object, const char *key, mpq_t out, E
 MUST_CHECK bool figure_add(Json *object, const char *key, const mpq_t value, int scale, Err *err);
 MUST_CHECK bool figure_add_exact(Json *object, const char *key, const mpq_t value, Err *err);
 
+/** The same with six digits, and as many more (12 at most) as show three that say something: a rate of a tiny load is not 0. */
+MUST_CHECK bool figure_add_rate(Json *object, const char *key, const mpq_t value, Err *err);
+
 /** For people: "1,234,567.89", rounded half up to `scale` digits. Caller frees. */
 MUST_CHECK char *figure_people(const mpq_t value, int scale, Err *err);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/share.h"
+#include "reports/interrupt.h"
 
 enum { READ_BYTES = 1 << 16 };
 
@@ -99,9 +100,12 @@ exchange(const char *program, const char *const *arguments, int input, bool part
         return err_set(err, ERR_IO, "cannot make a pipe: %s", strerror(errno));
     bool started = spawn_program(program, arguments, input, ends[1], &child, err);
     close(ends[1]);
+    interrupt_child(started ? child : 0);
     bool done = started && read_all(ends[0], answer, err);
     close(ends[0]);
-    return started && wait_for(child, program, partial && answer->length > 0, err) && done;
+    bool ended = started && wait_for(child, program, partial && answer->length > 0, err);
+    interrupt_child(0);
+    return ended && done;
 }
 
 /* Any program of ours. `who` stands in messages: "the rater". */

@@ -7,6 +7,7 @@
 #include "lib/config.h"
 #include "lib/options.h"
 #include "reports/commands.h"
+#include "reports/interrupt.h"
 #include "reports/savings_material.h"
 #include "reports/savings_sheet.h"
 
@@ -85,9 +86,8 @@ print_report(const Output *output, const SavingsAsked *asked, const SavingsRepor
     Buffer text = {0};
     bool done = render_report(output, asked, report, &text, err);
     if (done && output->path != NULL && strcmp(output->path, "-") != 0)
-        done = file_write(output->path, text.data, text.length, 0644, err);
-    else if (done && fwrite(text.data, 1, text.length, stdout) != text.length)
-        done = err_set(err, ERR_IO, "cannot write the report");
+        interrupt_too_late();
+    done = done && buffer_save(&text, output->path, err);
     buffer_free(&text);
     return done;
 }
@@ -163,9 +163,9 @@ savings_command(int argc, char **argv)
          "a request waits at most, then it is refused; default 30"},
         {"format", 0, OPTION_TEXT, &output.format, "FORMAT", "text, json, csv, html or pdf; default text"},
         {"output", 'o', OPTION_TEXT, &output.path, "FILE", "write a file; default standard output"},
-        {"json", 0, OPTION_FLAG, &output.json, NULL, "the same as --format json"},
-        {"data", 0, OPTION_TEXT, &asked.data, "DIR", "the stack's directory"},
-        {NULL, 0, OPTION_FLAG, NULL, NULL, NULL},
+        OPTION_JSON(&output.json),
+        OPTION_DATA(&asked.data),
+        OPTION_END,
     };
     const CommandLine line = {
         .command = "millibill savings",
@@ -178,5 +178,6 @@ savings_command(int argc, char **argv)
     if (result != OPTIONS_RUN)
         return options_exit_status(result);
     Err err = {0};
+    interrupt_ends(line.command);
     return run(&asked, &output, &err) ? EXIT_SUCCESS : err_report(&err, "millibill savings");
 }

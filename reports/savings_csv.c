@@ -1,9 +1,13 @@
 /* A savings report as rows of a CSV file. */
+#include <stdio.h>
+
 #include "lib/harmless.h"
 #include "reports/document.h"
 #include "reports/savings_sheet.h"
 
 static const char HEADER[] = "section,subject,what,quantity,unit,unit_price,amount,currency\r\n";
+
+enum { WHAT_BYTES = 192 };
 
 typedef struct Rows {
     Buffer *out;
@@ -133,6 +137,103 @@ verdict_rows(const Rows *self, Json *verdicts)
     return done;
 }
 
+/* ---- fleets ---- */
+
+/* One type in one mode ("t3.small, unlimited"), with the currency of its catalogue. */
+typedef struct FleetRows {
+    Rows rows;
+    const char *subject;
+} FleetRows;
+
+static bool
+fleet_row(const FleetRows *self, const char *what, const char *quantity, const char *unit, const char *price,
+          const char *amount)
+{
+    const char *const cells[7] = {"fleet", self->subject, what, quantity, unit, price, amount};
+    return row(&self->rows, cells);
+}
+
+/* How the credits lasted: a row for each figure that there is, none for types without credits. */
+static bool
+credit_rows(const FleetRows *self, const char *kind, Json *credits)
+{
+    static const char *const figures[][3] = {{"short_hours", "hours without CPU credits", "hours"},
+                                             {"short_seconds", "time without CPU credits", "seconds"},
+                                             {"lacking_vcpu_hours", "CPU time that was lacking", "vCPU-hours"},
+                                             {"charged_vcpu_hours", "CPU time charged beyond credits", "vCPU-hours"}};
+    char what[WHAT_BYTES];
+    bool done = true;
+    for (size_t i = 0; done && credits != NULL && i < sizeof(figures) / sizeof(figures[0]); i++) {
+        (void) snprintf(what, sizeof(what), "%s, %s", kind, figures[i][1]);
+        if (json_member(credits, figures[i][0]) != NULL)
+            done = fleet_row(self, what, document_member(credits, figures[i][0]), figures[i][2], "", "");
+    }
+    return done;
+}
+
+static bool
+fixed_rows(const FleetRows *self, Json *fixed)
+{
+    char what[WHAT_BYTES];
+    Json *prices = json_member(fixed, "prices");
+    const char *instances = document_member(fixed, "instances");
+    bool done = true;
+    for (size_t i = 0; done && i < document_length(prices); i++) {
+        Json *price = json_object_array_get_idx(prices, i);
+        (void) snprintf(what, sizeof(what), "fixed, %s%s", document_member(price, "purchase"),
+                        json_object_get_boolean(json_member(price, "estimated")) ? ", estimated" : "");
+        done = fleet_row(self, what, instances, "instances", document_member(price, "hourly"),
+                         document_member(price, "total"));
+    }
+    return done &&
+           fleet_row(self, "fixed, lowest", document_member(fixed, "instances_without_headroom"), "instances", "",
+                     document_member(fixed, "low")) &&
+           fleet_row(self, "fixed, highest", instances, "instances", "", document_member(fixed, "high")) &&
+           credit_rows(self, "fixed", json_member(fixed, "credits"));
+}
+
+static bool
+scaled_rows(const FleetRows *self, Json *scaled)
+{
+    static const char *const figures[][3] = {{"instances_mean", "autoscaled, mean", "instances"},
+                                             {"instances_most", "autoscaled, most", "instances"},
+                                             {"waited", "autoscaled, requests that waited", "requests"},
+                                             {"refused", "autoscaled, requests refused", "requests"},
+                                             {"longest_wait_seconds", "autoscaled, longest wait", "seconds"},
+                                             {"hours_with_waiting", "autoscaled, hours with waiting", "hours"}};
+    bool done = fleet_row(self, "autoscaled", document_member(scaled, "instance_hours"), "instance hours", "",
+                          document_member(scaled, "total")) &&
+                fleet_row(self, "autoscaled, lowest", "", "", "", document_member(scaled, "low")) &&
+                fleet_row(self, "autoscaled, highest", "", "", "", document_member(scaled, "high"));
+    for (size_t i = 0; done && i < sizeof(figures) / sizeof(figures[0]); i++)
+        done = fleet_row(self, figures[i][1], document_member(scaled, figures[i][0]), figures[i][2], "", "");
+    return done && credit_rows(self, "autoscaled", json_member(scaled, "credits"));
+}
+
+static bool
+fleet_rows(const Rows *self, Json *fleet)
+{
+    char subject[WHAT_BYTES];
+    char what[WHAT_BYTES * 2];
+    Json *types = json_member(fleet, "types");
+    const char *currency = document_member(json_member(fleet, "catalogue"), "currency");
+    bool done = true;
+    for (size_t i = 0; done && i < document_length(types); i++) {
+        Json *type = json_object_array_get_idx(types, i);
+        const char *burst = document_member(type, "burst");
+        (void) snprintf(subject, sizeof(subject), "%s%s%s", document_member(type, "type"), burst[0] == '\0' ? "" : ", ",
+                        burst);
+        const FleetRows rows = {{self->out, currency, self->err}, subject};
+        if (json_object_get_boolean(json_member(type, "fits"))) {
+            done = fixed_rows(&rows, json_member(type, "fixed")) && scaled_rows(&rows, json_member(type, "autoscaled"));
+        } else {
+            (void) snprintf(what, sizeof(what), "would not do: %s", document_member(type, "reason"));
+            done = fleet_row(&rows, what, "", "", "", "");
+        }
+    }
+    return done;
+}
+
 bool
 savings_csv(Json *report, Buffer *out, Err *err)
 {
@@ -152,5 +253,5 @@ savings_csv(Json *report, Buffer *out, Err *err)
            figure_row(&rows, "concurrency", "", "mean", document_member(concurrency, "mean"), "executions", "") &&
            figure_row(&rows, "concurrency", "", "peak", document_member(concurrency, "peak"), "executions", "") &&
            histogram_rows(&rows, json_member(concurrency, "histogram")) &&
-           verdict_rows(&rows, json_member(report, "verdicts"));
+           fleet_rows(&rows, json_member(report, "fleet")) && verdict_rows(&rows, json_member(report, "verdicts"));
 }

@@ -5,7 +5,7 @@
 #include "reports/savings.h"
 #include "reports/timeline.h"
 
-enum { PERCENT_SCALE = 1, UTILIZATION_SCALE = 2, HOURS_SCALE = 2, RATE_SCALE = 6 };
+enum { PERCENT_SCALE = 1, UTILIZATION_SCALE = 2, HOURS_SCALE = 2 };
 
 static const char *const READING_NAMES[SAVINGS_READINGS] = {"instances", "infrastructure", "with_operations"};
 
@@ -20,6 +20,12 @@ static bool
 add_optional(Json *object, const char *key, bool present, const mpq_t value, int scale, Err *err)
 {
     return present ? figure_add(object, key, value, scale, err) : json_add_text(object, key, NULL, err);
+}
+
+static bool
+add_rate(Json *object, const char *key, bool present, const mpq_t value, Err *err)
+{
+    return present ? figure_add_rate(object, key, value, err) : json_add_text(object, key, NULL, err);
 }
 
 static bool
@@ -135,7 +141,7 @@ add_curve(Json *object, const SavingsComparison *comparison, int scale, Err *err
     for (size_t i = 0; done && i < SAVINGS_CURVE_POINTS; i++) {
         const SavingsPoint *point = &comparison->curve[i];
         Json *entry = json_new_object(err);
-        bool made = entry != NULL && figure_add(entry, "requests_per_second", point->rate, RATE_SCALE, err) &&
+        bool made = entry != NULL && figure_add_rate(entry, "requests_per_second", point->rate, err) &&
                     figure_add(entry, "serverless", point->serverless, scale, err) &&
                     figure_add(entry, "alternative", savings_reading(comparison)->alternative.exact, scale, err);
         done = json_adopt_item(array, entry, made, err);
@@ -157,11 +163,10 @@ add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *
         add_optional(entry, "utilization_percent", busy, comparison->utilization_percent, UTILIZATION_SCALE, err) &&
         add_optional(entry, "idle_hours", busy, comparison->idle_hours, HOURS_SCALE, err) &&
         add_optional(entry, "idle_amount", busy, comparison->idle_amount, scale, err) &&
-        add_optional(entry, "break_even_requests_per_second", comparison->has_break_even, comparison->break_even,
-                     RATE_SCALE, err) &&
+        add_rate(entry, "break_even_requests_per_second", comparison->has_break_even, comparison->break_even, err) &&
         add_readings(entry, comparison, scale, err) && add_horizon(entry, comparison, scale, err) &&
         add_small_hours(entry, self, comparison, err) && add_range(entry, &comparison->range, scale, err) &&
-        add_optional(entry, "requests_per_second", comparison->curve != NULL, comparison->rate_now, RATE_SCALE, err) &&
+        add_rate(entry, "requests_per_second", comparison->curve != NULL, comparison->rate_now, err) &&
         add_curve(entry, comparison, scale, err);
     return json_adopt_item(array, entry, made, err);
 }
@@ -195,7 +200,7 @@ add_concurrency(Json *object, const SavingsReport *self, Err *err)
     bool made = entry != NULL &&
                 (timeline == NULL ? json_add_text(entry, "peak", NULL, err)
                                   : json_add_int(entry, "peak", timeline->peak.value, err)) &&
-                add_optional(entry, "mean", self->has_usage, self->concurrency_mean, RATE_SCALE, err) &&
+                add_rate(entry, "mean", self->has_usage, self->concurrency_mean, err) &&
                 (timeline == NULL || timeline_json(timeline, entry, err));
     return json_adopt(object, "concurrency", entry, made, err);
 }

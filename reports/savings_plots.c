@@ -70,6 +70,7 @@ label_plot(SavingsSetting *self, Plot *plot, Json *alternative, const mpq_t top,
     mpq_init(even);
     char *highest = figure_people(top, 2, self->err);
     char *right = figure_rate(last, self->err);
+    char *middle = NULL;
     snprintf(plot->title, sizeof(plot->title), "%s a month by requests a second: functions in colour, %.40s in black",
              self->currency, document_member(alternative, "name"));
     snprintf(plot->top, sizeof(plot->top), "%s", highest == NULL ? "" : highest);
@@ -79,11 +80,12 @@ label_plot(SavingsSetting *self, Plot *plot, Json *alternative, const mpq_t top,
     if (json_member(alternative, "break_even_requests_per_second") != NULL &&
         figure_read(alternative, "break_even_requests_per_second", even, self->err)) {
         plot->mark = part_of(even, last);
-        snprintf(plot->middle, sizeof(plot->middle), "break-even %s",
-                 document_member(alternative, "break_even_requests_per_second"));
+        middle = figure_rate(even, self->err);
+        snprintf(plot->middle, sizeof(plot->middle), "break-even %s", middle == NULL ? "" : middle);
     }
     self->failed = self->failed || highest == NULL || right == NULL;
     free(highest);
+    free(middle);
     free(right);
     mpq_clear(even);
 }

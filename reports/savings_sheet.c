@@ -17,6 +17,17 @@ savings_figure(SavingsSetting *self, Json *object, const char *key)
     return text;
 }
 
+char *
+savings_rate(SavingsSetting *self, Json *object, const char *key)
+{
+    mpq_t value;
+    mpq_init(value);
+    char *text = figure_read(object, key, value, self->err) ? figure_rate(value, self->err) : NULL;
+    self->failed = self->failed || text == NULL;
+    mpq_clear(value);
+    return text;
+}
+
 /* ---- both sides ---- */
 
 static void
@@ -224,10 +235,12 @@ set_concurrency(SavingsSetting *self, Json *concurrency)
     const char *peak = document_member(concurrency, "peak");
     if (concurrency == NULL || document_member(concurrency, "mean")[0] == '\0')
         return;
+    char *mean = savings_rate(self, concurrency, "mean");
     sheet_heading(self->sheet, "How much ran at a time");
-    snprintf(text, sizeof(text), "%s on average%s%s%s%s.", document_member(concurrency, "mean"),
+    snprintf(text, sizeof(text), "%s on average%s%s%s%s.", mean == NULL ? "" : mean,
              peak[0] == '\0' ? "" : ", at most ", peak, peak[0] == '\0' ? "" : ", first at ",
              document_member(concurrency, "peak_at"));
+    free(mean);
     sheet_text(self->sheet, SHEET_BODY, text);
     savings_set_histogram(self, json_member(concurrency, "histogram"));
 }

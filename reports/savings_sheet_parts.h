@@ -20,6 +20,9 @@ typedef struct SavingsSetting {
 /** A figure of the report with separators; "" where there is none. Caller frees; NULL: failed. */
 char *savings_figure(SavingsSetting *self, Json *object, const char *key);
 
+/** A rate of the report, as figure_rate() writes it. Caller frees; NULL: failed. */
+char *savings_rate(SavingsSetting *self, Json *object, const char *key);
+
 /** Both sides by load, with the break-even marked; nothing where there is no curve. */
 void savings_set_break_even(SavingsSetting *self, Json *alternative);
 /** Share of the month by how much ran at a time; of many levels the first. */

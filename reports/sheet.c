@@ -119,15 +119,26 @@ set_table(Paper *paper, const Block *block, Err *err)
     return done;
 }
 
+/* What a heading needs below it, or it would stand alone at the end of a page: a table's head and first row, a whole plot. */
+static int
+room_below_heading_pt(const Sheet *self, guint position)
+{
+    const Block *next = position + 1 < self->blocks->len ? g_ptr_array_index(self->blocks, position + 1) : NULL;
+    return next == NULL                ? 0
+           : next->kind == BLOCK_TABLE ? HEADING_PT
+           : next->kind == BLOCK_PLOT  ? PLOT_PT + BLOCK_PT
+                                       : 0;
+}
+
 static bool
-set_block(Paper *paper, const Block *block, Err *err)
+set_block(Paper *paper, const Block *block, int follows_pt, Err *err)
 {
     static const PaperStyle styles[] = {
         [SHEET_BODY] = PAPER_BODY, [SHEET_STRONG] = PAPER_STRONG, [SHEET_SOFT] = PAPER_SOFT};
     switch (block->kind) {
     case BLOCK_HEADING:
         paper_skip(paper, BLOCK_PT);
-        return paper_keep(paper, HEADING_PT, err) && paper_text(paper, PAPER_HEADING, block->text, err);
+        return paper_keep(paper, HEADING_PT + follows_pt, err) && paper_text(paper, PAPER_HEADING, block->text, err);
     case BLOCK_TEXT:
         return paper_text(paper, styles[block->style], block->text, err);
     case BLOCK_PLOT:
@@ -156,7 +167,7 @@ sheet_pdf(const Sheet *self, const Look *look, int64_t made_at_us, Buffer *out, 
     if (done)
         paper_skip(paper, BLOCK_PT);
     for (guint i = 0; done && i < self->blocks->len; i++)
-        done = set_block(paper, g_ptr_array_index(self->blocks, i), err);
+        done = set_block(paper, g_ptr_array_index(self->blocks, i), room_below_heading_pt(self, i), err);
     const PaperFacts facts = {
         .title = title, .author = look->name, .subject = "", .keywords = "", .made_at_us = made_at_us};
     done = done && paper_end(paper, title, err) && paper_write(paper, &facts, out, err);

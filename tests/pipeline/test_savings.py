@@ -10,7 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
 
-from harness import MILLIBILL, StackCase, environment, wait_until
+from harness import MILLIBILL, SUPERUSER, StackCase, environment, wait_until
 
 MONTH = "2026-09"
 START = datetime(2026, 9, 1, tzinfo=timezone.utc)
@@ -23,6 +23,14 @@ X86, ARM = "0.0000166667", "0.0000133334"  # a GB-second, us-east-1
 def rounded(value, digits):
     """Half up, of a value that is not negative."""
     return Fraction(floor(value * 10 ** digits + Fraction(1, 2)), 10 ** digits)
+
+
+def rate_of(value):
+    """Six digits, and as many more as show three that say something."""
+    digits = 6
+    while 0 < value * 10 ** digits < 100:
+        digits += 1
+    return rounded(value, digits)
 
 
 def cents(amount):
@@ -188,11 +196,11 @@ class Savings(StackCase):
         self.assertEqual(Fraction(side["idle_amount"]), cents(max(0, 730 - busy) / 730 * machine))
         exact = sum(sum(self.lines(self.billed(tenant), X86)) for tenant in ("acme", "beta"))
         rate = len(self.billed()) * machine / exact / (730 * 3600)
-        self.assertEqual(Fraction(side["break_even_requests_per_second"]), rounded(rate, 6))
+        self.assertEqual(Fraction(side["break_even_requests_per_second"]), rate_of(rate))
         curve = side["cost_by_load"]
         self.assertEqual(len(curve), 61)
         for i, point in enumerate(curve):
-            self.assertEqual(Fraction(point["requests_per_second"]), rounded(rate * i / 30, 6))
+            self.assertEqual(Fraction(point["requests_per_second"]), rate_of(rate * i / 30))
             self.assertEqual(Fraction(point["serverless"]), cents(machine * i / 30))
             self.assertEqual(Fraction(point["alternative"]), cents(machine))
         chart = self.stack.run("savings", "--month", MONTH, "--no-free-tier", "--alternative", "t3-small").stdout.splitlines()
@@ -292,11 +300,37 @@ class Savings(StackCase):
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
             time.sleep(pause)
             process.send_signal(signal.SIGINT)
-            self.assertIn(process.wait(timeout=120), (0, -signal.SIGINT))
+            self.assertIn(process.wait(timeout=120), (0, 130, -signal.SIGINT))
         wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'millibill-report'") == 0,
                    "no session of an interrupted report")
         self.assertEqual(self.stack.query("SELECT count(*), max(commit_id) FROM ledger"), before)
         self.stack.json("savings", "--month", MONTH)
+
+    def test_an_interrupted_report_ends_at_once_and_leaves_no_file(self):
+        folder = self.stack.data / "reports"
+        folder.mkdir()
+        (folder / "old.html").write_text("as it was")
+        for number, name in ((signal.SIGINT, "old.html"), (signal.SIGTERM, "new.pdf")):
+            lock = self.stack.psql_process("BEGIN; SET search_path = millibill; LOCK TABLE segments IN ACCESS EXCLUSIVE MODE;\n")
+            try:
+                run = self.stack.popen("savings", "--month", MONTH, "--fleet", "--format", name[-4:].strip("."), "--output", str(folder / name),
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                                                     "application_name LIKE 'millibill%'", SUPERUSER) > 0, "it waits")
+                run.send_signal(number)
+                began = time.monotonic()
+                said = run.communicate(timeout=60)
+                self.assertEqual(run.returncode, 130, said)
+                self.assertLess(time.monotonic() - began, 10)
+                self.assertIn("millibill savings: interrupted; nothing was written", said[1])
+                wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+                                                     "application_name LIKE 'millibill%'", SUPERUSER) == 0, "the rater ends too")
+            finally:
+                lock.stdin.close()
+                lock.wait()
+                lock.stdout.close()
+        self.assertEqual([path.name for path in folder.iterdir()], ["old.html"])
+        self.assertEqual((folder / "old.html").read_text(), "as it was")
 
     def test_a_month_without_usage_says_so(self):
         result = self.stack.run("savings", "--month", "2026-07", status=1)

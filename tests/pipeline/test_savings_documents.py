@@ -6,13 +6,21 @@ import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree as ET
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
 from harness import MILLIBILL, environment
 
 HOSTILE = ["=cmd|' /C calc'!A0", "<script>alert(1)</script>", "../../etc/passwd", "'; DROP TABLE invoices; --", "名前-שם"]
+
+
+def rate(text):
+    """As people read it: three digits after the point, and as many more as show three that say something."""
+    value, scale = Decimal(text), 3
+    while 0 < value * 10 ** scale < 100:
+        scale += 1
+    return f"{value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP):,}"
 
 
 class Reader(HTMLParser):
@@ -57,8 +65,8 @@ class SavingsDocuments(unittest.TestCase):
         for alternative in self.report["alternatives"]:
             yield f"{Decimal(alternative['total']):,}"
             yield f"{abs(Decimal(alternative['saving'])):,}"
-            yield alternative["break_even_requests_per_second"]
-        yield self.report["concurrency"]["mean"]
+            yield "break-even " + rate(alternative["break_even_requests_per_second"])
+        yield rate(self.report["concurrency"]["mean"]) + " on average"
         yield self.report["fleet"]["types"][0]["type"]
 
     def test_pages_say_what_the_report_says(self):
@@ -111,6 +119,51 @@ class SavingsDocuments(unittest.TestCase):
         self.assertEqual({row["subject"] for row in rows if row["section"] == "verdict"}, {"'" + HOSTILE[0], *HOSTILE[1:], "thumbnail", "checkout"})
         seconds = sum(Decimal(row["quantity"]) for row in rows if row["section"] == "concurrency" and row["unit"] == "seconds")
         self.assertEqual(seconds, 31 * 86400)
+
+    def test_rows_have_every_fleet_with_its_credits(self):
+        rows = list(csv.DictReader(self.run_savings("csv").decode("utf-8").splitlines()))
+        fleet = {}
+        for row in rows:
+            if row["section"] == "fleet":
+                fleet.setdefault(row["subject"], {})[row["what"]] = row
+        self.assertEqual(len(fleet), len(self.report["fleet"]["types"]))
+        with_credits = 0
+        for type_ in self.report["fleet"]["types"]:
+            own = fleet[", ".join(filter(None, (type_["type"], type_["burst"])))]
+            if not type_["fits"]:
+                self.assertEqual(list(own), [f"would not do: {type_['reason']}"])
+                continue
+            for price in type_["fixed"]["prices"]:
+                row = own[f"fixed, {price['purchase']}{', estimated' if price['estimated'] else ''}"]
+                self.assertEqual((row["quantity"], row["unit_price"], row["amount"]), (str(type_["fixed"]["instances"]), price["hourly"], price["total"]))
+                self.assertEqual(row["currency"], self.report["fleet"]["catalogue"]["currency"])
+            self.assertEqual((own["fixed, lowest"]["amount"], own["fixed, highest"]["amount"]), (type_["fixed"]["low"], type_["fixed"]["high"]))
+            self.assertEqual((own["autoscaled"]["quantity"], own["autoscaled"]["amount"]),
+                             (type_["autoscaled"]["instance_hours"], type_["autoscaled"]["total"]))
+            self.assertEqual(own["autoscaled, requests that waited"]["quantity"], str(type_["autoscaled"]["waited"]))
+            for kind in ("fixed", "autoscaled"):
+                credits = type_[kind]["credits"]
+                row = own.get(f"{kind}, hours without CPU credits")
+                self.assertEqual(credits is None, row is None)
+                if credits is not None:
+                    self.assertEqual(row["quantity"], str(credits["short_hours"]))
+                    self.assertEqual(own[f"{kind}, time without CPU credits"]["quantity"], credits["short_seconds"])
+                    with_credits += 1
+        self.assertGreater(with_credits, 0)
+
+    def test_a_tiny_load_has_a_break_even_and_labels_that_say_something(self):
+        record = {"request_id": "r", "tenant": "a", "function": "f", "memory_mb": 10240, "region": "us-east-1", "started_at": "2026-10-01T00:00:00Z",
+                  "duration_ms": 900000}
+        (self.folder / "tiny.ndjson").write_text("".join(json.dumps(record | {"request_id": f"r{i}"}) + "\n" for i in range(2)))
+        report = json.loads(self.run_savings("json", "--no-free-tier", usage="tiny.ndjson"))
+        for side in report["alternatives"][:2]:
+            self.assertGreater(Decimal(side["requests_per_second"]), 0)
+            self.assertLess(abs(Decimal(side["requests_per_second"]) * 31 * 86400 / 2 - 1), Decimal("0.03"), "three digits of it at least")
+        page = self.run_savings("html", "--no-free-tier", usage="tiny.ndjson").decode()
+        for drawing in re.findall(r"<svg.*?</svg>", page, re.S)[:2]:
+            labels = re.findall(r">([^<>]*\d[^<>]*)</text>", drawing)
+            figures = [Decimal(re.sub(r"[^0-9.]", "", label)) for label in labels]
+            self.assertEqual(figures.count(0), 1, labels)
 
     def test_no_usage_and_one_record_make_every_format(self):
         (self.folder / "none.json").write_text("[]")
