@@ -1,6 +1,7 @@
 #include "reports/pdf_facts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What an invoice says of itself, in how many columns; of its proof all that it takes is kept on one page. */
@@ -127,6 +128,15 @@ set_proof_seals(const PdfSheet *sheet, const Document *document, Err *err)
             set_proof_row(sheet, "", pdf_say(sheet, "signing key"), document->evidence_public_key, err));
 }
 
+static bool
+set_rounding(const PdfSheet *sheet, const Document *document, Err *err)
+{
+    char *rounding = words_rounding(sheet->words, document->rounding, err);
+    bool done = rounding != NULL && set_proof_row(sheet, pdf_say(sheet, "Rounding"), rounding, NULL, err);
+    free(rounding);
+    return done;
+}
+
 bool
 pdf_set_proof(const PdfSheet *sheet, const Document *document, Err *err)
 {
@@ -137,7 +147,7 @@ pdf_set_proof(const PdfSheet *sheet, const Document *document, Err *err)
     paper_skip(sheet->paper, 20);
     return paper_keep(sheet->paper, PROOF_PT, err) &&
            paper_text(sheet->paper, PAPER_HEADING, pdf_say(sheet, "How this can be checked"), err) &&
-           set_proof_row(sheet, pdf_say(sheet, "Rounding"), document->rounding, NULL, err) &&
+           set_rounding(sheet, document, err) &&
            set_proof_row(sheet, pdf_say(sheet, "Usage counted"), counted, NULL, err) &&
            set_proof_version(sheet, pdf_say(sheet, "Price book"), document->book_name, document->book_version,
                              document->book_sha256, err) &&

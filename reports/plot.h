@@ -21,7 +21,7 @@ typedef struct PlotSeries {
 } PlotSeries;
 
 typedef struct Plot {
-    char title[PLOT_LABEL_BYTES * 2];                     /* what the height says, and the width */
+    char title[PLOT_LABEL_BYTES * 6];                     /* what the height says, and the width */
     char top[PLOT_LABEL_BYTES];                           /* the value at the upper edge; the lower one is 0 */
     char left[PLOT_LABEL_BYTES], right[PLOT_LABEL_BYTES]; /* below the ends */
     char middle[PLOT_LABEL_BYTES];                        /* below the mark; "": none */

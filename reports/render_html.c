@@ -108,6 +108,15 @@ add_function(xmlNode *parent, const Words *words, const DocumentFunction *functi
 }
 
 static bool
+set_rounding(xmlNode *node, const Document *document, const Words *words, Err *err)
+{
+    char *rounding = words_rounding(words, document->rounding, err);
+    bool done = rounding != NULL && set_attribute(node, "rounding", rounding, err);
+    free(rounding);
+    return done;
+}
+
+static bool
 set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
 {
     const bool is_owed = strcmp(document->kind, "invoice") == 0; /* what gives back is not due */
@@ -132,7 +141,7 @@ set_head(xmlNode *node, const Words *words, const Document *document, Err *err)
            set_attribute(node, "price_book", document->book_name, err) &&
            set_attribute(node, "price_book_version", document->book_version, err) &&
            set_attribute(node, "price_book_sha256", document->book_sha256, err) &&
-           set_attribute(node, "rounding", document->rounding, err) &&
+           set_rounding(node, document, words, err) &&
            set_attribute(node, "free_tier", words_say(words, document->free_tier), err) &&
            set_attribute(node, "sha256", document->sha256, err) &&
            set_attribute(node, "evidence_root", document->evidence_root, err) &&

@@ -33,15 +33,10 @@
 #include "lib/utc.h"
 #include "reports/alternative.h"
 #include "reports/amount.h"
+#include "reports/said.h"
 #include "reports/savings_usage.h"
 
-enum {
-    SAVINGS_READINGS = 3,
-    SAVINGS_REASON_BYTES = 256,
-    SAVINGS_REASONS_MAX = 12,
-    SAVINGS_ASSUMPTIONS_MAX = 4,
-    SAVINGS_CURVE_POINTS = 61
-};
+enum { SAVINGS_READINGS = 3, SAVINGS_REASONS_MAX = 12, SAVINGS_ASSUMPTIONS_MAX = 4, SAVINGS_CURVE_POINTS = 61 };
 
 typedef enum SavingsSide { SIDE_SERVERLESS, SIDE_ALTERNATIVE } SavingsSide;
 
@@ -78,7 +73,7 @@ typedef struct SavingsRange {
     mpq_t alternative_high;
     mpq_t saving_low;  /* alternative_low - serverless_high */
     mpq_t saving_high; /* alternative_high - serverless_low */
-    char assumptions[SAVINGS_ASSUMPTIONS_MAX][SAVINGS_REASON_BYTES];
+    Said assumptions[SAVINGS_ASSUMPTIONS_MAX];
     size_t assumption_count;
 } SavingsRange;
 
@@ -130,7 +125,7 @@ typedef struct SavingsVerdict {
     int64_t records; /* that the figures come from */
     int64_t init_us_mean;
     int64_t init_us_max;
-    char reasons[SAVINGS_REASONS_MAX][SAVINGS_REASON_BYTES];
+    Said reasons[SAVINGS_REASONS_MAX];
     size_t reason_count;
 } SavingsVerdict;
 
@@ -172,8 +167,9 @@ void savings_free(SavingsReport **self);
 const SavingsReading *savings_reading(const SavingsComparison *comparison); /* the complete one */
 const char *savings_side_name(SavingsSide side);
 
-/** The report as one JSON document (architecture, section 8). Caller releases. NULL: ERR_NOMEM. */
-MUST_CHECK Json *savings_json(const SavingsReport *self, Err *err);
+/** The report as one JSON document (architecture, section 8). Its sentences (assumptions, reasons) are in `words`, NULL: English, as scripts read
+ *  them. Caller releases. NULL: ERR_NOMEM. */
+MUST_CHECK Json *savings_json(const SavingsReport *self, const Words *words, Err *err);
 
 /** The report for a person, appended to `out`. */
 MUST_CHECK bool savings_text(const SavingsReport *self, Buffer *out, Err *err);

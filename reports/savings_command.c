@@ -7,13 +7,15 @@
 #include "lib/config.h"
 #include "lib/options.h"
 #include "reports/commands.h"
+#include "reports/document.h"
 #include "reports/interrupt.h"
 #include "reports/savings_material.h"
 #include "reports/savings_sheet.h"
 
 typedef struct Output {
-    const char *format; /* NULL: text */
-    const char *path;   /* NULL: standard output */
+    const char *format;   /* NULL: text */
+    const char *path;     /* NULL: standard output */
+    const char *language; /* NULL: the contract's, else the settings' */
     bool json;
 } Output;
 
@@ -31,6 +33,10 @@ check_output(Output *output, Err *err)
         return err_set(err, ERR_USAGE, "--json and --format %s do not go together", output->format);
     if (output->json)
         output->format = "json";
+    if (output->language != NULL && !is_format(output, "html") && !is_format(output, "pdf")) {
+        err_set(err, ERR_USAGE, "--language is for documents, html and pdf");
+        return err_hint(err, "text for terminals, CSV and JSON are English, as scripts read them");
+    }
     bool known = false;
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         known = known || is_format(output, formats[i]);
@@ -45,46 +51,64 @@ check_output(Output *output, Err *err)
     return true;
 }
 
+/* The language that was asked for; of contracts, where all that are compared name the same one; of the settings. */
+static const char *
+language_of(const Output *output, const SavingsMaterial *material, const Look *look)
+{
+    const char *said = NULL;
+    if (output->language != NULL)
+        return output->language;
+    for (size_t i = 0; i < material->document_count; i++) {
+        const char *own = document_member(json_member(material->documents[i], "contract"), "language");
+        if (own[0] == '\0' || (said != NULL && strcmp(said, own) != 0))
+            return look->language;
+        said = own;
+    }
+    return said == NULL ? look->language : said;
+}
+
 /* Reports from a file need no stack: without its settings they have the plain look. */
 static bool
-render_sheet(const Output *output, const SavingsAsked *asked, const SavingsReport *report, Json *json, Buffer *out,
-             Err *err)
+render_sheet(const Output *output, const SavingsAsked *asked, const SavingsMaterial *material,
+             const SavingsReport *report, Buffer *out, Err *err)
 {
     Config config;
     Look look = look_plain();
-    const SavingsHead head = {asked->tenant, utc_month_end_us(report->month)};
     if (!config_load(asked->data, &config, err) || !look_read(&config, &look, err))
         return false;
-    return is_format(output, "pdf") ? savings_pdf(json, &head, &look, out, err)
-                                    : savings_html(json, &head, &look, out, err);
-}
-
-static bool
-render_report(const Output *output, const SavingsAsked *asked, const SavingsReport *report, Buffer *out, Err *err)
-{
-    if (is_format(output, "text"))
-        return savings_text(report, out, err);
-    Json *json = savings_json(report, err);
-    bool done = json != NULL;
-    if (done && is_format(output, "json"))
-        done =
-            buffer_append_text(out,
-                               json_object_to_json_string_ext(json, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                                        JSON_C_TO_STRING_NOSLASHESCAPE),
-                               err) &&
-            buffer_append(out, "\n", 1, err);
-    else if (done)
-        done = is_format(output, "csv") ? savings_csv(json, out, err)
-                                        : render_sheet(output, asked, report, json, out, err);
+    const Words *words = words_of(language_of(output, material, &look), look.data, err);
+    Json *json = words == NULL ? NULL : savings_json(report, words, err);
+    const SavingsHead head = {words, asked->tenant, utc_month_end_us(report->month)};
+    bool done = json != NULL && (is_format(output, "pdf") ? savings_pdf(json, &head, &look, out, err)
+                                                          : savings_html(json, &head, &look, out, err));
     json_object_put(json);
     return done;
 }
 
 static bool
-print_report(const Output *output, const SavingsAsked *asked, const SavingsReport *report, Err *err)
+render_data(const Output *output, const SavingsReport *report, Buffer *out, Err *err)
+{
+    enum { FLAGS = JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE };
+    Json *json = savings_json(report, NULL, err);
+    bool done = json != NULL;
+    if (done && is_format(output, "json"))
+        done = buffer_append_text(out, json_object_to_json_string_ext(json, FLAGS), err) &&
+               buffer_append(out, "\n", 1, err);
+    else if (done)
+        done = savings_csv(json, out, err);
+    json_object_put(json);
+    return done;
+}
+
+static bool
+print_report(const Output *output, const SavingsAsked *asked, const SavingsMaterial *material,
+             const SavingsReport *report, Err *err)
 {
     Buffer text = {0};
-    bool done = render_report(output, asked, report, &text, err);
+    bool done = is_format(output, "text") ? savings_text(report, &text, err)
+                : is_format(output, "html") || is_format(output, "pdf")
+                    ? render_sheet(output, asked, material, report, &text, err)
+                    : render_data(output, report, &text, err);
     if (done && output->path != NULL && strcmp(output->path, "-") != 0)
         interrupt_too_late();
     done = done && buffer_save(&text, output->path, err);
@@ -113,7 +137,7 @@ run(SavingsAsked *asked, Output *output, Err *err)
     bool done = check(asked, err) && check_output(output, err) && savings_material_gather(asked, &material, err);
     if (done) {
         report = savings_material_compare(&material, err);
-        done = report != NULL && print_report(output, asked, report, err);
+        done = report != NULL && print_report(output, asked, &material, report, err);
     }
     savings_free(&report);
     savings_material_clear(&material);
@@ -163,6 +187,8 @@ savings_command(int argc, char **argv)
          "a request waits at most, then it is refused; default 30"},
         {"format", 0, OPTION_TEXT, &output.format, "FORMAT", "text, json, csv, html or pdf; default text"},
         {"output", 'o', OPTION_TEXT, &output.path, "FILE", "write a file; default standard output"},
+        {"language", 0, OPTION_TEXT, &output.language, "LL",
+         "of html and pdf; default the contracts', else the settings'"},
         OPTION_JSON(&output.json),
         OPTION_DATA(&asked.data),
         OPTION_END,

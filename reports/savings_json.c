@@ -105,19 +105,23 @@ add_small_hours(Json *object, const SavingsReport *self, const SavingsComparison
 }
 
 static bool
-add_texts(Json *object, const char *key, const char (*texts)[SAVINGS_REASON_BYTES], size_t count, Err *err)
+add_texts(Json *object, const char *key, const Said *texts, size_t count, const Words *words, Err *err)
 {
     Json *array = json_new_array(err);
     bool done = array != NULL;
+    Buffer said = {0};
     for (size_t i = 0; done && i < count; i++) {
-        Json *text = json_object_new_string(texts[i]);
+        buffer_clear(&said);
+        done = said_append(&texts[i], words, &said, err);
+        Json *text = done ? json_object_new_string_len(said.data, (int) said.length) : NULL;
         done = json_adopt_item(array, text, text != NULL || err_set(err, ERR_NOMEM, "no memory for JSON"), err);
     }
+    buffer_free(&said);
     return json_adopt(object, key, array, done, err);
 }
 
 static bool
-add_range(Json *object, const SavingsRange *range, int scale, Err *err)
+add_range(Json *object, const SavingsRange *range, int scale, const Words *words, Err *err)
 {
     Json *entry = json_new_object(err);
     bool made = entry != NULL && figure_add(entry, "serverless_low", range->serverless_low, scale, err) &&
@@ -126,7 +130,7 @@ add_range(Json *object, const SavingsRange *range, int scale, Err *err)
                 figure_add(entry, "alternative_high", range->alternative_high, scale, err) &&
                 figure_add(entry, "saving_low", range->saving_low, scale, err) &&
                 figure_add(entry, "saving_high", range->saving_high, scale, err) &&
-                add_texts(entry, "assumptions", range->assumptions, range->assumption_count, err);
+                add_texts(entry, "assumptions", range->assumptions, range->assumption_count, words, err);
     return json_adopt(object, "range", entry, made, err);
 }
 
@@ -150,9 +154,11 @@ add_curve(Json *object, const SavingsComparison *comparison, int scale, Err *err
 }
 
 static bool
-add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *comparison, int scale, Err *err)
+add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *comparison, const Words *words,
+               Err *err)
 {
     const SavingsReading *reading = savings_reading(comparison);
+    const int scale = self->currency_scale;
     bool busy = comparison->has_utilization;
     Json *entry = json_new_object(err);
     bool made =
@@ -165,7 +171,7 @@ add_comparison(Json *array, const SavingsReport *self, const SavingsComparison *
         add_optional(entry, "idle_amount", busy, comparison->idle_amount, scale, err) &&
         add_rate(entry, "break_even_requests_per_second", comparison->has_break_even, comparison->break_even, err) &&
         add_readings(entry, comparison, scale, err) && add_horizon(entry, comparison, scale, err) &&
-        add_small_hours(entry, self, comparison, err) && add_range(entry, &comparison->range, scale, err) &&
+        add_small_hours(entry, self, comparison, err) && add_range(entry, &comparison->range, scale, words, err) &&
         add_rate(entry, "requests_per_second", comparison->curve != NULL, comparison->rate_now, err) &&
         add_curve(entry, comparison, scale, err);
     return json_adopt_item(array, entry, made, err);
@@ -183,12 +189,12 @@ add_serverless(Json *object, const SavingsReport *self, Err *err)
 }
 
 static bool
-add_alternatives(Json *object, const SavingsReport *self, Err *err)
+add_alternatives(Json *object, const SavingsReport *self, const Words *words, Err *err)
 {
     Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < self->comparison_count; i++)
-        done = add_comparison(array, self, &self->comparisons[i], self->currency_scale, err);
+        done = add_comparison(array, self, &self->comparisons[i], words, err);
     return json_adopt(object, "alternatives", array, done, err);
 }
 
@@ -240,18 +246,19 @@ add_facts(Json *object, const SavingsVerdict *verdict, int scale, Err *err)
 }
 
 static bool
-add_verdicts(Json *object, const SavingsReport *self, Err *err)
+add_verdicts(Json *object, const SavingsReport *self, const Words *words, Err *err)
 {
     Json *array = json_new_array(err);
     bool done = array != NULL;
     for (size_t i = 0; done && i < self->verdict_count; i++) {
         Json *entry = json_new_object(err);
-        bool made = entry != NULL && json_add_text(entry, "function", self->verdicts[i].function, err) &&
-                    json_add_text(entry, "verdict", savings_side_name(self->verdicts[i].side), err) &&
-                    add_texts(entry, "reasons", self->verdicts[i].reasons, self->verdicts[i].reason_count, err) &&
-                    json_add_text(entry, "tenant", self->verdicts[i].tenant, err) &&
-                    figure_add_exact(entry, "cost_exact", self->verdicts[i].cost, err) &&
-                    add_facts(entry, &self->verdicts[i], self->currency_scale, err);
+        bool made =
+            entry != NULL && json_add_text(entry, "function", self->verdicts[i].function, err) &&
+            json_add_text(entry, "verdict", savings_side_name(self->verdicts[i].side), err) &&
+            add_texts(entry, "reasons", self->verdicts[i].reasons, self->verdicts[i].reason_count, words, err) &&
+            json_add_text(entry, "tenant", self->verdicts[i].tenant, err) &&
+            figure_add_exact(entry, "cost_exact", self->verdicts[i].cost, err) &&
+            add_facts(entry, &self->verdicts[i], self->currency_scale, err);
         done = json_adopt_item(array, entry, made, err);
     }
     return json_adopt(object, "verdicts", array, done, err);
@@ -278,7 +285,7 @@ add_fleet(Json *object, const SavingsReport *self, Err *err)
 }
 
 Json *
-savings_json(const SavingsReport *self, Err *err)
+savings_json(const SavingsReport *self, const Words *words, Err *err)
 {
     char period[UTC_TEXT_BYTES];
     Json *root = json_new_object(err);
@@ -286,8 +293,8 @@ savings_json(const SavingsReport *self, Err *err)
         return NULL;
     if (json_add_text(root, "currency", self->currency, err) &&
         json_add_text(root, "period", utc_month_format(self->month, period), err) && add_serverless(root, self, err) &&
-        add_alternatives(root, self, err) && add_concurrency(root, self, err) && add_verdicts(root, self, err) &&
-        add_free_tier(root, self, err) && add_fleet(root, self, err))
+        add_alternatives(root, self, words, err) && add_concurrency(root, self, err) &&
+        add_verdicts(root, self, words, err) && add_free_tier(root, self, err) && add_fleet(root, self, err))
         return root;
     json_object_put(root);
     return NULL;

@@ -63,30 +63,49 @@ take_series(PlotSeries *series, Json *points, const char *key, const mpq_t top, 
     return done;
 }
 
+/* Takes the label (NULL: failed); what does not fit is cut at the end of a character. */
+static void
+take_label(SavingsSetting *self, char *out, size_t bytes, char *label)
+{
+    size_t length = label == NULL ? 0 : strlen(label);
+    if (length >= bytes) {
+        length = bytes - 1;
+        while (length > 0 && !text_is_utf8((Text){label, length}))
+            length--;
+    }
+    if (length > 0)
+        memcpy(out, label, length);
+    out[length] = '\0';
+    self->failed = self->failed || label == NULL;
+    free(label);
+}
+
+static char *
+localized(SavingsSetting *self, char *figure)
+{
+    return words_figure(self->words, figure, self->err);
+}
+
 static void
 label_plot(SavingsSetting *self, Plot *plot, Json *alternative, const mpq_t top, const mpq_t last)
 {
     mpq_t even;
     mpq_init(even);
-    char *highest = figure_people(top, 2, self->err);
-    char *right = figure_rate(last, self->err);
-    char *middle = NULL;
-    snprintf(plot->title, sizeof(plot->title), "%s a month by requests a second: functions in colour, %.40s in black",
-             self->currency, document_member(alternative, "name"));
-    snprintf(plot->top, sizeof(plot->top), "%s", highest == NULL ? "" : highest);
+    take_label(self, plot->title, sizeof(plot->title),
+               savings_sentence(self, "{1} a month by requests a second: functions in colour, {2} in black",
+                                SAID_WITH(SAID_NAME(self->currency), SAID_NAME(document_member(alternative, "name")))));
+    take_label(self, plot->top, sizeof(plot->top), localized(self, figure_people(top, 2, self->err)));
+    take_label(self, plot->right, sizeof(plot->right), localized(self, figure_rate(last, self->err)));
     snprintf(plot->left, sizeof(plot->left), "0");
-    snprintf(plot->right, sizeof(plot->right), "%s", right == NULL ? "" : right);
     plot->mark = -1;
     if (json_member(alternative, "break_even_requests_per_second") != NULL &&
         figure_read(alternative, "break_even_requests_per_second", even, self->err)) {
+        char *rate = localized(self, figure_rate(even, self->err));
         plot->mark = part_of(even, last);
-        middle = figure_rate(even, self->err);
-        snprintf(plot->middle, sizeof(plot->middle), "break-even %s", middle == NULL ? "" : middle);
+        take_label(self, plot->middle, sizeof(plot->middle),
+                   rate == NULL ? NULL : savings_sentence(self, "break-even {1}", SAID_WITH(SAID_NAME(rate))));
+        free(rate);
     }
-    self->failed = self->failed || highest == NULL || right == NULL;
-    free(highest);
-    free(middle);
-    free(right);
     mpq_clear(even);
 }
 
@@ -132,8 +151,9 @@ savings_set_histogram(SavingsSetting *self, Json *histogram)
                         one ? "" : document_member(bar, "to"));
         plot.series[0].count = plot.bar_count = i + 1;
     }
-    char *highest = figure_people(top, 2, self->err);
-    snprintf(plot.title, sizeof(plot.title), "Share of the month by executions at a time");
+    char *highest = localized(self, figure_people(top, 2, self->err));
+    take_label(self, plot.title, sizeof(plot.title),
+               text_duplicate(text_of(savings_word(self, "Share of the month by executions at a time"))));
     snprintf(plot.top, sizeof(plot.top), "%s %%", highest == NULL ? "" : highest);
     if (done)
         sheet_plot(self->sheet, &plot);

@@ -1,17 +1,14 @@
 /* The range of a saving, with what it assumes. */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "lib/decimal.h"
 #include "reports/savings_parts.h"
 
-static void PRINTF_LIKE(2, 3) assume(SavingsRange *self, const char *format, ...)
+static void
+assume(SavingsRange *self, const char *form, const SaidValue *values)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    (void) vsnprintf(self->assumptions[self->assumption_count++], SAVINGS_REASON_BYTES, format, arguments);
-    va_end(arguments);
+    self->assumptions[self->assumption_count++] = said_of(form, values);
 }
 
 /* sum += an end of the item's range as it would be printed, or the item's amount */
@@ -62,22 +59,28 @@ say_assumptions(SavingsComparison *self, const SavingsReport *report, bool range
     SavingsRange *range = &self->range;
     const Alternative *alternative = self->alternative;
     if (alternative->functions != NULL)
-        assume(range, "the same invocations with the same run times");
+        assume(range, "the same invocations with the same run times", SAID_PLAINLY);
     else if (alternative->fleet != NULL)
-        assume(range, "servers: from the cheapest purchase with no headroom to the dearest with the headroom stated");
+        assume(range, "servers: from the cheapest purchase with no headroom to the dearest with the headroom stated",
+               SAID_PLAINLY);
     else if (ranged)
-        assume(range, "alternative: from the low to the high prices that its file gives");
+        assume(range, "alternative: from the low to the high prices that its file gives", SAID_PLAINLY);
     else
-        assume(range, "alternative: as its file prices it, which gives no low and high prices");
-    if (alternative->fleet != NULL && alternative->fleet->short_hours > 0)
-        assume(range, "CPU credits run out in %" PRId64 " hours: what then takes longer is not in the price",
-               alternative->fleet->short_hours);
+        assume(range, "alternative: as its file prices it, which gives no low and high prices", SAID_PLAINLY);
+    if (alternative->fleet != NULL && alternative->fleet->short_hours > 0) {
+        char hours[24];
+        (void) snprintf(hours, sizeof(hours), "%" PRId64, alternative->fleet->short_hours);
+        assume(range, "CPU credits run out in {1} hours: what then takes longer is not in the price",
+               SAID_WITH(SAID_FIGURE(hours)));
+    }
     if (mpq_sgn(report->free_value.exact) > 0 && alternative->functions != NULL)
-        assume(range, "on both sides: from the free tier used up by others of the account to all of it taken off here");
+        assume(range, "on both sides: from the free tier used up by others of the account to all of it taken off here",
+               SAID_PLAINLY);
     else if (mpq_sgn(report->free_value.exact) > 0)
-        assume(range, "functions: from the free tier used up by others of the account to all of it taken off here");
+        assume(range, "functions: from the free tier used up by others of the account to all of it taken off here",
+               SAID_PLAINLY);
     else if (!report->has_free_tier)
-        assume(range, "functions: without a free tier");
+        assume(range, "functions: without a free tier", SAID_PLAINLY);
 }
 
 bool

@@ -10,9 +10,12 @@
 #include "lib/json.h"
 #include "lib/text.h"
 #include "reports/look.h"
+#include "reports/words.h"
 
-/** The sheet's subtitle and date: whose usage (NULL: all of it), and the first instant after the month. */
+/** The sheet's language, subtitle and date: whose usage (NULL: all of it), and the first instant after the month. The report's own
+ *  sentences have to be in that language (savings_json). */
 typedef struct SavingsHead {
+    const Words *words;
     const char *tenant;
     int64_t made_at_us;
 } SavingsHead;

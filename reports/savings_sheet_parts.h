@@ -5,6 +5,7 @@
 #define REPORTS_SAVINGS_SHEET_PARTS_H
 
 #include "lib/json.h"
+#include "reports/said.h"
 #include "reports/sheet.h"
 
 enum { SENTENCE_BYTES = 512 };
@@ -13,9 +14,26 @@ enum { SENTENCE_BYTES = 512 };
 typedef struct SavingsSetting {
     Sheet *sheet;
     const char *currency;
+    const Words *words; /* the language that it is set in */
     Err *err;
     bool failed;
 } SavingsSetting;
+
+/** A text in the report's language. Borrowed. */
+const char *savings_word(const SavingsSetting *self, const char *english);
+
+/** Set a sentence in the report's language; its figures are written already (SAID_NAME). */
+void savings_say(SavingsSetting *self, SheetStyle style, const char *form, const SaidValue *values);
+
+/** The same as a text. Caller frees; NULL: failed. */
+char *savings_sentence(SavingsSetting *self, const char *form, const SaidValue *values);
+
+/** "1,234.50 USD". Caller frees; NULL: failed. */
+char *savings_money(SavingsSetting *self, Json *object, const char *key);
+
+/** A whole number / a quantity with at most `scale` digits after the point, as the language writes it. Caller frees; NULL: failed. */
+char *savings_count(SavingsSetting *self, size_t count);
+char *savings_brief(SavingsSetting *self, Json *object, const char *key, int scale);
 
 /** A figure of the report with separators; "" where there is none. Caller frees; NULL: failed. */
 char *savings_figure(SavingsSetting *self, Json *object, const char *key);

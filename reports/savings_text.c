@@ -239,7 +239,8 @@ print_range(const SavingsReport *self, const SavingsComparison *comparison, Buff
         !buffer_printf(out, err, ", %s a month\n", self->currency))
         return false;
     for (size_t i = 0; i < range->assumption_count; i++)
-        if (!buffer_printf(out, err, "                      %s\n", range->assumptions[i]))
+        if (!buffer_append_text(out, "                      ", err) ||
+            !said_append(&range->assumptions[i], NULL, out, err) || !buffer_append(out, "\n", 1, err))
             return false;
     return true;
 }

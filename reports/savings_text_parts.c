@@ -18,11 +18,15 @@ print_verdict(const SavingsReport *self, const SavingsVerdict *verdict, Buffer *
         !buffer_printf(out, err, ": %s\n",
                        verdict->side == SIDE_SERVERLESS ? "keep it serverless" : "move it to the alternative"))
         return false;
-    for (size_t r = 0; r < verdict->reason_count; r++)
-        if (!buffer_append_text(out, "    - ", err) || !text_append_harmless(out, verdict->reasons[r], err) ||
-            !buffer_append(out, "\n", 1, err))
-            return false;
-    return true;
+    Buffer reason = {0};
+    bool done = true;
+    for (size_t r = 0; done && r < verdict->reason_count; r++) {
+        buffer_clear(&reason);
+        done = said_append(&verdict->reasons[r], NULL, &reason, err) && buffer_append_text(out, "    - ", err) &&
+               text_append_harmless(out, reason.data, err) && buffer_append(out, "\n", 1, err);
+    }
+    buffer_free(&reason);
+    return done;
 }
 
 static int

@@ -1,7 +1,6 @@
 #include "reports/savings_verdict.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,8 @@ enum {
     COLD_PERCENT = 1             /* of runs: what those who wait notice */
 };
 
+enum { WHOLE_BYTES = 24 };
+
 /* What a function costs and how busy it is. */
 typedef struct FunctionCost {
     mpq_t amount;      /* its share of the lines, and by invocations of the extras that grow with requests */
@@ -36,26 +37,17 @@ typedef struct Court {
     SavingsCost **other; /* of each alternative that is the same functions, else NULL */
 } Court;
 
-/* A text that was cut must not end within a character. */
 static void
-end_at_character(char *text)
+reason(SavingsVerdict *verdict, const char *form, const SaidValue *values)
 {
-    size_t length = strlen(text);
-    while (length > 0 && !text_is_utf8((Text){text, length}))
-        length--;
-    text[length] = '\0';
+    if (verdict->reason_count < SAVINGS_REASONS_MAX)
+        verdict->reasons[verdict->reason_count++] = said_of(form, values);
 }
 
-static void PRINTF_LIKE(2, 3) reason(SavingsVerdict *verdict, const char *format, ...)
+static void
+whole(int64_t value, char out[WHOLE_BYTES])
 {
-    if (verdict->reason_count == SAVINGS_REASONS_MAX)
-        return;
-    char *out = verdict->reasons[verdict->reason_count++];
-    va_list arguments;
-    va_start(arguments, format);
-    if (vsnprintf(out, SAVINGS_REASON_BYTES, format, arguments) >= SAVINGS_REASON_BYTES)
-        end_at_character(out);
-    va_end(arguments);
+    (void) snprintf(out, WHOLE_BYTES, "%" PRId64, value);
 }
 
 static void
@@ -105,7 +97,8 @@ judge_requests(const SavingsReport *report, const FunctionCost *cost, SavingsVer
     mpq_clear(twice);
     char *part = most ? figure_people(cost->per_request, report->currency_scale, err) : NULL;
     if (part != NULL)
-        reason(verdict, "%s of that is paid for each request besides the function itself", part);
+        reason(verdict, "{1} of that is paid for each request besides the function itself",
+               SAID_WITH(SAID_FIGURE(part)));
     bool done = !most || part != NULL;
     free(part);
     return done;
@@ -127,9 +120,11 @@ judge_cost(const Court *court, const FunctionCost *cost, SavingsVerdict *verdict
     char *bare = figure_people(*machines, scale, err);
     bool done = own != NULL && other != NULL && bare != NULL;
     if (done) {
-        reason(verdict, "costs %s a month as a function, %s as %s", own, other, best->alternative->name);
+        reason(verdict, "costs {1} a month as a function, {2} as {3}",
+               SAID_WITH(SAID_FIGURE(own), SAID_FIGURE(other), SAID_NAME(best->alternative->name)));
         if (verdict->side == SIDE_SERVERLESS && mpq_cmp(cost->amount, *machines) > 0)
-            reason(verdict, "operations decide: the infrastructure alone would cost %s, less than the function", bare);
+            reason(verdict, "operations decide: the infrastructure alone would cost {1}, less than the function",
+                   SAID_WITH(SAID_FIGURE(bare)));
     }
     free(own);
     free(other);
@@ -155,8 +150,9 @@ judge_other_rating(const Court *court, size_t position, SavingsVerdict *verdict,
         char *after = figure_people(*other, report->currency_scale, err);
         done = before != NULL && after != NULL;
         if (done && order != 0)
-            reason(verdict, "with %s its lines come to %s instead of %s", report->comparisons[i].alternative->name,
-                   after, before);
+            reason(verdict, "with {1} its lines come to {2} instead of {3}",
+                   SAID_WITH(SAID_NAME(report->comparisons[i].alternative->name), SAID_FIGURE(after),
+                             SAID_FIGURE(before)));
         free(before);
         free(after);
     }
@@ -189,8 +185,8 @@ judge_memory(const Court *court, const UsageFunction *function, SavingsVerdict *
     mpq_clears(has_gb, uses_gb, NULL);
     bool done = !short_of || (has != NULL && uses != NULL);
     if (short_of && done)
-        reason(verdict, "has %s GB in use on average; %s has %s GB: it would need more of them", uses,
-               best->alternative->name, has);
+        reason(verdict, "has {1} GB in use on average; {2} has {3} GB: it would need more of them",
+               SAID_WITH(SAID_FIGURE(uses), SAID_NAME(best->alternative->name), SAID_FIGURE(has)));
     free(has);
     free(uses);
     return done;
@@ -208,15 +204,17 @@ judge_load(const UsageFunction *function, const FunctionCost *cost, SavingsVerdi
     mpq_clear(hours);
     bool done = ran != NULL && mean != NULL;
     if (done && mpq_cmp_ui(cost->mean, CONSTANT_LOAD, 1) >= 0)
-        reason(verdict, "constant load: on average %s run at once, which is what instances are good at", mean);
+        reason(verdict, "constant load: on average {1} run at once, which is what instances are good at",
+               SAID_WITH(SAID_FIGURE(mean)));
     else if (done && mpq_cmp_ui(cost->mean, IDLE_PERCENT, 100) < 0)
-        reason(verdict, "runs %s hours a month: an instance would stand idle most of the time", ran);
+        reason(verdict, "runs {1} hours a month: an instance would stand idle most of the time",
+               SAID_WITH(SAID_FIGURE(ran)));
     free(ran);
     free(mean);
     if (done && mpq_cmp_ui(function->longest_s, RUN_TIME_MAX_S, 1) > 0) {
         verdict->side = SIDE_ALTERNATIVE;
-        reason(verdict,
-               "runs longer than 15 minutes, where functions are stopped: needs an instance, or smaller steps");
+        reason(verdict, "runs longer than 15 minutes, where functions are stopped: needs an instance, or smaller steps",
+               SAID_PLAINLY);
     }
     return done;
 }
@@ -253,14 +251,19 @@ judge_right_size(const Court *court, SavingsVerdict *verdict, Err *err)
 {
     if (verdict->right_size_mb < 0 || verdict->right_size_mb * MEMORY_FAR_ABOVE > verdict->memory_mb)
         return true;
+    char has[WHOLE_BYTES];
+    char used[WHOLE_BYTES];
+    char right[WHOLE_BYTES];
     char *saving = figure_people(verdict->right_size_saving, court->report->currency_scale, err);
+    const char *form =
+        mpq_sgn(verdict->right_size_saving) > 0
+            ? "memory far above what is used: has {1} MB, used {2} MB at most; {3} MB would have held and save {4}, if it runs no longer with that size's CPU"
+            : "memory far above what is used: has {1} MB, used {2} MB at most; {3} MB would have held, if it runs no longer with that size's CPU";
+    whole(verdict->memory_mb, has);
+    whole(verdict->used_mb, used);
+    whole(verdict->right_size_mb, right);
     if (saving != NULL)
-        reason(verdict,
-               "memory far above what is used: has %" PRId64 " MB, used %" PRId64 " MB at most; %" PRId64
-               " MB would have held%s%s, if it runs no longer with that size's CPU",
-               verdict->memory_mb, verdict->used_mb, verdict->right_size_mb,
-               mpq_sgn(verdict->right_size_saving) > 0 ? " and save " : "",
-               mpq_sgn(verdict->right_size_saving) > 0 ? saving : "");
+        reason(verdict, form, SAID_WITH(SAID_FIGURE(has), SAID_FIGURE(used), SAID_FIGURE(right), SAID_FIGURE(saving)));
     free(saving);
     return saving != NULL;
 }
@@ -271,23 +274,31 @@ judge_cold_starts(const UsageFunction *function, SavingsVerdict *verdict)
 {
     if (function->over_http == 0 || function->cold_starts * 100 < function->records * COLD_PERCENT)
         return;
+    char share[WHOLE_BYTES];
+    char mean[WHOLE_BYTES];
+    char most[WHOLE_BYTES];
     int64_t thousandths = function->cold_starts * 1000 / function->records;
-    reason(verdict,
-           "latency-critical with cold starts: somebody waits for %s of its answers, and %" PRId64 ".%" PRId64
-           " %% of the runs initialize first, for %" PRId64 " ms on average and %" PRId64
-           " ms at most: keep some ready, or use instances",
-           function->over_http == function->records ? "all" : "some", thousandths / 10, thousandths % 10,
-           verdict->init_us_mean / 1000, verdict->init_us_max / 1000);
+    (void) snprintf(share, sizeof(share), "%" PRId64 ".%" PRId64, thousandths / 10, thousandths % 10);
+    whole(verdict->init_us_mean / 1000, mean);
+    whole(verdict->init_us_max / 1000, most);
+    reason(
+        verdict,
+        function->over_http == function->records
+            ? "latency-critical with cold starts: somebody waits for all of its answers, and {1} % of the runs initialize first, for {2} ms on average and {3} ms at most: keep some ready, or use instances"
+            : "latency-critical with cold starts: somebody waits for some of its answers, and {1} % of the runs initialize first, for {2} ms on average and {3} ms at most: keep some ready, or use instances",
+        SAID_WITH(SAID_FIGURE(share), SAID_FIGURE(mean), SAID_FIGURE(most)));
 }
 
 static void
 judge_state(const UsageFunction *function, SavingsVerdict *verdict)
 {
+    char most[WHOLE_BYTES];
+    whole(function->ephemeral_mb_max, most);
     if (function->ephemeral_mb_max > EPHEMERAL_MB_INCLUDED)
-        reason(verdict,
-               "state: keeps up to %" PRId64
-               " MB in local storage, which goes with the instance; what has to last belongs in a store",
-               function->ephemeral_mb_max);
+        reason(
+            verdict,
+            "state: keeps up to {1} MB in local storage, which goes with the instance; what has to last belongs in a store",
+            SAID_WITH(SAID_FIGURE(most)));
 }
 
 static bool
@@ -315,9 +326,9 @@ judge(const Court *court, const UsageFunction *function, SavingsVerdict *verdict
                 judge_load(function, &cost, verdict, err) && judge_memory(court, function, verdict, err) &&
                 judge_records(court, function, verdict, err);
     if (done && mpq_sgn(cost.amount) == 0)
-        reason(verdict, "the free tier covers all of it");
+        reason(verdict, "the free tier covers all of it", SAID_PLAINLY);
     else if (done && mpq_cmp_ui(cost.amount, 1, 1) < 0)
-        reason(verdict, "tiny usage: less than 1 %s a month", court->report->currency);
+        reason(verdict, "tiny usage: less than 1 {1} a month", SAID_WITH(SAID_NAME(court->report->currency)));
     mpq_clears(cost.amount, cost.per_request, cost.mean, NULL);
     return done;
 }

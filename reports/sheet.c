@@ -37,12 +37,19 @@ add(Sheet *self, BlockKind kind, const char *text)
     return block;
 }
 
+void
+sheet_language(Sheet *self, const char *language)
+{
+    (void) g_strlcpy(self->language, language, sizeof(self->language));
+}
+
 Sheet *
 sheet_new(const char *title, const char *subtitle)
 {
     Sheet *self = g_new0(Sheet, 1);
     self->title = g_strdup(title);
     self->subtitle = g_strdup(subtitle);
+    sheet_language(self, "en");
     self->blocks = g_ptr_array_new_with_free_func(block_free);
     return self;
 }
@@ -119,14 +126,22 @@ set_table(Paper *paper, const Block *block, Err *err)
     return done;
 }
 
-/* What a heading needs below it, or it would stand alone at the end of a page: a table's head and first row, a whole plot. */
+/* What a heading needs below it, or it would stand alone at the end of a page: a table's head and first row, a whole plot; both also below
+ * a line of text. */
 static int
 room_below_heading_pt(const Sheet *self, guint position)
 {
-    const Block *next = position + 1 < self->blocks->len ? g_ptr_array_index(self->blocks, position + 1) : NULL;
+    int room_pt = 0;
+    const Block *next = NULL;
+    for (guint i = position + 1; i < self->blocks->len && i <= position + 2; i++) {
+        next = g_ptr_array_index(self->blocks, i);
+        if (next->kind != BLOCK_TEXT)
+            break;
+        room_pt += BLOCK_PT;
+    }
     return next == NULL                ? 0
-           : next->kind == BLOCK_TABLE ? HEADING_PT
-           : next->kind == BLOCK_PLOT  ? PLOT_PT + BLOCK_PT
+           : next->kind == BLOCK_TABLE ? room_pt + HEADING_PT
+           : next->kind == BLOCK_PLOT  ? room_pt + PLOT_PT + BLOCK_PT
                                        : 0;
 }
 

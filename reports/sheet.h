@@ -32,6 +32,9 @@ typedef struct Sheet Sheet;
 Sheet *sheet_new(const char *title, const char *subtitle);
 void sheet_free(Sheet **self);
 
+/** The language that it is in (ISO 639-1); English unless told. */
+void sheet_language(Sheet *self, const char *language);
+
 void sheet_heading(Sheet *self, const char *text);
 void sheet_text(Sheet *self, SheetStyle style, const char *text);
 void sheet_table(Sheet *self, const SheetColumn *columns, size_t count);

@@ -29,6 +29,7 @@ typedef struct Block {
 struct Sheet {
     char *title;
     char *subtitle;
+    char language[3];
     GPtrArray *blocks; /* of Block */
 };
 

@@ -171,8 +171,9 @@ append_block(const Block *block, Buffer *out, Err *err)
 bool
 sheet_html(const Sheet *self, const Look *look, Buffer *out, Err *err)
 {
-    bool done = buffer_append_text(out,
-                                   "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
+    bool done = append_element(out, "<!DOCTYPE html>\n<html lang=\"", self->language, "\">", err) &&
+                buffer_append_text(out,
+                                   "<head><meta charset=\"utf-8\">\n"
                                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
                                    err) &&
                 append_text(out, self->title, err) &&

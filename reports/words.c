@@ -11,6 +11,7 @@
 #include "lib/text.h"
 #include "lib/yaml.h"
 #include "reports/figures.h"
+#include "reports/said.h"
 
 enum { SEPARATOR_BYTES_MAX = 4 };
 
@@ -78,6 +79,12 @@ const char *const WORDS_ALL[] = {
     "% of",
     "fee for the period",
     "fee for the term",
+    "half up",
+    "half even",
+    "up",
+    "down",
+    "{1}, {2} digits, each line",
+    "{1}, {2} digits, the total",
     NULL,
 };
 
@@ -91,10 +98,23 @@ struct Words {
 static bool
 is_known(Text key)
 {
-    for (const char *const *word = WORDS_ALL; *word != NULL; word++)
-        if (text_is(key, *word))
-            return true;
+    static const char *const *const lists[] = {WORDS_ALL, WORDS_SAVINGS};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        for (const char *const *word = lists[i]; *word != NULL; word++)
+            if (text_is(key, *word))
+                return true;
     return false;
+}
+
+/* A bit for each place ({1} to {9}) of a text; a place that comes twice counts once. */
+static unsigned
+places_of(Text text)
+{
+    unsigned places = 0;
+    for (size_t i = 0; i + 2 < text.length; i++)
+        if (text.data[i] == '{' && text.data[i + 1] >= '1' && text.data[i + 1] <= '9' && text.data[i + 2] == '}')
+            places |= 1U << (text.data[i + 1] - '1');
+    return places;
 }
 
 static bool
@@ -122,6 +142,9 @@ read_words(Words *self, const YamlNode *root, Err *err)
             continue;
         if (!is_known(key))
             return yaml_fail(yaml_key_at(root, i), "language", err, "'%.*s' stands on no document", TEXT_ARG(key));
+        if (places_of(key) != places_of(value))
+            return yaml_fail(yaml_value_at(root, i), "language", err,
+                             "a translation has the places {1}, {2} … of its text, each of them");
         g_hash_table_insert(self->texts, g_strndup(key.data, key.length), g_strndup(value.data, value.length));
     }
     return read_separator(root, "decimal", self->decimal, err) &&
@@ -242,6 +265,28 @@ words_sentence(const Words *self, const char *english, Err *err)
         return text.data;
     buffer_free(&text);
     return NULL;
+}
+
+char *
+words_rounding(const Words *self, const char *english, Err *err)
+{
+    static const char *const forms[][2] = {{" digits, each line", "{1}, {2} digits, each line"},
+                                           {" digits, the total", "{1}, {2} digits, the total"}};
+    Buffer text = {0};
+    const char *comma = strstr(english, ", ");
+    const char *digits = comma == NULL ? "" : comma + 2;
+    const char *rest = digits + strspn(digits, "0123456789");
+    for (size_t i = 0; rest != digits && i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (strcmp(rest, forms[i][0]) != 0)
+            continue;
+        g_autofree char *mode = g_strndup(english, (size_t) (comma - english));
+        g_autofree char *count = g_strndup(digits, (size_t) (rest - digits));
+        const Said said = said_of(forms[i][1], SAID_WITH(SAID_NAME(words_say(self, mode)), SAID_NAME(count)));
+        if (!said_append(&said, self, &text, err))
+            buffer_free(&text);
+        return text.data;
+    }
+    return text_duplicate(text_of(english));
 }
 
 const char *

@@ -10,8 +10,8 @@ import yaml
 from harness import ROOT, SUPERUSER, Stack
 
 MONTH = "2026-08"
-WORDS = {"de": ("Rechnung", "Gesamtbetrag", "19 % von"), "fr": ("Facture", "Prix unitaire", "19 % de"), "es": ("Factura", "Cantidad", "19 % de"),
-         "ja": ("請求書", "小計", "19 %、対象額")}
+WORDS = {"de": ("Rechnung", "Gesamtbetrag", "19 % von", "kaufmännisch, 2 Stellen, jede Zeile"), "fr": ("Facture", "Prix unitaire", "19 % de", "2 décimales, chaque ligne"), "es": ("Factura", "Cantidad", "19 % de", "2 decimales, cada línea"),
+         "ja": ("請求書", "小計", "19 %、対象額", "四捨五入、小数 2 桁、明細ごと")}
 TERMS = """name: acme
 version: "1"
 currency: EUR
@@ -133,8 +133,9 @@ class Documents(unittest.TestCase):
                          document["payable"]["total"].replace(".", ",") + " EUR")
 
     def test_a_language_file_translates_everything_that_a_document_says(self):
-        said = re.findall(r'^    "(.*)",$', (ROOT / "reports" / "words.c").read_text(encoding="utf-8"), re.M)
-        self.assertGreater(len(said), 55)
+        said = [word for name in ("words.c", "words_savings.c")
+                for word in re.findall(r'^    "(.*)",$', (ROOT / "reports" / name).read_text(encoding="utf-8"), re.M)]
+        self.assertGreater(len(said), 130)
         for path in sorted((ROOT / "reports" / "languages").glob("*.yaml")):
             words = yaml.safe_load(path.read_text(encoding="utf-8"))
             self.assertEqual(set(words), {*said, "decimal", "thousands"}, path.name)
@@ -147,6 +148,9 @@ class Documents(unittest.TestCase):
         self.write("languages/de.yaml", "Invoices: Belege\n")
         result = self.stack.run("invoice", "render", "--format", "html", "latest", "--tenant", "de", status=1)
         self.assertIn("de.yaml:1: language: 'Invoices' stands on no document", result.stderr)
+        self.write("languages/de.yaml", '"break-even {1}": Gleichstand\n')
+        result = self.stack.run("invoice", "render", "--format", "html", "latest", "--tenant", "de", status=1)
+        self.assertIn("de.yaml:1: language: a translation has the places {1}, {2} … of its text, each of them", result.stderr)
         (self.stack.data / "languages" / "de.yaml").unlink()
 
     def test_the_bytes_that_were_issued_stay_whatever_is_set_later(self):

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
-from harness import MILLIBILL, environment
+from harness import MILLIBILL, ROOT, environment
 
 HOSTILE = ["=cmd|' /C calc'!A0", "<script>alert(1)</script>", "../../etc/passwd", "'; DROP TABLE invoices; --", "名前-שם"]
 
@@ -164,6 +164,48 @@ class SavingsDocuments(unittest.TestCase):
             labels = re.findall(r">([^<>]*\d[^<>]*)</text>", drawing)
             figures = [Decimal(re.sub(r"[^0-9.]", "", label)) for label in labels]
             self.assertEqual(figures.count(0), 1, labels)
+
+    def test_a_report_says_nothing_that_its_language_does_not(self):
+        """In a language that puts every text in brackets: what stands outside of them is figures, names and what files give."""
+        said = [word for name in ("words.c", "words_savings.c")
+                for word in re.findall(r'^    "(.*)",$', (ROOT / "reports" / name).read_text(encoding="utf-8"), re.M)]
+        (self.folder / "languages").mkdir(exist_ok=True)
+        (self.folder / "languages" / "qq.yaml").write_text("decimal: ','\nthousands: '.'\n" + "".join(
+            f"{json.dumps(word)}: {json.dumps('«' + word + '»', ensure_ascii=False)}\n" for word in said), encoding="utf-8")
+        page = self.run_savings("html", "--language", "qq").decode()
+        self.assertIn('<html lang="qq">', page)
+        reader = Reader()
+        reader.feed(re.sub(r"<style>.*?</style>", "", page, flags=re.S))
+        functions = {verdict["function"] for verdict in self.report["verdicts"]}
+        names = {"acme", "USD", *functions, *(side["name"] for side in self.report["alternatives"]), self.report["fleet"]["catalogue"]["note"],
+                 *(item["what"] for side in self.report["alternatives"] for item in side["items"])}
+        types = {type_["type"] for type_ in self.report["fleet"]["types"]}
+        for text in filter(None, map(str.strip, reader.words)):
+            rest = text
+            while "«" in rest:
+                shorter = re.sub(r"«[^«»]*»", "", rest)
+                self.assertNotEqual(shorter, rest, text)
+                rest = shorter
+            rest = rest.strip(" ,;:")
+            known = rest == "" or rest in names or rest.removesuffix(",") in types or re.fullmatch(r"[-\d.,–% ]+|acme: *, us-east-1 x86_64", rest)
+            self.assertTrue(known, text)
+
+    def test_every_shipped_language_sets_every_report(self):
+        for language, words in {"de": ("Sparbericht, 2026-10", "Serverflotten", "kostet"), "fr": ("Rapport d’économies, 2026-10", "Flottes", "coûte"),
+                                "es": ("Informe de ahorro, 2026-10", "Flotas", "cuesta"), "ja": ("節約レポート 2026-10", "サーバー群", "月額は関数で")}.items():
+            for form in ("html", "pdf"):
+                self.run_savings(form, "--language", language)
+            pages = subprocess.run(["pdftotext", "-layout", str(self.folder / "report.pdf"), "-"], capture_output=True, text=True, check=True).stdout
+            page = (self.folder / "report.html").read_text(encoding="utf-8")
+            for word in words:
+                self.assertIn(word, pages)
+                self.assertIn(word, page)
+            used = f"{Decimal(self.report['serverless']['lines'][1]['quantity']):,.3f}"
+            point, thousands = {"de": ",.", "fr": ",\u00a0", "es": ",.", "ja": ".,"}[language]
+            own = used.translate(str.maketrans({".": point, ",": thousands}))
+            self.assertIn(own, page)
+        for form in ("text", "json", "csv"):
+            self.assertIn("--language is for documents", self.run_savings(form, "--language", "de", status=2))
 
     def test_no_usage_and_one_record_make_every_format(self):
         (self.folder / "none.json").write_text("[]")

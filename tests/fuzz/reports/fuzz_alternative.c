@@ -51,7 +51,7 @@ compare(const Alternative *alternative, Json *bill, const SavingsUsage *usage)
         return;
     }
     check_range(&report->comparisons[0]);
-    Json *json = savings_json(report, &err);
+    Json *json = savings_json(report, NULL, &err);
     if (json == NULL || !savings_text(report, &text, &err) || !savings_csv(json, &text, &err))
         abort();
     json_object_put(json);

@@ -71,7 +71,7 @@ report_json(Json *document, const SavingsUsage *usage, const Alternative *const 
     SavingsReport *report = savings_make(&input, &err);
     if (report == NULL)
         fail_msg("%s", err.message);
-    Json *json = savings_json(report, &err);
+    Json *json = savings_json(report, NULL, &err);
     assert_non_null(json);
     Buffer text = {0};
     assert_true(savings_text(report, &text, &err));

@@ -218,7 +218,7 @@ one_round(uint64_t seed, bool *compared, bool *ranged)
         SavingsReport *report = savings_make(&input, &err);
         if (report == NULL)
             fail_msg("seed %llu: %s", (unsigned long long) seed, err.message);
-        Json *json = savings_json(report, &err);
+        Json *json = savings_json(report, NULL, &err);
         assert_non_null(json);
         read_figures(json, &figures);
         const char *fault = broken(&figures);
