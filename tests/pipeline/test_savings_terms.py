@@ -153,7 +153,7 @@ class SavingsTerms(StackCase):
 
     def test_documents_say_who_shares_the_free_tier(self):
         page = self.stack.run("savings", "--month", MONTH, "--account", "group", "--format", "html").stdout
-        self.assertIn("beta took 133,333 of 400,000 GB-seconds, others of its account 266,667", page)
+        self.assertIn("Free tier (GB-second): beta took 133,333 of 400,000, others of its account 266,667", page)
         self.assertIn("All of the free tier is worth 6.66 USD here", page)
         rows = list(csv.DictReader(io.StringIO(self.stack.run("savings", "--month", MONTH, "--account", "group", "--format", "csv").stdout)))
         used = {row["subject"]: F(row["quantity"]) for row in rows if row["section"] == "free tier" and row["what"] == "used" and row["unit"] == "GB-second"}
