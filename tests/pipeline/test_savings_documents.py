@@ -165,6 +165,23 @@ class SavingsDocuments(unittest.TestCase):
             figures = [Decimal(re.sub(r"[^0-9.]", "", label)) for label in labels]
             self.assertEqual(figures.count(0), 1, labels)
 
+    def test_a_page_says_where_credits_run_out(self):
+        records = [{"request_id": f"r{i}", "tenant": "a", "function": "f", "memory_mb": 3538, "max_memory_used_mb": 200, "region": "us-east-1",
+                    "started_at": f"2026-10-01T{i // 15:02}:{i % 15 * 4:02}:00Z", "duration_ms": 600000} for i in range(360)]
+        (self.folder / "busy.ndjson").write_text("".join(json.dumps(record) + "\n" for record in records))
+        report = json.loads(self.run_savings("json", usage="busy.ndjson"))
+        page = self.run_savings("html", usage="busy.ndjson").decode()
+        table = page[page.index("CPU credits of burstable types"):].split("</table>")[0]
+        shown = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>.*?</tr>", table, re.S)[1:]]
+        wanted = []
+        for type_ in report["fleet"]["types"][:12]:
+            for kind in ("fixed", "autoscaled"):
+                credits = type_["fits"] and type_[kind]["credits"]
+                if credits and (credits["short_hours"] > 0 or Decimal(credits.get("charged_vcpu_hours", 0)) > 0):
+                    wanted.append([f"{type_['type']}, {type_['burst']}", kind.capitalize(), str(credits["short_hours"]), credits["first_short_at"] or ""])
+        self.assertGreater(len(wanted), 0)
+        self.assertEqual([row[:4] for row in shown], wanted)
+
     def test_a_report_says_nothing_that_its_language_does_not(self):
         """In a language that puts every text in brackets: what stands outside of them is figures, names and what files give."""
         said = [word for name in ("words.c", "words_savings.c")
