@@ -70,8 +70,10 @@ scale_count(const char *scale, int64_t invocations, int64_t *count, Err *err)
     if (!known || above == 0 || below == 0)
         return err_set(err, ERR_USAGE, "--scale: '%s' is no fraction such as 1/1000", scale);
     __int128 product = (__int128) invocations * (int64_t) above;
-    if (product % (int64_t) below != 0)
-        return err_set(err, ERR_USAGE, "--scale: %s of %" PRId64 " invocations is no whole number", scale, invocations);
+    if (product % (int64_t) below != 0) {
+        err_set(err, ERR_USAGE, "--scale: %s of %" PRId64 " invocations is no whole number", scale, invocations);
+        return err_hint(err, "give the number itself: --records N");
+    }
     if (product / (int64_t) below > SCENARIO_INVOCATIONS_MAX)
         return err_set(err, ERR_USAGE, "--scale: more than %d invocations", SCENARIO_INVOCATIONS_MAX);
     *count = (int64_t) (product / (int64_t) below);
