@@ -66,7 +66,8 @@ GRANT SELECT (quarantine_id, tenant_name, reason, field, message, format, source
               replayed_at, repeats) ON quarantine TO millibill_reader;
 GRANT SELECT ON adjustments, adjustment_lines, adjustment_causes, adjustment_items, issued_documents TO millibill_reader, millibill_tenant;
 GRANT SELECT ON rollup_days, rollup_day_kinds, rollup_months, rollup_days_open TO millibill_reader, millibill_tenant;
-GRANT EXECUTE ON FUNCTION rollup_between(bigint, timestamptz, timestamptz), rollup_kinds_between(bigint, timestamptz, timestamptz)
+GRANT EXECUTE ON FUNCTION rollup_between(bigint, timestamptz, timestamptz), rollup_hours_between(bigint, timestamptz, timestamptz),
+      rollup_kinds_between(bigint, timestamptz, timestamptz), rollup_month_and_hours(bigint, timestamptz)
       TO millibill_rater, millibill_reader, millibill_tenant;
 
 -- Tenant: its own rows (policies) through the views below, and the columns that these read. What is summed over an account
@@ -84,9 +85,9 @@ GRANT SELECT ON rating_measures TO millibill_tenant;
 GRANT SELECT (sha256, name, version) ON price_books TO millibill_tenant;
 GRANT SELECT ON price_book_parts TO millibill_tenant;
 GRANT EXECUTE ON FUNCTION current_tenant() TO millibill_tenant;
-GRANT EXECUTE ON FUNCTION usage_anomalies_between(date, date) TO millibill_rater, millibill_reader, millibill_tenant;
+GRANT EXECUTE ON FUNCTION usage_anomalies_of(bigint, date, date), usage_anomalies_between(date, date) TO millibill_rater, millibill_reader, millibill_tenant;
 GRANT EXECUTE ON FUNCTION account_in(bigint, bigint, date) TO millibill_rater, millibill_reader, millibill_tenant;
-GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz), cost_spans_of(bigint), cost_lines_of(bigint),
+GRANT EXECUTE ON FUNCTION account_at(bigint, bigint, timestamptz), cost_spans_of(bigint), cost_edges_of(bigint), cost_lines_of(bigint),
       cost_multiplier(text, bigint, bigint, bigint, bigint, bigint[], bigint[], bigint, bigint) TO millibill_rater, millibill_reader, millibill_tenant;
 
 DO $$

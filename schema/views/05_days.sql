@@ -75,8 +75,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION rollup_between(bigint, timestamptz, timestamptz) IS 'Sums of one tenant between two hours, one row for each configuration (month: the first of the two hours), from sums of months and days where they stand';
 
+-- What ran between two hours, from these alone. This function and the next are no more than a text for whoever asks: they become part of the
+-- statement (no SET, bound when they are made), which adds up only the columns that it needs, and plans once for all tenants.
+CREATE OR REPLACE FUNCTION rollup_hours_between(of_tenant bigint, from_hour timestamptz, until_hour timestamptz) RETURNS SETOF rollup_months
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 50 COST 10000
+BEGIN ATOMIC
+    SELECT of_tenant, from_hour, r.config_id,
+           sum(r.invocations)::bigint AS invocations, sum(r.errors)::bigint AS errors, sum(r.timeouts)::bigint AS timeouts,
+           sum(r.initializations)::bigint AS initializations, sum(r.duration_us)::bigint AS duration_us, sum(r.init_us)::bigint AS init_us,
+           sum(r.duration_1ms)::bigint AS duration_1ms, sum(r.duration_100ms)::bigint AS duration_100ms,
+           sum(r.with_init_1ms)::bigint AS with_init_1ms, sum(r.with_init_100ms)::bigint AS with_init_100ms, sum(r.cpu_us)::bigint AS cpu_us,
+           sum(r.streamed_bytes)::bigint AS streamed_bytes, max(r.max_memory_used_mb) AS max_memory_used_mb,
+           max(r.max_duration_us) AS max_duration_us, sum(r.capacity_records)::bigint AS capacity_records,
+           sum(r.capacity_1s)::bigint AS capacity_1s, sum(r.capacity_300s)::bigint AS capacity_300s
+      FROM rollups r
+     WHERE r.tenant_id = of_tenant AND r.hour >= from_hour AND r.hour < until_hour
+     GROUP BY r.config_id;
+END;
+COMMENT ON FUNCTION rollup_hours_between(bigint, timestamptz, timestamptz) IS 'Sums of one tenant between two hours, one row for each configuration (month: the first of the two hours), from the hours: of a day that is open';
+
 CREATE OR REPLACE FUNCTION rollup_kinds_between(of_tenant bigint, from_hour timestamptz, until_hour timestamptz) RETURNS SETOF rollup_day_kinds
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 COST 10000 SET search_path = pg_catalog, millibill, pg_temp AS $$
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 COST 10000
+BEGIN ATOMIC
     SELECT of_tenant, (from_hour AT TIME ZONE 'UTC')::date, s.kind,
            sum(s.invocations)::bigint, sum(s.errors)::bigint, sum(s.timeouts)::bigint, sum(s.initializations)::bigint, sum(s.duration_1ms)::bigint,
            sum(s.duration_100ms)::bigint, sum(s.with_init_1ms)::bigint, sum(s.with_init_100ms)::bigint, sum(s.cpu_us)::bigint,
@@ -97,11 +117,12 @@ LANGUAGE sql STABLE PARALLEL SAFE ROWS 5 COST 10000 SET search_path = pg_catalog
                    streamed_bytes, max(u.max_memory_used_mb) AS max_memory_used_mb, max(u.max_duration_us) AS max_duration_us,
                    sum(u.capacity_records)::bigint AS capacity_records, sum(u.capacity_1s)::bigint AS capacity_1s,
                    sum(u.capacity_300s)::bigint AS capacity_300s
-              FROM rollup_between(of_tenant, from_hour, until_hour) u JOIN configs c ON c.tenant_id = of_tenant AND c.config_id = u.config_id
+              FROM rollup_hours_between(of_tenant, from_hour, until_hour) u
+              JOIN configs c ON c.tenant_id = of_tenant AND c.config_id = u.config_id
              GROUP BY c.kind, c.memory_mb, c.ephemeral_mb) AS s
-     GROUP BY s.kind
-$$;
-COMMENT ON FUNCTION rollup_kinds_between(bigint, timestamptz, timestamptz) IS 'Sums of one tenant between two hours, one row for each kind of configuration (day: that of the first of the two hours)';
+     GROUP BY s.kind;
+END;
+COMMENT ON FUNCTION rollup_kinds_between(bigint, timestamptz, timestamptz) IS 'Sums of one tenant between two hours, one row for each kind of configuration (day: that of the first of the two hours), from the hours';
 
 CREATE OR REPLACE FUNCTION rollup_days_close(quiet_s integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
@@ -141,7 +162,7 @@ BEGIN
                s.invocations, s.errors, s.timeouts, s.initializations, s.duration_us, s.init_us, s.duration_1ms, s.duration_100ms, s.with_init_1ms,
                s.with_init_100ms, s.cpu_us, s.streamed_bytes, s.max_memory_used_mb, s.max_duration_us, s.capacity_records, s.capacity_1s,
                s.capacity_300s
-          FROM millibill.rollup_between(found.tenant_id, found.from_hour, found.until_hour) s; -- the day is open yet: its hours
+          FROM millibill.rollup_hours_between(found.tenant_id, found.from_hour, found.until_hour) s;
         DELETE FROM millibill.rollup_days_open o WHERE o.tenant_id = found.tenant_id AND o.day = found.day;
         INSERT INTO millibill.rollup_day_kinds
         SELECT s.* FROM millibill.rollup_kinds_between(found.tenant_id, found.from_hour, found.until_hour) s;
@@ -216,7 +237,7 @@ SELECT o.tenant_id, o.day, s.config_id,
        s.capacity_300s, t.name, t.account_id
   FROM rollup_days_open o
   JOIN tenants t ON t.tenant_id = o.tenant_id
- CROSS JOIN LATERAL rollup_between(o.tenant_id, o.day::timestamp AT TIME ZONE 'UTC', (o.day + 1)::timestamp AT TIME ZONE 'UTC') s;
+ CROSS JOIN LATERAL rollup_hours_between(o.tenant_id, o.day::timestamp AT TIME ZONE 'UTC', (o.day + 1)::timestamp AT TIME ZONE 'UTC') s;
 COMMENT ON VIEW rollups_daily IS 'One row for each tenant, UTC day and function configuration, by their numbers: what the views of usage and cost by day are made of';
 COMMENT ON COLUMN rollups_daily.tenant_id IS 'Number of the tenant (tenants.tenant_id)';
 COMMENT ON COLUMN rollups_daily.day IS 'UTC day';
@@ -293,6 +314,35 @@ COMMENT ON COLUMN rollups_daily_by_kind.sizes_with_init_100ms IS 'Part of with_i
 COMMENT ON COLUMN rollups_daily_by_kind.tenant IS 'Who is billed';
 COMMENT ON COLUMN rollups_daily_by_kind.account_id IS 'Number of the account in which the tenant began (tenants.account_id)';
 
+-- Months with open days. Where all of them are open for the first time, what stands in rollup_months is right and their hours come to it.
+CREATE OR REPLACE FUNCTION rollup_month_and_hours(of_tenant bigint, of_month timestamptz) RETURNS SETOF rollup_months
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 50 COST 10000
+BEGIN ATOMIC
+    SELECT of_tenant, of_month, r.config_id,
+           sum(r.invocations)::bigint AS invocations, sum(r.errors)::bigint AS errors, sum(r.timeouts)::bigint AS timeouts,
+           sum(r.initializations)::bigint AS initializations, sum(r.duration_us)::bigint AS duration_us, sum(r.init_us)::bigint AS init_us,
+           sum(r.duration_1ms)::bigint AS duration_1ms, sum(r.duration_100ms)::bigint AS duration_100ms,
+           sum(r.with_init_1ms)::bigint AS with_init_1ms, sum(r.with_init_100ms)::bigint AS with_init_100ms, sum(r.cpu_us)::bigint AS cpu_us,
+           sum(r.streamed_bytes)::bigint AS streamed_bytes, max(r.max_memory_used_mb) AS max_memory_used_mb,
+           max(r.max_duration_us) AS max_duration_us, sum(r.capacity_records)::bigint AS capacity_records,
+           sum(r.capacity_1s)::bigint AS capacity_1s, sum(r.capacity_300s)::bigint AS capacity_300s
+      FROM (SELECT m.config_id, m.invocations, m.errors, m.timeouts, m.initializations, m.duration_us, m.init_us, m.duration_1ms, m.duration_100ms,
+                   m.with_init_1ms, m.with_init_100ms, m.cpu_us, m.streamed_bytes, m.max_memory_used_mb, m.max_duration_us, m.capacity_records,
+                   m.capacity_1s, m.capacity_300s
+              FROM rollup_months m
+             WHERE m.tenant_id = of_tenant AND m.month = of_month
+            UNION ALL
+            SELECT h.config_id, h.invocations, h.errors, h.timeouts, h.initializations, h.duration_us, h.init_us, h.duration_1ms, h.duration_100ms,
+                   h.with_init_1ms, h.with_init_100ms, h.cpu_us, h.streamed_bytes, h.max_memory_used_mb, h.max_duration_us, h.capacity_records,
+                   h.capacity_1s, h.capacity_300s
+              FROM rollup_days_open o
+             CROSS JOIN LATERAL rollup_hours_between(of_tenant, o.day::timestamp AT TIME ZONE 'UTC', (o.day + 1)::timestamp AT TIME ZONE 'UTC') h
+             WHERE o.tenant_id = of_tenant AND o.day >= (of_month AT TIME ZONE 'UTC')::date
+               AND o.day < ((of_month AT TIME ZONE 'UTC') + interval '1 month')::date) AS r
+     GROUP BY r.config_id;
+END;
+COMMENT ON FUNCTION rollup_month_and_hours(bigint, timestamptz) IS 'Sums of one tenant in a UTC month, one row for each configuration: what stands in rollup_months, and the hours of open days, each of which is open for the first time';
+
 CREATE OR REPLACE VIEW rollups_monthly AS
 SELECT m.tenant_id, m.month, m.config_id,
        m.invocations, m.errors, m.timeouts, m.initializations, m.duration_us, m.init_us, m.duration_1ms, m.duration_100ms, m.with_init_1ms,
@@ -306,10 +356,25 @@ SELECT o.tenant_id, o.month, s.config_id,
        s.invocations, s.errors, s.timeouts, s.initializations, s.duration_us, s.init_us, s.duration_1ms, s.duration_100ms, s.with_init_1ms,
        s.with_init_100ms, s.cpu_us, s.streamed_bytes, s.max_memory_used_mb, s.max_duration_us, s.capacity_records, s.capacity_1s,
        s.capacity_300s, o.tenant, o.account_id
-  FROM (SELECT DISTINCT l.tenant_id, date_trunc('month', l.day::timestamp) AT TIME ZONE 'UTC' AS month, t.name AS tenant, t.account_id
+  FROM (SELECT l.tenant_id, date_trunc('month', l.day::timestamp) AT TIME ZONE 'UTC' AS month, t.name AS tenant, t.account_id,
+               bool_or(EXISTS (SELECT FROM rollup_days d WHERE d.tenant_id = l.tenant_id AND d.day = l.day)) AS again
           FROM rollup_days_open l
-          JOIN tenants t ON t.tenant_id = l.tenant_id) AS o
- CROSS JOIN LATERAL rollup_between(o.tenant_id, o.month, ((o.month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC') s;
+          JOIN tenants t ON t.tenant_id = l.tenant_id
+         GROUP BY 1, 2, 3, 4) AS o
+ CROSS JOIN LATERAL rollup_month_and_hours(o.tenant_id, o.month) s
+ WHERE NOT o.again
+UNION ALL
+SELECT o.tenant_id, o.month, s.config_id,
+       s.invocations, s.errors, s.timeouts, s.initializations, s.duration_us, s.init_us, s.duration_1ms, s.duration_100ms, s.with_init_1ms,
+       s.with_init_100ms, s.cpu_us, s.streamed_bytes, s.max_memory_used_mb, s.max_duration_us, s.capacity_records, s.capacity_1s,
+       s.capacity_300s, o.tenant, o.account_id
+  FROM (SELECT l.tenant_id, date_trunc('month', l.day::timestamp) AT TIME ZONE 'UTC' AS month, t.name AS tenant, t.account_id,
+               bool_or(EXISTS (SELECT FROM rollup_days d WHERE d.tenant_id = l.tenant_id AND d.day = l.day)) AS again
+          FROM rollup_days_open l
+          JOIN tenants t ON t.tenant_id = l.tenant_id
+         GROUP BY 1, 2, 3, 4) AS o
+ CROSS JOIN LATERAL rollup_between(o.tenant_id, o.month, ((o.month AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC') s
+ WHERE o.again;
 COMMENT ON VIEW rollups_monthly IS 'One row for each tenant, UTC month and function configuration, by their numbers: what the views by month are made of';
 COMMENT ON COLUMN rollups_monthly.tenant_id IS 'Number of the tenant (tenants.tenant_id)';
 COMMENT ON COLUMN rollups_monthly.month IS 'First instant of the UTC month';

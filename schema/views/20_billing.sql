@@ -581,6 +581,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION cost_spans_of(bigint) IS 'Of one tenant: a row for each invoice in force and price book that prices it, with the hours for which it does';
 
+-- What of these stretches no whole day holds: the hours of a day in the midst of which a period or the validity of a price book begins or ends.
+CREATE OR REPLACE FUNCTION cost_edges_of(of_tenant bigint)
+RETURNS TABLE (invoice_id bigint, part integer, from_hour timestamptz, until_hour timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1 COST 5000
+BEGIN ATOMIC
+    SELECT e.invoice_id, e.part, h.from_hour, h.until_hour
+      FROM cost_spans_of(of_tenant) e
+     CROSS JOIN LATERAL (VALUES (e.used_from, least(e.used_until, e.first_day::timestamp AT TIME ZONE 'UTC')),
+                                (CASE WHEN e.first_day <= e.end_day THEN e.end_day::timestamp AT TIME ZONE 'UTC' END, e.used_until)) AS h (from_hour, until_hour)
+     WHERE h.from_hour < h.until_hour;
+END;
+COMMENT ON FUNCTION cost_edges_of(bigint) IS 'Of one tenant: for each invoice in force and price book the hours that are in no whole UTC day which it prices';
+
 -- What usage cost under them: a row for each kind of configuration and sku of a line. A line's cost is spread evenly over the usage that
 -- made it: parts = count x multiplier, quantity = parts x quantity_per_part, cost = parts x cost_per_part, which is the exact amount of all
 -- tiers by the quantity of the line.
@@ -737,14 +750,11 @@ SELECT d.tenant_id, k.invoice_id, d.config_id, d.day, k.region, k.sku, k.currenc
                l.invocations, l.duration_1ms, l.duration_100ms, l.with_init_1ms, l.with_init_100ms, l.cpu_us, l.streamed_bytes, l.capacity_1s, l.capacity_300s
           FROM rollups_daily l
         UNION ALL
-        SELECT t.tenant_id, t.name, t.account_id, (h.from_hour AT TIME ZONE 'UTC')::date, u.config_id, e.invoice_id, e.part,
+        SELECT t.tenant_id, t.name, t.account_id, (e.from_hour AT TIME ZONE 'UTC')::date, u.config_id, e.invoice_id, e.part,
                u.invocations, u.duration_1ms, u.duration_100ms, u.with_init_1ms, u.with_init_100ms, u.cpu_us, u.streamed_bytes, u.capacity_1s, u.capacity_300s
           FROM tenants t
-         CROSS JOIN LATERAL cost_spans_of(t.tenant_id) e
-         CROSS JOIN LATERAL (VALUES (e.used_from, least(e.used_until, e.first_day::timestamp AT TIME ZONE 'UTC')),
-                                    (CASE WHEN e.first_day <= e.end_day THEN e.end_day::timestamp AT TIME ZONE 'UTC' END, e.used_until)) AS h (from_hour, until_hour)
-         CROSS JOIN LATERAL rollup_between(t.tenant_id, h.from_hour, h.until_hour) u
-         WHERE h.from_hour < h.until_hour) AS d
+         CROSS JOIN LATERAL cost_edges_of(t.tenant_id) e
+         CROSS JOIN LATERAL rollup_hours_between(t.tenant_id, e.from_hour, e.until_hour) u) AS d
   LEFT JOIN configs c ON c.tenant_id = d.tenant_id AND c.config_id = d.config_id
   JOIN cost_lines k
     ON k.tenant = d.tenant AND k.kind = coalesce(c.kind, '')
@@ -792,11 +802,8 @@ SELECT s.tenant, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account
                 UNION ALL
                 SELECT e.invoice_id, e.part, u.*, t.name, t.account_id
                   FROM tenants t
-                 CROSS JOIN LATERAL cost_spans_of(t.tenant_id) e
-                 CROSS JOIN LATERAL (VALUES (e.used_from, least(e.used_until, e.first_day::timestamp AT TIME ZONE 'UTC')),
-                                            (CASE WHEN e.first_day <= e.end_day THEN e.end_day::timestamp AT TIME ZONE 'UTC' END, e.used_until)) AS h (from_hour, until_hour)
-                 CROSS JOIN LATERAL rollup_kinds_between(t.tenant_id, h.from_hour, h.until_hour) u
-                 WHERE h.from_hour < h.until_hour) AS d
+                 CROSS JOIN LATERAL cost_edges_of(t.tenant_id) e
+                 CROSS JOIN LATERAL rollup_kinds_between(t.tenant_id, e.from_hour, e.until_hour) u) AS d
           JOIN cost_lines k
             ON k.tenant = d.tenant AND k.kind = d.kind AND (k.cost_per_part IS NOT NULL OR k.sku IN ('requests', 'duration'))
            AND CASE WHEN d.invoice_id IS NULL THEN d.day >= k.first_day AND d.day < k.end_day ELSE d.invoice_id = k.invoice_id AND d.part = k.part END

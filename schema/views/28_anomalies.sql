@@ -1,36 +1,33 @@
 -- Days that are far from what a tenant is used to. The method stands in doc/alerts.md; a test works it out a second time.
 
--- In one array for each tenant and measure a day's habit is a slice: no day is read twice.
-CREATE OR REPLACE FUNCTION usage_anomalies_between(first_day date, last_day date)
-RETURNS TABLE (tenant text, account text, day date, measure text, value numeric, habit numeric, spread numeric, score numeric,
-               habit_days integer, same_weekday boolean)
-LANGUAGE sql STABLE SET search_path = pg_catalog, millibill, pg_temp AS $$
-    WITH span AS (
-        -- a day that is under way is not compared
-        SELECT first_day AS first, least(last_day, (now() AT TIME ZONE 'UTC')::date - 1) AS last
-    ), daily AS (
-        SELECT k.tenant_id, k.day, sum(k.invocations)::numeric AS invocations, trim_scale(sum(k.mb_duration_1ms) / 1024000) AS gb_seconds
-          FROM rollups_daily_by_kind k
-         WHERE k.day >= first_day - 56 AND k.day <= last_day AND k.invocations > 0 -- capacity alone ran nothing
-         GROUP BY 1, 2
-    ), filled AS (
-        -- every day from the first on; those on which nothing ran with nothing. (Not joined: the planner would look through all days for each.)
-        SELECT d.tenant_id, d.day, min(d.first) AS first, sum(d.invocations) AS invocations, sum(d.gb_seconds) AS gb_seconds
-          FROM (SELECT u.tenant_id, u.day, NULL::date AS first, u.invocations, u.gb_seconds FROM daily u
-                UNION ALL
-                SELECT s.tenant_id, g::date, s.first, 0, 0 FROM (SELECT tenant_id, min(daily.day) AS first FROM daily GROUP BY 1) s, span,
-                       generate_series(s.first::timestamp, span.last::timestamp, interval '1 day') g) d, span
-         WHERE d.day <= span.last
-         GROUP BY d.tenant_id, d.day
+-- In one array for each measure a day's habit is a slice: no day is read twice. PL/pgSQL keeps its plan, and who asks for one tenant reads no other.
+CREATE OR REPLACE FUNCTION usage_anomalies_of(of_tenant bigint, first_day date, last_day date)
+RETURNS TABLE (day date, measure text, value numeric, habit numeric, spread numeric, habit_days integer, same_weekday boolean)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 2 COST 20000 SET search_path = pg_catalog, millibill, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    ended constant date := least(last_day, (now() AT TIME ZONE 'UTC')::date - 1); -- a day that is under way is not compared
+BEGIN
+    RETURN QUERY
+    WITH daily AS MATERIALIZED (
+        SELECT k.day, sum(k.invocations)::numeric AS invocations, trim_scale(sum(k.mb_duration_1ms) / 1024000) AS gb_seconds
+          FROM millibill.rollups_daily_by_kind k
+         WHERE k.tenant_id = of_tenant AND k.day >= first_day - 56 AND k.day <= ended AND k.invocations > 0 -- capacity alone ran nothing
+         GROUP BY k.day
+    ), span AS (
+        SELECT min(d.day) AS first FROM daily d
     ), series AS (
-        SELECT f.tenant_id, m.measure, f.first, array_agg(m.value ORDER BY f.day) AS "values"
-          FROM filled f CROSS JOIN LATERAL (VALUES ('invocations', f.invocations), ('gb_seconds', f.gb_seconds)) m (measure, value)
-         GROUP BY 1, 2, 3
+        -- every day from the first on; those on which nothing ran with nothing
+        SELECT m.measure, span.first, array_agg(m.value ORDER BY g.day) AS "values"
+          FROM span
+         CROSS JOIN LATERAL (SELECT s::date AS day FROM generate_series(span.first::timestamp, ended::timestamp, interval '1 day') s) g
+          LEFT JOIN daily d ON d.day = g.day
+         CROSS JOIN LATERAL (VALUES ('invocations', coalesce(d.invocations, 0)), ('gb_seconds', coalesce(d.gb_seconds, 0))) m (measure, value)
+         GROUP BY 1, 2
     ), days AS MATERIALIZED (
-        SELECT s.tenant_id, s.measure, s.first + i - 1 AS day, s."values"[i] AS value, (i - 1) / 7 >= 6 AS weekly,
+        SELECT s.measure, s.first + i - 1 AS day, s."values"[i] AS value, (i - 1) / 7 >= 6 AS weekly,
                CASE WHEN (i - 1) / 7 >= 6 THEN ARRAY(SELECT s."values"[i - 7 * k] FROM generate_series(1, least((i - 1) / 7, 8)) k)
                     ELSE s."values"[greatest(i - 28, 1):i - 1] END AS base
-          FROM series s, span, generate_series(greatest(span.first - s.first + 1, 15), array_length(s."values", 1)) i
+          FROM series s, generate_series(greatest(first_day - s.first + 1, 15), array_length(s."values", 1)) i
     ), far AS (
         -- A spread is a tenth of the habit at least, so that these alone can be 3.5 of them from it: no median is looked for in vain. (Half of
         -- the days or more lie so far below, or above.)
@@ -42,14 +39,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, millibill, pg_temp AS $$
                                       m.habit / 10) AS spread
           FROM far d CROSS JOIN LATERAL (SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY v) AS habit FROM unnest(d.base) v) m
     )
+    SELECT h.day, h.measure, h.value, h.habit, trim_scale(h.spread), cardinality(h.base), h.weekly FROM habits h WHERE abs(h.value - h.habit) > 3.5 * h.spread;
+END $$;
+COMMENT ON FUNCTION usage_anomalies_of(bigint, date, date) IS 'Of one tenant: days (UTC, both ends included) that are far from its habit, for any span: columns as in usage_anomalies';
+
+-- A text for whoever asks, and part of the statement: a condition on the tenant is asked before its days are read.
+CREATE OR REPLACE FUNCTION usage_anomalies_between(first_day date, last_day date)
+RETURNS TABLE (tenant text, account text, day date, measure text, value numeric, habit numeric, spread numeric, score numeric,
+               habit_days integer, same_weekday boolean)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
     SELECT t.name, coalesce((SELECT (SELECT g.name FROM accounts g WHERE g.account_id = b.account_id) FROM account_members b WHERE b.tenant_id = t.tenant_id
-                                AND b.from_month <= h.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name), h.day, h.measure, h.value, h.habit, trim_scale(h.spread),
-           CASE WHEN h.spread > 0 THEN round((h.value - h.habit) / h.spread, 1) END, cardinality(h.base), h.weekly
-      FROM habits h
-      JOIN tenants t USING (tenant_id)
-      LEFT JOIN accounts a ON a.account_id = t.account_id
-     WHERE abs(h.value - h.habit) > 3.5 * h.spread
-$$;
+                                AND b.from_month <= h.day ORDER BY b.from_month DESC, b.revision DESC LIMIT 1), a.name), h.day, h.measure, h.value, h.habit, h.spread,
+           CASE WHEN h.spread > 0 THEN round((h.value - h.habit) / h.spread, 1) END, h.habit_days, h.same_weekday
+      FROM tenants t
+     CROSS JOIN LATERAL usage_anomalies_of(t.tenant_id, first_day, last_day) h
+      LEFT JOIN accounts a ON a.account_id = t.account_id;
+END;
 COMMENT ON FUNCTION usage_anomalies_between(date, date) IS 'Days (UTC, both ends included) that are far from a tenant''s habit, for any span: columns as in usage_anomalies';
 
 CREATE OR REPLACE VIEW usage_anomalies AS

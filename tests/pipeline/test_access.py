@@ -323,7 +323,8 @@ class Access(unittest.TestCase):
             self.assertEqual(self.rows("solo", f"SELECT DISTINCT tenant_id FROM {table}"), ids, table)
             self.assertGreater(len(self.owner_rows(f"SELECT DISTINCT tenant_id FROM {table}")), 1, table)
         [other] = self.owner_rows("SELECT tenant_id FROM tenants WHERE name = 'acme'")
-        for call in ("rollup_between(%s, '2000-01-01Z', '2100-01-01Z')", "rollup_kinds_between(%s, '2000-01-01Z', '2100-01-01Z')", "cost_lines_of(%s)", "cost_spans_of(%s)"):
+        for call in ("rollup_between(%s, '2000-01-01Z', '2100-01-01Z')", "rollup_kinds_between(%s, '2000-01-01Z', '2100-01-01Z')",
+                     "rollup_hours_between(%s, '2000-01-01Z', '2100-01-01Z')", "cost_lines_of(%s)", "cost_spans_of(%s)"):
             self.assertEqual(self.rows("solo", f"SELECT count(*) FROM {call % other}"), ["0"], call)
             self.assertNotEqual(self.rows("solo", f"SELECT count(*) FROM {call % ids[0]}"), ["0"], call)
         self.assertEqual(self.rows("solo", "SELECT name FROM accounts"), ["solo"])

@@ -233,7 +233,7 @@ class ViewSums(unittest.TestCase):
     def test_8_a_database_from_before_these_sums_is_filled_again(self):
         self.close()
         self.stack.query("DROP VIEW " + ", ".join(row[0] for row in self.stack.query("SELECT relname FROM pg_class WHERE relnamespace = 'millibill'::regnamespace AND relkind = 'v'")) +
-                         "; DROP FUNCTION rollup_between, rollup_kinds_between; DROP TABLE rollup_months, rollup_day_kinds; ALTER TABLE configs DROP COLUMN kind; "
+                         "; DROP FUNCTION rollup_between, rollup_kinds_between, rollup_hours_between, rollup_month_and_hours; DROP TABLE rollup_months, rollup_day_kinds; ALTER TABLE configs DROP COLUMN kind; "
                          "DELETE FROM migrations WHERE number = 26; DELETE FROM definitions", SUPERUSER)
         self.stack.down()
         self.stack.up()
