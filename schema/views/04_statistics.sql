@@ -10,11 +10,14 @@ BEGIN
     IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN
         RETURN 0;
     END IF;
-    FOR found IN SELECT c.relname FROM pg_class c
-                  WHERE c.relnamespace = 'millibill'::regnamespace AND c.relkind = 'r' AND c.relowner = 'millibill_owner'::regrole
-                    AND pg_relation_size(c.oid) / page_bytes > 2::bigint * c.relpages + 4
-                  ORDER BY c.oid LOOP
-        EXECUTE format('ANALYZE (SKIP_LOCKED) millibill.%I', found.relname); -- who holds the lock looks at it, or changes it
+    -- Who holds a table for itself looks at it, or changes it; even its size would be waited for.
+    FOR found IN WITH free AS MATERIALIZED (
+                     SELECT c.oid, c.relname, c.relpages FROM pg_class c
+                      WHERE c.relnamespace = 'millibill'::regnamespace AND c.relkind = 'r' AND c.relowner = 'millibill_owner'::regrole
+                        AND NOT EXISTS (SELECT FROM pg_locks l WHERE l.relation = c.oid AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+                                           AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())))
+                 SELECT f.relname FROM free f WHERE pg_relation_size(f.oid) / page_bytes > 2::bigint * f.relpages + 4 ORDER BY f.oid LOOP
+        EXECUTE format('ANALYZE (SKIP_LOCKED) millibill.%I', found.relname);
         looked_at := looked_at + 1;
     END LOOP;
     RETURN looked_at;
