@@ -281,19 +281,27 @@ read_payment(Ubl *self, const Look *look, Err *err)
 static bool
 check_tax(const Ubl *self, Err *err)
 {
-    mpq_t expected, hundred;
+    mpq_t expected, tax, hundred;
     if (self->percent[0] == '\0')
         return true;
-    mpq_inits(expected, hundred, NULL);
+    mpq_inits(expected, tax, hundred, NULL);
     mpq_set_ui(hundred, 100, 1);
+    mpq_abs(tax, self->tax);
     bool done = decimal_parse(text_of(self->percent), expected, err);
+    const bool lost = mpq_cmp_ui(expected, 1, 2) < 0 && mpq_cmp_ui(tax, 1, 2) >= 0;
     mpq_mul(expected, expected, self->net);
     mpq_div(expected, expected, hundred);
     decimal_round(expected, SCALE_MAX, ROUND_HALF_UP);
     mpq_sub(expected, expected, self->tax);
     mpq_abs(expected, expected);
     const bool far = mpq_cmp_ui(expected, 1, 1) >= 0;
-    mpq_clears(expected, hundred, NULL);
+    mpq_clears(expected, tax, hundred, NULL);
+    if (done && lost) {
+        err_set(err, ERR_RANGE,
+                "a tax of %s %% rounds to none by EN 16931 (BR-CO-17), which allows less than half a unit of %s then",
+                self->percent, self->currency);
+        return err_hint(err, "send it as PDF");
+    }
     if (!done || !far)
         return done;
     err_set(

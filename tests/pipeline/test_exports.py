@@ -3,7 +3,7 @@ standards and not millibill."""
 import json
 import subprocess
 import unittest
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import focus_check
 import ubl_check
@@ -32,6 +32,8 @@ TERMS = {
     "term": "name: term\nversion: '1'\ncurrency: EUR\nexchange: [{from: 2026-01-01, rate: 0.9215, source: test}]\n" + PARTIES +
             "prepaid: [{name: block, sku: duration, units: 20000, every: term, from: 2026-06-10, until: 2026-09-05, fee: 100.01},"
             " {name: monthly, sku: requests, units: 5, fee: 0.5}]\n",
+    # without an invoice of June, so that what is taken back of its late usage makes an invoice of August negative
+    "guest": "name: guest\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: vat, percent: 20}]}\n",
     "free": "name: free\nversion: '1'\nlanguage: de\n" + PARTIES,
     "bare": "name: bare\nversion: '1'\nseller: {name: S}\nbuyer: {name: B, country: FR}\n",
     "twice": "name: twice\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: one, percent: 5}, {name: two, percent: 7}]}\n",
@@ -52,21 +54,24 @@ class Exports(unittest.TestCase):
         cls.stack = Stack()
         cls.stack.up()
         cls.addClassCleanup(cls.stack.remove)
-        for tenant in (*TERMS, "plain", "left", "right"):
-            cls.stack.run("tenant", "add", tenant, *(["--account", "both"] if tenant in ("left", "right") else []))
+        accounts = {"left": "both", "right": "both", "guest": "house", "host": "house"}
+        for tenant in (*TERMS, "plain", "left", "right", "host"):
+            cls.stack.run("tenant", "add", tenant, *(["--account", accounts[tenant]] if tenant in accounts else []))
         for tenant, terms in TERMS.items():
             cls.stack.run("contract", "set", "--tenant", tenant, "--from", "2026-06", str(cls.write("terms.yaml", terms)))
-        june = sum((records(t, "2026-06", 0, 600) for t in (*TERMS, "left", "right")), [])
+        june = sum((records(t, "2026-06", 0, 600) for t in (*TERMS, "left", "right", "host") if t != "guest"), [])
         june += records("acme", "2026-06", 600, 40, region="eu-west-1", architecture="arm64", ephemeral_mb=2048)
         june += [{**record, "function": HOSTILE[i % len(HOSTILE)]} for i, record in enumerate(records("plain", "2026-06", 0, 12))]
         cls.usage(june)
         cls.rate("2026-06")
         cls.usage(records("late", "2026-06", 700, 60) + records("late", "2026-07", 0, 600) + records("plain", "2026-07", 0, 1)
-                  + records("term", "2026-07", 0, 9))
+                  + records("term", "2026-07", 0, 9) + records("guest", "2026-06", 0, 60) + records("guest", "2026-07", 0, 1))
         cls.rate("2026-07")
         cls.stack.run("reverse", "--tenant", "late", "--reason", "measured twice",
                       str(cls.write("wrong.ndjson", "".join(json.dumps(r) + "\n" for r in records("late", "2026-06", 0, 30)))))
-        cls.usage(records("late", "2026-08", 0, 10) + records("term", "2026-08", 0, 9))
+        cls.stack.run("reverse", "--tenant", "guest", "--reason", "measured twice",
+                      str(cls.write("wrong.ndjson", "".join(json.dumps(r) + "\n" for r in records("guest", "2026-06", 0, 60)))))
+        cls.usage(records("late", "2026-08", 0, 10) + records("term", "2026-08", 0, 9) + records("guest", "2026-08", 0, 1))
         cls.rate("2026-08")
         cls.usage(records("term", "2026-09", 0, 9))
         cls.rate("2026-09")
@@ -163,7 +168,7 @@ class Exports(unittest.TestCase):
         self.assertEqual(sum(Decimal(row["ConsumedQuantity"]) for row in free if row["SkuId"] == "requests"), 13)
 
     def test_what_corrects_another_period_says_so(self):
-        adjustment = [row for row in self.rows if row["x_Line"] == "adjustment"]
+        adjustment = [row for row in self.rows if row["x_Line"] == "adjustment" and row["SubAccountId"] == "late"]
         self.assertEqual([(row["ChargeClass"], row["ChargePeriodStart"], row["BillingPeriodStart"]) for row in adjustment],
                          [("Correction", "2026-06-01T00:00:00Z", "2026-07-01T00:00:00Z")])
         for kind in ("credit_note", "void"):
@@ -172,7 +177,8 @@ class Exports(unittest.TestCase):
             issued = self.stack.value(f"SELECT to_char(issued_at, 'YYYY-MM-01\"T\"00:00:00\"Z\"') FROM invoices WHERE number = '{rows[0]['InvoiceId']}'")
             self.assertEqual({(row["ChargeClass"], row["ChargePeriodStart"], row["BillingPeriodStart"]) for row in rows},
                              {("Correction", "2026-06-01T00:00:00Z", issued)}, kind)
-            self.assertTrue({row["x_RefersTo"] for row in rows} <= {self.number(rows[0]["SubAccountId"], "2026-06")})
+            for row in rows:
+                self.assertEqual(row["x_RefersTo"], self.number(row["SubAccountId"], "2026-06"))
 
     def test_a_fee_for_a_term_is_spread_over_its_time_and_comes_to_itself_exactly(self):
         rows = [row for row in self.rows if row["SubAccountId"] == "term"]
@@ -261,6 +267,18 @@ class Exports(unittest.TestCase):
             self.assertEqual(-read.number("LegalMonetaryTotal/PayableAmount"),
                              Decimal(self.stack.value(f"SELECT coalesce(payable_total, total) FROM invoices WHERE number = '{number}'")))
 
+    def test_an_invoice_below_zero_is_one_with_negative_amounts(self):
+        """Type 380 with what is owed to the buyer below 0: EN 16931 asks for no other type (BR-CO-25: a date only of what is above 0), prices stay at least 0."""
+        data = self.ubl(self.number("guest", "2026-08"), "guest")
+        self.assertEqual(ubl_check.check(data), [])
+        read = ubl_check.Reader(data)
+        self.assertEqual((read.kind, read.text("InvoiceTypeCode")), ("Invoice", "380"))
+        net, tax, owed = (read.number(path) for path in ("LegalMonetaryTotal/TaxExclusiveAmount", "TaxTotal/TaxAmount", "LegalMonetaryTotal/PayableAmount"))
+        self.assertLess(net, 0)
+        self.assertEqual((tax, owed), ((net / 5).quantize(Decimal("0.01"), ROUND_HALF_UP), net + tax))
+        self.assertEqual(owed, Decimal(self.stack.value("SELECT total FROM invoices JOIN tenants USING (tenant_id) WHERE name = 'guest' AND state = 'final' "
+                                                        "AND period_start = '2026-08-01Z'")))
+
     def test_what_is_missing_for_an_electronic_invoice_is_said(self):
         for tenant, words in (("bare", ("the seller's country is not said in the contract of tenant 'bare'", "country: DE")),
                               ("plain", ("the seller is not said", "seller: {name:")), ("twice", ("2 taxes",)), ("dinar", ("KWD has 3 decimals",))):
@@ -273,9 +291,23 @@ class Exports(unittest.TestCase):
         data = self.ubl(self.number("acme", "2026-06"), "acme").decode()
         for old, new, rule in (("<cbc:PayableAmount currencyID=\"EUR\">", "<cbc:PayableAmount currencyID=\"EUR\">1", "BR-CO-16"),
                                ("<cbc:IssueDate>", "<cbc:Note>x</cbc:Note><cbc:IssueDate>", "UBL"), ("<cbc:Percent>19<", "<cbc:Percent>7<", "BR-CO-17"),
-                               ("<cbc:IdentificationCode>DE<", "<cbc:IdentificationCode>Germany<", "BR-CL-14")):
+                               ("<cbc:IdentificationCode>DE<", "<cbc:IdentificationCode>Germany<", "BR-CL-14"),
+                               ("<cbc:IdentificationCode>DE<", "<cbc:IdentificationCode>QQ<", "BR-CL-14"), ("<cbc:CompanyID>DE", "<cbc:CompanyID>QQ", "BR-CO-09"),
+                               ("<cbc:Percent>19<", "<cbc:Percent>0.4<", "BR-CO-17"), ("unitCode=\"C62\"", "unitCode=\"\"", "BR-23"),
+                               ("unitCode=\"C62\"", "unitCode=\"each\"", "BR-CL-23"), ("<cbc:ID>VAT<", "<cbc:ID>GST<", "BR-CO-04"),
+                               ("<cbc:PaymentMeansCode>30<", "<cbc:PaymentMeansCode><", "BR-49")):
             self.assertIn(old, data)
             self.assertTrue(any(c.startswith(rule) for c in ubl_check.check(data.replace(old, new).encode())), rule)
+
+    def test_a_tax_may_be_less_than_one_unit_away_by_the_published_rule(self):
+        """Whatever the rule's text says of two decimals: what its test accepts and refuses, at its edge."""
+        data = self.ubl(self.number("acme", "2026-06"), "acme").decode()
+        read = ubl_check.Reader(data.encode())
+        tax = read.number("TaxTotal/TaxSubtotal/TaxAmount")
+        exact = (read.number("TaxTotal/TaxSubtotal/TaxableAmount") * 19 / 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
+        for away, refused in (("0.99", False), ("1.00", True), ("-0.99", False), ("-1.00", True)):
+            other = data.replace(f">{tax}</cbc:TaxAmount>", f">{exact + Decimal(away)}</cbc:TaxAmount>")
+            self.assertEqual(any(c.startswith("BR-CO-17") for c in ubl_check.check(other.encode())), refused, away)
 
     def test_a_wrong_account_country_or_language_is_refused_where_the_contract_is_read(self):
         for wrong, word in (("seller: {name: S, iban: DE88 3704 0044 0532 0130 00}", "check digits"), ("buyer: {name: S, country: Germany}", "ISO 3166-1"),
