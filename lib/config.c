@@ -85,6 +85,7 @@ static const Setting SETTINGS[] = {
     INTEGER_SETTING(deliver_attempts, 1, 20),
     INTEGER_SETTING(deliver_timeout_s, 1, 600),
     TEXT_SETTING(alert_percent),
+    TEXT_SETTING(alert_forecast_percent),
     TEXT_SETTING(alert_command),
     TEXT_SETTING(alert_url),
     TEXT_SETTING(alert_price_book),

@@ -11,7 +11,8 @@
 /** Alerts of contracts in the making. */
 typedef struct Raising {
     const AlertPercents *percents;
-    Contract *contract; /* of the last use */
+    const AlertForecasts *forecasts; /* NULL: what was used */
+    Contract *contract;              /* of the last use */
     DbArray columns[ALERT_COLUMN_COUNT];
     DbArray percent_texts;
     DbArray targets;
@@ -72,9 +73,14 @@ take_use(void *context, const AlertUse *use, Err *err)
 static bool
 raise_inside(Raising *self, Db *db, UtcMonth month, DbArray *raised, Err *err)
 {
-    return alert_uses(db, month, take_use, self, err) &&
-           alert_raise_free_tiers(db, month, &self->percent_texts, &self->targets, raised, err) &&
-           (self->columns[0].count == 0 || alert_raise(db, self->columns, &self->targets, raised, err));
+    const AlertForecasts *look = self->forecasts;
+    bool done = look == NULL ? alert_uses(db, month, take_use, self, err) &&
+                                   alert_raise_free_tiers(db, month, &self->percent_texts, &self->targets, raised, err)
+                             : alert_forecast_uses(db, look->documents, look->receipt_watermark, take_use, self, err) &&
+                                   alert_raise_forecasts(db, look->documents, look->receipt_watermark,
+                                                         &self->percent_texts, &self->targets, raised, err);
+    return done && (self->columns[0].count == 0 ||
+                    alert_raise(db, self->columns, look == NULL ? "use" : "forecast", &self->targets, raised, err));
 }
 
 static bool
@@ -105,19 +111,34 @@ raise_once(Raising *self, Db *db, const Config *config, UtcMonth month, DbArray 
     return done;
 }
 
+static bool
+raise_all(Raising *self, Db *db, const Config *config, UtcMonth month, DbArray *raised, Err *err)
+{
+    const uint32_t count = raised->count;
+    const size_t length = raised->bytes.length;
+    bool done = true;
+    for (int attempt = 1; done && !raise_once(self, db, config, month, raised, err); attempt++) {
+        raised->count = count;
+        raised->bytes.length = length;
+        done = rate_recover(db, attempt, err);
+    }
+    return done;
+}
+
 bool
 alerts_raise(Db *db, const Config *config, UtcMonth month, DbArray *raised, Err *err)
 {
     AlertPercents percents;
     Raising self = {.percents = &percents};
-    bool done = alert_percents_parse(config->alert_percent, &percents, err);
-    const uint32_t count = raised->count;
-    const size_t length = raised->bytes.length;
-    for (int attempt = 1; done && !raise_once(&self, db, config, month, raised, err); attempt++) {
-        raised->count = count;
-        raised->bytes.length = length;
-        done = rate_recover(db, attempt, err);
-    }
+    bool done = alert_percents_parse("alert_percent", config->alert_percent, &percents, err) &&
+                raise_all(&self, db, config, month, raised, err);
     alert_percents_clear(&percents);
     return done;
+}
+
+bool
+alerts_raise_forecasts(Db *db, const Config *config, const AlertForecasts *forecasts, DbArray *raised, Err *err)
+{
+    Raising self = {.percents = forecasts->percents, .forecasts = forecasts};
+    return raise_all(&self, db, config, (UtcMonth){0}, raised, err);
 }

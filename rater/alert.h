@@ -42,6 +42,17 @@ alert_level(const AlertUse *use, const Contract *contract, const AlertPercents *
  *  ERR_DATABASE, ERR_NOMEM: nothing was raised. */
 MUST_CHECK bool alerts_raise(Db *db, const Config *config, UtcMonth month, DbArray *raised, Err *err);
 
+/** Documents of periods that are under way, as they are forecast to be. */
+typedef struct AlertForecasts {
+    Text documents; /* as alert_forecast_uses() reads them */
+    int64_t receipt_watermark;
+    const AlertPercents *percents; /* in place of the setting alert_percent */
+} AlertForecasts;
+
+/** As alerts_raise(), of what is forecast. */
+MUST_CHECK bool
+alerts_raise_forecasts(Db *db, const Config *config, const AlertForecasts *forecasts, DbArray *raised, Err *err);
+
 /** What a rating run does when its invoices are written: raise, say how many, and deliver what is open if anything was raised or `final`. What does
  *  not arrive is no error: it is said, and waits. As above. */
 MUST_CHECK bool

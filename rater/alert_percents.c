@@ -30,7 +30,7 @@ take(AlertPercents *self, Text text, Err *err)
 }
 
 bool
-alert_percents_parse(const char *text, AlertPercents *self, Err *err)
+alert_percents_parse(const char *setting, const char *text, AlertPercents *self, Err *err)
 {
     self->count = 0;
     for (size_t i = 0; i < ALERT_PERCENTS_MAX; i++)
@@ -40,8 +40,8 @@ alert_percents_parse(const char *text, AlertPercents *self, Err *err)
     for (const char *at = text; at != NULL;) {
         size_t length = strcspn(at, ",");
         if (!take(self, text_trim((Text){at, length}), err)) {
-            err_prefix(err, "alert_percent: ");
-            return err_hint(err, "write percentages in ascending order: alert_percent: \"50, 80, 100\"");
+            err_prefix(err, "%s: ", setting);
+            return err_hint(err, "write percentages in ascending order: %s: \"50, 80, 100\"", setting);
         }
         at = at[length] == ',' ? at + length + 1 : NULL;
     }

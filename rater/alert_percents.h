@@ -17,9 +17,9 @@ typedef struct AlertPercents {
     size_t count;
 } AlertPercents;
 
-/** Parse decimals with commas between them, ascending, above 0 to 1000; "" gives none. Cleared with alert_percents_clear() in any
+/** Parse the value of a setting: decimals with commas between them, ascending, above 0 to 1000; "" gives none. Cleared with alert_percents_clear() in any
  *  case. ERR_INPUT. */
-MUST_CHECK bool alert_percents_parse(const char *text, AlertPercents *self, Err *err);
+MUST_CHECK bool alert_percents_parse(const char *setting, const char *text, AlertPercents *self, Err *err);
 void alert_percents_clear(AlertPercents *self);
 
 #endif

@@ -2,12 +2,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/decimal.h"
 #include "lib/harmless.h"
 #include "lib/json.h"
 #include "lib/options.h"
 #include "rater/alert.h"
+#include "rater/alert_forecast.h"
 #include "rater/commands.h"
 #include "rater/deliver.h"
 #include "rater/rate_month.h"
@@ -31,7 +33,9 @@ append_use(Buffer *out, Json *entry, Err *err)
 {
     char *value = decimal_group_thousands(member(entry, "value"), err);
     char *limit = value == NULL ? NULL : decimal_group_thousands(member(entry, "limit"), err);
-    bool done = limit != NULL && buffer_printf(out, err, "%s of %s %s", value, limit, member(entry, "unit"));
+    bool done = limit != NULL && buffer_printf(out, err, "%s%s of %s %s",
+                                               strcmp(member(entry, "basis"), "forecast") == 0 ? "forecast " : "",
+                                               value, limit, member(entry, "unit"));
     free(value);
     free(limit);
     return done;
@@ -165,7 +169,8 @@ rate_one(Check *self, BookCalendar *calendar, const char *book, UtcMonth month, 
     const RateRequest request = {
         .month = month, .free_tier = true, .calendar = calendar, .price_book = book, .config = &self->config};
     rate_report_free(&self->rated);
-    bool done = rate_month(self->db, self->compactor, &request, &self->rated, err);
+    bool done = rate_month(self->db, self->compactor, &request, &self->rated, err) &&
+                alert_forecasts_raise(self->db, &self->config, &request, &self->raised, err);
     if (done)
         tell_skips(self);
     self->skipped = self->skipped || self->rated.skip_count > 0;
@@ -290,7 +295,7 @@ check_command(int argc, char **argv)
         .summary = "Look whether thresholds were reached, raise an alert for each that is new, and deliver.",
         .detail =
             "Makes the month's previews anew (as `rate --preview` does), then looks at this month's and the last month's\n"
-            "invoices in force. May be run at any time and any number of times: each alert is raised once. Exit status 1:\n"
+            "invoices in force, and at what is forecast if alert_forecast_percent is set. May be run at any time and any number of times: each alert is raised once. Exit status 1:\n"
             "an account could not be rated, or something could not be delivered.",
         .options = table,
     };

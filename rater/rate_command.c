@@ -282,6 +282,14 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
     return done;
 }
 
+static bool
+forecast(RateCommand *self, Db *db, const RateRequest *preview, Err *err)
+{
+    RateRequest request = *preview;
+    request.documents = false;
+    return rate_forecast(db, &request, self->now_us, &self->forecast, err);
+}
+
 /* Exit status 1 when an account had to be skipped, though the others have their invoices. */
 static bool
 run(RateCommand *self, bool *skipped, Err *err)
@@ -324,8 +332,7 @@ run(RateCommand *self, bool *skipped, Err *err)
     self->now_us = utc_now_us();
     bool done = compactor != NULL && (rate_month(db, compactor, &request, &report, err) || rate_stop_explain(err));
     rate_stop_release();
-    done = done && (self->final || self->dry_run || self->no_forecast ||
-                    rate_forecast(db, &request, self->now_us, &self->forecast, err));
+    done = done && (self->final || self->dry_run || self->no_forecast || forecast(self, db, &request, err));
     done = done && (self->dry_run || self->tenant != NULL ||
                     unbilled_find(&self->unbilled, db, self->month, report.receipt_watermark, err));
     if (done) {

@@ -22,7 +22,6 @@ rate_forecast(Db *db, const RateRequest *preview, int64_t at_us, RateReport *rep
     bool open = false;
     RateRequest request = *preview;
     request.dry_run = true;
-    request.documents = false;
     request.forecast_at_us = at_us;
     *report = (RateReport){0};
     return alert_month_is_open(db, preview->month, &open, err) &&

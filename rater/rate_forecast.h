@@ -15,7 +15,7 @@
 /** The row as it will be: every sum. `tallies` (of `tally_count`, may be NULL) are changed in place. */
 void rate_forecast_row(const Forecast *forecast, RatingRow *row, UsageSum *tallies, size_t tally_count);
 
-/** Rate the month of a preview as of `at_us` (now). `report` is empty when no period of the month is under way; freed with rate_report_free()
+/** Rate the month of a preview as of `at_us` (now), with documents if it asks for them. `report` is empty when no period of the month is under way; freed with rate_report_free()
  *  in any case. Errors of rate_month(). */
 MUST_CHECK bool rate_forecast(Db *db, const RateRequest *preview, int64_t at_us, RateReport *report, Err *err);
 

@@ -63,18 +63,28 @@ typedef enum AlertColumn {
 } AlertColumn;
 
 /** Raise these; the id of each that is new is appended to `raised` (DB_BIGINT). `targets` (DB_TEXT): where they are to be delivered. Inside
- *  the caller's transaction. ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
-MUST_CHECK bool alert_raise(Db *db, DbArray columns[ALERT_COLUMN_COUNT], DbArray *targets, DbArray *raised, Err *err);
+ *  the caller's transaction. `basis`: "use", "forecast". ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
+MUST_CHECK bool alert_raise(Db *db, DbArray columns[ALERT_COLUMN_COUNT], const char *basis, DbArray *targets,
+                            DbArray *raised, Err *err);
 
 /** Raise what the accounts of a month have reached of their free tiers, of the `percents` (DB_TEXT, decimals). As above. */
 MUST_CHECK bool
 alert_raise_free_tiers(Db *db, UtcMonth month, DbArray *percents, DbArray *targets, DbArray *raised, Err *err);
 
+/** As alert_uses(), of documents that are forecast: `forecasts` is a JSON array of {tenant, start, end, currency, contract (SHA-256, hex), spending_limit,
+ *  statement, free_tiers}, the last three as documents have them. Periods that are not under way are left out. */
+MUST_CHECK bool
+alert_forecast_uses(Db *db, Text forecasts, int64_t receipt_watermark, AlertUseVisit visit, void *context, Err *err);
+
+/** Raise what accounts are forecast to reach of their free tiers, of the `percents`. As alert_raise_free_tiers(). */
+MUST_CHECK bool alert_raise_forecasts(Db *db, Text forecasts, int64_t receipt_watermark, DbArray *percents,
+                                      DbArray *targets, DbArray *raised, Err *err);
+
 /** Is there a preview of a period that started in a month and is not over? ERR_BUSY, ERR_DATABASE. */
 MUST_CHECK bool alert_month_is_open(Db *db, UtcMonth month, bool *open, Err *err);
 
 /** Append {alert, subject, tenant, account, kind, item, period, percent, value, limit, unit, invoice_state, receipt_watermark,
- *  reached_at} of alerts to the array `list`, by id. `tenant`: its own and those of its account; `month`: "2026-11", of this
+ *  reached_at, basis} of alerts to the array `list`, by id. `tenant`: its own and those of its account; `month`: "2026-11", of this
  *  period or seen in it; `ids` (DB_BIGINT): these. NULL each: whatever. ERR_BUSY, ERR_DATABASE, ERR_NOMEM. */
 MUST_CHECK bool alert_list(Db *db, const char *tenant, const char *month, DbArray *ids, Json *list, Err *err);
 

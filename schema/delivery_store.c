@@ -21,7 +21,7 @@ static const char SQL_AGAIN[] =
     " 'account', l.account, 'kind', l.kind, 'item', nullif(l.item, ''), 'period', l.period,"                           \
     " 'percent', l.percent::text, 'value', l.value::text, 'limit', l.\"limit\"::text, 'unit', l.unit,"                 \
     " 'invoice_state', l.invoice_state, 'receipt_watermark', l.receipt_watermark, 'reached_at', " TIME(                \
-        "l.reached_at") ")::text"
+        "l.reached_at") ", 'basis', l.basis)::text"
 static const char SQL_NEXT[] =
     "SELECT d.delivery_id, d.event, coalesce(i.number, l.alert_id::text), coalesce(t.name, l.tenant, ''), coalesce(i.document, x.text),"
     " encode(coalesce(i.document_sha256, sha256(convert_to(x.text, 'UTF8'))), 'hex')"

@@ -48,7 +48,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA millibill TO millibill_rater;
 GRANT INSERT ON price_books, price_book_parts, rating_runs, rating_measures TO millibill_rater;
 GRANT INSERT (event, tenant_id, invoice_id, alert_id, target) ON deliveries TO millibill_rater;
 GRANT UPDATE (attempts, tried_at, error, delivered_at) ON deliveries TO millibill_rater;
-GRANT INSERT (account_id, tenant_id, subject, kind, item, period, percent, value, "limit", unit, invoice_state, receipt_watermark)
+GRANT INSERT (account_id, tenant_id, subject, kind, item, period, percent, value, "limit", unit, invoice_state, receipt_watermark, basis)
       ON alerts TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION segment_runs(bytea), document_json(text) TO millibill_rater;

@@ -1,7 +1,9 @@
 """Thresholds of free tiers and of contracts' limits: an alert for each that is reached, once, whatever is run twice, at once or killed."""
+import datetime
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -36,7 +38,7 @@ class Alerts(unittest.TestCase):
 
     def configure(self, **settings):
         path = self.stack.data / "millibill.yaml"
-        wanted = {"alert_percent": "50, 80, 100", "alert_command": "", "alert_url": "", **settings}
+        wanted = {"alert_percent": "50, 80, 100", "alert_forecast_percent": "", "alert_command": "", "alert_url": "", **settings}
         lines = [line for line in path.read_text().splitlines() if line.split(":")[0] not in wanted]
         path.write_text("\n".join([*lines, *(f'{key}: "{value}"' for key, value in wanted.items())]) + "\n")
 
@@ -238,6 +240,107 @@ class Alerts(unittest.TestCase):
         self.assertEqual(self.check(month)["delivered"], 0)
         self.assertEqual(len(self.receiver.got), 2)
         self.assertEqual(len(self.alerts(tenant)), 1)
+
+    def test_who_is_killed_after_the_row_and_before_the_first_contact_is_told_once_by_the_next(self):
+        """The address takes no connection: its queue is full, so the check hangs in connect() with the alert committed and nothing sent."""
+        tenant, month = self.tenant()
+        self.use(tenant, month, 0, 23)
+        full = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(full.close)
+        port = full.getsockname()[1]
+        for _ in range(2):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+            self.addCleanup(waiting.close)
+        self.configure(alert_url=f"http://127.0.0.1:{port}/alerts", deliver_timeout_s=20)
+        before = self.connecting(port)
+        killed = self.stack.popen("alerts", "check", "--month", month, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_until(lambda: self.connecting(port) > before, "the check waits for a connection", 60)
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+        alert, = self.alerts(tenant)
+        untouched = f"SELECT count(*) FROM deliveries WHERE alert_id = {alert['alert']} AND attempts = 0 AND tried_at IS NULL AND delivered_at IS NULL"
+        self.assertEqual(self.stack.number(untouched), 1)
+        full.close()
+        wait_until(lambda: self.stack.number("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'millibill alerts check'",
+                                             SUPERUSER) == 0, "the killed check is gone")
+        self.configure(alert_url=self.receiver.url)
+        answer = self.check(month)
+        self.assertEqual((answer["alerts"], answer["delivered"], answer["open"]), ([], 1, 0))
+        self.assertEqual(self.check(month)["delivered"], 0)
+        (_, body), = self.receiver.got
+        self.assertEqual(json.loads(body)["alert"], alert["alert"])
+
+    @staticmethod
+    def connecting(port):
+        """How many connections to a local port are being made and have no answer yet."""
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[2].endswith(f":{port:04X}") and row[3] == "02" for row in rows)
+
+    def test_what_a_period_is_forecast_to_reach_is_raised_once_and_only_where_it_is_asked_for(self):
+        tenant, _ = self.tenant()
+        now = datetime.datetime.now(datetime.timezone.utc)
+        month = f"{now:%Y-%m}"
+        # four weeks of 9,000 GB-seconds a day, and a limit that a month of it passes long after today
+        self.contract(tenant, month, "spending_limit: {amount: 100000}\n")
+        days = [(now - datetime.timedelta(days=d)).date() for d in range(36)]
+        lines = "".join(json.dumps({"request_id": str(day), "tenant": tenant, "function": "f", "memory_mb": 10240, "duration_ms": 900_000,
+                                    "started_at": f"{day}T00:00:00Z"}) + "\n" for day in days)
+        self.stack.run("import", "--format", "ndjson", "-", input=lines)
+        own = lambda: [a for a in self.alerts(tenant) if a["basis"] == "forecast" and a["item"] == "compute" or a["unit"] == "GB-second"]  # noqa: E731
+        self.configure(alert_percent="")
+        self.check(month)
+        self.assertEqual(own(), [])
+        self.configure(alert_percent="", alert_forecast_percent="50, 100", alert_url=self.receiver.url)
+        self.check(month)
+        self.check(month)
+        alert, = own()  # 28 to 31 days of 9,000 are 63 to 70 % of 400,000
+        self.assertEqual((alert["basis"], alert["kind"], alert["percent"], alert["period"]), ("forecast", "free_tier", "50", month))
+        length = ((now.replace(day=1) + datetime.timedelta(days=32)).replace(day=1) - now.replace(day=1)).days
+        self.assertLess(abs(Fraction(alert["value"]) - length * RECORD_GB_SECONDS), RECORD_GB_SECONDS)
+        self.assertEqual([json.loads(body)["basis"] for _, body in self.receiver.got if json.loads(body)["tenant"] == tenant], ["forecast"])
+        self.assertIn("forecast ", self.stack.run("alerts", "list", "--tenant", tenant).stdout)
+        # what is used later reaches the same percentage: an alert of its own
+        self.configure(alert_percent="0.001", alert_forecast_percent="50, 100")
+        self.check(month)
+        self.assertEqual({a["basis"] for a in own()}, {"use", "forecast"})
+        self.configure(alert_forecast_percent="")
+
+    def test_what_a_contract_limits_is_forecast_by_its_own_percentages_where_forecasts_are_looked_at(self):
+        tenant, _ = self.tenant()
+        now = datetime.datetime.now(datetime.timezone.utc)
+        month, first = f"{now:%Y-%m}", now.replace(day=1)
+        length = ((first + datetime.timedelta(days=32)).replace(day=1) - first).days
+        # four weeks and more of 45,000 GB-seconds a day: a month of it is 1.26 to 1.395 million, less 400,000 that are free
+        days = [(now - datetime.timedelta(days=d)).date() for d in range(36)]
+        lines = "".join(json.dumps({"request_id": f"{day}-{i}", "tenant": tenant, "function": "f", "memory_mb": 10240, "duration_ms": 900_000,
+                                    "started_at": f"{day}T00:0{i}:00Z"}) + "\n" for day in days for i in range(5))
+        self.stack.run("import", "--format", "ndjson", "-", input=lines)
+        spend = (length * 5 * RECORD_GB_SECONDS - FREE_GB_SECONDS) * GB_SECOND_PRICE  # 14.3 to 16.6
+        self.contract(tenant, month, "alerts: [90, 99]\nspending_limit: {amount: 15.5, alerts: [50, 92, 300]}\n"
+                                     "commitments: [{name: floor, minimum: 15}, {name: high, minimum: 1000}]\n"
+                                     "credits: [{name: small, amount: 5, from: 2020-01-01, until: 2090-01-01}]\n")
+        self.configure(alert_percent="", alert_forecast_percent="")
+        self.check(month)
+        self.assertFalse([a for a in self.alerts(tenant) if a["basis"] == "forecast"])
+        self.configure(alert_percent="", alert_forecast_percent="250", alert_url=self.receiver.url)
+        self.check(month)
+        found = {(a["kind"], a["item"], a["percent"]): Fraction(a["value"]) for a in self.alerts(tenant) if a["basis"] == "forecast"}
+        wanted = {("spending_limit", None, p) for p in ("50", "92", "300") if 1000 * 100 >= Fraction("15.5") * int(p)}
+        self.assertEqual({key for key in found if key[0] == "spending_limit"}, wanted)
+        self.assertEqual({key for key in found if key[0] == "commitment"},
+                         {("commitment", "floor", p) for p in ("90", "99") if spend * 100 >= 15 * int(p)})
+        self.assertEqual({key for key in found if key[0] == "credit"}, {("credit", "small", "90"), ("credit", "small", "99")})
+        for key, value in found.items():
+            if key[0] == "commitment":
+                self.assertLess(abs(value - spend), Fraction("0.02"))
+        count = len(self.alerts(tenant))
+        self.check(month)
+        self.assertEqual(len(self.alerts(tenant)), count)
+        told = [json.loads(body) for _, body in self.receiver.got]
+        self.assertEqual(sorted(t["alert"] for t in told if t["basis"] == "forecast" and t["tenant"] == tenant),
+                         sorted(a["alert"] for a in self.alerts(tenant) if a["basis"] == "forecast"))
 
     def test_the_stack_checks_at_its_start_and_at_intervals_when_told_to(self):
         on_one_day(self.checked_at_the_start)
