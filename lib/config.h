@@ -108,7 +108,7 @@ typedef struct Config {
 
     /* thresholds; see doc/alerts.md */
     char alert_percent[256];           /* "50, 80, 100": of free tiers, and where a contract names none; empty: none */
-    char alert_forecast_percent[256];  /* the same of what is forecast; empty, the default: forecasts are not looked at */
+    char alert_forecast_percent[256];  /* the same of what is forecast; empty: it is not looked at */
     char alert_command[PATH_MAX];      /* program that gets each alert on its standard input; empty: none */
     char alert_url[CONFIG_TEXT_BYTES]; /* http(s) address that each one is posted to; empty: none */
     char alert_price_book[128];        /* that `alerts check` rates by; empty: the one that `rate` goes by */
