@@ -119,7 +119,7 @@ read_history(Db *db, FreeTierReading *reading, Err *err)
     bool done = tenant_list_in(db, reading->tiers.month, take_tenant, &history, err) &&
                 rollup_first_hours(db, history.ids, history.count, start_us, end_us, take_first, &history, err) &&
                 tiers_set_weeks(&reading->tiers, reading->as_of_us, err) &&
-                rollup_stream_hours(db, NULL, &span, tiers_take_history, &reading->tiers, err);
+                rollup_stream_memory_hours(db, NULL, &span, tiers_take_history, &reading->tiers, err);
     for (size_t i = 0; i < history.count; i++)
         free(history.accounts[i]);
     free(history.accounts);
@@ -136,7 +136,7 @@ free_tier_read_hours(Db *db, FreeTierReading *reading, Err *err)
     RollupSpan span = {.month = tiers->month};
     if (!tiers_span(tiers, reading->as_of_us, &span.start_us, &span.end_us, &under_way))
         return true;
-    if (!rollup_stream_hours(db, NULL, &span, tiers_take_hour, tiers, err))
+    if (!rollup_stream_memory_hours(db, NULL, &span, tiers_take_hour, tiers, err))
         return false;
     tiers_find_measures(tiers);
     return !under_way || read_history(db, reading, err);

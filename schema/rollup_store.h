@@ -145,6 +145,11 @@ MUST_CHECK bool rollup_stream_of(Db *db, const int64_t *tenants, size_t count, c
 MUST_CHECK bool
 rollup_stream_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit, void *context, Err *err);
 
+/** Those hours again, with the functions of one memory and mode added up: invocations, duration_1ms, duration_100ms, with_init_1ms and with_init_100ms;
+ *  all else of a row is empty, 0, or the first of its kind. Ordered by account and tenant. */
+MUST_CHECK bool rollup_stream_memory_hours(Db *db, const char *tenant, const RollupSpan *span, RollupVisit visit,
+                                           void *context, Err *err);
+
 /** How the use of tenants goes on: what the hours of their last weeks were, and how much time of each hour of the week is still to come. */
 typedef struct RollupHabits {
     const int64_t *tenants; /* each once */
