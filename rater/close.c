@@ -17,7 +17,7 @@
 #include "schema/bill_store.h"
 
 const char *const CLOSE_STEP_NAMES[CLOSE_STEP_COUNT] = {
-    "wait", "verify", "duplicates", "rate", "compare", "final", "seal", "export", "deliver",
+    "wait", "verify", "duplicates", "late", "rate", "compare", "final", "seal", "export", "deliver",
 };
 
 void
@@ -36,14 +36,17 @@ close_free(Close *self)
     free(self->holds);
     rate_report_free(&self->rated);
     rate_report_free(&self->final);
+    for (size_t i = 0; i < self->late_count; i++)
+        rate_report_free(&self->late[i].report);
+    free(self->late);
     unbilled_free(&self->unbilled);
     bill_changes_free(&self->changes);
 }
 
 /* ---- who is held back ---- */
 
-static bool
-is_held(const Close *self, const char *account)
+bool
+close_is_held(const Close *self, const char *account)
 {
     for (size_t i = 0; i < self->hold_count; i++)
         if (strcmp(self->holds[i].account, account) == 0)
@@ -54,7 +57,7 @@ is_held(const Close *self, const char *account)
 bool
 close_hold(Close *self, CloseStepId step, const char *account, const char *message, const char *hint, Err *err)
 {
-    if (is_held(self, account))
+    if (close_is_held(self, account))
         return true;
     if (!array_grow(&self->holds, &self->hold_capacity, self->hold_count, sizeof *self->holds, err))
         return false;
@@ -80,7 +83,7 @@ static bool
 find_duplicates(Close *self, const RateTenant *tenant, DuplicatesReport *found, Err *err)
 {
     Err reason = {0};
-    if (is_held(self, tenant->account) || rate_exclude_of(self->compactor, tenant, found, &reason))
+    if (close_is_held(self, tenant->account) || rate_exclude_of(self->compactor, tenant, found, &reason))
         return true;
     db_rollback(self->compactor);
     if (reason.code != ERR_CORRUPT && reason.code != ERR_INPUT)
@@ -228,10 +231,21 @@ close_compare(Close *self, CloseStep *step, Err *err)
     return true;
 }
 
+/* Who could not be billed for an earlier month gets the invoice of this one. */
+static bool
+hold_late(Close *self, Err *err)
+{
+    bool done = true;
+    for (size_t i = 0; done && i < self->late_count; i++)
+        done = hold_skips(self, CLOSE_LATE, &self->late[i].report, err);
+    return done;
+}
+
 static bool
 close_final(Close *self, CloseStep *step, Err *err)
 {
-    if (!rate_all(self, true, &self->final, err) || !hold_skips(self, CLOSE_FINAL, &self->final, err))
+    if (!rate_all(self, true, &self->final, err) || !hold_skips(self, CLOSE_FINAL, &self->final, err) ||
+        !hold_late(self, err))
         return false;
     const char *first = NULL;
     const char *last = NULL;
@@ -309,7 +323,8 @@ explain_stop(int at, Err *err)
 {
     err_clear(err);
     err_set(err, ERR_INTERRUPTED, "interrupted in step %d of %d, '%s'; %s", at + 1, CLOSE_STEP_COUNT,
-            CLOSE_STEP_NAMES[at], at > CLOSE_FINAL ? "the invoices are final" : "no invoice was made final");
+            CLOSE_STEP_NAMES[at],
+            at > CLOSE_FINAL ? "the invoices are final" : "no invoice of the month was made final");
     err_hint(err, "the same command goes on from here: what is done stays done");
 }
 
@@ -329,8 +344,8 @@ bool
 close_month(Close *self, Err *err)
 {
     static bool (*const steps[CLOSE_STEP_COUNT])(Close *, CloseStep *, Err *) = {
-        close_wait,  close_verify, close_duplicates, close_rate,   close_compare,
-        close_final, close_seal,   close_export,     close_deliver};
+        close_wait,    close_verify, close_duplicates, close_late,   close_rate,
+        close_compare, close_final,  close_seal,       close_export, close_deliver};
     if (!read_periods(self, err))
         return false;
     for (int i = 0; i < CLOSE_STEP_COUNT && !err_is_set(err); i++) {

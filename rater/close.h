@@ -1,5 +1,5 @@
 /**
- * close - a month from open to final: wait, verify, look for duplicates, rate, compare, finalize, seal, export, deliver
+ * close - a month from open to final: wait, verify, look for duplicates, bill what came late for earlier months, rate, compare, finalize, seal, export, deliver
  *
  * All state is what stands in the database and in the export folder: every step looks there for what is left to do, so that a run after
  * a kill goes on where the last one was, a run after a finished one changes nothing, and of two at once each step is done by one.
@@ -28,6 +28,7 @@ typedef enum CloseStepId {
     CLOSE_WAIT,
     CLOSE_VERIFY,
     CLOSE_DUPLICATES,
+    CLOSE_LATE,
     CLOSE_RATE,
     CLOSE_COMPARE,
     CLOSE_FINAL,
@@ -77,6 +78,12 @@ typedef struct CloseHold {
     CloseStepId step;
 } CloseHold;
 
+/** What was made final of an earlier month, for accounts that had no invoice of it. */
+typedef struct CloseLate {
+    UtcMonth month;
+    RateReport report;
+} CloseLate;
+
 typedef struct Close {
     const CloseRequest *request;
     Db *db;                                                        /* as millibill_rater */
@@ -94,7 +101,9 @@ typedef struct Close {
     int64_t differences; /* that verify found */
     RateReport rated;    /* what would be final */
     RateReport final;    /* what is */
-    Unbilled unbilled;   /* usage of earlier months that closing this one does not bill */
+    CloseLate *late;     /* by month */
+    size_t late_count, late_capacity;
+    Unbilled unbilled;   /* usage of earlier months that closing this one has not billed */
     BillChanges changes; /* from the last preview */
 } Close;
 

@@ -152,6 +152,41 @@ add_invoices(Json *object, const Close *self, Err *err)
     return done;
 }
 
+/* Of earlier months, made by this run. */
+static bool
+add_late(Json *object, const Close *self, Err *err)
+{
+    char month[UTC_TEXT_BYTES];
+    Json *array = json_new_array(err);
+    bool done = json_add(object, "late_invoices", array, err);
+    for (size_t i = 0; done && i < self->late_count; i++) {
+        const RateReport *report = &self->late[i].report;
+        for (size_t j = 0; done && j < report->outcome_count; j++) {
+            const RateOutcome *outcome = &report->outcomes[j];
+            if (outcome->was_final || outcome->is_credit_note)
+                continue;
+            Json *entry = json_new_object(err);
+            done = entry != NULL && json_append(array, entry, err) &&
+                   json_add_text(entry, "tenant", outcome->tenant, err) &&
+                   json_add_text(entry, "account", outcome->account, err) &&
+                   json_add_text(entry, "month", utc_month_format(self->late[i].month, month), err) &&
+                   json_add_text(entry, "number", outcome->number, err) &&
+                   json_add_text(entry, "currency", outcome->currency, err) &&
+                   json_add_text(entry, "total", outcome->total, err);
+        }
+    }
+    return done;
+}
+
+/* Usage that is left to a later invoice: nothing to mend. */
+static void
+print_waits(const Close *self)
+{
+    for (size_t i = 0; i < self->final.wait_count; i++)
+        fprintf(stderr, "%s: usage of account '%s' waits: %s\n  %s\n", PROGRAM, self->final.waits[i].account,
+                self->final.waits[i].message, self->final.waits[i].hint);
+}
+
 static bool
 add_changes(Json *object, const Close *self, Err *err)
 {
@@ -168,8 +203,8 @@ print_json(const CloseOptions *options, const Close *self, Err *err)
                 json_add_bool(object, "closed", self->steps[CLOSE_DELIVER].run && self->hold_count == 0, err) &&
                 json_add_int(object, "differences", self->differences, err) && add_steps(object, self, err) &&
                 add_agents(object, self, err) && add_holds(object, self, err) && add_invoices(object, self, err) &&
-                unbilled_json(&self->unbilled, object, err) && add_changes(object, self, err) &&
-                json_print(object, stdout, err);
+                add_late(object, self, err) && unbilled_json(&self->unbilled, object, err) &&
+                add_changes(object, self, err) && json_print(object, stdout, err);
     json_object_put(object);
     return done;
 }
@@ -207,6 +242,7 @@ close_and_say(const CloseOptions *options, Close *self)
     Err said = {0};
     bool done = close_month(self, &err);
     unbilled_warn(&self->unbilled, PROGRAM);
+    print_waits(self);
     bool printed = options->json ? print_json(options, self, &said) : print_end(self, &said);
     if (!done)
         return err_report(&err, PROGRAM);

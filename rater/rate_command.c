@@ -181,6 +181,9 @@ print_warnings(const RateReport *report, const RateReport *forecast)
     for (size_t i = 0; i < report->skip_count; i++)
         fprintf(stderr, "millibill rate: account '%s' is not billed: %s\n  %s\n", report->skips[i].account,
                 report->skips[i].message, report->skips[i].hint);
+    for (size_t i = 0; i < report->wait_count; i++)
+        fprintf(stderr, "millibill rate: usage of account '%s' waits: %s\n  %s\n", report->waits[i].account,
+                report->waits[i].message, report->waits[i].hint);
 }
 
 /* How what stands beside the previews was forecast. */
@@ -212,7 +215,7 @@ print_text(const RateCommand *self, const RateReport *report, const PriceBook *b
         free(total);
         return false;
     }
-    if (report->outcome_count == 0 && report->skip_count == 0) {
+    if (report->outcome_count == 0 && report->skip_count == 0 && report->wait_count == 0) {
         printf("no usage in %s: nothing to bill\n", self->month_text);
     } else {
         printf("%zu invoice%s, total %s %s", report->outcome_count, report->outcome_count == 1 ? "" : "s",
@@ -247,14 +250,14 @@ add_outcomes(Json *object, const RateReport *report, Err *err)
 }
 
 static bool
-add_skips(Json *object, const RateReport *report, Err *err)
+add_skips(Json *object, const char *key, const RateSkip *skips, size_t count, Err *err)
 {
     Json *skipped = json_object_new_array();
-    bool done = json_add(object, "skipped", skipped, err);
-    for (size_t i = 0; done && i < report->skip_count; i++) {
+    bool done = json_add(object, key, skipped, err);
+    for (size_t i = 0; done && i < count; i++) {
         Json *entry = json_object_new_object();
-        done = json_append(skipped, entry, err) && json_add_text(entry, "account", report->skips[i].account, err) &&
-               json_add_text(entry, "message", report->skips[i].message, err);
+        done = json_append(skipped, entry, err) && json_add_text(entry, "account", skips[i].account, err) &&
+               json_add_text(entry, "message", skips[i].message, err);
     }
     return done;
 }
@@ -271,7 +274,8 @@ print_json(const RateCommand *self, const RateReport *report, const PriceBook *b
                 json_add_bool(object, "dry_run", self->dry_run, err) &&
                 json_add_int(object, "receipt_watermark", report->receipt_watermark, err) &&
                 json_add(object, "price_book", json_object_get(price_book), err) && add_outcomes(object, report, err) &&
-                add_skips(object, report, err) &&
+                add_skips(object, "skipped", report->skips, report->skip_count, err) &&
+                add_skips(object, "waiting", report->waits, report->wait_count, err) &&
                 (self->dry_run || self->tenant != NULL || unbilled_json(&self->unbilled, object, err)) &&
                 json_add_text(object, "currency", book->currency, err) && json_add_text(object, "total", total, err) &&
                 (self->final || self->dry_run || rate_forecast_add(object, &self->forecast, self->now_us, err)) &&

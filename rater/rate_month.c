@@ -36,12 +36,19 @@ settle_all_unused(RateMonth *self, Err *err)
 }
 
 static bool
-is_held(const RateRequest *request, const char *account)
+is_among(const char *account, const char *const *accounts, size_t count)
 {
-    for (size_t i = 0; i < request->held_count; i++)
-        if (strcmp(request->held[i], account) == 0)
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(accounts[i], account) == 0)
             return true;
     return false;
+}
+
+static bool
+is_held(const RateRequest *request, const char *account)
+{
+    return is_among(account, request->held, request->held_count) ||
+           (request->only_count > 0 && !is_among(account, request->only, request->only_count));
 }
 
 static bool
@@ -273,6 +280,8 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
         watch_for_stop(db, compactor, request->stop);
     bool done = rate_tenants_read(&self.tenants, db, request->tenant, request->month, err);
     rate_tenants_leave_out(&self.tenants, request->held, request->held_count);
+    if (request->only_count > 0)
+        rate_tenants_keep(&self.tenants, request->only, request->only_count);
     done = done && (compactor == NULL ||
                     (read_contracts(&self, err) && rate_exclude_duplicates(compactor, &self.tenants, report, err)));
     self.rows = done ? rating_rows_new(err) : NULL;

@@ -42,6 +42,8 @@ typedef struct RateRequest {
 
     const char *const *held; /* accounts that are left out, as if they were not there: the caller knows why */
     size_t held_count;
+    const char *const *only; /* accounts that alone are rated, as if there were no others */
+    size_t only_count;       /* 0: all */
 
     /* Of a dry run that asks what would be: */
     bool inside;            /* the caller's transaction and snapshot: neither begun nor ended, nothing is tried again */
@@ -83,6 +85,8 @@ typedef struct RateReport {
     size_t outcome_count, outcome_capacity;
     RateSkip *skips;
     size_t skip_count;
+    RateSkip *waits; /* accounts of which usage is left to a later invoice: nothing is wrong with them */
+    size_t wait_count;
     int64_t receipt_watermark;
     int64_t copies; /* duplicates that this run excluded */
     int64_t conflicts;

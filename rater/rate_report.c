@@ -12,22 +12,30 @@ rate_report_no_memory(Err *err)
     return err_set(err, ERR_NOMEM, "no memory for the report of a rating run");
 }
 
+static void
+free_skips(RateSkip **skips, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++) {
+        free((*skips)[i].account);
+        free((*skips)[i].message);
+        free((*skips)[i].hint);
+    }
+    free(*skips);
+    *skips = NULL;
+    *count = 0;
+}
+
 void
 rate_report_free(RateReport *report)
 {
     for (size_t i = 0; i < report->outcome_count; i++)
         json_object_put(report->outcomes[i].document);
     arena_free(&report->texts);
-    for (size_t i = 0; i < report->skip_count; i++) {
-        free(report->skips[i].account);
-        free(report->skips[i].message);
-        free(report->skips[i].hint);
-    }
+    free_skips(&report->skips, &report->skip_count);
+    free_skips(&report->waits, &report->wait_count);
     free(report->outcomes);
-    free(report->skips);
     report->outcomes = NULL;
-    report->skips = NULL;
-    report->outcome_count = report->outcome_capacity = report->skip_count = 0;
+    report->outcome_count = report->outcome_capacity = 0;
     report->receipt_watermark = 0;
 }
 
@@ -79,17 +87,28 @@ rate_report_keep_made(RateMonth *self, const char **to, char *text, Err *err)
     return done;
 }
 
+static bool
+add_skip(RateSkip **skips, size_t *count, const char *account, const Err *reason, Err *err)
+{
+    RateSkip *grown = reallocarray(*skips, *count + 1, sizeof(*grown));
+    if (grown == NULL)
+        return rate_report_no_memory(err);
+    *skips = grown;
+    RateSkip *skip = &grown[(*count)++];
+    *skip = (RateSkip){strdup(account), strdup(reason->message), strdup(reason->hint)};
+    return (skip->account != NULL && skip->message != NULL && skip->hint != NULL) || rate_report_no_memory(err);
+}
+
 bool
 rate_skip_add(RateMonth *self, const char *account, const Err *reason, Err *err)
 {
-    RateReport *report = self->report;
-    RateSkip *grown = reallocarray(report->skips, report->skip_count + 1, sizeof(*grown));
-    if (grown == NULL)
-        return rate_report_no_memory(err);
-    report->skips = grown;
-    RateSkip *skip = &grown[report->skip_count++];
-    *skip = (RateSkip){strdup(account), strdup(reason->message), strdup(reason->hint)};
-    return (skip->account != NULL && skip->message != NULL && skip->hint != NULL) || rate_report_no_memory(err);
+    return add_skip(&self->report->skips, &self->report->skip_count, account, reason, err);
+}
+
+bool
+rate_wait_add(RateMonth *self, const char *account, const Err *reason, Err *err)
+{
+    return add_skip(&self->report->waits, &self->report->wait_count, account, reason, err);
 }
 
 static int

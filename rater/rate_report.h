@@ -10,6 +10,8 @@
 MUST_CHECK RateOutcome *rate_outcome_add(RateMonth *self, const char *account, const char *tenant, Err *err);
 /** An account that is not billed, with the reason. ERR_NOMEM. */
 MUST_CHECK bool rate_skip_add(RateMonth *self, const char *account, const Err *reason, Err *err);
+/** An account of which usage is left to a later invoice. ERR_NOMEM. */
+MUST_CHECK bool rate_wait_add(RateMonth *self, const char *account, const Err *reason, Err *err);
 /** Outcomes by account and tenant, where they were added period by period; a tenant's stay in their order. */
 void rate_report_sort(RateReport *report);
 /** Keep a copy of a text (NULL: none) as long as the report. ERR_NOMEM. */

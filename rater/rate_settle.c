@@ -46,7 +46,7 @@ may_settle(RateMonth *self, const Rated *rated, RateWhich *which, Err *reason, E
                 "its month is final for %zu of its %zu tenants, and their shares of the free tier and "
                 "the tiers are settled; usage of the others arrived later",
                 finals.in_force + finals.taken_back, finals.tenants);
-        err_hint(reason, "it waits for an adjustment; the final invoices stay as they are");
+        err_hint(reason, "the next month's final run bills it as an adjustment; the final invoices stay as they are");
     } else if (self->request->final && self->request->tenant != NULL && finals.tenants > 1 && finals.in_force == 0 &&
                finals.taken_back < finals.tenants) {
         *which = RATE_NONE;
@@ -139,7 +139,8 @@ settle_rated(RateMonth *self, const RateAccount *account, const Rated *rated, co
         !may_settle(self, rated, &which, &reason, err))
         return false;
     return !err_is_set(err) && settle_tenants(self, account, rated, which, err) &&
-           (!err_is_set(&reason) || rate_skip_add(self, account->rows[0].account, &reason, err));
+           (!err_is_set(&reason) ||
+            (which == RATE_TAKEN_BACK ? rate_wait_add : rate_skip_add)(self, account->rows[0].account, &reason, err));
 }
 
 /* One account: rated here, unless another thread did it. */

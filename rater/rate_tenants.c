@@ -65,6 +65,12 @@ list(RateTenants *self, Db *db, const char *moved_before, Err *err)
                                 : tenant_list_before(db, self->month, moved_before, take_tenant, self, err);
 }
 
+void
+rate_tenants_keep(RateTenants *self, const char *const *accounts, size_t count)
+{
+    keep(self, accounts, count, true);
+}
+
 bool
 rate_tenants_read(RateTenants *self, Db *db, const char *tenant, UtcMonth month, Err *err)
 {

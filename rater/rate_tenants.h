@@ -45,6 +45,8 @@ MUST_CHECK bool rate_tenants_read_before(RateTenants *self, Db *db, const char *
                                          const char *moved_before, Err *err);
 /** Leave out the tenants of these accounts. */
 void rate_tenants_leave_out(RateTenants *self, const char *const *accounts, size_t count);
+/** Leave out all others. */
+void rate_tenants_keep(RateTenants *self, const char *const *accounts, size_t count);
 void rate_tenants_free(RateTenants *self);
 
 /** NULL when there is none of that name. */

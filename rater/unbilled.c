@@ -18,7 +18,11 @@ keep(void *context, const UnbilledRow *row, Err *err)
     if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
         return false;
     UnbilledMonth *month = &self->all[self->count++];
-    *month = (UnbilledMonth){.tenant = strdup(row->tenant), .records = row->records, .last_us = row->last_us};
+    *month = (UnbilledMonth){.tenant = strdup(row->tenant),
+                             .records = row->records,
+                             .first_us = row->first_us,
+                             .last_us = row->last_us,
+                             .late_months = -1};
     snprintf(month->month, sizeof month->month, "%s", row->month);
     return month->tenant != NULL || err_set(err, ERR_NOMEM, "no memory for usage that is on no invoice");
 }
@@ -39,6 +43,33 @@ leave_out_this_period(Unbilled *self, const RateTenants *tenants)
 }
 
 bool
+unbilled_is_too_old(const UnbilledMonth *self, UtcMonth origin, UtcMonth month)
+{
+    const int64_t apart = (int64_t) (month.year - origin.year) * 12 + month.month - origin.month;
+    return self->late_months >= 0 && apart > self->late_months;
+}
+
+/* How old late usage may be is said by the contract of the month that bills it. */
+static bool
+find_policies(Unbilled *self, const RateTenants *tenants, Db *db, UtcMonth month, Err *err)
+{
+    RateContracts contracts = {0};
+    bool done = rate_contracts_read(&contracts, db, month, err);
+    for (size_t i = 0; done && i < self->count; i++) {
+        UtcMonth origin;
+        UnbilledMonth *entry = &self->all[i];
+        const RateTenant *tenant = rate_tenants_find(tenants, entry->tenant);
+        const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&contracts, tenant->tenant_id);
+        if (contract != NULL && contract->contract != NULL)
+            entry->late_months = contract->contract->late_months;
+        done = utc_month_parse(entry->month, &origin, err);
+        entry->too_old = done && unbilled_is_too_old(entry, origin, month);
+    }
+    rate_contracts_free(&contracts);
+    return done;
+}
+
+bool
 unbilled_find(Unbilled *self, Db *db, UtcMonth month, int64_t receipt, Err *err)
 {
     RateTenants tenants = {0};
@@ -48,6 +79,7 @@ unbilled_find(Unbilled *self, Db *db, UtcMonth month, int64_t receipt, Err *err)
         done = rate_tenants_read(&tenants, db, NULL, month, err) && rate_periods_read(&periods, &tenants, db, err);
         if (done)
             leave_out_this_period(self, &tenants);
+        done = done && find_policies(self, &tenants, db, month, err);
     }
     rate_periods_free(&periods);
     rate_tenants_free(&tenants);
@@ -71,8 +103,11 @@ unbilled_warn(const Unbilled *self, const char *program)
         fprintf(stderr,
                 "%s: warning: tenant '%s': %" PRId64
                 " record%s of %s came after that month was closed, and are on no invoice: its account has none\n"
-                "  millibill rate --month %s --final makes it\n",
-                program, month->tenant, month->records, month->records == 1 ? "" : "s", month->month, month->month);
+                "  %s; millibill rate --month %s --final makes one\n",
+                program, month->tenant, month->records, month->records == 1 ? "" : "s", month->month,
+                month->too_old ? "they are older than what its contract still bills (late_usage)"
+                               : "the next `millibill close` makes one for that month",
+                month->month);
     }
 }
 
@@ -85,7 +120,9 @@ unbilled_json(const Unbilled *self, Json *object, Err *err)
         const UnbilledMonth *month = &self->all[i];
         Json *entry = json_new_object(err);
         done = entry != NULL && json_append(list, entry, err) && json_add_text(entry, "tenant", month->tenant, err) &&
-               json_add_text(entry, "month", month->month, err) && json_add_int(entry, "records", month->records, err);
+               json_add_text(entry, "month", month->month, err) &&
+               json_add_int(entry, "records", month->records, err) &&
+               json_add_bool(entry, "too_old", month->too_old, err);
     }
     return done;
 }

@@ -20,7 +20,7 @@ static const char SQL_UNBILLED[] =
                           "  JOIN tenants t ON t.tenant_id <> a.tenant_id JOIN invoices i ON i.tenant_id = t.tenant_id AND i.kind = 'invoice' AND i.state = 'final'"
                           "  WHERE " ACCOUNT_IN_MONTH(
                               "i.period_month") " = a.account_id)"
-                                                " SELECT t.name, to_char(l.period_month, 'YYYY-MM'), sum(l.records), (extract(epoch FROM max(l.hour)) * 1000000)::bigint"
+                                                " SELECT t.name, to_char(l.period_month, 'YYYY-MM'), sum(l.records), (extract(epoch FROM min(l.hour)) * 1000000)::bigint, (extract(epoch FROM max(l.hour)) * 1000000)::bigint"
                                                 " FROM late l JOIN tenants t USING (tenant_id) WHERE NOT EXISTS (SELECT FROM others o WHERE o.tenant_id = l.tenant_id"
                                                 "  AND o.period_month = l.period_month AND o.period_start < l.hour + interval '1 hour' AND o.period_end > l.hour)"
                                                 " GROUP BY 1, 2 ORDER BY t.name COLLATE \"C\", 2";
@@ -34,8 +34,8 @@ static bool
 visit_row(void *context, const DbResult *result, Err *err)
 {
     const Visit *visit = context;
-    const UnbilledRow row = {db_value(result, 0, 0), db_value(result, 0, 1), db_i64(result, 0, 2),
-                             db_i64(result, 0, 3)};
+    const UnbilledRow row = {db_value(result, 0, 0), db_value(result, 0, 1), db_i64(result, 0, 2), db_i64(result, 0, 3),
+                             db_i64(result, 0, 4)};
     return visit->visit(visit->context, &row, err);
 }
 

@@ -16,7 +16,8 @@ typedef struct UnbilledRow {
     const char *tenant;
     const char *month; /* "2026-05" */
     int64_t records;
-    int64_t last_us; /* start of its last hour */
+    int64_t first_us; /* start of its first hour */
+    int64_t last_us;  /* and of its last */
 } UnbilledRow;
 
 /** Returns false (with err set) to stop. */

@@ -56,7 +56,7 @@ class Close(unittest.TestCase):
         folder = self.stack.data / "january"
         first = self.close(month, "--output", folder)
         self.assertTrue(first["closed"])
-        self.assertEqual([step["result"] for step in first["steps"]], ["ok"] * 9)
+        self.assertEqual([step["result"] for step in first["steps"]], ["ok"] * 10)
         changes = {row["tenant"]: row for row in first["since_preview"]["tenants"]}
         self.assertEqual((changes["january"]["difference"], changes["jan"]["preview"]["total"], changes["jan"]["difference"]), ("0.00", "4.50", "3.00"))
         self.check_files(folder, first["invoices"])
@@ -117,26 +117,38 @@ class Close(unittest.TestCase):
         self.assertEqual([i["tenant"] for i in answer["invoices"] if not i["final_before"]], ["unread"])
         self.stack.run("verify")
 
-    def test_late_usage_of_an_account_without_an_invoice_of_that_month_is_named_until_it_is_billed(self):
-        """No adjustment can carry it: the account used nothing when the month was closed. A contract's period that began in that month is no such usage."""
-        self.tenants("2025-03", "busy", count=5)
-        self.stack.run("tenant", "add", "quiet")
-        self.stack.run("tenant", "add", "middle")
+    def test_late_usage_of_an_account_without_an_invoice_of_that_month_is_billed_by_closing_the_next(self):
+        """No adjustment can carry it: the account used nothing when the month was closed. It gets its first invoice of that month, nobody else one."""
+        self.tenants("2025-03", "busy", "taken_back", count=5)
+        for name in ("quiet", "middle", "old"):
+            self.stack.run("tenant", "add", name)
         self.contract("middle", "2025-02", "name: middle\nversion: '1'\nbilling_day: 15\n")
-        self.close("2025-03")
+        self.contract("old", "2025-02", "name: old\nversion: '1'\nlate_usage: {months: 0}\n")
+        first = self.close("2025-03")
+        number = next(i["number"] for i in first["invoices"] if i["tenant"] == "taken_back")
+        self.stack.run("invoice", "void", number, "--reason", "its contract is looked at")
         self.load("quiet", "2025-03", 7, prefix="late")
+        self.load("old", "2025-03", 3, prefix="late")
         self.stack.run("import", "--format", "ndjson", "-", input=record("middle", "m", "2025-03-20T12:00:00Z"))
         answer = self.stack.json("rate", "--month", "2025-04", "--preview", "--no-free-tier", "--no-forecast")
-        unbilled = [{"tenant": "middle", "month": "2025-03", "records": 1}, {"tenant": "quiet", "month": "2025-03", "records": 7}]
-        self.assertEqual(answer["unbilled"], unbilled)
+        self.assertEqual([(row["tenant"], row["month"], row["records"], row["too_old"]) for row in answer["unbilled"]],
+                         [("middle", "2025-03", 1, False), ("old", "2025-03", 3, True), ("quiet", "2025-03", 7, False)])
         self.load("busy", "2025-04", 5, prefix="april")
-        done = self.stack.run("close", "--month", "2025-04", "--no-free-tier")
-        self.assertIn("tenant 'quiet': 7 records of 2025-03 came after that month was closed, and are on no invoice: its account has none\n"
-                      "  millibill rate --month 2025-03 --final makes it", done.stderr)
-        self.stack.run("rate", "--month", "2025-03", "--final", "--no-free-tier")
-        self.assertEqual(self.close("2025-04")["unbilled"], [])
+        answer = self.close("2025-04")
+        self.assertEqual([(row["tenant"], row["month"]) for row in answer["late_invoices"]], [("middle", "2025-03"), ("quiet", "2025-03")])
+        self.assertEqual([(row["tenant"], row["too_old"]) for row in answer["unbilled"]], [("old", True)])
+        self.assertEqual(answer["not_billed"], [])
+        finals = "SELECT t.name, count(*) FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.kind = 'invoice' AND i.period_month = '2025-03-01' AND i.state = 'final' GROUP BY 1 ORDER BY 1"
+        self.assertEqual(self.stack.query(finals), [["busy", "1"], ["middle", "1"], ["quiet", "1"], ["taken_back", "1"]])  # what is void is not issued again unasked
+        used = self.stack.query("SELECT t.name, l.quantity::bigint FROM invoice_lines l JOIN invoices i USING (tenant_id, invoice_id) JOIN tenants t USING (tenant_id) "
+                                "WHERE t.name IN ('middle', 'quiet') AND l.sku = 'requests' ORDER BY 1")
+        self.assertEqual(used, [["middle", "1"], ["quiet", "7"]])
+        digests = table_digests(self.stack)
+        self.assertEqual(self.close("2025-04")["late_invoices"], [])
+        self.assertEqual({name for name, digest in table_digests(self.stack).items() if digest != digests[name]} & {"invoices", "adjustments", "deliveries"}, set())
         self.load("quiet", "2025-03", 2, prefix="later")
-        self.assertEqual(self.close("2025-04")["unbilled"], [])  # an adjustment takes it
+        self.assertEqual(self.close("2025-04")["unbilled"], answer["unbilled"])  # an adjustment takes it
+        self.stack.run("verify")
 
     def test_a_period_that_begins_in_a_closed_month_is_not_yet_missing(self):
         self.stack.run("tenant", "add", "halves")
@@ -228,8 +240,8 @@ class Close(unittest.TestCase):
         self.tenants(month, "august")
         self.stack.run("rate", "--month", month)
         page = self.stack.run("close", "--month", month, "--no-free-tier").stdout
-        self.assertEqual([line.split()[:2] for line in page.splitlines()[:9]],
-                         [[name, "ok"] for name in ("wait", "verify", "duplicates", "rate", "compare", "final", "seal", "export", "deliver")])
+        self.assertEqual([line.split()[:2] for line in page.splitlines()[:10]],
+                         [[name, "ok"] for name in ("wait", "verify", "duplicates", "late", "rate", "compare", "final", "seal", "export", "deliver")])
         self.assertIn("Differences from the last preview:", page)
         self.assertTrue(any(line.startswith("august") and "+" in line for line in page.splitlines()), page)
 
