@@ -295,8 +295,9 @@ check_command(int argc, char **argv)
         .summary = "Look whether thresholds were reached, raise an alert for each that is new, and deliver.",
         .detail =
             "Makes the month's previews anew (as `rate --preview` does), then looks at this month's and the last month's\n"
-            "invoices in force, and at what is forecast if alert_forecast_percent is set. May be run at any time and any number of times: each alert is raised once. Exit status 1:\n"
-            "an account could not be rated, or something could not be delivered.",
+            "invoices in force, and at what is forecast if alert_forecast_percent is set. May be run at any time and any\n"
+            "number of times: each alert is raised once. Exit status 1: an account could not be rated, or something could\n"
+            "not be delivered.",
         .options = table,
     };
     OptionsResult result = options_parse(&line, argc, argv, NULL);
