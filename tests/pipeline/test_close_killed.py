@@ -8,6 +8,13 @@ import unittest
 from harness import SUPERUSER, StackCase, wait_until
 
 MONTH = "2026-06"
+EARLIER = "2026-05"
+
+
+def usage(tenant, month, count):
+    return "".join(json.dumps({"request_id": f"{tenant}-{month}-{i}", "tenant": tenant, "function": "f", "memory_mb": 1024, "duration_ms": 900000,
+                               "region": "us-east-1", "started_at": f"{month}-{1 + i % 28:02}T12:00:00Z"}) + "\n" for i in range(count))
+
 
 
 class CloseKilled(StackCase):
@@ -15,12 +22,18 @@ class CloseKilled(StackCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.tenants = [f"t{i:02}" for i in range(12)]
-        for tenant in cls.tenants:
+        for tenant in ("early", *cls.tenants):
             cls.stack.run("tenant", "add", tenant)
-        rows = [{"request_id": f"{tenant}-{i}", "tenant": tenant, "function": "f", "memory_mb": 1024, "duration_ms": 900000, "region": "us-east-1",
-                 "started_at": f"{MONTH}-{1 + i % 28:02}T12:00:00Z"} for tenant in cls.tenants for i in range(600)]
-        cls.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(row) + "\n" for row in rows))
-        cls.expected = {d["invoice"]["tenant"]: d["total"] for d in cls.stack.json("rate", "--month", MONTH, "--dry-run")["invoices"]}
+        cls.load(usage("early", EARLIER, 5))
+        cls.stack.run("close", "--month", EARLIER, "--no-wait")
+        cls.late = cls.tenants[:5]  # of the month before, which is closed, and of which they have no invoice
+        cls.load("".join(usage(tenant, EARLIER, 600) for tenant in cls.late) + "".join(usage(tenant, MONTH, 600) for tenant in cls.tenants))
+        cls.expected = {(MONTH, d["invoice"]["tenant"]): d["total"] for d in cls.stack.json("rate", "--month", MONTH, "--dry-run")["invoices"]}
+        cls.expected |= {(EARLIER, d["invoice"]["tenant"]): d["total"] for d in cls.stack.json("rate", "--month", EARLIER, "--dry-run")["invoices"]}
+
+    @classmethod
+    def load(cls, lines):
+        cls.stack.run("import", "--format", "ndjson", "-", input=lines)
 
     def close(self, after):
         """Run it for so many seconds; was it done before?"""
@@ -40,9 +53,11 @@ class CloseKilled(StackCase):
             killed, after = killed + 1, after * 1.5
             self.assertLess(killed, 30)
         self.assertGreater(killed, 2)
-        rows = self.stack.query("SELECT t.name, i.total, i.number FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.state = 'final' ORDER BY i.number")
-        self.assertEqual({tenant: total for tenant, total, _ in rows}, self.expected)
-        self.assertEqual([number for _, _, number in rows], [f"MB-2026-{i + 1:06}" for i in range(len(self.tenants))])
+        rows = self.stack.query("SELECT to_char(i.period_month, 'YYYY-MM'), t.name, i.total, i.number FROM invoices i JOIN tenants t USING (tenant_id) "
+                                "WHERE i.state = 'final' ORDER BY i.number")
+        self.assertEqual({(month, tenant): total for month, tenant, total, _ in rows}, self.expected)
+        self.assertEqual([row[3] for row in rows], [f"MB-2026-{i + 1:06}" for i in range(len(self.expected))])
+        self.assertEqual([(month, tenant) for month, tenant, _, _ in rows[:6]], [(EARLIER, tenant) for tenant in ("early", *self.late)])
         self.assertEqual(self.stack.number("SELECT count(*) FROM invoices WHERE state = 'preview'"), 0)
         self.stack.run("verify")
         documents = sorted(path.name for path in (self.folder / "documents").rglob("*.json"))
@@ -61,9 +76,7 @@ class Interrupted(StackCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.stack.run("tenant", "add", "acme")
-        rows = [{"request_id": f"r{i}", "tenant": "acme", "function": "f", "memory_mb": 1024, "duration_ms": 900000, "region": "us-east-1",
-                 "started_at": f"{MONTH}-{1 + i % 28:02}T12:00:00Z"} for i in range(300)]
-        cls.stack.run("import", "--format", "ndjson", "-", input="".join(json.dumps(row) + "\n" for row in rows))
+        cls.stack.run("import", "--format", "ndjson", "-", input=usage("acme", MONTH, 300))
 
     def interrupted(self, table, mode, number, command, *options):
         """What a command says that is interrupted while it waits for a table; its exit status must be 130."""
