@@ -169,6 +169,12 @@ take_functions(Document *self, Err *err)
     return true;
 }
 
+const char *
+document_seals_word(const Document *self)
+{
+    return strcmp(self->evidence_seals, "1") == 0 ? "seal" : "seals";
+}
+
 /* Documents of before seals have none. */
 static bool
 take_evidence(Document *self, Err *err)

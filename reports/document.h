@@ -132,6 +132,9 @@ typedef bool (*DocumentRender)(const Document *const *documents, size_t count, c
 
 /** For a terminal: fits 80 columns, numbers to the right, thousands separated. */
 MUST_CHECK bool render_text(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
+/** "seal" or "seals", for how many there are. */
+const char *document_seals_word(const Document *self);
+
 /** The canonical document, byte for byte (so that its SHA-256 can be checked); several become an array. */
 MUST_CHECK bool render_json(const Document *const *documents, size_t count, const Look *look, Buffer *out, Err *err);
 /** RFC 4180, one row for each line, header first; items of a statement follow, with their kind in the

@@ -121,8 +121,8 @@ static bool
 set_proof_seals(const PdfSheet *sheet, const Document *document, Err *err)
 {
     char seals[TEXT_BYTES];
-    snprintf(seals, sizeof(seals), "%s %s, %s %s", document->evidence_seals, pdf_say(sheet, "seals"),
-             pdf_say(sheet, "head"), document->evidence_head);
+    snprintf(seals, sizeof(seals), "%s %s, %s %s", document->evidence_seals,
+             pdf_say(sheet, document_seals_word(document)), pdf_say(sheet, "head"), document->evidence_head);
     return document->evidence_root[0] == '\0' ||
            (set_proof_row(sheet, pdf_say(sheet, "Evidence sealed"), seals, document->evidence_root, err) &&
             set_proof_row(sheet, "", pdf_say(sheet, "signing key"), document->evidence_public_key, err));

@@ -230,7 +230,8 @@ print_evidence(const Document *document, Buffer *out, Err *err)
     char sealed[WHERE_BYTES];
     if (document->evidence_root[0] == '\0')
         return true;
-    snprintf(sealed, sizeof(sealed), "%s seals, head %s, root", document->evidence_seals, document->evidence_head);
+    snprintf(sealed, sizeof(sealed), "%s %s, head %s, root", document->evidence_seals, document_seals_word(document),
+             document->evidence_head);
     return print_field(out, "Evidence", sealed, NULL, err) &&
            print_field(out, "", document->evidence_root, NULL, err) &&
            print_field(out, "Signed by", document->evidence_public_key, NULL, err);

@@ -61,6 +61,7 @@ const char *const WORDS_ALL[] = {
     "Usage counted",
     "all that was received up to receipt",
     "Evidence sealed",
+    "seal",
     "seals",
     "head",
     "root and signing key",

@@ -200,7 +200,7 @@
           <dt><xsl:value-of select="word[@key='Rounding']/@text"/></dt><dd><xsl:value-of select="@rounding"/></dd>
           <dt><xsl:value-of select="word[@key='Usage counted']/@text"/></dt><dd><xsl:value-of select="word[@key='all that was received up to receipt']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@receipt_watermark"/></dd>
           <xsl:if test="@evidence_root != ''">
-            <dt><xsl:value-of select="word[@key='Evidence sealed']/@text"/></dt><dd><xsl:value-of select="@evidence_seals"/><xsl:text> </xsl:text><xsl:value-of select="word[@key='seals']/@text"/>, <xsl:value-of select="word[@key='head']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@evidence_head"/>, <xsl:value-of select="word[@key='root and signing key']/@text"/><br/>
+            <dt><xsl:value-of select="word[@key='Evidence sealed']/@text"/></dt><dd><xsl:value-of select="@evidence_seals"/><xsl:text> </xsl:text><xsl:choose><xsl:when test="@evidence_seals = '1'"><xsl:value-of select="word[@key='seal']/@text"/></xsl:when><xsl:otherwise><xsl:value-of select="word[@key='seals']/@text"/></xsl:otherwise></xsl:choose>, <xsl:value-of select="word[@key='head']/@text"/><xsl:text> </xsl:text><xsl:value-of select="@evidence_head"/>, <xsl:value-of select="word[@key='root and signing key']/@text"/><br/>
               <code><xsl:value-of select="@evidence_root"/></code><br/><code><xsl:value-of select="@evidence_public_key"/></code></dd>
           </xsl:if>
           <dt><xsl:value-of select="word[@key='Document']/@text"/></dt><dd><code><xsl:value-of select="@sha256"/></code></dd>
