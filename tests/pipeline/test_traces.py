@@ -115,7 +115,7 @@ class Traces(StackCase):
         counts = [sum(int(row[str(minute)]) for minute in range(1, 1441)) for row in rows(invocations)]
         self.assertIn(f"{sum(counts[1:])} invocations of 3 functions left out", most.stderr)
         late = self.file("app,func,end_timestamp,duration\na,f,1,1\na,f,3000000,1\n", "csv")
-        self.assertIn("1 invocations left out: they start outside the month",
+        self.assertIn("1 invocation left out: it starts outside the month",
                       self.stack.run("simulate", "--month", MONTH, "--tenant", "late", "--trace", late).stderr)
         broken = self.file("app,func,end_timestamp,duration\na,f,1,x\n", "csv")
         self.assertRegex(self.stack.run("simulate", "--month", MONTH, "--trace", broken, status=1).stderr, r":2: column 4")

@@ -193,11 +193,11 @@ class Verify(unittest.TestCase):
     def test_a_rollup_row_that_is_missing_and_one_too_many(self):
         where = "tenant_id = (SELECT tenant_id FROM tenants WHERE name = 'other') AND hour >= '2026-06-01Z'"
         found = self.kept_aside("rollups", where, f"DELETE FROM rollups WHERE {where}")
-        rows = [d for d in found["rollups"] if d["what"] != "sums of a closed day"]  # which are then wrong too, if it was closed by now
+        rows = [d for d in found["rollups"] if not d["what"].startswith("sums of a closed day")]  # which are then wrong too, if it was closed by now
         self.assertEqual([(d["what"], d["found"]) for d in rows], [("rollup row", "none")])
         found = self.changed(f"INSERT INTO rollups SELECT tenant_id, '2026-06-20T05:00Z', config_id, 1,0,0,0,1,0,1,100,1,100,0,0,0,1 "
                              f"FROM rollups WHERE {where}", "DELETE FROM rollups WHERE hour = '2026-06-20T05:00Z'")
-        rows = [d for d in found["rollups"] if d["what"] != "sums of a closed day"]
+        rows = [d for d in found["rollups"] if not d["what"].startswith("sums of a closed day")]
         self.assertEqual([(d["what"], d["expected"], d["hour"]) for d in rows], [("rollup row", "none", "2026-06-20T05:00:00Z")])
 
     def test_a_byte_of_a_segment(self):
