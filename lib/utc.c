@@ -229,6 +229,12 @@ utc_month_previous(UtcMonth month)
     return month.month == 1 ? (UtcMonth){month.year - 1, 12} : (UtcMonth){month.year, month.month - 1};
 }
 
+bool
+utc_month_is_before(UtcMonth month, UtcMonth other)
+{
+    return month.year < other.year || (month.year == other.year && month.month < other.month);
+}
+
 int64_t
 utc_month_start_us(UtcMonth month)
 {

@@ -44,6 +44,7 @@ const char *utc_month_format(UtcMonth month, char out[UTC_TEXT_BYTES]);
 UtcMonth utc_month_of(int64_t time_us);
 UtcMonth utc_month_next(UtcMonth month);
 UtcMonth utc_month_previous(UtcMonth month);
+bool utc_month_is_before(UtcMonth month, UtcMonth other);
 int64_t utc_month_start_us(UtcMonth month); /* first instant; the month ends where the next one starts */
 int64_t utc_month_end_us(UtcMonth month);   /* first instant after it */
 int utc_month_days(UtcMonth month);

@@ -17,24 +17,6 @@ typedef struct LateAccounts {
 } LateAccounts;
 
 static bool
-is_before(UtcMonth month, UtcMonth other)
-{
-    return month.year < other.year || (month.year == other.year && month.month < other.month);
-}
-
-static UtcMonth
-month_after(UtcMonth month)
-{
-    return utc_month_of(utc_month_end_us(month));
-}
-
-static UtcMonth
-month_before(UtcMonth month)
-{
-    return utc_month_of(utc_month_start_us(month) - 1);
-}
-
-static bool
 take_account(LateAccounts *self, const char *account, Err *err)
 {
     for (size_t i = 0; i < self->count; i++)
@@ -132,8 +114,8 @@ bill_month(Close *self, const Unbilled *late, UtcMonth month, Err *err)
 static bool
 may_hold(const UnbilledMonth *usage, UtcMonth month)
 {
-    return utc_month_end_us(month_after(month)) > usage->first_us &&
-           utc_month_start_us(month_before(month)) <= usage->last_us;
+    return utc_month_end_us(utc_month_next(month)) > usage->first_us &&
+           utc_month_start_us(utc_month_previous(month)) <= usage->last_us;
 }
 
 /* The first month after `month` of whose periods usage can be; false: none before that of this run. */
@@ -143,9 +125,9 @@ next_month(const Close *self, const Unbilled *late, UtcMonth *month)
     bool found = false;
     UtcMonth next = self->request->month;
     for (size_t i = 0; i < late->count; i++) {
-        UtcMonth at = month_before(utc_month_of(late->all[i].first_us));
-        at = is_before(*month, at) ? at : month_after(*month);
-        if (may_hold(&late->all[i], at) && is_before(at, next)) {
+        UtcMonth at = utc_month_previous(utc_month_of(late->all[i].first_us));
+        at = utc_month_is_before(*month, at) ? at : utc_month_next(*month);
+        if (may_hold(&late->all[i], at) && utc_month_is_before(at, next)) {
             next = at;
             found = true;
         }

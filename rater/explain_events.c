@@ -22,12 +22,10 @@ same_place(const PriceBook *book, const RatedLine *line, const RatingRow *row)
 static bool
 on_counter(const PriceBook *book, const RatedLine *line, const RatingRow *row)
 {
-    const CountedOver over = line->price->counted_over;
     const char *region = explain_region(book, row->region);
     return row->part == line->part &&
            explain_price(line->meter, region, row->architecture, row->mode, row->function) == line->price &&
-           ((over != COUNT_ACCOUNT_REGION && over != COUNT_TENANT_REGION) || strcmp(region, line->region) == 0) &&
-           ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(row->tenant, line->tenant) == 0);
+           explain_in_scope(line, region, row->tenant);
 }
 
 static void

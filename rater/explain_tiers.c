@@ -6,12 +6,17 @@
 #include "rater/formula.h"
 
 bool
+explain_in_scope(const RatedLine *line, const char *region, const char *tenant)
+{
+    const CountedOver over = line->price->counted_over;
+    return ((over != COUNT_ACCOUNT_REGION && over != COUNT_TENANT_REGION) || strcmp(line->region, region) == 0) &&
+           ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(line->tenant, tenant) == 0);
+}
+
+bool
 explain_shares_counter(const RatedLine *a, const RatedLine *b)
 {
-    CountedOver over = a->price->counted_over;
-    return a->price == b->price &&
-           ((over != COUNT_ACCOUNT_REGION && over != COUNT_TENANT_REGION) || strcmp(a->region, b->region) == 0) &&
-           ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(a->tenant, b->tenant) == 0);
+    return a->price == b->price && explain_in_scope(a, b->region, b->tenant);
 }
 
 void
@@ -31,14 +36,11 @@ bool
 explain_went_before(const RatedLine *line, const RatedLine *other)
 {
     const Price *price = line->price;
-    const CountedOver over = price->counted_over;
     return other->part < line->part && strcmp(other->meter->sku, line->meter->sku) == 0 &&
            price_fits(price, other->region, other->architecture, other->mode) &&
            (price->function_count == 0) == (other->price->function_count == 0) &&
            (price->function_count == 0 || strcmp(price->name, other->price->name) == 0) &&
-           ((over != COUNT_ACCOUNT_REGION && over != COUNT_TENANT_REGION) ||
-            strcmp(line->region, other->region) == 0) &&
-           ((over != COUNT_TENANT && over != COUNT_TENANT_REGION) || strcmp(line->tenant, other->tenant) == 0);
+           explain_in_scope(line, other->region, other->tenant);
 }
 
 static void

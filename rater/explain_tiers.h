@@ -12,6 +12,8 @@
  *  price has one tier. `billed`: of all tiers of its item. ERR_NOMEM. */
 MUST_CHECK bool explain_tiers(const Rated *rated, const RatedLine *line, const mpq_t billed, Json *steps, Err *err);
 
+/** Does the line's counter go over usage of this region and tenant? */
+bool explain_in_scope(const RatedLine *line, const char *region, const char *tenant);
 /** Are both on one counter? */
 bool explain_shares_counter(const RatedLine *a, const RatedLine *b);
 /** Was what `other` billed on the line's counter before, by a price book that was in force earlier in the period? */

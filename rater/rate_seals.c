@@ -32,12 +32,6 @@ seal_month(Db *compactor, const Config *config, UtcMonth month, bool damage_is_k
     return err_hint(err, "millibill verify names the segments; nothing was billed");
 }
 
-static bool
-is_before(UtcMonth left, UtcMonth right)
-{
-    return left.year != right.year ? left.year < right.year : left.month < right.month;
-}
-
 /* What is damaged in a month beside the one that is billed was seen when that one was. */
 MUST_CHECK bool
 rate_seal_periods(Db *compactor, const Config *config, UtcMonth month, const RatePeriods *periods, bool damage_is_known,
@@ -52,12 +46,12 @@ rate_seal_periods(Db *compactor, const Config *config, UtcMonth month, const Rat
         const UtcMonth end = utc_month_of(period->end_us - 1);
         if (!rate_period_is_over(period, now_us))
             continue;
-        first = is_before(utc_month_of(period->start_us), first) ? utc_month_of(period->start_us) : first;
-        last = is_before(last, end) ? end : last;
+        first = utc_month_is_before(utc_month_of(period->start_us), first) ? utc_month_of(period->start_us) : first;
+        last = utc_month_is_before(last, end) ? end : last;
     }
     bool done = true;
-    for (UtcMonth at = first; done && !is_before(last, at); at = utc_month_next(at)) {
-        bool is_other = is_before(at, month) || is_before(month, at);
+    for (UtcMonth at = first; done && !utc_month_is_before(last, at); at = utc_month_next(at)) {
+        bool is_other = utc_month_is_before(at, month) || utc_month_is_before(month, at);
         done = seal_month(compactor, config, at, damage_is_known || is_other, &report, err);
     }
     if (out != NULL)
@@ -107,7 +101,8 @@ rate_roots(Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, Ra
     bool covered = true;
     const UtcMonth last = utc_month_of(tenant->period.end_us - 1);
     roots->count = 0;
-    for (UtcMonth month = utc_month_of(tenant->period.start_us); !is_before(last, month); month = utc_month_next(month))
+    for (UtcMonth month = utc_month_of(tenant->period.start_us); !utc_month_is_before(last, month);
+         month = utc_month_next(month))
         if (roots->count < RATE_ROOTS_MAX && !find_root(db, tenant, month, last_receipt, roots, &covered, err))
             return false;
     if ((roots->count > 0 || !used) && covered)
