@@ -4,10 +4,8 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, Stack, environment, wait_until
+from harness import BUILD, FAKETIME, Stack, environment, other_clock, wait_until
 from scene import ExtraAgent, Scene
-
-LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 class JumpingAgent(ExtraAgent):
@@ -18,8 +16,7 @@ class JumpingAgent(ExtraAgent):
 
     def start(self):
         self.jump("+0")
-        env = {**environment(), "LD_PRELOAD": str(LIBRARY), "FAKETIME_TIMESTAMP_FILE": str(self.data / "offset"),
-               "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        env = {**environment(), **other_clock(self.data / "offset")}
         with open(self.data / "log", "ab") as log:
             self.process = subprocess.Popen([str(BUILD / "bin" / "millibill-agent"), "run", "--data", str(self.data)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
@@ -28,7 +25,7 @@ class JumpingAgent(ExtraAgent):
 
 
 @unittest.skipIf(BUILD.name in ("asan", "tsan"), "libfaketime and a sanitizer both want to come first")
-@unittest.skipUnless(LIBRARY, "libfaketime is not installed")
+@unittest.skipUnless(FAKETIME, "libfaketime is not installed")
 class Clock(unittest.TestCase):
     def test_everything_is_delivered_once_while_the_clock_jumps(self):
         """Matrix 25: +1 year, -1 hour, to and fro, across a leap second and the end of summer time, while records come."""

@@ -26,6 +26,7 @@ BUILD = Path(os.environ.get("MILLIBILL_BUILD", ROOT / "build"))
 MILLIBILL = str(BUILD / "bin" / "millibill")
 SUPERUSER = "postgres"  # of the stack's cluster: not even the owner changes evidence through the policies
 PARTS = ("postgres", "collector", "agent", "supervisor")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 class CommandFailed(AssertionError):
@@ -36,6 +37,14 @@ def environment():
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "MILLIBILL_"))}
     env.update(MILLIBILL_SHARE_ROOT=str(ROOT), TZ="UTC", LC_ALL="C.UTF-8")
     return env
+
+
+def other_clock(offset_file):
+    """Variables of a process whose wall clock is the real one plus the offset in `offset_file` ("+86400"), read anew at each question, and
+    whose monotonic clock is the real one. With glibc's allocator: jemalloc asks for the time while it makes its first arena, and libfaketime
+    allocates when it is asked for the first time."""
+    return {"LD_PRELOAD": f"{FAKETIME} libc_malloc_debug.so.0", "FAKETIME_TIMESTAMP_FILE": str(offset_file), "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
 
 
 def wait_until(condition, what, seconds=120.0, pause=0.05):
