@@ -10,6 +10,7 @@
 #include "rater/explain_money.h"
 #include "rater/explain_tiers.h"
 #include "rater/formula.h"
+#include "rater/rate_free.h"
 #include "rater/rate_partial.h"
 
 static bool
@@ -233,7 +234,6 @@ allowance_free(Allowance *self)
     mpq_clears(self->part, self->whole, self->before, self->left, NULL);
 }
 
-/** As rate_free_allowance() has it. */
 static void
 allowance_read(const ExplainAgain *again, const FreeTier *tier, size_t part, Allowance *self)
 {
@@ -241,13 +241,7 @@ allowance_read(const ExplainAgain *again, const FreeTier *tier, size_t part, All
     mpq_mul(self->whole, tier->quantity, self->part);
     if (again->rated->part_count > 0)
         taken_before(again->rated, part, tier->name, self->before);
-    mpq_sub(self->left, self->whole, self->before);
-    if (mpq_sgn(self->left) < 0)
-        mpq_set_ui(self->left, 0, 1);
-    if (!tier->whole_units)
-        return;
-    mpz_fdiv_q(mpq_numref(self->left), mpq_numref(self->left), mpq_denref(self->left));
-    mpz_set_ui(mpq_denref(self->left), 1);
+    rate_free_left(tier, self->whole, self->before, self->left);
 }
 
 /** The sentence, and that it is cut down to whole units where it is. */

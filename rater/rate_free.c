@@ -24,22 +24,27 @@ rate_free_covers(const FreeTier *tier, const Group *group, const Cell *cell)
 }
 
 void
-rate_free_allowance(const Cells *cells, const char *account, const FreeTier *tier, mpq_t out)
+rate_free_left(const FreeTier *tier, const mpq_t whole, const mpq_t taken, mpq_t out)
 {
-    mpq_t part;
-    mpq_init(part);
-    rate_period_part(&cells->options, tier->partial_month, part);
-    mpq_mul(out, tier->quantity, part);
-    mpq_set_ui(part, 0, 1);
-    rate_carry_taken(cells->options.carry, account, tier->name, part);
-    mpq_sub(out, out, part);
+    mpq_sub(out, whole, taken);
     if (mpq_sgn(out) < 0)
         mpq_set_ui(out, 0, 1);
-    if (tier->whole_units) {
-        mpz_fdiv_q(mpq_numref(out), mpq_numref(out), mpq_denref(out));
-        mpz_set_ui(mpq_denref(out), 1);
-    }
-    mpq_clear(part);
+    if (!tier->whole_units)
+        return;
+    mpz_fdiv_q(mpq_numref(out), mpq_numref(out), mpq_denref(out));
+    mpz_set_ui(mpq_denref(out), 1);
+}
+
+void
+rate_free_allowance(const Cells *cells, const char *account, const FreeTier *tier, mpq_t out)
+{
+    mpq_t whole, taken;
+    mpq_inits(whole, taken, NULL);
+    rate_period_part(&cells->options, tier->partial_month, whole);
+    mpq_mul(whole, tier->quantity, whole);
+    rate_carry_taken(cells->options.carry, account, tier->name, taken);
+    rate_free_left(tier, whole, taken, out);
+    mpq_clears(whole, taken, NULL);
 }
 
 static bool
