@@ -5,140 +5,9 @@
 
 #include "lib/array.h"
 #include "lib/utc.h"
-#include "reports/fleet_queue.h"
+#include "reports/fleet_replay_parts.h"
 
-enum { NEVER_SINCE = -1 };
-#define NEVER INT64_MAX
-
-typedef enum State { GONE, ORDERED, READY, LEAVING } State;
-
-typedef struct Instance {
-    State state;
-    int64_t launch_us; /* paid for from then on */
-    int64_t ready_us;
-    int64_t running; /* executions */
-} Instance;
-
-struct FleetReplay {
-    int64_t start_us;
-    int64_t end_us;
-    FleetSize size;
-    FleetRules rules;
-    int64_t minimum_us;
-    Instance *instances;
-    size_t instance_count;
-    size_t instance_capacity;
-    FleetPool pool;
-    FleetRuns runs;
-    FleetQueue queue;
-    FleetRoom demand;        /* of what runs and waits */
-    int64_t ready;           /* instances that take work */
-    int64_t ordered;         /* on their way */
-    int64_t members;         /* that have credits: those that take or finish work */
-    int64_t running_mb;      /* configured, of what runs */
-    FleetCredits credits[2]; /* standard, unlimited */
-    int64_t next_ready_us;
-    int64_t above_us;   /* since when more are wanted; NEVER_SINCE */
-    int64_t below_us;   /* since when fewer are */
-    int64_t below_most; /* the most that were wanted meanwhile */
-    int64_t cooldown_us;
-    bool hours[FLEET_HOURS_MAX]; /* in which somebody waited */
-    FleetOutcome outcome;
-};
-
-/* ---- instances ---- */
-
-static void
-pay(FleetReplay *self, int64_t from_us, int64_t to_us)
-{
-    if (to_us < from_us + self->minimum_us)
-        to_us = from_us + self->minimum_us;
-    if (to_us > self->end_us)
-        to_us = self->end_us;
-    if (from_us < to_us)
-        self->outcome.instance_us += to_us - from_us;
-}
-
-static void
-let_go(FleetReplay *self, size_t at, int64_t now_us)
-{
-    Instance *instance = &self->instances[at];
-    if (instance->launch_us < now_us)
-        pay(self, instance->launch_us, now_us);
-    if (instance->state != ORDERED) {
-        fleet_credits_leave(&self->credits[0], self->members);
-        fleet_credits_leave(&self->credits[1], self->members);
-        self->members--;
-    }
-    instance->state = GONE;
-    fleet_pool_set(&self->pool, at, FLEET_NO_ROOM);
-}
-
-static void
-make_ready(FleetReplay *self, size_t at)
-{
-    self->instances[at].state = READY;
-    fleet_pool_set(&self->pool, at, self->size.place);
-    self->ready++;
-    self->members++;
-    self->outcome.most = self->ready > self->outcome.most ? self->ready : self->outcome.most;
-}
-
-static bool
-launch(FleetReplay *self, int64_t launch_us, int64_t ready_us, size_t *at, Err *err)
-{
-    *at = 0;
-    while (*at < self->instance_count && self->instances[*at].state != GONE)
-        (*at)++;
-    if (*at == self->instance_count) {
-        if (!array_grow(&self->instances, &self->instance_capacity, self->instance_count, sizeof(*self->instances),
-                        err) ||
-            !fleet_pool_grow(&self->pool, self->instance_count + 1, err))
-            return false;
-        self->instance_count++;
-    }
-    self->instances[*at] = (Instance){ORDERED, launch_us, ready_us, 0};
-    return true;
-}
-
-/* ---- what is wanted ---- */
-
-static int64_t
-quotient_up(int64_t value, int64_t by)
-{
-    return value / by + (value % by > 0 ? 1 : 0);
-}
-
-static int64_t
-wanted(const FleetReplay *self)
-{
-    int64_t by_memory = quotient_up(self->demand.memory_mb, self->size.plan.memory_mb);
-    int64_t by_share = quotient_up(self->demand.share_mb, self->size.plan.share_mb);
-    int64_t want = by_memory > by_share ? by_memory : by_share;
-    if (want < self->rules.minimum)
-        return self->rules.minimum;
-    return want < self->rules.maximum ? want : self->rules.maximum;
-}
-
-/* Demand or supply changed: since when are more or fewer wanted? */
-static void
-watch(FleetReplay *self, int64_t now_us)
-{
-    int64_t want = wanted(self);
-    int64_t have = self->ready + self->ordered;
-    if (want <= have)
-        self->above_us = NEVER_SINCE;
-    else if (self->above_us == NEVER_SINCE)
-        self->above_us = now_us;
-    if (want >= have) {
-        self->below_us = NEVER_SINCE;
-    } else if (self->below_us == NEVER_SINCE) {
-        self->below_us = now_us;
-        self->below_most = want;
-    } else if (want > self->below_most) {
-        self->below_most = want;
-    }
-}
+/* ---- requests ---- */
 
 static void
 change_demand(FleetReplay *self, FleetRoom need, int sign)
@@ -146,74 +15,6 @@ change_demand(FleetReplay *self, FleetRoom need, int sign)
     self->demand.memory_mb += sign * need.memory_mb;
     self->demand.share_mb += sign * need.share_mb;
 }
-
-/* When a decision falls that something has to stand for since then. */
-static int64_t
-decision_us(const FleetReplay *self, int64_t since_us, int64_t stand_s)
-{
-    if (since_us == NEVER_SINCE)
-        return NEVER;
-    int64_t at_us = since_us + stand_s * UTC_SECOND_US;
-    return at_us > self->cooldown_us ? at_us : self->cooldown_us;
-}
-
-static bool
-scale_out(FleetReplay *self, int64_t now_us, Err *err)
-{
-    int64_t launch_us = now_us + self->rules.scale_out_delay_s * UTC_SECOND_US;
-    int64_t ready_us = launch_us + self->rules.boot_s * UTC_SECOND_US;
-    for (int64_t count = wanted(self) - self->ready - self->ordered; count > 0; count--) {
-        size_t at = 0;
-        if (!launch(self, launch_us, ready_us, &at, err))
-            return false;
-        self->ordered++;
-        self->outcome.launches++;
-    }
-    if (ready_us < self->next_ready_us)
-        self->next_ready_us = ready_us;
-    return true;
-}
-
-/* Those with the highest numbers go, those that are still on their way first. */
-static void
-scale_in(FleetReplay *self, int64_t now_us)
-{
-    int64_t count = self->ready + self->ordered - self->below_most;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t at = self->instance_count; count > 0 && at-- > 0;) {
-            Instance *instance = &self->instances[at];
-            if (instance->state != (pass == 0 ? ORDERED : READY))
-                continue;
-            count--;
-            *(pass == 0 ? &self->ordered : &self->ready) -= 1;
-            if (instance->running == 0) {
-                let_go(self, at, now_us);
-            } else {
-                instance->state = LEAVING;
-                fleet_pool_set(&self->pool, at, FLEET_NO_ROOM);
-            }
-        }
-    }
-}
-
-static bool
-decide(FleetReplay *self, int64_t now_us, Err *err)
-{
-    bool out = decision_us(self, self->above_us, self->rules.alarm_s) <= now_us;
-    bool in = !out && decision_us(self, self->below_us, self->rules.scale_in_s) <= now_us;
-    if (!out && !in)
-        return true;
-    if (out && !scale_out(self, now_us, err))
-        return false;
-    if (in)
-        scale_in(self, now_us);
-    self->below_us = NEVER_SINCE;
-    self->cooldown_us = now_us + self->rules.cooldown_s * UTC_SECOND_US;
-    watch(self, now_us);
-    return true;
-}
-
-/* ---- requests ---- */
 
 static bool
 start_run(FleetReplay *self, size_t at, const FleetRequest *request, int64_t now_us, Err *err)
@@ -259,7 +60,7 @@ refuse(FleetReplay *self, const FleetRequest *request, int64_t now_us)
     note_trouble(self, request);
     self->outcome.refused++;
     change_demand(self, request->need, -1);
-    watch(self, now_us);
+    fleet_scaling_watch(self, now_us);
 }
 
 static bool
@@ -294,11 +95,11 @@ end_runs(FleetReplay *self, int64_t now_us)
             fleet_pool_set(&self->pool, run.instance,
                            (FleetRoom){room.memory_mb + run.need.memory_mb, room.share_mb + run.need.share_mb});
         } else if (instance->running == 0) {
-            let_go(self, run.instance, now_us);
+            fleet_instance_let_go(self, run.instance, now_us);
         }
         change_demand(self, run.need, -1);
     }
-    watch(self, now_us);
+    fleet_scaling_watch(self, now_us);
 }
 
 static void
@@ -313,7 +114,7 @@ boot_instances(FleetReplay *self, int64_t now_us)
             continue;
         if (instance->ready_us <= now_us) {
             self->ordered--;
-            make_ready(self, at);
+            fleet_instance_make_ready(self, at);
         } else if (instance->ready_us < self->next_ready_us) {
             self->next_ready_us = instance->ready_us;
         }
@@ -339,8 +140,7 @@ next_event_us(const FleetReplay *self)
     int64_t at_us = self->runs.count > 0 ? self->runs.runs[0].end_us : NEVER;
     at_us = earlier(at_us, self->next_ready_us);
     at_us = earlier(at_us, refusal_us(self));
-    at_us = earlier(at_us, decision_us(self, self->above_us, self->rules.alarm_s));
-    return earlier(at_us, decision_us(self, self->below_us, self->rules.scale_in_s));
+    return earlier(at_us, fleet_scaling_next_us(self));
 }
 
 static void
@@ -366,7 +166,7 @@ pass_time(FleetReplay *self, int64_t until_us, Err *err)
             if (!serve_queue(self, now_us, err)) /* the next one may be smaller */
                 return false;
         }
-        if (!decide(self, now_us, err))
+        if (!fleet_scaling_decide(self, now_us, err))
             return false;
     }
     return true;
@@ -397,9 +197,9 @@ fleet_replay_new(int64_t start_us, int64_t end_us, const FleetSize *size, const 
     bool done = fleet_pool_grow(&self->pool, 1, err);
     for (int64_t i = 0; done && i < rules->minimum; i++) {
         size_t at = 0;
-        done = launch(self, start_us, start_us, &at, err);
+        done = fleet_instance_launch(self, start_us, start_us, &at, err);
         if (done)
-            make_ready(self, at);
+            fleet_instance_make_ready(self, at);
     }
     if (!done)
         fleet_replay_free(&self);
@@ -437,7 +237,7 @@ fleet_replay_add(FleetReplay *self, int64_t start_us, int64_t duration_us, Fleet
                          : !start_run(self, at, &request, start_us, err))
         return false;
     change_demand(self, need, 1);
-    watch(self, start_us);
+    fleet_scaling_watch(self, start_us);
     return true;
 }
 
@@ -452,7 +252,7 @@ fleet_replay_end(FleetReplay *self, FleetOutcome *outcome, Err *err)
     }
     for (size_t at = 0; at < self->instance_count; at++)
         if (self->instances[at].state != GONE && self->instances[at].launch_us < self->end_us)
-            pay(self, self->instances[at].launch_us, self->end_us);
+            fleet_instance_pay(self, self->instances[at].launch_us, self->end_us);
     pass_credits(self, self->end_us);
     self->outcome.standard = fleet_credits_end(&self->credits[0]);
     self->outcome.unlimited = fleet_credits_end(&self->credits[1]);
