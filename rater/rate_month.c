@@ -10,6 +10,7 @@
 #include "rater/rate_duplicates.h"
 #include "rater/rate_flow.h"
 #include "rater/rate_habit.h"
+#include "rater/rate_known.h"
 #include "rater/rate_month_parts.h"
 #include "rater/rate_report.h"
 #include "rater/rate_rows.h"
@@ -18,21 +19,51 @@
 #include "schema/invoice_store.h"
 #include "schema/statistics_store.h"
 
+enum { TOGETHER = 256 }; /* accounts, or tenants without usage, that are asked for at once */
+
+static bool
+bills_without_usage(const RateMonth *self, const RateTenant *tenant)
+{
+    const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
+    return contract != NULL && contract->contract != NULL && contract_bills_without_usage(contract->contract);
+}
+
+static bool
+is_settled_unused(const RateMonth *self, size_t i)
+{
+    const RateTenant *tenant = &self->tenants.all[i];
+    return rate_is_at_hand(self, tenant) && !self->seen[i] &&
+           (self->request->tenant == NULL || strcmp(self->request->tenant, tenant->name) == 0) &&
+           (bills_without_usage(self, tenant) || rate_adjust_waits(self, tenant));
+}
+
+static bool
+settle_unused(RateMonth *self, const RateTenant *const *tenants, size_t count, Err *err)
+{
+    bool done = rate_known_find_tenants(self, tenants, count, err);
+    for (size_t i = 0; done && i < count; i++)
+        done = rate_settle_unused(self, tenants[i], rate_contracts_find(&self->contracts, tenants[i]->tenant_id),
+                                  bills_without_usage(self, tenants[i]), err);
+    return done;
+}
+
 static bool
 settle_all_unused(RateMonth *self, Err *err)
 {
-    for (size_t i = 0; i < self->tenants.count; i++) {
-        const RateTenant *tenant = &self->tenants.all[i];
-        const RateContract *contract = rate_contracts_find(&self->contracts, tenant->tenant_id);
-        bool asked = rate_is_at_hand(self, tenant) &&
-                     (self->request->tenant == NULL || strcmp(self->request->tenant, tenant->name) == 0);
-        bool billed =
-            contract != NULL && contract->contract != NULL && contract_bills_without_usage(contract->contract);
-        if (asked && !self->seen[i] && (billed || rate_adjust_waits(self, tenant)) &&
-            !rate_settle_unused(self, tenant, contract, billed, err))
-            return false;
+    const RateTenant *tenants[TOGETHER];
+    size_t count = 0;
+    bool done = true;
+    for (size_t i = 0; done && i < self->tenants.count; i++) {
+        if (is_settled_unused(self, i))
+            tenants[count++] = &self->tenants.all[i];
+        if (count < TOGETHER)
+            continue;
+        done = settle_unused(self, tenants, count, err);
+        count = 0;
     }
-    return true;
+    done = done && (count == 0 || settle_unused(self, tenants, count, err));
+    rate_known_forget(self);
+    return done;
 }
 
 static bool
@@ -68,53 +99,32 @@ settle_account(RateMonth *self, const RateAccount *account, Progress *progress, 
 }
 
 static bool
-settle_held(RateMonth *self, Progress *progress, Err *err)
+settle_accounts(RateMonth *self, const RateAccount *accounts, size_t count, Progress *progress, Err *err)
 {
-    const RatingRow *rows = rating_rows_all(self->rows);
-    const size_t count = rating_rows_count(self->rows);
-    bool done = true;
-    for (size_t start = 0, end = 0; done && start < count; start = end) {
-        while (end < count && strcmp(rows[end].account, rows[start].account) == 0)
-            end++;
-        done = settle_account(self, &(RateAccount){.rows = rows + start, .count = end - start}, progress, err);
-    }
+    bool done = rate_known_find(self, accounts, count, err);
+    for (size_t i = 0; done && i < count; i++)
+        done = settle_account(self, &accounts[i], progress, err);
     return done;
 }
 
 static bool
-want(RateMonth *self, const RateTenant *tenant, Err *err)
+settle_held(RateMonth *self, Progress *progress, Err *err)
 {
-    return invoice_finals_want(&self->finals, tenant->tenant_id, err) &&
-           (rate_contracts_find(&self->contracts, tenant->tenant_id) == NULL ||
-            contract_used_want(&self->used, tenant->tenant_id, err));
-}
-
-static void
-forget_found(RateMonth *self)
-{
-    invoice_finals_clear(&self->finals);
-    contract_used_clear(&self->used);
-}
-
-/* What is final already of the tenants of these accounts, and what earlier invoices used: none of them is written in between. */
-static bool
-find_finals(RateMonth *self, const RateAccount *accounts, size_t count, Err *err)
-{
-    const char *last = NULL;
+    RateAccount accounts[TOGETHER];
+    const RatingRow *rows = rating_rows_all(self->rows);
+    const size_t row_count = rating_rows_count(self->rows);
+    size_t count = 0;
     bool done = true;
-    forget_found(self);
-    for (size_t i = 0; i < count; i++) {
-        for (size_t r = 0; done && r < accounts[i].count; r++) {
-            const char *name = accounts[i].rows[r].tenant;
-            if (last != NULL && strcmp(last, name) == 0)
-                continue;
-            const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
-            done = tenant == NULL || want(self, tenant, err);
-            last = name;
-        }
+    for (size_t start = 0, end = 0; done && start < row_count; start = end) {
+        while (end < row_count && strcmp(rows[end].account, rows[start].account) == 0)
+            end++;
+        accounts[count++] = (RateAccount){.rows = rows + start, .count = end - start};
+        if (count < TOGETHER && end < row_count)
+            continue;
+        done = settle_accounts(self, accounts, count, progress, err);
+        count = 0;
     }
-    return done && invoice_finals_read(&self->finals, self->db, self->period.month, err) &&
-           contract_used_read(&self->used, self->db, err);
+    return done;
 }
 
 static bool
@@ -124,13 +134,9 @@ settle_flow(RateMonth *self, Progress *progress, Err *err)
     size_t count = 0;
     RateFlow *flow = rate_flow_start(self, err);
     bool done = flow != NULL;
-    while (done && (done = rate_flow_next(flow, &accounts, &count, err)) && count > 0) {
-        done = find_finals(self, accounts, count, err);
-        for (size_t i = 0; done && i < count; i++)
-            done = settle_account(self, &accounts[i], progress, err);
-    }
+    while (done && (done = rate_flow_next(flow, &accounts, &count, err)) && count > 0)
+        done = settle_accounts(self, accounts, count, progress, err);
     rate_flow_free(&flow);
-    forget_found(self);
     return done;
 }
 
@@ -142,6 +148,7 @@ settle_used(RateMonth *self, Err *err)
     bool done = rate_rows_stream(self) ? settle_flow(self, &progress, err)
                                        : rate_rows_read(self, err) && settle_held(self, &progress, err);
     progress_end(&progress);
+    rate_known_forget(self);
     return done;
 }
 
@@ -229,6 +236,7 @@ rate_once(RateMonth *self, Err *err)
     adjust_bases_free(&self->changed);
     adjust_members_free(&self->members);
     invoice_batch_clear(&self->batch);
+    self->next_number = 0;
     const RateRequest *request = self->request;
     bool done = (request->inside || db_begin(self->db, true, err)) &&
                 (request->dry_run || rating_run_lock(self->db, err)) && read_watermark(self, err) &&
@@ -298,8 +306,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     rate_periods_free(&self.periods);
     adjust_bases_free(&self.changed);
     adjust_members_free(&self.members);
-    invoice_finals_free(&self.finals);
-    contract_used_free(&self.used);
+    rate_known_free(&self);
     invoice_batch_free(&self.batch);
     free(self.seen);
     rating_rows_free(&self.rows);

@@ -11,6 +11,7 @@
 #include "rater/rate_contracts.h"
 #include "rater/rate_month.h"
 #include "rater/rate_periods.h"
+#include "rater/rate_seals.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
 #include "schema/contract_store.h"
@@ -34,7 +35,9 @@ typedef struct RateMonth {
     RatingRows *rows;
     InvoiceFinals finals; /* of the tenants that are settled now */
     ContractUsed used;    /* by earlier invoices, of those of them that have a contract */
+    RateSeals seals;      /* of those whose invoices become final */
     InvoiceBatch batch;   /* invoices on their way to the database */
+    int64_t next_number;  /* of the next final invoice; 0: not asked yet */
     int64_t run_id;       /* of this period and book; 0: not recorded yet */
 } RateMonth;
 

@@ -71,40 +71,86 @@ rate_seal_invoices(Db *compactor, const Config *config)
     log_err(LOG_LEVEL_WARN, "invoices_not_sealed", &err);
 }
 
-/* The root of one UTC month, and whether it covers what the tenant has of the period in it. Where nothing came in after the root nothing
- * grew: asking every tenant's segments is most of what this costs. */
-static bool
-find_root(Db *db, const RateTenant *tenant, UtcMonth month, int64_t last_receipt, RateRoots *roots, bool *covered,
-          Err *err)
+/* ---- what there is of them ---- */
+
+/* The hours of a period in one of its UTC months. */
+static SealCoverHours
+hours_of(const BillingPeriod *period, UtcMonth month)
 {
-    SealRoot *root = &roots->all[roots->count];
-    const int64_t from_us = utc_hour_floor_us(tenant->period.start_us);
-    const int64_t until_us = utc_hour_ceiling_us(tenant->period.end_us);
-    const int64_t start_us = from_us > utc_month_start_us(month) ? from_us : utc_month_start_us(month);
-    const int64_t end_us = until_us < utc_month_end_us(month) ? until_us : utc_month_end_us(month);
-    bool waiting = true;
-    bool grew = false;
-    if (!seal_root_find(db, tenant->tenant_id, month, 0, root, err) ||
-        !seal_hours_wait(db, tenant->tenant_id, start_us, end_us, &waiting, err))
-        return false;
-    if (root->receipt_to < last_receipt &&
-        !seal_hours_grew(db, tenant->tenant_id, start_us, end_us, root->receipt_to, &grew, err))
-        return false;
-    roots->count += root->revision > 0 ? 1 : 0;
-    *covered = *covered && !waiting && !grew;
+    const int64_t from_us = utc_hour_floor_us(period->start_us);
+    const int64_t until_us = utc_hour_ceiling_us(period->end_us);
+    const int64_t start_us = utc_month_start_us(month);
+    const int64_t end_us = utc_month_end_us(month);
+    return (SealCoverHours){month, from_us > start_us ? from_us : start_us, until_us < end_us ? until_us : end_us};
+}
+
+void
+rate_seals_begin(RateSeals *self, const BillingPeriod *period)
+{
+    const UtcMonth last = utc_month_of(period->end_us - 1);
+    self->period = *period;
+    self->month_count = 0;
+    for (UtcMonth month = utc_month_of(period->start_us);
+         self->month_count < RATE_ROOTS_MAX && !utc_month_is_before(last, month); month = utc_month_next(month)) {
+        seal_cover_clear(&self->cover[self->month_count]);
+        self->hours[self->month_count++] = hours_of(period, month);
+    }
+}
+
+bool
+rate_seals_want(RateSeals *self, int64_t tenant_id, Err *err)
+{
+    for (size_t i = 0; i < self->month_count; i++)
+        if (!seal_cover_want(&self->cover[i], tenant_id, err))
+            return false;
     return true;
 }
 
-MUST_CHECK bool
-rate_roots(Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, RateRoots *roots, Err *err)
+bool
+rate_seals_read(RateSeals *self, Db *db, int64_t last_receipt, Err *err)
+{
+    for (size_t i = 0; i < self->month_count; i++)
+        if (!seal_cover_read(&self->cover[i], db, &self->hours[i], last_receipt, err))
+            return false;
+    return true;
+}
+
+void
+rate_seals_free(RateSeals *self)
+{
+    for (size_t i = 0; i < RATE_ROOTS_MAX; i++)
+        seal_cover_free(&self->cover[i]);
+    *self = (RateSeals){.month_count = 0};
+}
+
+static bool
+is_known(const RateSeals *self, const RateTenant *tenant)
+{
+    return self->month_count > 0 && self->period.start_us == tenant->period.start_us &&
+           self->period.end_us == tenant->period.end_us && seal_cover_find(&self->cover[0], tenant->tenant_id) != NULL;
+}
+
+static bool
+ask_for_one(RateSeals *self, Db *db, const RateTenant *tenant, int64_t last_receipt, Err *err)
+{
+    rate_seals_begin(self, &tenant->period);
+    return rate_seals_want(self, tenant->tenant_id, err) && rate_seals_read(self, db, last_receipt, err);
+}
+
+bool
+rate_roots(RateSeals *self, Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, RateRoots *roots,
+           Err *err)
 {
     bool covered = true;
-    const UtcMonth last = utc_month_of(tenant->period.end_us - 1);
     roots->count = 0;
-    for (UtcMonth month = utc_month_of(tenant->period.start_us); !utc_month_is_before(last, month);
-         month = utc_month_next(month))
-        if (roots->count < RATE_ROOTS_MAX && !find_root(db, tenant, month, last_receipt, roots, &covered, err))
-            return false;
+    if (!is_known(self, tenant) && !ask_for_one(self, db, tenant, last_receipt, err))
+        return false;
+    for (size_t i = 0; i < self->month_count; i++) {
+        const TenantCover *cover = seal_cover_find(&self->cover[i], tenant->tenant_id);
+        covered = covered && !cover->waits && !cover->grew;
+        if (cover->root.revision > 0)
+            roots->all[roots->count++] = cover->root;
+    }
     if ((roots->count > 0 || !used) && covered)
         return true;
     err_set(err, ERR_BUSY, "tenant '%s' has usage of the month that is not sealed", tenant->name);

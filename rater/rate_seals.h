@@ -13,6 +13,7 @@
 #include "rater/rate_periods.h"
 #include "schema/db.h"
 #include "schema/seal.h"
+#include "schema/seal_cover.h"
 #include "schema/seal_round.h"
 
 /** Seal what there is of every UTC month that a period which is over touches, with a root for each tenant. `compactor` is outside of a
@@ -33,9 +34,25 @@ typedef struct RateRoots {
     size_t count;
 } RateRoots;
 
-/** Those of a tenant's period, in the snapshot of the rating run, in which `last_receipt` is the last one. ERR_BUSY when they do not cover everything: more came in since; seal
+/** How far seals go, of many tenants of one period. All zero: nobody was asked for. */
+typedef struct RateSeals {
+    BillingPeriod period;
+    SealCoverHours hours[RATE_ROOTS_MAX]; /* of the period, in each UTC month that it touches */
+    SealCover cover[RATE_ROOTS_MAX];
+    size_t month_count;
+} RateSeals;
+
+/** Begin anew, with tenants of this period. Memory is kept. */
+void rate_seals_begin(RateSeals *self, const BillingPeriod *period);
+/** Ask for another tenant with the next rate_seals_read(). ERR_NOMEM. */
+MUST_CHECK bool rate_seals_want(RateSeals *self, int64_t tenant_id, Err *err);
+/** Read, in the snapshot of the rating run, in which `last_receipt` is the last one. */
+MUST_CHECK bool rate_seals_read(RateSeals *self, Db *db, int64_t last_receipt, Err *err);
+void rate_seals_free(RateSeals *self);
+
+/** The roots of a tenant's period, which are read now where it was not asked for. ERR_BUSY when they do not cover everything: more came in since; seal
  *  and rate again. */
-MUST_CHECK bool
-rate_roots(Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, RateRoots *roots, Err *err);
+MUST_CHECK bool rate_roots(RateSeals *self, Db *db, const RateTenant *tenant, bool used, int64_t last_receipt,
+                           RateRoots *roots, Err *err);
 
 #endif

@@ -50,17 +50,16 @@ record_run(RateMonth *self, Err *err)
     return store_book(self->db, book, err) && rate_measures_record(self->db, &run, book, &self->run_id, err);
 }
 
+/* Numbers ascend with the invoices, in memory: the database takes each with its document, and the series stays locked meanwhile. */
 static bool
-take_number(RateMonth *self, const char **number, Err *err)
+take_number(RateMonth *self, FinalDocument *final, RateOutcome *outcome, Err *err)
 {
-    char series[32];
     char text[64];
-    int64_t next = 0;
-    snprintf(series, sizeof(series), "MB-%04d", self->request->month.year);
-    if (!invoice_number_take(self->db, series, &next, err))
+    if (self->next_number == 0 && !invoice_number_next(self->db, final->series, &self->next_number, err))
         return false;
-    snprintf(text, sizeof(text), "%s-%06" PRId64, series, next);
-    return rate_report_keep(self, number, text, err);
+    final->number = self->next_number++;
+    snprintf(text, sizeof(text), "%s-%06" PRId64, final->series, final->number);
+    return rate_report_keep(self, &outcome->number, text, err);
 }
 
 bool
@@ -83,16 +82,18 @@ rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err
     return true;
 }
 
+/* `final` without a number: a preview. */
 static bool
-store_document(RateMonth *self, int64_t tenant_id, Json *document, Err *err)
+store_document(RateMonth *self, FinalDocument *final, Json *document, Err *err)
 {
     PreviewRows rows = {0};
     char *canonical = json_canonical(document, err);
     bool done = canonical != NULL;
-    if (done && self->request->final)
-        done = invoice_batch_add(&self->batch, self->db, self->run_id, tenant_id, text_of(canonical), err);
+    final->document = text_of(canonical == NULL ? "" : canonical);
+    if (done && final->number > 0)
+        done = invoice_batch_add_final(&self->batch, self->db, self->run_id, final, err);
     else if (done)
-        done = preview_rows_take(&rows, tenant_id, document, text_of(canonical), err) &&
+        done = preview_rows_take(&rows, final->tenant_id, document, final->document, err) &&
                invoice_batch_add_preview(&self->batch, self->db, self->run_id, &rows, err);
     preview_rows_free(&rows);
     free(canonical);
@@ -219,9 +220,12 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
         return false;
     outcome->is_final = request->final && !request->dry_run;
     RateRoots roots = {.count = 0};
+    char series[INVOICE_SERIES_BYTES];
+    FinalDocument final = {.tenant_id = tenant->tenant_id, .series = series};
     const bool used = slice->function < slice->function_end;
-    if (outcome->is_final && (!rate_roots(self->db, tenant, used, self->watermark, &roots, err) ||
-                              !take_number(self, &outcome->number, err)))
+    snprintf(series, sizeof series, "MB-%04d", request->month.year);
+    if (outcome->is_final && (!rate_roots(&self->seals, self->db, tenant, used, self->watermark, &roots, err) ||
+                              !take_number(self, &final, outcome, err)))
         return false;
     const InvoiceHead head = {.number = outcome->number,
                               .tenant = tenant->name,
@@ -234,7 +238,7 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
                               .service_end_us = tenant->service_end_us};
     Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
     bool done = document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
-                (request->dry_run || store_document(self, tenant->tenant_id, document, err)) &&
+                (request->dry_run || store_document(self, &final, document, err)) &&
                 (adjust_plan_is_empty(plan) || invoice_batch_flush(&self->batch, self->db, err)) &&
                 rate_adjust_write(self, plan, outcome->number, err);
     if (request->documents)

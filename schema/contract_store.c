@@ -5,8 +5,8 @@
 
 #include "lib/array.h"
 #include "schema/account_store.h"
-#include "schema/db_array.h"
 #include "schema/invoice_store.h"
+#include "schema/tenant_rows.h"
 
 #define ROW                                                                                                            \
     "SELECT tc.tenant_id, t.name, tc.revision, to_char(tc.from_month, 'YYYY-MM'), encode(tc.contract_sha256, 'hex'), " \
@@ -222,12 +222,10 @@ contract_store_used_beside(Db *db, int64_t tenant_id, int64_t invoice_id, const 
 
 /* ---- of many tenants ---- */
 
-static int
-compare_tenants(const void *left, const void *right)
+static TenantUsed *
+find_used(const ContractUsed *self, int64_t tenant_id)
 {
-    int64_t a = ((const TenantUsed *) left)->tenant_id;
-    int64_t b = ((const TenantUsed *) right)->tenant_id;
-    return (a > b) - (a < b);
+    return tenant_rows_find(self->all, self->count, sizeof *self->all, tenant_id);
 }
 
 bool
@@ -244,9 +242,8 @@ take_used(ContractUsed *self, const DbResult *result, Err *err)
 {
     bool done = true;
     for (int row = 0; done && row < db_rows(result); row++) {
-        const TenantUsed key = {.tenant_id = db_i64(result, row, 0)};
         const Text text = db_slice(result, row, 1);
-        TenantUsed *found = bsearch(&key, self->all, self->count, sizeof key, compare_tenants);
+        TenantUsed *found = find_used(self, db_i64(result, row, 0));
         if (found == NULL)
             continue;
         found->start = self->texts.length;
@@ -263,10 +260,7 @@ contract_used_read(ContractUsed *self, Db *db, Err *err)
         return true;
     DbArray tenants = db_array_of(DB_BIGINT);
     DbParam params[1] = {db_null()};
-    qsort(self->all, self->count, sizeof *self->all, compare_tenants);
-    bool done = true;
-    for (size_t i = 0; done && i < self->count; i++)
-        done = db_array_add_i64(&tenants, self->all[i].tenant_id, err);
+    bool done = tenant_rows_sort(self->all, self->count, sizeof *self->all, &tenants, err);
     DbResult *result =
         done && db_array_param(&tenants, &params[0], err) ? db_query(db, SQL_USED_MANY, params, 1, err) : NULL;
     done = result != NULL && take_used(self, result, err);
@@ -278,9 +272,7 @@ contract_used_read(ContractUsed *self, Db *db, Err *err)
 bool
 contract_used_find(const ContractUsed *self, int64_t tenant_id, Text *used)
 {
-    const TenantUsed key = {.tenant_id = tenant_id};
-    const TenantUsed *found =
-        self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare_tenants);
+    const TenantUsed *found = find_used(self, tenant_id);
     if (found == NULL || found->length == 0)
         return false;
     *used = (Text){self->texts.data + found->start, found->length};

@@ -52,7 +52,8 @@ GRANT INSERT (account_id, tenant_id, subject, kind, item, period, percent, value
       ON alerts TO millibill_rater;
 GRANT DELETE ON rating_runs TO millibill_rater; -- LOCK TABLE asks for it; a run that an invoice names cannot go
 GRANT EXECUTE ON FUNCTION segment_runs(bytea), document_json(text) TO millibill_rater;
-GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_write(bigint, bigint, text), invoices_write(bigint, bigint[], text[]),
+GRANT EXECUTE ON FUNCTION invoice_number_take(text), invoice_numbers_take(text, bigint), invoice_write(bigint, bigint, text), invoices_write(bigint, bigint[], text[]),
+      finals_write(bigint, text, bigint, bigint[], text[]),
       previews_write(bigint, preview_head[], preview_line[], preview_free_tier[], preview_item[]),
       adjustment_write(bigint, text, text, text), issued_document_keep(bigint, bigint, text, bytea, text) TO millibill_rater;
 

@@ -1,6 +1,10 @@
 #include "schema/invoice_batch.h"
 
-static const char SQL_WRITE[] = "SELECT cardinality(invoices_write($1::bigint, $2::bigint[], $3::text[]))";
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char SQL_WRITE_FINALS[] = "SELECT finals_write($1::bigint, $2, $3::bigint, $4::bigint[], $5::text[])";
 static const char SQL_WRITE_PREVIEWS[] =
     "SELECT previews_write($1::bigint, $2::preview_head[], $3::preview_line[], $4::preview_free_tier[], $5::preview_item[])";
 static const char SQL_TYPES[] = "SELECT 'preview_head'::regtype::oid, 'preview_line'::regtype::oid,"
@@ -52,21 +56,36 @@ preview_params(InvoiceBatch *self, Db *db, DbParam *params, Err *err)
     return done;
 }
 
+static DbResult *
+write_previews(InvoiceBatch *self, Db *db, Err *err)
+{
+    DbParam params[1 + PREVIEW_ROWS];
+    db_set_i64(&params[0], self->run_id);
+    return preview_params(self, db, params + 1, err) ? db_query(db, SQL_WRITE_PREVIEWS, params, 1 + PREVIEW_ROWS, err)
+                                                     : NULL;
+}
+
+static DbResult *
+write_finals(InvoiceBatch *self, Db *db, Err *err)
+{
+    DbParam params[5];
+    db_set_i64(&params[0], self->run_id);
+    params[1] = db_string(self->series);
+    db_set_i64(&params[2], self->first_number);
+    return db_array_param(&self->tenants, &params[3], err) && db_array_param(&self->documents, &params[4], err)
+               ? db_query(db, SQL_WRITE_FINALS, params, 5, err)
+               : NULL;
+}
+
 bool
 invoice_batch_flush(InvoiceBatch *self, Db *db, Err *err)
 {
-    DbParam params[1 + PREVIEW_ROWS];
     if (self->count == 0)
         return true;
-    db_set_i64(&params[0], self->run_id);
-    bool done = self->is_of_previews ? preview_params(self, db, params + 1, err)
-                                     : db_array_param(&self->tenants, &params[1], err) &&
-                                           db_array_param(&self->documents, &params[2], err);
-    DbResult *result = !done                  ? NULL
-                       : self->is_of_previews ? db_query(db, SQL_WRITE_PREVIEWS, params, 1 + PREVIEW_ROWS, err)
-                                              : db_query(db, SQL_WRITE, params, 3, err);
-    done = result != NULL && ((db_rows(result) == 1 && db_i64(result, 0, 0) == (int64_t) self->count) ||
-                              err_set(err, ERR_CORRUPT, "the database did not write every invoice that it was given"));
+    DbResult *result = self->is_of_previews ? write_previews(self, db, err) : write_finals(self, db, err);
+    bool done =
+        result != NULL && ((db_rows(result) == 1 && db_i64(result, 0, 0) == (int64_t) self->count) ||
+                           err_set(err, ERR_CORRUPT, "the database did not write every invoice that it was given"));
     db_result_free(&result);
     invoice_batch_clear(self);
     return done || err_prefix(err, "writing invoices: ");
@@ -93,10 +112,17 @@ flush_much(InvoiceBatch *self, Db *db, Err *err)
 }
 
 bool
-invoice_batch_add(InvoiceBatch *self, Db *db, int64_t run_id, int64_t tenant_id, Text document, Err *err)
+invoice_batch_add_final(InvoiceBatch *self, Db *db, int64_t run_id, const FinalDocument *final, Err *err)
 {
-    return turn_to(self, db, run_id, false, err) && db_array_add_i64(&self->tenants, tenant_id, err) &&
-           db_array_add_text(&self->documents, document, err) && flush_much(self, db, err);
+    if (!turn_to(self, db, run_id, false, err))
+        return false;
+    if (self->count == 0) {
+        snprintf(self->series, sizeof self->series, "%s", final->series);
+        self->first_number = final->number;
+    }
+    assert(strcmp(self->series, final->series) == 0 && final->number == self->first_number + (int64_t) self->count);
+    return db_array_add_i64(&self->tenants, final->tenant_id, err) &&
+           db_array_add_text(&self->documents, final->document, err) && flush_much(self, db, err);
 }
 
 bool

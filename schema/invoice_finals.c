@@ -6,7 +6,7 @@
 
 #include "lib/array.h"
 #include "lib/utc.h"
-#include "schema/db_array.h"
+#include "schema/tenant_rows.h"
 
 static const char SQL_FINALS[] =
     "SELECT DISTINCT ON (tenant_id) tenant_id, number, coalesce(payable_currency, currency), coalesce(payable_total, total),"
@@ -16,19 +16,10 @@ static const char SQL_FINALS[] =
     " WHERE v.tenant_id = f.tenant_id AND v.refers_to = f.invoice_id AND v.kind = 'void')) FROM invoices i WHERE tenant_id = ANY ($1::bigint[]) AND period_month = $2::date"
     " AND state = 'final' AND kind = 'invoice' ORDER BY tenant_id, revision DESC";
 
-static int
-compare(const void *left, const void *right)
-{
-    int64_t a = ((const TenantFinal *) left)->tenant_id;
-    int64_t b = ((const TenantFinal *) right)->tenant_id;
-    return (a > b) - (a < b);
-}
-
 static TenantFinal *
 find(const InvoiceFinals *self, int64_t tenant_id)
 {
-    const TenantFinal key = {.tenant_id = tenant_id};
-    return self->count == 0 ? NULL : bsearch(&key, self->all, self->count, sizeof key, compare);
+    return tenant_rows_find(self->all, self->count, sizeof *self->all, tenant_id);
 }
 
 bool
@@ -63,12 +54,10 @@ invoice_finals_read(InvoiceFinals *self, Db *db, UtcMonth month, Err *err)
     DbArray tenants = db_array_of(DB_BIGINT);
     DbParam params[2] = {db_null(), db_string(utc_format_day(utc_month_start_us(month), day))};
     self->month = month;
-    if (self->count > 0)
-        qsort(self->all, self->count, sizeof *self->all, compare);
-    bool done = true;
-    for (size_t i = 0; done && i < self->count; i++)
-        done = db_array_add_i64(&tenants, self->all[i].tenant_id, err);
-    done = done && db_array_param(&tenants, &params[0], err);
+    if (self->count == 0)
+        return true;
+    bool done = tenant_rows_sort(self->all, self->count, sizeof *self->all, &tenants, err) &&
+                db_array_param(&tenants, &params[0], err);
     DbResult *result = done ? db_query(db, SQL_FINALS, params, 2, err) : NULL;
     for (int row = 0; result != NULL && row < db_rows(result); row++) {
         TenantFinal *final = find(self, db_i64(result, row, 0));

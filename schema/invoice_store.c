@@ -23,6 +23,7 @@ static const char SQL_MEASURES[] =
 static const char SQL_TIDY[] = "DELETE FROM rating_runs r WHERE kind = 'preview' AND run_id <> $1::bigint"
                                " AND NOT EXISTS (SELECT FROM invoices i WHERE i.run_id = r.run_id)";
 static const char SQL_NUMBER[] = "SELECT invoice_number_take($1)";
+static const char SQL_NEXT_NUMBER[] = "SELECT invoice_numbers_take($1, 0)";
 static const char SQL_WRITE[] = "SELECT invoice_write($1::bigint, $2::bigint, $3)";
 
 static const char SQL_FINAL[] =
@@ -139,6 +140,14 @@ invoice_number_take(Db *db, const char *series, int64_t *number, Err *err)
 {
     const DbParam params[] = {db_string(series)};
     return query_i64(db, SQL_NUMBER, params, 1, number, err) || err_prefix(err, "taking an invoice number: ");
+}
+
+bool
+invoice_number_next(Db *db, const char *series, int64_t *number, Err *err)
+{
+    const DbParam params[] = {db_string(series)};
+    return query_i64(db, SQL_NEXT_NUMBER, params, 1, number, err) ||
+           err_prefix(err, "asking for the next invoice number: ");
 }
 
 bool

@@ -72,6 +72,8 @@ MUST_CHECK bool rating_runs_tidy(Db *db, int64_t keep_run_id, Err *err);
 
 /** The next number of a series ("MB-2026"), without gaps: the series is locked until the transaction ends. */
 MUST_CHECK bool invoice_number_take(Db *db, const char *series, int64_t *number, Err *err);
+/** Which number will be the next one, under the same lock: it is taken with the invoice that has it (invoice_batch.h). */
+MUST_CHECK bool invoice_number_next(Db *db, const char *series, int64_t *number, Err *err);
 
 /** Write the invoice whose canonical JSON is `document`. */
 MUST_CHECK bool invoice_write(Db *db, int64_t tenant_id, int64_t run_id, const char *document, Err *err);

@@ -31,6 +31,9 @@ static const char SQL_ROOTS_OF_HEAD[] = ROOT_COLUMNS " WHERE r.head_number = $1:
 static const char SQL_ROOT_FIND[] =
     ROOT_COLUMNS " WHERE r.tenant_id = $1::bigint AND r.month = ($2 || '-01')::date"
                  " AND ($3::integer = 0 OR r.revision = $3::integer) ORDER BY r.revision DESC LIMIT 1";
+static const char SQL_ROOTS_OF_TENANTS[] =
+    ROOT_COLUMNS " WHERE r.tenant_id = ANY ($1::bigint[]) AND r.month = ($2 || '-01')::date AND r.revision ="
+                 " (SELECT max(o.revision) FROM seal_roots o WHERE o.tenant_id = r.tenant_id AND o.month = r.month)";
 static const char SQL_ROOTS_DUE[] =
     "SELECT t.tenant_id, t.name, coalesce(last.revision, 0) + 1, s.seals, s.last_seal FROM"
     " (SELECT tenant_id, count(*) AS seals, max(seal_number) AS last_seal FROM seals"
@@ -45,17 +48,6 @@ static const char SQL_ROOT_SEALS[] =
 static const char SQL_ROOT_INSERT[] =
     "INSERT INTO seal_roots (tenant_id, month, revision, head_number, seals, last_seal, digest, public_key, signature)"
     " VALUES ($1::bigint, ($2 || '-01')::date, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7, $8, $9)";
-static const char SQL_WAITS[] = "SELECT EXISTS (SELECT FROM seal_queue WHERE tenant_id = $1::bigint"
-                                " AND hour >= $2::timestamptz AND hour < $3::timestamptz)";
-static const char SQL_GREW[] =
-    "WITH span AS MATERIALIZED (SELECT commit_id FROM commits WHERE receipt > $4::bigint),"
-    " bounds AS MATERIALIZED (SELECT min(commit_id) AS least, max(commit_id) AS greatest FROM span)"
-    " SELECT EXISTS (SELECT FROM segments s JOIN span USING (commit_id) WHERE s.tenant_id = $1::bigint"
-    "  AND s.hour >= $2::timestamptz AND s.hour < $3::timestamptz AND s.commit_id"
-    "  BETWEEN (SELECT least FROM bounds) AND (SELECT greatest FROM bounds))"
-    " OR EXISTS (SELECT FROM exclusions e JOIN span USING (commit_id) WHERE e.tenant_id = $1::bigint"
-    "  AND e.hour >= $2::timestamptz AND e.hour < $3::timestamptz AND e.commit_id"
-    "  BETWEEN (SELECT least FROM bounds) AND (SELECT greatest FROM bounds))";
 
 /** A bytea of exactly that many bytes. */
 static bool
@@ -230,12 +222,10 @@ root_take(const DbResult *rows, int row, SealRoot *root, Err *err)
            bytes_at(rows, row, 10, root->signature, sizeof root->signature, err);
 }
 
-MUST_CHECK bool
-seal_roots_of_head(Db *db, int64_t head_number, SealRootVisit visit, void *context, Err *err)
+static bool
+visit_roots(Db *db, const char *sql, const DbParam *params, int count, SealRootVisit visit, void *context, Err *err)
 {
-    DbParam params[1];
-    db_set_i64(&params[0], head_number);
-    DbResult *rows = db_query(db, SQL_ROOTS_OF_HEAD, params, 1, err);
+    DbResult *rows = db_query(db, sql, params, count, err);
     bool good = rows != NULL;
     for (int row = 0; good && row < db_rows(rows); row++) {
         SealRoot root;
@@ -243,6 +233,23 @@ seal_roots_of_head(Db *db, int64_t head_number, SealRootVisit visit, void *conte
     }
     db_result_free(&rows);
     return good;
+}
+
+MUST_CHECK bool
+seal_roots_of_head(Db *db, int64_t head_number, SealRootVisit visit, void *context, Err *err)
+{
+    DbParam params[1];
+    db_set_i64(&params[0], head_number);
+    return visit_roots(db, SQL_ROOTS_OF_HEAD, params, 1, visit, context, err);
+}
+
+MUST_CHECK bool
+seal_roots_of_tenants(Db *db, DbArray *tenants, UtcMonth month, SealRootVisit visit, void *context, Err *err)
+{
+    char text[UTC_TEXT_BYTES];
+    DbParam params[2] = {db_null(), db_string(utc_month_format(month, text))};
+    return db_array_param(tenants, &params[0], err) &&
+           visit_roots(db, SQL_ROOTS_OF_TENANTS, params, 2, visit, context, err);
 }
 
 MUST_CHECK bool
@@ -334,35 +341,4 @@ seal_root_insert(Db *db, const SealRoot *root, Err *err)
     params[7] = db_bytes(root->public_key, sizeof root->public_key);
     params[8] = db_bytes(root->signature, sizeof root->signature);
     return db_run(db, SQL_ROOT_INSERT, params, 9, NULL, err) || err_prefix(err, "writing the root of a month: ");
-}
-
-/** Ask something about hours of a tenant ($1, $2, $3); `receipt` is $4 unless it is negative. */
-static bool
-ask_hours(Db *db, const char *sql, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t receipt, bool *answer,
-          Err *err)
-{
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
-    DbParam params[4] = {db_null(), db_string(utc_format(start_us, start)), db_string(utc_format(end_us, end)),
-                         db_null()};
-    db_set_i64(&params[0], tenant_id);
-    db_set_i64(&params[3], receipt);
-    DbResult *rows = db_query(db, sql, params, receipt < 0 ? 3 : 4, err);
-    if (rows == NULL)
-        return false;
-    *answer = strcmp(db_value(rows, 0, 0), "t") == 0;
-    db_result_free(&rows);
-    return true;
-}
-
-MUST_CHECK bool
-seal_hours_wait(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, bool *wait, Err *err)
-{
-    return ask_hours(db, SQL_WAITS, tenant_id, start_us, end_us, -1, wait, err);
-}
-
-MUST_CHECK bool
-seal_hours_grew(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t receipt, bool *grew, Err *err)
-{
-    return ask_hours(db, SQL_GREW, tenant_id, start_us, end_us, receipt, grew, err);
 }

@@ -28,6 +28,8 @@ typedef struct Round {
     bool more_hours; /* there are more than these */
     CompactReport compacted;
     SealHead head;
+    SealInvoiceKey *after; /* of the whole run */
+    bool more_invoices;
     SealRoot roots[SEAL_ROOTS_MAX];
     size_t root_count;
 } Round;
@@ -135,7 +137,8 @@ take_invoices(Round *self, Err *err)
 {
     Invoices invoices = {.count = 0};
     digest_start(&invoices.state);
-    if (!seal_invoices_take(self->db, self->head.number, count_invoice, &invoices, err))
+    if (!seal_invoices_take(self->db, self->head.number, self->after, count_invoice, &invoices, &self->more_invoices,
+                            err))
         return false;
     self->head.invoices = invoices.count;
     self->head.invoices_digest = digest_end(&invoices.state);
@@ -277,7 +280,7 @@ round_locked(Round *self, bool *more, Err *err)
     if (!done)
         return false;
     count_up(self);
-    *more = self->more_hours || self->root_count == SEAL_ROOTS_MAX || self->head.invoices == SEAL_INVOICES_MAX;
+    *more = self->more_hours || self->root_count == SEAL_ROOTS_MAX || self->more_invoices;
     return follow(self, err);
 }
 
@@ -314,12 +317,13 @@ seal_run(Db *db, const SealTools *tools, const SealScope *scope, SealReport *rep
 {
     bool more = true;
     bool done = true;
+    SealInvoiceKey after = {0};
     Round *self = calloc(1, sizeof *self);
     if (self == NULL)
         return err_set(err, ERR_NOMEM, "no memory for %d hours", SEAL_HOURS_MAX);
     while (done && more && !patience_is_stopped(&(Patience){.stop = tools->stop})) {
         SealLock lock;
-        *self = (Round){.db = db, .tools = tools, .scope = scope, .report = report};
+        *self = (Round){.db = db, .tools = tools, .scope = scope, .report = report, .after = &after};
         done = lock_both(db, tools, &lock, err);
         if (!done)
             break;

@@ -90,9 +90,15 @@ seal_books(Db *db, int64_t receipt_from, int64_t receipt_to, SealBookVisit visit
 /* ---- final invoices ---- */
 
 typedef bool (*SealInvoiceVisit)(void *context, const SealInvoice *invoice, Err *err);
-/** Put the final invoices that no head covers yet under this one, which is written later in the same transaction: at most
- *  SEAL_INVOICES_MAX. Each is visited, in order. */
-MUST_CHECK bool seal_invoices_take(Db *db, int64_t head_number, SealInvoiceVisit visit, void *context, Err *err);
+/** Where the search for invoices that no head covers goes on: behind this one. All zero: from the first. */
+typedef struct SealInvoiceKey {
+    int64_t tenant_id, invoice_id;
+} SealInvoiceKey;
+/** Put the final invoices behind `*after` that no head covers yet under this one, which is written later in the same transaction: at most
+ *  SEAL_INVOICES_MAX. Each is visited, in order. `*after` becomes the last of them; where there were fewer the next search begins at the
+ *  first, for some may have become final meanwhile. `*more`: it has not found all that there are. */
+MUST_CHECK bool seal_invoices_take(Db *db, int64_t head_number, SealInvoiceKey *after, SealInvoiceVisit visit,
+                                   void *context, bool *more, Err *err);
 /** Those under a head, in order. */
 MUST_CHECK bool seal_invoices_of_head(Db *db, int64_t head_number, SealInvoiceVisit visit, void *context, Err *err);
 
@@ -110,10 +116,8 @@ MUST_CHECK bool seal_root_insert(Db *db, const SealRoot *root, Err *err);
 /** A tenant's root of a month: that revision, or the last one when `revision` is 0. Its number of revision stays 0 when there is
  *  none. The tenant's name is not filled in. */
 MUST_CHECK bool seal_root_find(Db *db, int64_t tenant_id, UtcMonth month, int64_t revision, SealRoot *root, Err *err);
-/** Does the queue hold an hour of a tenant from start_us up to, not including, end_us? */
-MUST_CHECK bool seal_hours_wait(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, bool *wait, Err *err);
-/** Did evidence of such hours come in after this receipt? */
+/** The last root of a month of each of these tenants (DB_BIGINT) that has one, in no order. */
 MUST_CHECK bool
-seal_hours_grew(Db *db, int64_t tenant_id, int64_t start_us, int64_t end_us, int64_t receipt, bool *grew, Err *err);
+seal_roots_of_tenants(Db *db, DbArray *tenants, UtcMonth month, SealRootVisit visit, void *context, Err *err);
 
 #endif

@@ -1,13 +1,19 @@
 -- Billing: the definer functions that alone write invoices, and the views of invoices and cost.
 -- Columns of views are stable: new ones are added at the end. Quantities and amounts are numeric, never rounded here.
 
+CREATE OR REPLACE FUNCTION invoice_numbers_take(p_series text, p_count bigint) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+    INSERT INTO millibill.invoice_numbers AS n (series, last_number) SELECT p_series, p_count WHERE p_count >= 0
+        ON CONFLICT (series) DO UPDATE SET last_number = n.last_number + p_count
+        RETURNING last_number - p_count + 1;
+$$;
+COMMENT ON FUNCTION invoice_numbers_take(text, bigint) IS 'Take the next so many numbers of a series; the first of them. The series is locked until the transaction ends, so that a rollback leaves no gap. None: what the next one is, and it stays so';
+
 CREATE OR REPLACE FUNCTION invoice_number_take(p_series text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
-    INSERT INTO millibill.invoice_numbers AS n (series, last_number) VALUES (p_series, 1)
-        ON CONFLICT (series) DO UPDATE SET last_number = n.last_number + 1
-        RETURNING last_number;
+    SELECT millibill.invoice_numbers_take(p_series, 1);
 $$;
-COMMENT ON FUNCTION invoice_number_take(text) IS 'Next number of a series; locks the series until the transaction ends, so that a rollback leaves no gap';
+COMMENT ON FUNCTION invoice_number_take(text) IS 'Next number of a series, as of invoice_numbers_take';
 
 -- What a document says of itself, taken apart: rows of the tables beside it. Not definers, bound when they are made, and part of whatever
 -- statement asks.
@@ -91,13 +97,12 @@ BEGIN
         RAISE EXCEPTION 'the period of a final invoice ends at %, which is not over', v_run.period_end
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    -- The series' row is locked by invoice_number_take, and its number goes back with a transaction that fails.
+    -- The series' row is locked by who took the number, and its number goes back with a transaction that fails.
     IF v_run.kind = 'final' THEN
-        SELECT u.d -> 'invoice' ->> 'number' AS number INTO v_other
-          FROM unnest(v_documents) AS u(d)
+        SELECT u.number INTO v_other FROM (SELECT d -> 'invoice' ->> 'number' AS number FROM unnest(v_documents) d) u
          WHERE NOT EXISTS (SELECT FROM millibill.invoice_numbers n
-            WHERE u.d -> 'invoice' ->> 'number' ~ '-[0-9]{1,18}$' AND n.series = regexp_replace(u.d -> 'invoice' ->> 'number', '-[0-9]+$', '')
-              AND substring(u.d -> 'invoice' ->> 'number' FROM '[0-9]+$')::bigint BETWEEN 1 AND n.last_number) LIMIT 1;
+            WHERE u.number ~ '-[0-9]{1,18}$' AND n.series = regexp_replace(u.number, '-[0-9]+$', '')
+              AND substring(u.number FROM '[0-9]+$')::bigint BETWEEN 1 AND n.last_number) LIMIT 1;
         IF FOUND THEN
             RAISE EXCEPTION 'number % was not taken from its series', v_other.number USING ERRCODE = 'integrity_constraint_violation';
         END IF;
@@ -166,6 +171,26 @@ BEGIN
     RETURN v_ids;
 END $$;
 COMMENT ON FUNCTION invoices_write(bigint, bigint[], text[]) IS 'Write invoices of one rating run from their canonical JSON, each with its tenant; each removes the preview of its tenant and month. A second final invoice of a month fails on the index invoices_final, unless the first is void';
+
+-- Final invoices, many of one run. Numbers are taken with the documents that have them, so many as there are: one without an invoice cannot be left.
+CREATE OR REPLACE FUNCTION finals_write(p_run_id bigint, p_series text, p_first bigint, p_tenant_ids bigint[], p_documents text[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, millibill, pg_temp AS $$
+DECLARE
+    v_other record;
+BEGIN
+    IF p_first IS DISTINCT FROM millibill.invoice_numbers_take(p_series, cardinality(p_documents)) THEN
+        RAISE EXCEPTION 'number % is not the next one of %', p_first, p_series USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT u.number, left(u.document, 60) AS start INTO v_other
+      FROM (SELECT document, p_series || '-' || lpad(n::text, greatest(6, length(n::text)), '0') AS number
+              FROM unnest(p_documents) WITH ORDINALITY AS d(document, place) CROSS JOIN LATERAL (SELECT p_first + place - 1 AS n) at) u
+     WHERE NOT coalesce(starts_with(u.document, '{"invoice":{"number":' || to_json(u.number) || ','), false) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'the document that is to be % begins with %', v_other.number, v_other.start USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN cardinality(millibill.invoices_write(p_run_id, p_tenant_ids, p_documents));
+END $$;
+COMMENT ON FUNCTION finals_write(bigint, text, bigint, bigint[], text[]) IS 'Write final invoices of one rating run as invoices_write does, and take their numbers: the next ones of the series, from the first, in the order of the documents. How many were written';
 
 -- Previews, many of one run. What stands in their rows is handed over beside the documents. Every document is held against its tenant and
 -- run by its head, some that the database chooses are taken apart whole, and nobody else writes rows: a rater that says two things is found out
@@ -378,7 +403,7 @@ BEGIN
         RAISE EXCEPTION 'the period of a final invoice ends at %, which is not over', v_run.period_end
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    -- The series' row is locked by invoice_number_take, and its number goes back with a transaction that fails.
+    -- The series' row is locked by who took the number, and its number goes back with a transaction that fails.
     IF v_run.kind = 'final' AND NOT EXISTS (SELECT FROM millibill.invoice_numbers n
             WHERE v_head ->> 'number' ~ '-[0-9]{1,18}$' AND n.series = regexp_replace(v_head ->> 'number', '-[0-9]+$', '')
               AND substring(v_head ->> 'number' FROM '[0-9]+$')::bigint BETWEEN 1 AND n.last_number) THEN
