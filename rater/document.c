@@ -328,3 +328,40 @@ document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *
     json_object_put(document);
     return NULL;
 }
+
+char *
+document_invoice_body(const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier, Err *err)
+{
+    Json *document = json_new_object(err);
+    char *text = document != NULL && add_body(document, rated, slice, book, free_tier, NULL, err)
+                     ? json_canonical(document, err)
+                     : NULL;
+    json_object_put(document);
+    if (text == NULL)
+        return NULL;
+    const size_t length = strlen(text) - 2; /* without the braces */
+    memmove(text, text + 1, length);
+    text[length] = '\0';
+    return text;
+}
+
+char *
+document_invoice_around(const InvoiceHead *head, Text body, Err *err)
+{
+    Json *before = json_new_object(err);
+    Json *after = json_new_object(err);
+    Buffer text = {0};
+    char *first = before != NULL && add_head(before, head, err) ? json_canonical(before, err) : NULL;
+    char *last = first != NULL && after != NULL && add_evidence(after, head, err) ? json_canonical(after, err) : NULL;
+    bool done = last != NULL && buffer_append(&text, first, strlen(first) - 1, err) &&
+                buffer_append(&text, ",", 1, err) && buffer_append(&text, body.data, body.length, err) &&
+                (head->root_count == 0 || buffer_append(&text, ",", 1, err)) &&
+                buffer_append(&text, last + 1, strlen(last), err);
+    free(first);
+    free(last);
+    json_object_put(before);
+    json_object_put(after);
+    if (!done)
+        buffer_free(&text);
+    return text.data;
+}

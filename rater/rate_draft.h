@@ -1,7 +1,8 @@
 /**
- * rate_draft - the document of a tenant whose preview follows from its usage and the book alone
+ * rate_draft - the document of a tenant whose invoice follows from its usage and the book alone
  *
- * Made without the database, so that several threads can; what the database knows of the tenant decides later whether it is written.
+ * Made without the database, so that several threads can; what the database knows of the tenant decides later whether it is written. Of a
+ * final invoice that is all but number and seals.
  */
 #ifndef RATER_RATE_DRAFT_H
 #define RATER_RATE_DRAFT_H
@@ -12,7 +13,8 @@
 
 typedef struct RateDraft {
     const RateTenant *tenant; /* NULL: nothing was made for it */
-    PreviewRows rows;         /* of its document, which is among them */
+    PreviewRows rows;         /* of a preview's document, which is among them */
+    char *body;               /* of a final invoice's, document_invoice_body() */
     char *total;              /* as printed */
 } RateDraft;
 
@@ -22,7 +24,7 @@ MUST_CHECK bool
 rate_draft_make(RateDraft *draft, const RateMonth *run, const Rated *rated, const RatedSlice *slice, Err *err);
 void rate_draft_free(RateDraft *draft);
 
-/** Is this a run whose drafts are worth making ahead: of previews that are written? */
+/** Is this a run whose documents are worth making ahead: are they written, and not printed? */
 bool rate_draft_wanted(const RateRequest *request);
 
 #endif

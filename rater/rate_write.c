@@ -50,16 +50,52 @@ record_run(RateMonth *self, Err *err)
     return store_book(self->db, book, err) && rate_measures_record(self->db, &run, book, &self->run_id, err);
 }
 
+/* What a final invoice has before its document. */
+typedef struct FinalHead {
+    RateRoots roots;
+    char series[INVOICE_SERIES_BYTES];
+    FinalDocument final; /* without a number: a preview */
+} FinalHead;
+
 /* Numbers ascend with the invoices, in memory: the database takes each with its document, and the series stays locked meanwhile. */
 static bool
-take_number(RateMonth *self, FinalDocument *final, RateOutcome *outcome, Err *err)
+take_number(RateMonth *self, FinalHead *of, RateOutcome *outcome, Err *err)
 {
     char text[64];
-    if (self->next_number == 0 && !invoice_number_next(self->db, final->series, &self->next_number, err))
+    snprintf(of->series, sizeof of->series, "MB-%04d", self->request->month.year);
+    of->final.series = of->series;
+    if (self->next_number == 0 && !invoice_number_next(self->db, of->series, &self->next_number, err))
         return false;
-    final->number = self->next_number++;
-    snprintf(text, sizeof(text), "%s-%06" PRId64, final->series, final->number);
+    of->final.number = self->next_number++;
+    snprintf(text, sizeof text, "%s-%06" PRId64, of->series, of->final.number);
     return rate_report_keep(self, &outcome->number, text, err);
+}
+
+/* Seals and number of a final invoice; of a preview neither. */
+static bool
+begin_invoice(RateMonth *self, const RateTenant *tenant, const RatedSlice *slice, RateOutcome *outcome, FinalHead *of,
+              Err *err)
+{
+    const bool used = slice->function < slice->function_end;
+    *of = (FinalHead){.final = {.tenant_id = tenant->tenant_id}};
+    outcome->is_final = self->request->final && !self->request->dry_run;
+    return !outcome->is_final || (rate_roots(&self->seals, self->db, tenant, used, self->watermark, &of->roots, err) &&
+                                  take_number(self, of, outcome, err));
+}
+
+/* Borrows from all of them. */
+static InvoiceHead
+head_of(const RateMonth *self, const RateTenant *tenant, const RateOutcome *outcome, const FinalHead *of)
+{
+    return (InvoiceHead){.number = outcome->number,
+                         .tenant = tenant->name,
+                         .account = tenant->account,
+                         .period = self->period,
+                         .receipt_watermark = self->watermark,
+                         .roots = of->roots.all,
+                         .root_count = of->roots.count,
+                         .service_start_us = tenant->service_start_us,
+                         .service_end_us = tenant->service_end_us};
 }
 
 bool
@@ -82,7 +118,6 @@ rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err
     return true;
 }
 
-/* `final` without a number: a preview. */
 static bool
 store_document(RateMonth *self, FinalDocument *final, Json *document, Err *err)
 {
@@ -193,17 +228,32 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
     return document;
 }
 
+static bool
+store_draft(RateMonth *self, const RateDraft *draft, const InvoiceHead *head, FinalDocument *final, Err *err)
+{
+    if (draft->body == NULL)
+        return invoice_batch_add_preview(&self->batch, self->db, self->run_id, &draft->rows, err);
+    char *document = document_invoice_around(head, text_of(draft->body), err);
+    final->document = text_of(document == NULL ? "" : document);
+    bool done = document != NULL && invoice_batch_add_final(&self->batch, self->db, self->run_id, final, err);
+    free(document);
+    return done;
+}
+
 /* Made ahead: nothing but usage and book goes into it. */
 static bool
-write_draft(RateMonth *self, RateDraft *draft, Err *err)
+write_draft(RateMonth *self, RateDraft *draft, const RatedSlice *slice, Err *err)
 {
+    FinalHead of;
     RateOutcome *outcome = rate_outcome_add(self, draft->tenant->account, draft->tenant->name, err);
-    if (outcome == NULL || (self->run_id == 0 && !record_run(self, err)))
+    if (outcome == NULL || (self->run_id == 0 && !record_run(self, err)) || !outcome_book(self, outcome, err) ||
+        !begin_invoice(self, draft->tenant, slice, outcome, &of, err))
         return false;
+    const InvoiceHead head = head_of(self, draft->tenant, outcome, &of);
     char *total = draft->total;
     draft->total = NULL;
-    return outcome_book(self, outcome, err) && outcome_money(self, outcome, self->book->currency, total, err) &&
-           invoice_batch_add_preview(&self->batch, self->db, self->run_id, &draft->rows, err);
+    return outcome_money(self, outcome, self->book->currency, total, err) &&
+           store_draft(self, draft, &head, &of.final, err);
 }
 
 static bool
@@ -211,34 +261,15 @@ write_invoice(RateMonth *self, const RateTenant *tenant, const Rated *rated, con
               Err *err)
 {
     const RateRequest *request = self->request;
+    FinalHead of;
     RateOutcome *outcome = rate_outcome_add(self, tenant->account, tenant->name, err);
-    if (outcome == NULL)
+    if (outcome == NULL || (!request->dry_run && self->run_id == 0 && !record_run(self, err)) ||
+        !outcome_book(self, outcome, err) || !begin_invoice(self, tenant, slice, outcome, &of, err))
         return false;
-    if (!request->dry_run && self->run_id == 0 && !record_run(self, err))
-        return false;
-    if (!outcome_book(self, outcome, err))
-        return false;
-    outcome->is_final = request->final && !request->dry_run;
-    RateRoots roots = {.count = 0};
-    char series[INVOICE_SERIES_BYTES];
-    FinalDocument final = {.tenant_id = tenant->tenant_id, .series = series};
-    const bool used = slice->function < slice->function_end;
-    snprintf(series, sizeof series, "MB-%04d", request->month.year);
-    if (outcome->is_final && (!rate_roots(&self->seals, self->db, tenant, used, self->watermark, &roots, err) ||
-                              !take_number(self, &final, outcome, err)))
-        return false;
-    const InvoiceHead head = {.number = outcome->number,
-                              .tenant = tenant->name,
-                              .account = tenant->account,
-                              .period = self->period,
-                              .receipt_watermark = self->watermark,
-                              .roots = roots.all,
-                              .root_count = roots.count,
-                              .service_start_us = tenant->service_start_us,
-                              .service_end_us = tenant->service_end_us};
+    const InvoiceHead head = head_of(self, tenant, outcome, &of);
     Json *document = make_document(self, tenant, &head, rated, slice, plan, outcome, err);
     bool done = document != NULL && adjust_plan_describe(plan, document, err) && rate_adjust_notes(self, plan, err) &&
-                (request->dry_run || store_document(self, &final, document, err)) &&
+                (request->dry_run || store_document(self, &of.final, document, err)) &&
                 (adjust_plan_is_empty(plan) || invoice_batch_flush(&self->batch, self->db, err)) &&
                 rate_adjust_write(self, plan, outcome->number, err);
     if (request->documents)
@@ -317,7 +348,7 @@ rate_write_tenant(RateMonth *self, const RateTenant *tenant, const Rated *rated,
     if (done && found.exists)
         done = keep_final(self, tenant, &found, &document, err);
     else if (done && (which == RATE_ALL || (which == RATE_TAKEN_BACK && found.was_void)))
-        done = draft != NULL && draft->tenant != NULL ? write_draft(self, draft, err)
+        done = draft != NULL && draft->tenant != NULL ? write_draft(self, draft, slice, err)
                                                       : write_planned(self, tenant, rated, slice, false, err);
     buffer_free(&document);
     return done;

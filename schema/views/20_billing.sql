@@ -142,7 +142,8 @@ BEGIN
                               WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void')) ELSE 0 END,
                    v_run.kind, d -> 'invoice' ->> 'number', p_run_id, v_run.period_month, v_run.period_start, v_run.period_end, v_run.receipt_watermark,
                    d ->> 'currency', (d ->> 'subtotal')::numeric, (d ->> 'total')::numeric,
-                   millibill.document_invocations(d),
+                   -- document_invocations(d), which would be called for each instead of becoming part of the statement
+                   (SELECT coalesce(sum((f ->> 'invocations')::numeric), 0) FROM jsonb_array_elements(d -> 'functions') f),
                    v_run.price_book_sha256, u.document, sha256(convert_to(u.document, 'UTF8')),
                    decode(d -> 'contract' ->> 'sha256', 'hex'), (d -> 'contract' ->> 'revision')::integer,
                    d -> 'payable' ->> 'currency', (d -> 'payable' ->> 'total')::numeric
