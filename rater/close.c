@@ -134,6 +134,7 @@ rate_all(Close *self, bool final, RateReport *report, Err *err)
         .calendar = self->request->calendar,
         .price_book = self->request->price_book,
         .config = self->request->config,
+        .closing = self->request->month,
         .held = held,
         .held_count = self->hold_count,
         .stop = self->request->stop,

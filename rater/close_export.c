@@ -6,30 +6,56 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/array.h"
 #include "lib/share.h"
 #include "rater/close_parts.h"
 #include "schema/bill_store.h"
 
-enum { ARGUMENTS_MAX = 16 };
+enum { TOGETHER = 1000, ARGUMENTS_MAX = 16 + TOGETHER }; /* numbers of invoices in one command line */
 
 /* Electronic invoices come last: only who asks for them gets them, for they want more of a contract than others. */
 static const char UBL[] = "ubl";
 static const char *const FORMATS[] = {"json", "csv", "text", "html", "pdf", UBL};
 enum { FORMAT_COUNT = sizeof FORMATS / sizeof FORMATS[0] };
 
+/* Final invoices of earlier months that this closing made, in this run or in one that was killed. */
+typedef struct LateNumbers {
+    char **all;
+    size_t count, capacity;
+} LateNumbers;
+
 static bool
-spawn_report(const char *const *arguments, pid_t *child, Err *err)
+take_number(void *context, const char *number, Err *err)
+{
+    LateNumbers *self = context;
+    if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
+        return false;
+    self->all[self->count] = strdup(number);
+    return self->all[self->count++] != NULL || err_set(err, ERR_NOMEM, "no memory for the number of an invoice");
+}
+
+static void
+late_numbers_free(LateNumbers *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        free(self->all[i]);
+    free(self->all);
+}
+
+static bool
+spawn_report(const char *const *arguments, size_t count, pid_t *child, Err *err)
 {
     char path[PATH_MAX];
     char name[] = "millibill-report";
     char *argv[ARGUMENTS_MAX + 2] = {name};
     if (!share_program(name, path, err))
         return false;
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i] != NULL; i++)
+    for (size_t i = 0; i < count; i++)
         argv[i + 1] = (char *) (uintptr_t) arguments[i]; /* posix_spawn does not write them */
     posix_spawn_file_actions_t actions;
     int failed = posix_spawn_file_actions_init(&actions);
@@ -42,26 +68,22 @@ spawn_report(const char *const *arguments, pid_t *child, Err *err)
     return failed == 0 || err_set(err, ERR_IO, "cannot start '%s': %s", path, strerror(failed));
 }
 
+/* Render what the arguments `which` name, at most TOGETHER. */
 static bool
-write_form(const Close *self, const char *format, Err *err)
+write_documents(const Close *self, const char *format, const char *const *which, size_t count, Err *err)
 {
-    char month[UTC_TEXT_BYTES];
-    const char *arguments[ARGUMENTS_MAX] = {"invoice",
-                                            "render",
-                                            "--month",
-                                            utc_month_format(self->request->month, month),
-                                            "--final",
-                                            "--format",
-                                            format,
-                                            "--output-dir",
-                                            self->request->output,
-                                            "--possible",
-                                            self->request->data == NULL ? NULL : "--data",
-                                            self->request->data};
+    const char *arguments[ARGUMENTS_MAX] = {
+        "invoice", "render", "--format", format, "--output-dir", self->request->output, "--possible"};
+    size_t length = 7;
     pid_t child = 0;
     int status = 0;
     pid_t ended = 0;
-    if (!spawn_report(arguments, &child, err))
+    if (self->request->data != NULL) {
+        arguments[length++] = "--data";
+        arguments[length++] = self->request->data;
+    }
+    memcpy(&arguments[length], which, count * sizeof *which);
+    if (!spawn_report(arguments, length + count, &child, err))
         return false;
     do {
         ended = waitpid(child, &status, 0);
@@ -71,6 +93,20 @@ write_form(const Close *self, const char *format, Err *err)
     return (ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0) ||
            err_set(err, ERR_IO, "the %s documents could not be written to '%s'; the message before says why", format,
                    self->request->output);
+}
+
+/* The month's own, if there are any, and the late ones. */
+static bool
+write_form(const Close *self, const char *format, bool any, const LateNumbers *late, Err *err)
+{
+    char month[UTC_TEXT_BYTES];
+    const char *const own[] = {"--month", utc_month_format(self->request->month, month), "--final"};
+    bool done = !any || write_documents(self, format, own, sizeof own / sizeof *own, err);
+    for (size_t at = 0; done && at < late->count; at += TOGETHER) {
+        const size_t count = late->count - at < TOGETHER ? late->count - at : TOGETHER;
+        done = write_documents(self, format, (const char *const *) late->all + at, count, err);
+    }
+    return done;
 }
 
 static bool
@@ -105,24 +141,37 @@ is_wanted(const OptionList *formats, const char *format)
     return formats->count == 0 && format != UBL;
 }
 
+static void
+tell(const Close *self, int64_t finals, const LateNumbers *late, const Buffer *forms, CloseStep *step)
+{
+    int length = snprintf(step->detail, sizeof step->detail, "%" PRId64 " invoice%s", finals, finals == 1 ? "" : "s");
+    if (late->count > 0)
+        length += snprintf(step->detail + length, sizeof step->detail - (size_t) length, " and %zu of earlier months",
+                           late->count);
+    snprintf(step->detail + length, sizeof step->detail - (size_t) length, " as %.*s in %s", (int) forms->length,
+             (const char *) forms->data, self->request->output);
+}
+
 bool
 close_export(Close *self, CloseStep *step, Err *err)
 {
     int64_t finals = 0;
+    LateNumbers late = {0};
     Buffer written = {0};
     if (self->request->output == NULL) {
         snprintf(step->detail, sizeof step->detail, "not asked for: --output DIR writes the documents");
         return true;
     }
-    bool done = bill_visit(self->db, self->request->month, NULL, "final", count_one, &finals, err);
+    bool done = bill_visit(self->db, self->request->month, NULL, "final", count_one, &finals, err) &&
+                bill_visit_late(self->db, self->request->month, take_number, &late, err);
     for (size_t i = 0; done && i < FORMAT_COUNT; i++)
         if (is_wanted(self->request->formats, FORMATS[i]))
-            done = (finals == 0 || write_form(self, FORMATS[i], err)) &&
+            done = write_form(self, FORMATS[i], finals > 0, &late, err) &&
                    buffer_printf(&written, err, "%s%s%s", written.length == 0 ? "" : ", ", FORMATS[i],
                                  FORMATS[i] == UBL ? " where the contract allows it" : "");
     if (done)
-        snprintf(step->detail, sizeof step->detail, "%" PRId64 " invoice%s as %.*s in %s", finals,
-                 finals == 1 ? "" : "s", (int) written.length, (const char *) written.data, self->request->output);
+        tell(self, finals, &late, &written, step);
+    late_numbers_free(&late);
     buffer_free(&written);
     return done;
 }

@@ -75,6 +75,7 @@ bill(Close *self, UtcMonth month, const LateAccounts *accounts, Err *err)
         .calendar = self->request->calendar,
         .price_book = self->request->price_book,
         .config = self->request->config,
+        .closing = self->request->month,
         .only = accounts->all,
         .only_count = accounts->count,
         .stop = self->request->stop,

@@ -17,7 +17,8 @@ MUST_CHECK bool close_verify(Close *self, CloseStep *step, Err *err);
  *  for these accounts alone, which is their first invoice of it. What is older than the contract bills is left. */
 MUST_CHECK bool close_late(Close *self, CloseStep *step, Err *err);
 
-/** Write the final documents of the month into the folder, in every form. ERR_IO, ERR_NOT_FOUND. */
+/** Write the final documents of the month into the folder, in every form, and those of earlier months that closing it made, whenever that was.
+ *  ERR_IO, ERR_NOT_FOUND. */
 MUST_CHECK bool close_export(Close *self, CloseStep *step, Err *err);
 
 /** Is the command to stop? */

@@ -37,6 +37,7 @@ typedef struct RateRequest {
     BookCalendar *calendar; /* what books names stand for */
     const char *price_book; /* name or path, for tenants whose contract names none */
     const Config *config;   /* where the sealing key and the heads file are */
+    UtcMonth closing;       /* the month whose closing this is a part of; year 0: none */
 
     const atomic_bool *stop; /* once true the run ends (ERR_INTERRUPTED) and writes no invoice; NULL: never */
 

@@ -46,6 +46,7 @@ record_run(RateMonth *self, Err *err)
         .default_region = book->default_region,
         .free_tier = self->request->free_tier,
         .document_version = self->request->final ? 2 : 1,
+        .closing = self->request->closing,
     };
     return store_book(self->db, book, err) && rate_measures_record(self->db, &run, book, &self->run_id, err);
 }

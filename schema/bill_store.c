@@ -16,6 +16,11 @@ static const char SQL_BILLS[] =
                           " FROM tenants m WHERE m.name = $2)"
                           " ORDER BY t.name COLLATE \"C\"";
 
+static const char SQL_LATE[] =
+    "SELECT i.number FROM rating_runs r JOIN invoices i USING (run_id) WHERE r.closing_month = $1::date AND r.kind = 'final'"
+    " AND i.period_month <> $1::date AND i.state = 'final' AND i.kind = 'invoice' AND NOT EXISTS (SELECT FROM invoices v"
+    " WHERE v.tenant_id = i.tenant_id AND v.refers_to = i.invoice_id AND v.kind = 'void') ORDER BY i.number COLLATE \"C\"";
+
 typedef struct Visit {
     BillVisit visit;
     void *context;
@@ -46,4 +51,26 @@ bill_visit(Db *db, UtcMonth month, const char *tenant, const char *state, BillVi
                               db_string(state)};
     Visit self = {visit, context};
     return db_stream(db, SQL_BILLS, params, 3, visit_row, &self, err) || err_prefix(err, "reading the bills: ");
+}
+
+typedef struct NumberVisit {
+    BillNumberVisit visit;
+    void *context;
+} NumberVisit;
+
+static bool
+visit_number(void *context, const DbResult *row, Err *err)
+{
+    const NumberVisit *self = context;
+    return self->visit(self->context, db_value(row, 0, 0), err);
+}
+
+bool
+bill_visit_late(Db *db, UtcMonth closing, BillNumberVisit visit, void *context, Err *err)
+{
+    char day[UTC_TEXT_BYTES];
+    const DbParam params[] = {db_string(utc_format_day(utc_month_start_us(closing), day))};
+    NumberVisit self = {visit, context};
+    return db_stream(db, SQL_LATE, params, 1, visit_number, &self, err) ||
+           err_prefix(err, "reading the late invoices of a closing: ");
 }

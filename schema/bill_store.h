@@ -31,4 +31,11 @@ typedef bool (*BillVisit)(void *context, const BillRow *row, Err *err);
 MUST_CHECK bool
 bill_visit(Db *db, UtcMonth month, const char *tenant, const char *state, BillVisit visit, void *context, Err *err);
 
+/** Returns false (with err set) to stop. */
+typedef bool (*BillNumberVisit)(void *context, const char *number, Err *err);
+
+/** Visit the numbers (borrowed for the time of the callback) of the invoices in force of earlier months that closing a month made, in their
+ *  order. ERR_BUSY, ERR_DATABASE. */
+MUST_CHECK bool bill_visit_late(Db *db, UtcMonth closing, BillNumberVisit visit, void *context, Err *err);
+
 #endif

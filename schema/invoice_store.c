@@ -10,8 +10,8 @@ static const char SQL_LOCK[] = "LOCK TABLE rating_runs IN SHARE ROW EXCLUSIVE MO
 static const char SQL_WATERMARK[] = "SELECT last_receipt FROM installation";
 static const char SQL_RUN[] =
     "INSERT INTO rating_runs (kind, period_start, period_end, receipt_watermark, price_book_sha256, default_region, "
-    "free_tier, document_version, period_month)"
-    " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer, $9::date) RETURNING run_id";
+    "free_tier, document_version, period_month, closing_month)"
+    " VALUES ($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5, $6, $7::boolean, $8::integer, $9::date, $10::date) RETURNING run_id";
 static const char SQL_MEASURES[] =
     "INSERT INTO rating_measures (run_id, sku, mode, package, measure, rollup_column, clock_up_to_mb, clock_mhz,"
     " included_mb, unit_parts, memory_step_mb, memory_minimum_mb, memory_maximum_mb, part, hour_from, hour_until)"
@@ -112,7 +112,8 @@ rating_run_create(Db *db, const RatingRun *run, int64_t *run_id, Err *err)
     char start[UTC_TEXT_BYTES];
     char end[UTC_TEXT_BYTES];
     char month[UTC_TEXT_BYTES];
-    DbParam params[9] = {
+    char closing[UTC_TEXT_BYTES];
+    DbParam params[10] = {
         db_string(run->final ? "final" : "preview"),
         db_string(utc_format(run->period_start_us, start)),
         db_string(utc_format(run->period_end_us, end)),
@@ -124,7 +125,9 @@ rating_run_create(Db *db, const RatingRun *run, int64_t *run_id, Err *err)
     db_set_i64(&params[3], run->receipt_watermark);
     db_set_i64(&params[7], run->document_version);
     params[8] = db_string(utc_format_day(utc_month_start_us(run->month), month));
-    return query_i64(db, SQL_RUN, params, 9, run_id, err) || err_prefix(err, "recording the rating run: ");
+    params[9] =
+        run->closing.year == 0 ? db_null() : db_string(utc_format_day(utc_month_start_us(run->closing), closing));
+    return query_i64(db, SQL_RUN, params, 10, run_id, err) || err_prefix(err, "recording the rating run: ");
 }
 
 bool

@@ -35,6 +35,7 @@ typedef struct RatingRun {
     const char *default_region; /* NULL: none */
     bool free_tier;
     int64_t document_version; /* 1, or 2: documents name their seals */
+    UtcMonth closing;         /* the month whose closing makes it; year 0: none */
 } RatingRun;
 
 /** How the run made a quantity from rollups; views spread costs with it. */

@@ -134,8 +134,16 @@ class Close(unittest.TestCase):
         self.assertEqual([(row["tenant"], row["month"], row["records"], row["too_old"]) for row in answer["unbilled"]],
                          [("middle", "2025-03", 1, False), ("old", "2025-03", 3, True), ("quiet", "2025-03", 7, False)])
         self.load("busy", "2025-04", 5, prefix="april")
-        answer = self.close("2025-04")
+        folder = self.stack.data / "april"
+        answer = self.close("2025-04", "--output", folder, "--format", "json", "--format", "csv")
         self.assertEqual([(row["tenant"], row["month"]) for row in answer["late_invoices"]], [("middle", "2025-03"), ("quiet", "2025-03")])
+        numbers = [(row["tenant"], row["number"]) for row in answer["invoices"] + answer["late_invoices"]]
+        exported = sorted(f"{tenant}-{number}.{form}" for tenant, number in numbers for form in ("csv", "json"))
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), exported)
+        self.assertIn(f"1 invoice and 2 of earlier months as json, csv in {folder}", self.steps["export"]["detail"])
+        for row in answer["late_invoices"]:
+            document = json.loads((folder / f"{row['tenant']}-{row['number']}.json").read_text())
+            self.assertEqual((document["invoice"]["number"], document["invoice"]["period_start"][:7], document["total"]), (row["number"], "2025-03", row["total"]))
         self.assertEqual([(row["tenant"], row["too_old"]) for row in answer["unbilled"]], [("old", True)])
         self.assertEqual(answer["not_billed"], [])
         finals = "SELECT t.name, count(*) FROM invoices i JOIN tenants t USING (tenant_id) WHERE i.kind = 'invoice' AND i.period_month = '2025-03-01' AND i.state = 'final' GROUP BY 1 ORDER BY 1"
@@ -144,7 +152,9 @@ class Close(unittest.TestCase):
                                 "WHERE t.name IN ('middle', 'quiet') AND l.sku = 'requests' ORDER BY 1")
         self.assertEqual(used, [["middle", "1"], ["quiet", "7"]])
         digests = table_digests(self.stack)
-        self.assertEqual(self.close("2025-04")["late_invoices"], [])
+        folder = self.stack.data / "april again"
+        self.assertEqual(self.close("2025-04", "--output", folder, "--format", "json", "--format", "csv")["late_invoices"], [])
+        self.assertEqual(sorted(path.name for path in folder.iterdir()), exported)  # which month's closing made them is remembered
         self.assertEqual({name for name, digest in table_digests(self.stack).items() if digest != digests[name]} & {"invoices", "adjustments", "deliveries"}, set())
         self.load("quiet", "2025-03", 2, prefix="later")
         self.assertEqual(self.close("2025-04")["unbilled"], answer["unbilled"])  # an adjustment takes it

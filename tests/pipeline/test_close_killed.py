@@ -61,7 +61,7 @@ class CloseKilled(StackCase):
         self.assertEqual(self.stack.number("SELECT count(*) FROM invoices WHERE state = 'preview'"), 0)
         self.stack.run("verify")
         documents = sorted(path.name for path in (self.folder / "documents").rglob("*.json"))
-        self.assertEqual(len(documents), len(self.tenants))
+        self.assertEqual(documents, sorted(f"{tenant}-{number}.json" for _, tenant, _, number in rows if tenant != "early"))  # late ones too, whichever run made them
         before = self.stack.query("SELECT number, document_sha256, issued_at FROM invoices ORDER BY 1")
         started = time.monotonic()
         answer = self.stack.json("close", "--month", MONTH, "--no-wait", "--output", str(self.folder / "documents"))

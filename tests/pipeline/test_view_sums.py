@@ -235,7 +235,7 @@ class ViewSums(unittest.TestCase):
         self.stack.query("DROP VIEW " + ", ".join(row[0] for row in self.stack.query("SELECT relname FROM pg_class WHERE relnamespace = 'millibill'::regnamespace AND relkind = 'v'")) +
                          "; DROP FUNCTION rollup_between, rollup_kinds_between, rollup_hours_between, rollup_month_and_hours; DROP TABLE rollup_months, rollup_day_kinds; ALTER TABLE configs DROP COLUMN kind; "
                          # what came after these sums is taken back too
-                         "ALTER TABLE alerts DROP COLUMN basis; "
+                         "ALTER TABLE alerts DROP COLUMN basis; ALTER TABLE rating_runs DROP COLUMN closing_month; "
                          "CREATE UNIQUE INDEX alerts_once_account ON alerts (account_id, kind, item, period, percent) WHERE subject = 'account'; "
                          "CREATE UNIQUE INDEX alerts_once_tenant ON alerts (tenant_id, kind, item, period, percent) WHERE subject = 'tenant'; "
                          "DELETE FROM migrations WHERE number >= 26; DELETE FROM definitions", SUPERUSER)
