@@ -223,7 +223,7 @@ sanitize: $(call INSTALLED,test)
 # What has threads (collector, emitter, rater) under TSan; tests/tsan.supp says what is left out and why. The rest of the agent is one
 # thread, and the tests of its spool take minutes under TSan.
 TSAN_TESTS ?= tests/unit/agent/test_ring tests/unit/agent/test_source tests/unit/agent/test_uplink tests/unit/collector tests/pipeline/test_sources \
-              tests/pipeline/test_taken_back
+              tests/pipeline/test_taken_back tests/pipeline/test_finals
 tsan: $(call INSTALLED,test)
 	@$(MAKE) PROFILE=tsan all units
 	@tests/tsan $(OUT)/tsan $(TSAN_TESTS)

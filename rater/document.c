@@ -330,10 +330,11 @@ document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *
 }
 
 char *
-document_invoice_body(const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier, Err *err)
+document_invoice_body(const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier,
+                      const DocumentTerms *terms, Err *err)
 {
     Json *document = json_new_object(err);
-    char *text = document != NULL && add_body(document, rated, slice, book, free_tier, NULL, err)
+    char *text = document != NULL && add_body(document, rated, slice, book, free_tier, terms, err)
                      ? json_canonical(document, err)
                      : NULL;
     json_object_put(document);

@@ -54,10 +54,9 @@ document_quote_terms(const Rated *rated, const PriceBook *book, bool free_tier, 
 MUST_CHECK Json *document_invoice(const InvoiceHead *head, const Rated *rated, const RatedSlice *slice,
                                   const PriceBook *book, bool free_tier, const DocumentTerms *terms, Err *err);
 
-/** The same in two steps, as canonical JSON without a contract: what stands between `invoice` and `evidence`, which follows from usage and book
- *  alone, and the whole around it. Caller frees with free(). NULL: ERR_NOMEM. */
-MUST_CHECK char *
-document_invoice_body(const Rated *rated, const RatedSlice *slice, const PriceBook *book, bool free_tier, Err *err);
+/** The same in two steps, as canonical JSON: what stands between `invoice` and `evidence`, and the whole around it. Caller frees with free(). NULL: ERR_NOMEM. */
+MUST_CHECK char *document_invoice_body(const Rated *rated, const RatedSlice *slice, const PriceBook *book,
+                                       bool free_tier, const DocumentTerms *terms, Err *err);
 MUST_CHECK char *document_invoice_around(const InvoiceHead *head, Text body, Err *err);
 
 /** Add period_start, period_end and, where the period is no UTC month, `month`. ERR_NOMEM. */

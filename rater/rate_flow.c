@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "lib/array.h"
-#include "rater/rate_habit.h"
 #include "rater/rate_rows.h"
 #include "schema/tenant_store.h"
 
@@ -17,8 +16,15 @@ enum { CHUNK_ROWS = 1024, CHUNKS = 8, WORKERS_MAX = 8, LOOK_MS = 200, BATCH_TENA
 
 typedef enum ChunkState { CHUNK_FREE, CHUNK_READ, CHUNK_TAKEN, CHUNK_RATED } ChunkState;
 
+/* Of one batch of tenants, whose accounts travel in some chunks. */
+typedef struct KnownSet {
+    RateKnown known;
+    size_t users; /* chunks that are not settled, and the reader while it reads the batch; under the mutex */
+} KnownSet;
+
 typedef struct Chunk {
     ChunkState state;
+    KnownSet *set; /* none: NULL */
     RatingRows *rows;
     RateAccount *accounts;
     size_t count, capacity;
@@ -45,7 +51,9 @@ struct RateFlow {
     size_t read;  /* chunks that are read or were */
     bool at_end;  /* no further chunk will be read */
     bool stop;
-    Err err; /* the first of any thread */
+    Err err;                   /* the first of any thread */
+    KnownSet *set;             /* the reader's */
+    KnownSet sets[CHUNKS + 1]; /* one more than can be in use */
     Chunk all[CHUNKS];
 };
 
@@ -54,14 +62,8 @@ struct RateFlow {
 static void
 chunk_clear(Chunk *chunk)
 {
-    for (size_t i = 0; i < chunk->count; i++) {
-        RateAccount *account = &chunk->accounts[i];
-        for (size_t d = 0; d < account->draft_count; d++)
-            rate_draft_free(&account->drafts[d]);
-        free(account->drafts);
-        free(account->reason);
-        rated_free(&account->rated);
-    }
+    for (size_t i = 0; i < chunk->count; i++)
+        rate_account_clear(&chunk->accounts[i]);
     chunk->count = 0;
     rating_rows_clear(chunk->rows);
 }
@@ -71,8 +73,14 @@ set_state(RateFlow *self, Chunk *chunk, ChunkState state)
 {
     pthread_mutex_lock(&self->mutex);
     chunk->state = state;
-    if (state == CHUNK_READ)
+    if (state == CHUNK_READ) {
         self->read++;
+        chunk->set = self->set;
+        chunk->set->users++;
+    } else if (state == CHUNK_FREE && chunk->set != NULL) {
+        chunk->set->users--;
+        chunk->set = NULL;
+    }
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->mutex);
 }
@@ -140,35 +148,65 @@ take_row(void *context, const RollupRow *from, Err *err)
     return rate_rows_take(self->run, self->all[self->filling % CHUNKS].rows, from, err);
 }
 
-/* Whole accounts, in their order, so many tenants at a time: nothing waits for a month to be sorted. */
+/* A set that nobody looks at. Chunks that are under way hold one each at most. */
+static void
+take_set(RateFlow *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    if (self->set != NULL)
+        self->set->users--;
+    self->set = self->sets;
+    while (self->set->users > 0)
+        self->set++;
+    self->set->users++;
+    pthread_mutex_unlock(&self->mutex);
+}
+
+static bool
+read_known(RateFlow *self, const RateTenant *const *tenants, size_t count, Err *err)
+{
+    take_set(self);
+    return rate_known_find(&self->set->known, self->run, self->db, tenants, count, err);
+}
+
+/* Whole accounts from `first` on; where the next ones begin. */
+static size_t
+batch_end(const RateFlow *self, size_t first)
+{
+    size_t at = first;
+    while (at < self->tenant_count &&
+           (at - first < BATCH_TENANTS || strcmp(self->tenants[at - 1]->account, self->tenants[at]->account) == 0))
+        at++;
+    return at;
+}
+
+/* In their order, so many tenants at a time: nothing waits for a month to be sorted. A chunk has tenants of one batch. */
 static bool
 read_batches(RateFlow *self, Err *err)
+{
+    bool done = true;
+    for (size_t at = 0, end = 0; done && at < self->tenant_count; at = end) {
+        const RateTenant *const *tenants = self->tenants + at;
+        end = batch_end(self, at);
+        done = read_known(self, tenants, end - at, err) &&
+               rate_rows_stream_of(self->run, self->db, tenants, end - at, take_row, self, err) &&
+               (rating_rows_count(self->all[self->filling % CHUNKS].rows) == 0 || pass_on(self, err));
+    }
+    return done;
+}
+
+/* Who appeared since the tenants were read, and has usage: the run finds nobody of that name and begins anew. */
+static bool
+read_newer(RateFlow *self, Err *err)
 {
     const BillingPeriod *period = &self->run->period;
     const RollupSpan span = {period->month, period->start_us, period->end_us};
     int64_t *ids = NULL;
     size_t capacity = 0;
-    bool done = true;
-    for (size_t at = 0; done && at < self->tenant_count;) {
-        const size_t first = at;
-        size_t count = 0;
-        const char *account = NULL;
-        while (done && at < self->tenant_count &&
-               (count < BATCH_TENANTS || strcmp(account, self->tenants[at]->account) == 0)) {
-            account = self->tenants[at]->account;
-            done = array_grow(&ids, &capacity, count, sizeof *ids, err);
-            if (done)
-                ids[count++] = self->tenants[at++]->tenant_id;
-        }
-        done =
-            done && (rate_habit_counts(self->run) ? rate_habit_stream(self->run, self->db, self->tenants + first, count,
-                                                                      &span, false, take_row, self, err)
-                                                  : rollup_stream_of(self->db, ids, count, &span, take_row, self, err));
-    }
-    /* Who appeared since the tenants were read, and has usage: the run finds nobody of that name and begins anew. */
     size_t newer = 0;
-    done = done && tenant_ids_after(self->db, self->run->tenants.last_id, &ids, &newer, &capacity, err) &&
-           (newer == 0 || rollup_stream_of(self->db, ids, newer, &span, take_row, self, err));
+    bool done = read_known(self, NULL, 0, err) &&
+                tenant_ids_after(self->db, self->run->tenants.last_id, &ids, &newer, &capacity, err) &&
+                (newer == 0 || rollup_stream_of(self->db, ids, newer, &span, take_row, self, err));
     free(ids);
     return done;
 }
@@ -178,7 +216,7 @@ read_all(void *context)
 {
     RateFlow *self = context;
     Err err = {0};
-    bool done = read_batches(self, &err);
+    bool done = read_batches(self, &err) && read_newer(self, &err);
     Chunk *last = &self->all[self->filling % CHUNKS];
     if (done && rating_rows_count(last->rows) > 0) {
         done = find_accounts(last, &err);
@@ -196,41 +234,6 @@ read_all(void *context)
 }
 
 /* ---- rating ---- */
-
-static bool
-make_drafts(const RateMonth *run, RateAccount *account, Err *err)
-{
-    RatedSlice slice = {0};
-    size_t tenants = 0;
-    while (rated_next_tenant(account->rated, &slice))
-        tenants++;
-    account->drafts = calloc(tenants + 1, sizeof *account->drafts);
-    if (account->drafts == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for drafts");
-    slice = (RatedSlice){0};
-    while (rated_next_tenant(account->rated, &slice))
-        if (!rate_draft_make(&account->drafts[account->draft_count++], run, account->rated, &slice, err))
-            return false;
-    return true;
-}
-
-/* That it cannot be rated is for the caller to say, when its turn comes. */
-static bool
-rate_account(const RateFlow *self, RateAccount *account, Err *err)
-{
-    const RateOptions options =
-        rate_month_options(self->run, rate_tenants_find(&self->run->tenants, account->rows[0].tenant));
-    Err reason = {0};
-    account->rated = rate(account->rows, account->count, self->run->book, &options, &reason);
-    account->is_rated = true;
-    if (account->rated != NULL)
-        return !self->drafts || make_drafts(self->run, account, err);
-    account->reason = malloc(sizeof *account->reason);
-    if (account->reason == NULL)
-        return err_set(err, ERR_NOMEM, "no memory for a rating");
-    *account->reason = reason;
-    return true;
-}
 
 /* The next chunk that nobody has taken. NULL: there will be none. */
 static Chunk *
@@ -256,7 +259,7 @@ rate_all(void *context)
         Err err = {0};
         bool done = true;
         for (size_t i = 0; done && i < chunk->count; i++)
-            done = rate_account(self, &chunk->accounts[i], &err);
+            done = rate_account_make(&chunk->accounts[i], self->run, &chunk->set->known, self->drafts, &err);
         if (!done)
             fail(self, &err);
         set_state(self, chunk, CHUNK_RATED);
@@ -337,9 +340,9 @@ wait_for_rated(RateFlow *self, const Chunk *chunk, Err *err)
 }
 
 bool
-rate_flow_next(RateFlow *self, RateAccount **accounts, size_t *count, Err *err)
+rate_flow_next(RateFlow *self, RateAccounts *accounts, Err *err)
 {
-    *count = 0;
+    *accounts = (RateAccounts){.count = 0};
     if (self->given) {
         Chunk *settled = &self->all[self->settling++ % CHUNKS];
         self->given = false;
@@ -351,10 +354,8 @@ rate_flow_next(RateFlow *self, RateAccount **accounts, size_t *count, Err *err)
     bool done = wait_for_rated(self, chunk, err);
     self->given = done && chunk->state == CHUNK_RATED;
     pthread_mutex_unlock(&self->mutex);
-    if (self->given) {
-        *accounts = chunk->accounts;
-        *count = chunk->count;
-    }
+    if (self->given)
+        *accounts = (RateAccounts){chunk->accounts, chunk->count, &chunk->set->known};
     return done;
 }
 
@@ -387,6 +388,8 @@ rate_flow_free(RateFlow **self)
         free(flow->all[i].accounts);
         rating_rows_free(&flow->all[i].rows);
     }
+    for (size_t i = 0; i <= CHUNKS; i++)
+        rate_known_free(&flow->sets[i].known);
     db_free(&flow->db);
     free(flow->tenants);
     pthread_cond_destroy(&flow->changed);

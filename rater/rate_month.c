@@ -10,7 +10,6 @@
 #include "rater/rate_duplicates.h"
 #include "rater/rate_flow.h"
 #include "rater/rate_habit.h"
-#include "rater/rate_known.h"
 #include "rater/rate_month_parts.h"
 #include "rater/rate_report.h"
 #include "rater/rate_rows.h"
@@ -40,7 +39,7 @@ is_settled_unused(const RateMonth *self, size_t i)
 static bool
 settle_unused(RateMonth *self, const RateTenant *const *tenants, size_t count, Err *err)
 {
-    bool done = rate_known_find_tenants(self, tenants, count, err);
+    bool done = rate_known_find(&self->alone, self, self->db, tenants, count, err);
     for (size_t i = 0; done && i < count; i++)
         done = rate_settle_unused(self, tenants[i], rate_contracts_find(&self->contracts, tenants[i]->tenant_id),
                                   bills_without_usage(self, tenants[i]), err);
@@ -62,7 +61,7 @@ settle_all_unused(RateMonth *self, Err *err)
         count = 0;
     }
     done = done && (count == 0 || settle_unused(self, tenants, count, err));
-    rate_known_forget(self);
+    rate_known_begin(&self->alone, self);
     return done;
 }
 
@@ -99,30 +98,50 @@ settle_account(RateMonth *self, const RateAccount *account, Progress *progress, 
 }
 
 static bool
-settle_accounts(RateMonth *self, const RateAccount *accounts, size_t count, Progress *progress, Err *err)
+settle_accounts(RateMonth *self, const RateAccounts *accounts, Progress *progress, Err *err)
 {
-    bool done = rate_known_find(self, accounts, count, err);
-    for (size_t i = 0; done && i < count; i++)
-        done = settle_account(self, &accounts[i], progress, err);
+    bool done = true;
+    self->known = accounts->known;
+    for (size_t i = 0; done && i < accounts->count; i++)
+        done = settle_account(self, &accounts->all[i], progress, err);
+    self->known = &self->alone;
+    return done;
+}
+
+/* What is known of the tenants of an account whose rows are held. */
+static bool
+want_account(RateMonth *self, const RateAccount *account, Err *err)
+{
+    bool done = true;
+    for (size_t r = 0; done && r < account->count; r++) {
+        const char *name = account->rows[r].tenant;
+        if (r > 0 && strcmp(account->rows[r - 1].tenant, name) == 0)
+            continue;
+        const RateTenant *tenant = rate_tenants_find(&self->tenants, name);
+        done = tenant == NULL || rate_known_want(&self->alone, self, tenant, err);
+    }
     return done;
 }
 
 static bool
 settle_held(RateMonth *self, Progress *progress, Err *err)
 {
-    RateAccount accounts[TOGETHER];
+    RateAccount all[TOGETHER];
+    RateAccounts accounts = {.all = all, .known = &self->alone};
     const RatingRow *rows = rating_rows_all(self->rows);
-    const size_t row_count = rating_rows_count(self->rows);
-    size_t count = 0;
+    const size_t count = rating_rows_count(self->rows);
     bool done = true;
-    for (size_t start = 0, end = 0; done && start < row_count; start = end) {
-        while (end < row_count && strcmp(rows[end].account, rows[start].account) == 0)
+    rate_known_begin(&self->alone, self);
+    for (size_t start = 0, end = 0; done && start < count; start = end) {
+        while (end < count && strcmp(rows[end].account, rows[start].account) == 0)
             end++;
-        accounts[count++] = (RateAccount){.rows = rows + start, .count = end - start};
-        if (count < TOGETHER && end < row_count)
+        all[accounts.count] = (RateAccount){.rows = rows + start, .count = end - start};
+        done = want_account(self, &all[accounts.count++], err);
+        if (!done || (accounts.count < TOGETHER && end < count))
             continue;
-        done = settle_accounts(self, accounts, count, progress, err);
-        count = 0;
+        done = rate_known_read(&self->alone, self, self->db, err) && settle_accounts(self, &accounts, progress, err);
+        accounts.count = 0;
+        rate_known_begin(&self->alone, self);
     }
     return done;
 }
@@ -130,12 +149,12 @@ settle_held(RateMonth *self, Progress *progress, Err *err)
 static bool
 settle_flow(RateMonth *self, Progress *progress, Err *err)
 {
-    RateAccount *accounts = NULL;
-    size_t count = 0;
+    RateAccounts accounts;
     RateFlow *flow = rate_flow_start(self, err);
     bool done = flow != NULL;
-    while (done && (done = rate_flow_next(flow, &accounts, &count, err)) && count > 0)
-        done = settle_accounts(self, accounts, count, progress, err);
+    rate_known_begin(&self->alone, self);
+    while (done && (done = rate_flow_next(flow, &accounts, err)) && accounts.count > 0)
+        done = settle_accounts(self, &accounts, progress, err);
     rate_flow_free(&flow);
     return done;
 }
@@ -148,7 +167,7 @@ settle_used(RateMonth *self, Err *err)
     bool done = rate_rows_stream(self) ? settle_flow(self, &progress, err)
                                        : rate_rows_read(self, err) && settle_held(self, &progress, err);
     progress_end(&progress);
-    rate_known_forget(self);
+    rate_known_begin(&self->alone, self);
     return done;
 }
 
@@ -283,6 +302,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
         .report = report,
         .batch = invoice_batch_new(),
     };
+    self.known = &self.alone;
     *report = (RateReport){0};
     if (request->stop != NULL)
         watch_for_stop(db, compactor, request->stop);
@@ -306,7 +326,7 @@ rate_month(Db *db, Db *compactor, const RateRequest *request, RateReport *report
     rate_periods_free(&self.periods);
     adjust_bases_free(&self.changed);
     adjust_members_free(&self.members);
-    rate_known_free(&self);
+    rate_known_free(&self.alone);
     invoice_batch_free(&self.batch);
     free(self.seen);
     rating_rows_free(&self.rows);

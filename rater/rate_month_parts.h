@@ -9,14 +9,12 @@
 #include "rater/adjust_rating.h"
 #include "rater/rate.h"
 #include "rater/rate_contracts.h"
+#include "rater/rate_known.h"
 #include "rater/rate_month.h"
 #include "rater/rate_periods.h"
-#include "rater/rate_seals.h"
 #include "rater/rate_tenants.h"
 #include "rater/usage.h"
-#include "schema/contract_store.h"
 #include "schema/invoice_batch.h"
-#include "schema/invoice_finals.h"
 
 typedef struct RateMonth {
     Db *db; /* in the snapshot's transaction */
@@ -33,12 +31,11 @@ typedef struct RateMonth {
     const char *book_name; /* the one at hand, among those of the tenants with this period */
     const PriceBook *book;
     RatingRows *rows;
-    InvoiceFinals finals; /* of the tenants that are settled now */
-    ContractUsed used;    /* by earlier invoices, of those of them that have a contract */
-    RateSeals seals;      /* of those whose invoices become final */
-    InvoiceBatch batch;   /* invoices on their way to the database */
-    int64_t next_number;  /* of the next final invoice; 0: not asked yet */
-    int64_t run_id;       /* of this period and book; 0: not recorded yet */
+    const RateKnown *known; /* of the tenants that are settled now; borrowed */
+    RateKnown alone;        /* of those that no other thread asked for */
+    InvoiceBatch batch;     /* invoices on their way to the database */
+    int64_t next_number;    /* of the next final invoice; 0: not asked yet */
+    int64_t run_id;         /* of this period and book; 0: not recorded yet */
 } RateMonth;
 
 /** How an account of the period at hand is rated. */

@@ -188,6 +188,23 @@ rate_rows_stream(const RateMonth *self)
            !rate_rows_have_edges(&self->period) && most_are_at_hand(self);
 }
 
+bool
+rate_rows_stream_of(const RateMonth *self, Db *db, const RateTenant *const *tenants, size_t count, RollupVisit visit,
+                    void *context, Err *err)
+{
+    const RollupSpan span = {self->period.month, self->period.start_us, self->period.end_us};
+    if (rate_habit_counts(self))
+        return rate_habit_stream(self, db, tenants, count, &span, false, visit, context, err);
+    int64_t *ids = calloc(count + 1, sizeof *ids);
+    if (ids == NULL)
+        return err_set(err, ERR_NOMEM, "no memory for %zu tenants", count);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = tenants[i]->tenant_id;
+    bool done = rollup_stream_of(db, ids, count, &span, visit, context, err);
+    free(ids);
+    return done;
+}
+
 /* What a question adds belongs to the one account that is rated. */
 static bool
 read_rows(RateMonth *self, Err *err)

@@ -16,6 +16,10 @@ MUST_CHECK bool rate_rows_order(const RateMonth *self, const RateTenant ***tenan
 /** Can the rows of all accounts come in one stream of hourly sums, or does the book, the question or the evidence want more? */
 bool rate_rows_stream(const RateMonth *self);
 
+/** Stream those of some tenants at hand, each once and in the order in which they are given. */
+MUST_CHECK bool rate_rows_stream_of(const RateMonth *self, Db *db, const RateTenant *const *tenants, size_t count,
+                                    RollupVisit visit, void *context, Err *err);
+
 /** Read all of the period at hand into self->rows. */
 MUST_CHECK bool rate_rows_read(RateMonth *self, Err *err);
 

@@ -123,28 +123,18 @@ rate_seals_free(RateSeals *self)
     *self = (RateSeals){.month_count = 0};
 }
 
-static bool
-is_known(const RateSeals *self, const RateTenant *tenant)
+bool
+rate_seals_know(const RateSeals *self, const RateTenant *tenant)
 {
     return self->month_count > 0 && self->period.start_us == tenant->period.start_us &&
            self->period.end_us == tenant->period.end_us && seal_cover_find(&self->cover[0], tenant->tenant_id) != NULL;
 }
 
-static bool
-ask_for_one(RateSeals *self, Db *db, const RateTenant *tenant, int64_t last_receipt, Err *err)
-{
-    rate_seals_begin(self, &tenant->period);
-    return rate_seals_want(self, tenant->tenant_id, err) && rate_seals_read(self, db, last_receipt, err);
-}
-
 bool
-rate_roots(RateSeals *self, Db *db, const RateTenant *tenant, bool used, int64_t last_receipt, RateRoots *roots,
-           Err *err)
+rate_roots(const RateSeals *self, const RateTenant *tenant, bool used, RateRoots *roots, Err *err)
 {
     bool covered = true;
     roots->count = 0;
-    if (!is_known(self, tenant) && !ask_for_one(self, db, tenant, last_receipt, err))
-        return false;
     for (size_t i = 0; i < self->month_count; i++) {
         const TenantCover *cover = seal_cover_find(&self->cover[i], tenant->tenant_id);
         covered = covered && !cover->waits && !cover->grew;

@@ -50,9 +50,11 @@ MUST_CHECK bool rate_seals_want(RateSeals *self, int64_t tenant_id, Err *err);
 MUST_CHECK bool rate_seals_read(RateSeals *self, Db *db, int64_t last_receipt, Err *err);
 void rate_seals_free(RateSeals *self);
 
-/** The roots of a tenant's period, which are read now where it was not asked for. ERR_BUSY when they do not cover everything: more came in since; seal
- *  and rate again. */
-MUST_CHECK bool rate_roots(RateSeals *self, Db *db, const RateTenant *tenant, bool used, int64_t last_receipt,
-                           RateRoots *roots, Err *err);
+/** Was this tenant, with its period, asked for? */
+bool rate_seals_know(const RateSeals *self, const RateTenant *tenant);
+
+/** The roots of the period of a tenant that was asked for. ERR_BUSY when they do not cover everything: more came in since; seal and rate
+ *  again. */
+MUST_CHECK bool rate_roots(const RateSeals *self, const RateTenant *tenant, bool used, RateRoots *roots, Err *err);
 
 #endif

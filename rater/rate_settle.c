@@ -69,13 +69,13 @@ is_over(const RateMonth *self, Err *reason)
     return err_hint(reason, "give the command again then; --preview shows what there is so far");
 }
 
-/* Can every tenant with a contract be billed under it? False with `reason` set otherwise. */
+/* Can every tenant with a contract be billed under it? False with `reason` set otherwise. Where a draft was made its statement was. */
 static bool
-contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
+contracts_allow(RateMonth *self, const RateAccount *account, const Rated *rated, Err *reason, Err *err)
 {
     const RateRequest *request = self->request;
     RatedSlice slice = {0};
-    while (rated_next_tenant(rated, &slice)) {
+    for (size_t place = 0; rated_next_tenant(rated, &slice); place++) {
         const RateTenant *tenant = rate_tenants_find(&self->tenants, rated->functions[slice.function].tenant);
         const RateContract *contract = tenant == NULL ? NULL : rate_contracts_find(&self->contracts, tenant->tenant_id);
         if (contract == NULL)
@@ -83,7 +83,9 @@ contracts_allow(RateMonth *self, const Rated *rated, Err *reason, Err *err)
         if (!rate_contract_allows(contract, self->period.end_us, request->final && !request->dry_run, utc_now_us(),
                                   reason))
             return false;
-        StatementInput input = rate_statement_input(self, rated, &slice);
+        if (account->drafts != NULL && account->drafts[place].tenant != NULL)
+            continue;
+        StatementInput input = rate_draft_input(self, rated, &slice);
         RateTerms terms;
         if (!rate_make_terms(self, contract, &input, &terms, reason)) {
             if (reason->code != ERR_INPUT)
@@ -135,7 +137,7 @@ settle_rated(RateMonth *self, const RateAccount *account, const Rated *rated, co
                                           : err_set(err, why_not->code, "%s", why_not->message);
     see_tenants(self, account);
     RateWhich which = RATE_NONE;
-    if (is_over(self, &reason) && contracts_allow(self, rated, &reason, err) &&
+    if (is_over(self, &reason) && contracts_allow(self, account, rated, &reason, err) &&
         !may_settle(self, rated, &which, &reason, err))
         return false;
     return !err_is_set(err) && settle_tenants(self, account, rated, which, err) &&

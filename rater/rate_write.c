@@ -72,6 +72,21 @@ take_number(RateMonth *self, FinalHead *of, RateOutcome *outcome, Err *err)
     return rate_report_keep(self, &outcome->number, text, err);
 }
 
+/* How far seals go of a tenant, which is asked now where nobody has. */
+static bool
+find_roots(RateMonth *self, const RateTenant *tenant, bool used, RateRoots *roots, Err *err)
+{
+    const RateSeals *seals = &self->known->seals;
+    if (!rate_seals_know(seals, tenant)) {
+        seals = &self->alone.seals;
+        rate_seals_begin(&self->alone.seals, &tenant->period);
+        if (!rate_seals_want(&self->alone.seals, tenant->tenant_id, err) ||
+            !rate_seals_read(&self->alone.seals, self->db, self->watermark, err))
+            return false;
+    }
+    return rate_roots(seals, tenant, used, roots, err);
+}
+
 /* Seals and number of a final invoice; of a preview neither. */
 static bool
 begin_invoice(RateMonth *self, const RateTenant *tenant, const RatedSlice *slice, RateOutcome *outcome, FinalHead *of,
@@ -80,8 +95,8 @@ begin_invoice(RateMonth *self, const RateTenant *tenant, const RatedSlice *slice
     const bool used = slice->function < slice->function_end;
     *of = (FinalHead){.final = {.tenant_id = tenant->tenant_id}};
     outcome->is_final = self->request->final && !self->request->dry_run;
-    return !outcome->is_final || (rate_roots(&self->seals, self->db, tenant, used, self->watermark, &of->roots, err) &&
-                                  take_number(self, of, outcome, err));
+    return !outcome->is_final ||
+           (find_roots(self, tenant, used, &of->roots, err) && take_number(self, of, outcome, err));
 }
 
 /* Borrows from all of them. */
@@ -102,7 +117,7 @@ head_of(const RateMonth *self, const RateTenant *tenant, const RateOutcome *outc
 bool
 rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, Buffer *document, Err *err)
 {
-    const TenantFinal *known = invoice_finals_find(&self->finals, tenant->tenant_id, self->period.month);
+    const TenantFinal *known = invoice_finals_find(&self->known->finals, tenant->tenant_id, self->period.month);
     if (known == NULL || (known->found.exists && document != NULL && self->request->documents))
         return invoice_find_final(self->db, tenant->tenant_id, self->period.month, found, document, err);
     *found = known->found;
@@ -112,7 +127,7 @@ rate_find_final(RateMonth *self, const RateTenant *tenant, FinalInvoice *found, 
 bool
 rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t *invoice_id, Err *err)
 {
-    const TenantFinal *known = invoice_finals_find(&self->finals, tenant_id, self->period.month);
+    const TenantFinal *known = invoice_finals_find(&self->known->finals, tenant_id, self->period.month);
     if (known == NULL)
         return invoice_final_id(self->db, tenant_id, self->period.month, invoice_id, err);
     *invoice_id = known->first_id;
@@ -144,46 +159,22 @@ outcome_money(RateMonth *self, RateOutcome *outcome, const char *currency, char 
 }
 
 static bool
+outcome_of_statement(RateMonth *self, const RateContract *contract, RateOutcome *outcome, const Statement *statement,
+                     Err *err)
+{
+    const size_t reached = statement->alerts_reached;
+    return (reached == 0 ||
+            rate_report_keep_made(self, &outcome->alert,
+                                  decimal_format_exact(contract->contract->alerts[reached - 1], err), err)) &&
+           outcome_money(self, outcome, statement->payable_currency, rate_draft_payable(statement, err), err);
+}
+
+static bool
 outcome_book(RateMonth *self, RateOutcome *outcome, Err *err)
 {
     char text[512];
     snprintf(text, sizeof text, "%s %s", self->book->name, self->book->version);
     return rate_report_keep_again(self, &outcome->price_book, offsetof(RateOutcome, price_book), text, err);
-}
-
-static bool
-outcome_of_lines(RateMonth *self, RateOutcome *outcome, const Rated *rated, const RatedSlice *slice, Err *err)
-{
-    const PriceBook *book = self->book;
-    mpq_t total;
-    mpq_init(total);
-    rated_total(rated, slice, total);
-    bool done = outcome_money(self, outcome, book->currency,
-                              decimal_format(total, book->rounding_scale, book->rounding, err), err);
-    mpq_clear(total);
-    return done;
-}
-
-static bool
-outcome_of_statement(RateMonth *self, const RateContract *contract, RateOutcome *outcome, const Statement *statement,
-                     Err *err)
-{
-    size_t reached = statement->alerts_reached;
-    return (reached == 0 ||
-            rate_report_keep_made(self, &outcome->alert,
-                                  decimal_format_exact(contract->contract->alerts[reached - 1], err), err)) &&
-           outcome_money(self, outcome, statement->payable_currency,
-                         decimal_format(statement->payable_total, statement->payable_scale, ROUND_HALF_UP, err), err);
-}
-
-StatementInput
-rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice)
-{
-    return (StatementInput){.book = self->book,
-                            .rated = rated,
-                            .slice = *slice,
-                            .period_start_us = self->period.start_us,
-                            .period_end_us = self->period.end_us};
 }
 
 /* In a dry run, credits and the like as they were before the invoice that the period may have already. */
@@ -192,7 +183,7 @@ rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *i
 {
     Text used;
     int64_t before = INT64_MAX;
-    if (!self->request->dry_run && contract_used_find(&self->used, contract->tenant_id, &used))
+    if (!self->request->dry_run && contract_used_find(&self->known->used, contract->tenant_id, &used))
         return rate_terms_make_after(terms, contract, used, input, err);
     return (!self->request->dry_run || rate_final_id(self, contract->tenant_id, &before, err)) &&
            rate_terms_make(terms, self->db, contract, before, input, err);
@@ -210,11 +201,11 @@ make_document(RateMonth *self, const RateTenant *tenant, const InvoiceHead *head
     if (unnamed && plan->adjustment_count > 0)
         contract = &plain;
     if (contract == NULL)
-        return outcome_of_lines(self, outcome, rated, slice, err)
+        return outcome_money(self, outcome, self->book->currency, rate_draft_total(self->book, rated, slice, err), err)
                    ? document_invoice(head, rated, slice, self->book, request->free_tier, NULL, err)
                    : NULL;
     RateTerms terms;
-    StatementInput input = rate_statement_input(self, rated, slice);
+    StatementInput input = rate_draft_input(self, rated, slice);
     input.adjustments = plan->adjustments;
     input.adjustment_count = plan->adjustment_count;
     input.used = plan->used;
@@ -253,8 +244,8 @@ write_draft(RateMonth *self, RateDraft *draft, const RatedSlice *slice, Err *err
     const InvoiceHead head = head_of(self, draft->tenant, outcome, &of);
     char *total = draft->total;
     draft->total = NULL;
-    return outcome_money(self, outcome, self->book->currency, total, err) &&
-           store_draft(self, draft, &head, &of.final, err);
+    return rate_report_keep(self, &outcome->alert, draft->alert, err) &&
+           outcome_money(self, outcome, draft->currency, total, err) && store_draft(self, draft, &head, &of.final, err);
 }
 
 static bool

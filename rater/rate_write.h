@@ -32,9 +32,6 @@ MUST_CHECK bool rate_final_id(const RateMonth *self, int64_t tenant_id, int64_t 
 MUST_CHECK bool
 rate_write_earlier(RateMonth *self, const RateTenant *tenant, const Rated *rated, const RatedSlice *nothing, Err *err);
 
-/** What a statement of a tenant's slice is made from, but for its contract and balances. */
-StatementInput rate_statement_input(const RateMonth *self, const Rated *rated, const RatedSlice *slice);
-
 /** Make a tenant's statement. Freed with rate_terms_free() when true. Errors as of rate_terms_make(). */
 MUST_CHECK bool
 rate_make_terms(RateMonth *self, const RateContract *contract, StatementInput *input, RateTerms *terms, Err *err);

@@ -20,7 +20,8 @@ static const char SQL_USES[] =
     "WITH " MEMBERS ", of_contract AS (SELECT * FROM members WHERE contract_sha256 IS NOT NULL),"
     " uses AS (SELECT m.*, 'spending_limit' AS kind, '' AS name, '' AS unit, l ->> 'spend' AS basis, l ->> 'limit' AS rate,"
     " '' AS quantity, '' AS \"left\", jsonb_array_length(l -> 'reached') AS reached"
-    " FROM of_contract m, jsonb_path_query(m.document::jsonb, '$.spending_limit') AS l"
+    " FROM of_contract m, jsonb_path_query(CASE WHEN strpos(m.document, '\"spending_limit\":') > 0 THEN m.document::jsonb END,"
+    " '$.spending_limit') AS l" /* only documents that have one are parsed */
     " UNION ALL SELECT m.*, x.kind, x.name, coalesce(x.unit, ''), x.basis::text, x.rate::text, x.quantity::text, x.\"left\"::text, 0"
     " FROM of_contract m JOIN invoice_items x USING (tenant_id, invoice_id) WHERE x.kind IN ('minimum', 'prepaid', 'credit'))"
     " SELECT u.tenant_id, u.account_id, u.period, u.state, u.receipt_watermark, u.currency, encode(u.contract_sha256, 'hex'),"
