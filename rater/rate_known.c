@@ -28,7 +28,10 @@ rate_known_want(RateKnown *self, const RateMonth *run, const RateTenant *tenant,
 bool
 rate_known_read(RateKnown *self, const RateMonth *run, Db *db, Err *err)
 {
-    return invoice_finals_read(&self->finals, db, run->period.month, err) && contract_used_read(&self->used, db, err) &&
+    return invoice_finals_read(&self->finals, db, run->period.month, err) &&
+           (run->request->dry_run ||
+            invoice_finals_find_late(&self->finals, db, run->period.start_us, run->period.end_us, err)) &&
+           contract_used_read(&self->used, db, err) &&
            (!makes_finals(run) || rate_seals_read(&self->seals, db, run->watermark, err));
 }
 

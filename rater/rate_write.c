@@ -288,6 +288,9 @@ keep_final(RateMonth *self, const RateTenant *tenant, const FinalInvoice *found,
         if (outcome->document == NULL)
             return err_prefix(err, "invoice %s: ", found->number);
     }
+    const TenantFinal *known = invoice_finals_find(&self->known->finals, tenant->tenant_id, self->period.month);
+    if (known != NULL && !known->late)
+        return true;
     const VerifyPeriod period = {self->period.start_us, self->period.end_us};
     return counted_late(self->db, tenant->tenant_id, &period, found->receipt_watermark, &outcome->late_records, err);
 }

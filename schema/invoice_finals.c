@@ -6,6 +6,7 @@
 
 #include "lib/array.h"
 #include "lib/utc.h"
+#include "schema/evidence_newer.h"
 #include "schema/tenant_rows.h"
 
 static const char SQL_FINALS[] =
@@ -27,7 +28,7 @@ invoice_finals_want(InvoiceFinals *self, int64_t tenant_id, Err *err)
 {
     if (!array_grow(&self->all, &self->capacity, self->count, sizeof *self->all, err))
         return false;
-    self->all[self->count++] = (TenantFinal){.tenant_id = tenant_id, .first_id = INT64_MAX};
+    self->all[self->count++] = (TenantFinal){.tenant_id = tenant_id, .first_id = INT64_MAX, .late = true};
     return true;
 }
 
@@ -68,6 +69,37 @@ invoice_finals_read(InvoiceFinals *self, Db *db, UtcMonth month, Err *err)
     db_result_free(&result);
     db_array_free(&tenants);
     return done || err_prefix(err, "looking for final invoices: ");
+}
+
+static bool
+take_late(void *context, int64_t tenant_id, Err *err)
+{
+    (void) err;
+    TenantFinal *final = find(context, tenant_id);
+    if (final != NULL)
+        final->late = true;
+    return true;
+}
+
+bool
+invoice_finals_find_late(InvoiceFinals *self, Db *db, int64_t start_us, int64_t end_us, Err *err)
+{
+    DbArray tenants = db_array_of(DB_BIGINT);
+    DbArray receipts = db_array_of(DB_BIGINT);
+    bool done = true;
+    for (size_t i = 0; done && i < self->count; i++) {
+        TenantFinal *final = &self->all[i];
+        if (!final->found.exists)
+            continue;
+        final->late = false;
+        done = db_array_add_i64(&tenants, final->tenant_id, err) &&
+               db_array_add_i64(&receipts, final->found.receipt_watermark, err);
+    }
+    done = done && evidence_newer(db, &tenants, &receipts, utc_hour_floor_us(start_us), utc_hour_ceiling_us(end_us),
+                                  take_late, self, err);
+    db_array_free(&tenants);
+    db_array_free(&receipts);
+    return done;
 }
 
 const TenantFinal *

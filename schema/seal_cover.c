@@ -3,29 +3,12 @@
 #include <stdlib.h>
 
 #include "lib/array.h"
+#include "schema/evidence_newer.h"
 #include "schema/seal_store.h"
 #include "schema/tenant_rows.h"
 
 static const char SQL_WAITS[] = "SELECT DISTINCT tenant_id FROM seal_queue WHERE tenant_id = ANY ($1::bigint[])"
                                 " AND hour >= $2::timestamptz AND hour < $3::timestamptz";
-
-/* Who has no root is asked for anything at all. Only commits that are newer than the oldest of the roots can be newer than any. */
-#define CAME_IN(table)                                                                                             \
-    "SELECT FROM " table " e JOIN span USING (commit_id) WHERE e.tenant_id = a.tenant_id"                          \
-    "  AND e.hour >= $2::timestamptz AND e.hour < $3::timestamptz AND span.receipt > a.receipt_to AND e.commit_id" \
-    "  BETWEEN (SELECT least FROM bounds) AND (SELECT greatest FROM bounds)"
-#define IS_THERE(table)                                       \
-    "SELECT FROM " table " e WHERE e.tenant_id = a.tenant_id" \
-    "  AND e.hour >= $2::timestamptz AND e.hour < $3::timestamptz"
-static const char SQL_GREW[] =
-    "WITH asked AS MATERIALIZED (SELECT * FROM unnest($1::bigint[], $4::bigint[]) AS u(tenant_id, receipt_to)),"
-    " span AS MATERIALIZED (SELECT commit_id, receipt FROM commits"
-    "  WHERE receipt > (SELECT min(receipt_to) FROM asked WHERE receipt_to > 0)),"
-    " bounds AS MATERIALIZED (SELECT min(commit_id) AS least, max(commit_id) AS greatest FROM span)"
-    " SELECT a.tenant_id FROM asked a WHERE CASE WHEN a.receipt_to > 0"
-    "  THEN EXISTS (" CAME_IN("segments") ") OR EXISTS (" CAME_IN(
-        "exclusions") ")"
-                      "  ELSE EXISTS (" IS_THERE("segments") ") OR EXISTS (" IS_THERE("exclusions") ") END";
 
 static TenantCover *
 find(const SealCover *self, int64_t tenant_id)
@@ -54,23 +37,14 @@ take_root(void *context, const SealRoot *root, Err *err)
     return true;
 }
 
-/* The tenants that a statement over hours names. */
-static DbResult *
-ask(Db *db, const char *sql, const SealCoverHours *hours, DbArray *tenants, DbArray *receipts, Err *err)
-{
-    char start[UTC_TEXT_BYTES];
-    char end[UTC_TEXT_BYTES];
-    DbParam params[4] = {db_null(), db_string(utc_format(hours->start_us, start)),
-                         db_string(utc_format(hours->end_us, end)), db_null()};
-    bool done =
-        db_array_param(tenants, &params[0], err) && (receipts == NULL || db_array_param(receipts, &params[3], err));
-    return done ? db_query(db, sql, params, receipts == NULL ? 3 : 4, err) : NULL;
-}
-
 static bool
 read_waiting(SealCover *self, Db *db, const SealCoverHours *hours, DbArray *tenants, Err *err)
 {
-    DbResult *rows = ask(db, SQL_WAITS, hours, tenants, NULL, err);
+    char start[UTC_TEXT_BYTES];
+    char end[UTC_TEXT_BYTES];
+    DbParam params[3] = {db_null(), db_string(utc_format(hours->start_us, start)),
+                         db_string(utc_format(hours->end_us, end))};
+    DbResult *rows = db_array_param(tenants, &params[0], err) ? db_query(db, SQL_WAITS, params, 3, err) : NULL;
     bool done = rows != NULL;
     for (int row = 0; done && row < db_rows(rows); row++) {
         TenantCover *cover = find(self, db_i64(rows, row, 0));
@@ -81,7 +55,18 @@ read_waiting(SealCover *self, Db *db, const SealCoverHours *hours, DbArray *tena
     return done;
 }
 
-/* Asking segments is most of what this costs: only those are asked for of whom something may have come in. */
+static bool
+take_grown(void *context, int64_t tenant_id, Err *err)
+{
+    (void) err;
+    TenantCover *cover = find(context, tenant_id);
+    if (cover != NULL)
+        cover->grew = true;
+    return true;
+}
+
+/* Asking segments is most of what this costs: only those are asked for of whom something may have come in. Who has no root is asked for
+ * anything at all. */
 static bool
 read_grown(SealCover *self, Db *db, const SealCoverHours *hours, int64_t last_receipt, Err *err)
 {
@@ -92,14 +77,7 @@ read_grown(SealCover *self, Db *db, const SealCoverHours *hours, int64_t last_re
         if (self->all[i].root.receipt_to < last_receipt)
             done = db_array_add_i64(&tenants, self->all[i].tenant_id, err) &&
                    db_array_add_i64(&receipts, self->all[i].root.receipt_to, err);
-    DbResult *rows = done && tenants.count > 0 ? ask(db, SQL_GREW, hours, &tenants, &receipts, err) : NULL;
-    done = done && (tenants.count == 0 || rows != NULL);
-    for (int row = 0; rows != NULL && row < db_rows(rows); row++) {
-        TenantCover *cover = find(self, db_i64(rows, row, 0));
-        if (cover != NULL)
-            cover->grew = true;
-    }
-    db_result_free(&rows);
+    done = done && evidence_newer(db, &tenants, &receipts, hours->start_us, hours->end_us, take_grown, self, err);
     db_array_free(&tenants);
     db_array_free(&receipts);
     return done;

@@ -114,6 +114,17 @@ class Finals(StackCase):
             self.assertEqual(self.stack.value(f"SELECT invoice_numbers_take('MB-2026', {count}) IS NULL", "millibill_rater"), "t")
         self.assertEqual(self.stack.number("SELECT last_number FROM invoice_numbers"), len(self.expected))
 
+    def test_what_came_after_final_invoices_is_counted_for_whom_it_came(self):
+        numbers = dict(self.finals("t.name, i.number"))
+        for tenant, count in (("t3", 3), ("t1199", 1)):
+            self.stack.run("import", "-", input="".join(json.dumps({"tenant": tenant, "function": "function-0", "request_id": f"late-{i}", "duration_ms": 1, "memory_mb": 128,
+                                                                    "started_at": f"{MONTH}-31T23:59:5{i}.999999Z"}) + "\n" for i in range(count)))
+        said = self.stack.run("rate", "--month", MONTH, "--final").stderr
+        self.assertEqual(sorted(line.split("warning: ")[1] for line in said.splitlines() if "came after" in line),
+                         [f"tenant '{tenant}': {count} came after invoice {numbers[tenant]} was final; the next invoice settles {what}"
+                          for tenant, count, what in (("t1199", "1 record", "it"), ("t3", "3 records", "them"))])
+        self.assertEqual(dict(self.finals("t.name, i.number")), numbers)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
