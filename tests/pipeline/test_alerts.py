@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from harness import SUPERUSER, Stack, on_one_day, wait_until
+from many_tenants import MONTH as MANY_MONTH, add_contracts, fill
 from receiver import Receiver
 
 FREE_GB_SECONDS = 400_000
@@ -366,6 +367,23 @@ class Alerts(unittest.TestCase):
         self.assertEqual([(a["item"], Fraction(a["value"])) for a in self.alerts(tenant)], [("requests", 1)])
         self.configure(alert_percent="80, 50")
         self.assertIn("'50' is not above the one before it", self.stack.run("alerts", "check", "--month", month, status=1).stderr)
+
+
+class Statistics(unittest.TestCase):
+    def test_what_many_contracts_limit_is_read_by_key_though_the_planner_takes_the_table_for_empty(self):
+        """ANALYZE while a run fills a table sees no row of it; then each contract's items were looked for among all."""
+        with Stack(settings={"alert_percent": "50"}) as stack:
+            fill(stack, 200)
+            add_contracts(stack)
+            stack.run("rate", "--month", MANY_MONTH)
+            stack.query("SET allow_system_table_mods = on; UPDATE pg_class SET reltuples = 0, relpages = pg_relation_size(oid) / 8192 WHERE relname = 'invoice_items'", SUPERUSER)
+            items = stack.number("SELECT count(*) FROM invoice_items")
+            read = "SELECT idx_tup_read + (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'invoice_items') FROM pg_stat_user_indexes WHERE indexrelname = 'invoice_items_pkey'"
+            before = stack.number(read, SUPERUSER)
+            stack.run("alerts", "check", "--month", MANY_MONTH, "--no-rate")
+            taken = stack.number(read, SUPERUSER) - before
+            self.assertGreaterEqual(taken, items)
+            self.assertLess(taken, items * 10)
 
 
 if __name__ == "__main__":
