@@ -118,17 +118,21 @@ BEGIN
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
     END IF;
-    -- Previews go with what was taken from them: no foreign key does that.
+    -- Previews go with what was taken from them: no foreign key does that. Rows are found by key, whatever the statistics say: ANALYZE while a run
+    -- fills a table finds it empty, and then all of it is read for each batch.
     PERFORM set_config('millibill.replacing_previews', 'on', true); -- what the policies for DELETE ask for (30_policies.sql)
     WITH gone AS (
         DELETE FROM millibill.invoices
          WHERE tenant_id = ANY (p_tenant_ids) AND period_month = v_run.period_month AND state = 'preview' RETURNING tenant_id, invoice_id
     ), lines AS (
-        DELETE FROM millibill.invoice_lines l USING gone g WHERE (l.tenant_id, l.invoice_id) = (g.tenant_id, g.invoice_id)
+        DELETE FROM millibill.invoice_lines WHERE ctid = ANY (ARRAY(SELECT x.place FROM gone g CROSS JOIN LATERAL (
+            SELECT l.ctid AS place FROM millibill.invoice_lines l WHERE (l.tenant_id, l.invoice_id) = (g.tenant_id, g.invoice_id) OFFSET 0) x))
     ), free_tiers AS (
-        DELETE FROM millibill.invoice_free_tiers f USING gone g WHERE (f.tenant_id, f.invoice_id) = (g.tenant_id, g.invoice_id)
+        DELETE FROM millibill.invoice_free_tiers WHERE ctid = ANY (ARRAY(SELECT x.place FROM gone g CROSS JOIN LATERAL (
+            SELECT f.ctid AS place FROM millibill.invoice_free_tiers f WHERE (f.tenant_id, f.invoice_id) = (g.tenant_id, g.invoice_id) OFFSET 0) x))
     )
-    DELETE FROM millibill.invoice_items i USING gone g WHERE (i.tenant_id, i.invoice_id) = (g.tenant_id, g.invoice_id);
+    DELETE FROM millibill.invoice_items WHERE ctid = ANY (ARRAY(SELECT x.place FROM gone g CROSS JOIN LATERAL (
+        SELECT i.ctid AS place FROM millibill.invoice_items i WHERE (i.tenant_id, i.invoice_id) = (g.tenant_id, g.invoice_id) OFFSET 0) x));
     PERFORM set_config('millibill.replacing_previews', 'off', true);
     WITH written AS (
         INSERT INTO millibill.invoices (tenant_id, kind, revision, state, number, run_id, period_month, period_start, period_end, receipt_watermark, currency,
