@@ -304,26 +304,31 @@ BEGIN
         RAISE EXCEPTION 'rows of a preview that is not handed over' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
 
-    -- Rows that are there and stay as they are are not written again.
+    -- Rows that are there and stay as they are are not written again. They are found by key, one by one, as in invoices_write.
     IF v_there THEN
-        DELETE FROM millibill.invoice_lines l
-         USING (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, max(h.line) AS last_line
+        DELETE FROM millibill.invoice_lines WHERE ctid = ANY (ARRAY(SELECT x.place
+          FROM (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, max(h.line) AS last_line
                   FROM (SELECT w.tenant_id, w.invoice_id, 0 AS line FROM unnest(v_tenants, v_ids) AS w(tenant_id, invoice_id)
                         UNION ALL SELECT u.tenant_id, NULL, u.line FROM unnest(p_lines) u) h GROUP BY h.tenant_id) w
-         WHERE (l.tenant_id, l.invoice_id) = (w.tenant_id, w.invoice_id) AND l.line > w.last_line;
-        DELETE FROM millibill.invoice_items s
-         USING (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, max(h.item) AS last_item
+         CROSS JOIN LATERAL (SELECT l.ctid AS place FROM millibill.invoice_lines l
+                              WHERE (l.tenant_id, l.invoice_id) = (w.tenant_id, w.invoice_id) AND l.line > w.last_line OFFSET 0) x));
+        DELETE FROM millibill.invoice_items WHERE ctid = ANY (ARRAY(SELECT x.place
+          FROM (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, max(h.item) AS last_item
                   FROM (SELECT w.tenant_id, w.invoice_id, 0 AS item FROM unnest(v_tenants, v_ids) AS w(tenant_id, invoice_id)
                         UNION ALL SELECT u.tenant_id, NULL, u.item FROM unnest(p_items) u) h GROUP BY h.tenant_id) w
-         WHERE (s.tenant_id, s.invoice_id) = (w.tenant_id, w.invoice_id) AND s.item > w.last_item;
-        DELETE FROM millibill.invoice_free_tiers f
-         USING (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, coalesce(array_agg(h.name) FILTER (WHERE h.name IS NOT NULL), '{}') AS names
+         CROSS JOIN LATERAL (SELECT s.ctid AS place FROM millibill.invoice_items s
+                              WHERE (s.tenant_id, s.invoice_id) = (w.tenant_id, w.invoice_id) AND s.item > w.last_item OFFSET 0) x));
+        DELETE FROM millibill.invoice_free_tiers WHERE ctid = ANY (ARRAY(SELECT x.place
+          FROM (SELECT h.tenant_id, max(h.invoice_id) AS invoice_id, coalesce(array_agg(h.name) FILTER (WHERE h.name IS NOT NULL), '{}') AS names
                   FROM (SELECT w.tenant_id, w.invoice_id, NULL AS name FROM unnest(v_tenants, v_ids) AS w(tenant_id, invoice_id)
                         UNION ALL SELECT u.tenant_id, NULL, u.name FROM unnest(p_free_tiers) u) h GROUP BY h.tenant_id) w
-         WHERE (f.tenant_id, f.invoice_id) = (w.tenant_id, w.invoice_id) AND f.name <> ALL (w.names);
+         CROSS JOIN LATERAL (SELECT f.ctid AS place FROM millibill.invoice_free_tiers f
+                              WHERE (f.tenant_id, f.invoice_id) = (w.tenant_id, w.invoice_id) AND f.name <> ALL (w.names) OFFSET 0) x));
         MERGE INTO millibill.invoice_lines l
-            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.* FROM unnest(p_lines) h) h
-               ON (l.tenant_id, l.invoice_id, l.line) = (h.tenant_id, h.invoice_id, h.line)
+            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.*, x.place FROM unnest(p_lines) h
+                     LEFT JOIN LATERAL (SELECT k.ctid AS place FROM millibill.invoice_lines k
+                                         WHERE (k.tenant_id, k.invoice_id, k.line) = (h.tenant_id, v_ids[width_bucket(h.tenant_id, v_tenants)], h.line) OFFSET 0) x ON true) h
+               ON l.ctid = h.place
             WHEN MATCHED AND (l.region, l.architecture, l.mode, l.sku, l.tier, l.description, l.quantity, l.free_quantity, l.billed_quantity, l.unit,
                               l.unit_price, l.amount, l.amount_exact, l.book)
                              IS DISTINCT FROM (h.region, h.architecture, h.mode, h.sku, h.tier, h.description, h.quantity::numeric, h.free_quantity::numeric,
@@ -337,8 +342,10 @@ BEGIN
                 VALUES (h.tenant_id, h.invoice_id, h.line, h.region, h.architecture, h.mode, h.sku, h.tier, h.description, h.quantity::numeric,
                         h.free_quantity::numeric, h.billed_quantity::numeric, h.unit, h.unit_price::numeric, h.amount::numeric, h.amount_exact::numeric, h.book);
         MERGE INTO millibill.invoice_free_tiers f
-            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.* FROM unnest(p_free_tiers) h) h
-               ON (f.tenant_id, f.invoice_id, f.name) = (h.tenant_id, h.invoice_id, h.name)
+            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.*, x.place FROM unnest(p_free_tiers) h
+                     LEFT JOIN LATERAL (SELECT k.ctid AS place FROM millibill.invoice_free_tiers k
+                                         WHERE (k.tenant_id, k.invoice_id, k.name) = (h.tenant_id, v_ids[width_bucket(h.tenant_id, v_tenants)], h.name) OFFSET 0) x ON true) h
+               ON f.ctid = h.place
             WHEN MATCHED AND (f.unit, f.allowance, f.used, f.account_used)
                              IS DISTINCT FROM (h.unit, h.allowance::numeric, h.used::numeric, h.account_used::numeric) THEN
                 UPDATE SET unit = h.unit, allowance = h.allowance::numeric, used = h.used::numeric, account_used = h.account_used::numeric
@@ -346,8 +353,10 @@ BEGIN
                 INSERT (tenant_id, invoice_id, name, unit, allowance, used, account_used)
                 VALUES (h.tenant_id, h.invoice_id, h.name, h.unit, h.allowance::numeric, h.used::numeric, h.account_used::numeric);
         MERGE INTO millibill.invoice_items s
-            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.* FROM unnest(p_items) h) h
-               ON (s.tenant_id, s.invoice_id, s.item) = (h.tenant_id, h.invoice_id, h.item)
+            USING (SELECT v_ids[width_bucket(h.tenant_id, v_tenants)] AS invoice_id, h.*, x.place FROM unnest(p_items) h
+                     LEFT JOIN LATERAL (SELECT k.ctid AS place FROM millibill.invoice_items k
+                                         WHERE (k.tenant_id, k.invoice_id, k.item) = (h.tenant_id, v_ids[width_bucket(h.tenant_id, v_tenants)], h.item) OFFSET 0) x ON true) h
+               ON s.ctid = h.place
             WHEN MATCHED AND (s.kind, s.name, s.description, s.basis, s.rate, s.share, s.quantity, s.unit, s."left", s.amount, s.amount_exact)
                              IS DISTINCT FROM (h.kind, h.name, h.description, h.basis::numeric, h.rate::numeric, h.share::numeric, h.quantity::numeric, h.unit,
                                                h."left"::numeric, h.amount::numeric, h.amount_exact::numeric) THEN
