@@ -9,6 +9,7 @@
 #include "lib/author.h"
 #include "lib/instant.h"
 #include "lib/json.h"
+#include "lib/output.h"
 #include "lib/utc.h"
 #include "schema/account_store.h"
 
@@ -39,7 +40,7 @@ print_service(const StackCall *call, const AccountService *service, Err *err)
                start == NULL ? "" : start, start == NULL || end == NULL ? "" : " ", end == NULL ? "" : "until ",
                end == NULL ? (start == NULL ? "always" : " on") : end);
         printf(service->revision == 0 ? ".\n" : " (revision %" PRId64 ").\n", service->revision);
-        return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+        return output_flush(err);
     }
     Json *out = json_new_object(err);
     bool done = out != NULL && json_add_text(out, "account", call->arguments[0], err) &&

@@ -131,7 +131,8 @@ entry_run(const Entry *entry, int argc, char **argv)
         argv[1] = backfill;
         return hand_over("millibill-rater", argv);
     }
-    return entry->program == NULL ? entry->run(argc - 1, argv + 1) : hand_over(entry->program, argv);
+    return entry->program == NULL ? command_finish(entry->run(argc - 1, argv + 1), "millibill")
+                                  : hand_over(entry->program, argv);
 }
 
 /* `millibill help COMMAND` is `millibill COMMAND --help`. */
@@ -140,7 +141,7 @@ help(int argc, char **argv)
 {
     if (argc < 3) {
         help_print(stdout);
-        return 0;
+        return command_finish(0, "millibill");
     }
     const Entry *entry = entry_find(argv[2]);
     if (entry == NULL)
@@ -162,7 +163,7 @@ main(int argc, char **argv)
         return help(strcmp(argv[1], "help") == 0 ? argc : 2, argv);
     if (strcmp(argv[1], "--version") == 0) {
         printf("millibill %s\n", MILLIBILL_VERSION);
-        return 0;
+        return command_finish(0, "millibill");
     }
     const Entry *entry = entry_find(argv[1]);
     return entry == NULL ? unknown(argv[1]) : entry_run(entry, argc, argv);

@@ -1,4 +1,5 @@
 /* millibill quarantine list|show|replay */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "lib/digest.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/text.h"
 #include "proto/usage_batch.h"
 #include "schema/db.h"
@@ -217,7 +219,7 @@ show_row(void *context, const QuarantineRow *row, Err *err)
     showing->found = true;
     if (showing->raw)
         return fwrite(row->payload.data, 1, row->payload.length, stdout) == row->payload.length ||
-               err_set(err, ERR_IO, "cannot write to standard output");
+               output_failed("to standard output", errno, err);
     Json *json = row_json(row, err);
     bool done = json != NULL && json_print(json, stdout, err);
     json_object_put(json);

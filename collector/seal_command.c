@@ -8,6 +8,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/text.h"
 #include "schema/migrate.h"
 #include "schema/rollup_store.h"
@@ -53,7 +54,7 @@ report_text(const SealReport *report, Err *err)
            text_plural(report->invoices));
     if (report->last_head > 0)
         printf("last head: %" PRId64 "\n", report->last_head);
-    return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+    return output_flush(err);
 }
 
 static bool

@@ -1,7 +1,10 @@
 #include "lib/json.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/output.h"
 
 Json *
 json_parse(Text text, Err *err)
@@ -168,6 +171,6 @@ json_print(Json *value, FILE *out, Err *err)
     if (text == NULL)
         return err_set(err, ERR_NOMEM, "no memory for JSON");
     if (fprintf(out, "%s\n", text) < 0 || fflush(out) != 0)
-        return err_set(err, ERR_IO, "cannot write JSON");
+        return output_failed(out == stdout ? "to standard output" : "JSON", errno, err);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/examples.h"
+#include "lib/output.h"
 
 const char MILLIBILL_VERSION[] = "0.1.0";
 
@@ -170,6 +171,15 @@ print_commands(FILE *out, const char *program, const char *summary, const Comman
 }
 
 int
+command_finish(int status, const char *program)
+{
+    Err err = {0};
+    if (status != 0 || output_flush(&err))
+        return status;
+    return err_report(&err, program);
+}
+
+int
 command_dispatch(const char *program, const char *summary, const Command *commands, int argc, char **argv)
 {
     if (argc < 2) {
@@ -178,15 +188,15 @@ command_dispatch(const char *program, const char *summary, const Command *comman
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_commands(stdout, program, summary, commands);
-        return 0;
+        return command_finish(0, program);
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("millibill %s\n", MILLIBILL_VERSION);
-        return 0;
+        return command_finish(0, program);
     }
     for (const Command *command = commands; command->name != NULL; command++) {
         if (strcmp(command->name, argv[1]) == 0)
-            return command->run(argc - 1, argv + 1);
+            return command_finish(command->run(argc - 1, argv + 1), program);
     }
     if (argv[1][0] == '-')
         fprintf(stderr, "%s: options stand behind the command: %s COMMAND %s; commands are:", program, program,

@@ -85,6 +85,10 @@ typedef struct Command {
 MUST_CHECK int
 command_dispatch(const char *program, const char *summary, const Command *commands, int argc, char **argv);
 
+/** The exit status of a program whose work ended with `status`: what was printed and did not get to standard output is a failure, which is
+ *  said under the name `program`, whatever the command says. command_dispatch() does it too. */
+MUST_CHECK int command_finish(int status, const char *program);
+
 extern const char MILLIBILL_VERSION[];
 
 #endif

@@ -1,6 +1,7 @@
 #include "lib/share.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,8 +92,11 @@ share_resolve(const char *folder, const char *name, char out[PATH_MAX], Err *err
     if (share_is_path(name)) {
         if (snprintf(out, PATH_MAX, "%s", name) >= PATH_MAX)
             return err_set(err, ERR_RANGE, "path %s is too long", name);
-        if (access(out, R_OK) != 0)
-            return err_set(err, ERR_NOT_FOUND, "cannot read %s", name);
+        if (access(out, R_OK) != 0) {
+            err_set(err, ERR_NOT_FOUND, "cannot read %s: %s", name, strerror(errno));
+            return err_hint(err,
+                            "name a file that is there and that you may read, or one that is shipped, without '.yaml'");
+        }
         return true;
     }
     char file[NAME_MAX + 1];

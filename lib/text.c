@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/output.h"
+
 Text
 text_of(const char *terminated)
 {
@@ -241,10 +243,9 @@ buffer_text(const Buffer *buffer)
 bool
 buffer_print(const Buffer *buffer, Err *err)
 {
-    if ((buffer->length > 0 && fwrite(buffer->data, 1, buffer->length, stdout) != buffer->length) ||
-        fflush(stdout) != 0)
-        return err_set(err, ERR_IO, "cannot write to standard output: %s", strerror(errno));
-    return true;
+    if (buffer->length > 0 && fwrite(buffer->data, 1, buffer->length, stdout) != buffer->length)
+        return output_failed("to standard output", errno, err);
+    return output_flush(err);
 }
 
 static bool
@@ -327,7 +328,7 @@ file_write(const char *path, const void *bytes, size_t length, unsigned mode, Er
         return err_set(err, ERR_RANGE, "path %s is too long", path);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t) mode);
     if (fd < 0)
-        return err_set(err, ERR_IO, "cannot create %s: %s", temporary, strerror(errno));
+        return output_failed(path, errno, err);
     bool done = fchmod(fd, (mode_t) mode) == 0 && write_all(fd, bytes, length) && fsync(fd) == 0;
     int cause = errno;
     close(fd);
@@ -337,7 +338,7 @@ file_write(const char *path, const void *bytes, size_t length, unsigned mode, Er
     }
     if (!done) {
         unlink(temporary);
-        return err_set(err, ERR_IO, "cannot write %s: %s", path, strerror(cause));
+        return output_failed(path, cause, err);
     }
     return sync_folder_of(path, err);
 }
@@ -346,7 +347,7 @@ bool
 buffer_save(const Buffer *buffer, const char *path, Err *err)
 {
     return path == NULL || strcmp(path, "-") == 0 ? buffer_print(buffer, err)
-                                                  : file_write(path, buffer->data, buffer->length, 0644, err);
+                                                  : output_save(buffer_text(buffer), path, err);
 }
 
 bool

@@ -62,7 +62,7 @@ Text buffer_text(const Buffer *buffer);
 
 /** Write what the buffer holds to standard output and flush it. ERR_IO. */
 MUST_CHECK bool buffer_print(const Buffer *buffer, Err *err);
-/** The same to the file `path`, as file_write() does with mode 0644; NULL and "-" are standard output. */
+/** The same to the file `path`, as output_save() does; NULL and "-" are standard output. */
 MUST_CHECK bool buffer_save(const Buffer *buffer, const char *path, Err *err);
 
 /** Read a whole file of at most `maximum_bytes`. ERR_IO, ERR_RANGE (too large). "-" reads standard input. */

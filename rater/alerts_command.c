@@ -14,6 +14,7 @@
 #include "rater/deliver.h"
 #include "rater/rate_month.h"
 #include "rater/stack.h"
+#include "schema/tenant_store.h"
 
 static const char LIST[] = "millibill alerts list";
 static const char CHECK[] = "millibill alerts check";
@@ -99,9 +100,11 @@ list_run(const ListOptions *options, Err *err)
     if (options->month != NULL && !utc_month_parse(options->month, &month, err))
         return err_prefix(err, "--month: ");
     Db *db = rater_connect(options->data, &config, LIST, err);
-    Json *list = db == NULL ? NULL : json_new_array(err);
-    bool done = list != NULL && alert_list(db, options->tenant, options->month, NULL, list, err) &&
-                print_list(options, list, err);
+    int64_t tenant_id = 0;
+    bool done = db != NULL && (options->tenant == NULL || tenant_id_of(db, options->tenant, &tenant_id, err));
+    Json *list = done ? json_new_array(err) : NULL;
+    done = list != NULL && alert_list(db, options->tenant, options->month, NULL, list, err) &&
+           print_list(options, list, err);
     json_object_put(list);
     db_free(&db);
     return done;

@@ -5,6 +5,7 @@
 
 #include "lib/harmless.h"
 #include "lib/json.h"
+#include "lib/output.h"
 #include "rater/close.h"
 #include "rater/commands.h"
 #include "rater/rate_book.h"
@@ -75,7 +76,7 @@ print_end(const Close *self, Err *err)
     if (self->hold_count > 0)
         putchar('\n');
     print_holds(self);
-    return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+    return output_flush(err);
 }
 
 /* ---- JSON ---- */

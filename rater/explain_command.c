@@ -38,6 +38,13 @@ print(const ExplainOptions *options, Json *explanation, ExplainText write, Err *
 }
 
 static bool
+not_found(const ExplainOptions *options, Err *err)
+{
+    err_set(err, ERR_NOT_FOUND, "no record and no quarantined line has the request id '%s'", options->record);
+    return err_hint(err, "give the request id as it was emitted; `millibill quarantine list` shows what has none");
+}
+
+static bool
 run_record(const ExplainOptions *options, Err *err)
 {
     UtcMonth month;
@@ -53,8 +60,7 @@ run_record(const ExplainOptions *options, Err *err)
     bool done = explanation != NULL && print(options, explanation, explain_record_text, err);
     if (done && json_object_array_length(json_member(explanation, "records")) == 0 &&
         json_object_array_length(json_member(explanation, "quarantined")) == 0)
-        done =
-            err_set(err, ERR_NOT_FOUND, "no record and no quarantined line has the request id '%s'", options->record);
+        done = not_found(options, err);
     json_object_put(explanation);
     db_free(&db);
     return done;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/utc.h"
 #include "rater/commands.h"
 #include "rater/deliver.h"
@@ -32,7 +33,7 @@ print_voids(const VoidOptions *self, Json *voids, Err *err)
         printf("%s is void%s by %s\n", json_object_get_string(json_member(entry, "refers_to")),
                already ? " already" : "", json_object_get_string(json_member(entry, "number")));
     }
-    return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+    return output_flush(err);
 }
 
 /* The void stands, whether it is delivered and sealed over now or later. */

@@ -1,11 +1,13 @@
 /* price-book - list, show, validate, compare and add price books */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/share.h"
 #include "rater/book_json.h"
 #include "rater/commands.h"
@@ -58,7 +60,7 @@ show_command(int argc, char **argv)
     if (book != NULL && options.json)
         (void) (book_json_print(book, &err) || err_is_set(&err));
     else if (book != NULL && !print_book_text(book))
-        err_set(&err, ERR_IO, "cannot write to standard output");
+        output_failed("to standard output", errno, &err);
     price_book_free(&book);
     return err_is_set(&err) ? err_report(&err, "millibill price-book show") : EXIT_SUCCESS;
 }

@@ -10,6 +10,7 @@
 #include "lib/instant.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/utc.h"
 #include "rater/book_calendar.h"
 #include "rater/commands.h"
@@ -102,7 +103,7 @@ print_added(const AddOptions *options, const PriceBook *book, int64_t from_us, i
     if (!options->json) {
         printf("Price book %s %s is in force from %s on (revision %" PRId64 ", SHA-256 %s).\n", book->name,
                book->version, from, revision, digest_hex(&book->digest, hex));
-        return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+        return output_flush(err);
     }
     Json *object = json_new_object(err);
     bool done = object != NULL && json_add_text(object, "name", book->name, err) &&

@@ -7,6 +7,7 @@
 
 #include "lib/decimal.h"
 #include "lib/json.h"
+#include "lib/output.h"
 #include "rater/document.h"
 #include "rater/rate_forecast.h"
 
@@ -174,7 +175,7 @@ rate_answer_text(const RateAnswer *self, Err *err)
         print_methods(self->forecast);
     }
     free(total);
-    return told && (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
+    return told && output_flush(err);
 }
 
 static bool

@@ -1,4 +1,5 @@
 /* reconcile - a customer's own log against the bill */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "lib/harmless.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "rater/commands.h"
 #include "rater/explain.h"
 #include "rater/reconcile.h"
@@ -37,7 +39,7 @@ write_out(Buffer *text, Err *err)
 {
     bool done = fwrite(text->data, 1, text->length, stdout) == text->length;
     buffer_clear(text);
-    return done || err_set(err, ERR_IO, "cannot write to standard output");
+    return done || output_failed("to standard output", errno, err);
 }
 
 static bool
@@ -126,8 +128,7 @@ print_end(Rows *rows, Json *summary, Err *err)
     }
     if (done && rows->command->csv)
         return fwrite(rows->text.data, 1, rows->text.length, stderr) == rows->text.length;
-    return done && write_out(&rows->text, err) &&
-           (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
+    return done && write_out(&rows->text, err) && output_flush(err);
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include "lib/config.h"
 #include "lib/harmless.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "rater/commands.h"
 #include "rater/remake.h"
 #include "rater/stack.h"
@@ -166,7 +167,7 @@ run(const RemakeOptions *options, const char *name, Err *err)
     if (db != NULL)
         db_rollback(db);
     done = done &&
-           (options->output == NULL || file_write(options->output, result.made, strlen(result.made), 0644, err)) &&
+           (options->output == NULL || output_save((Text){result.made, strlen(result.made)}, options->output, err)) &&
            print(options, &result, err);
     if (done && result.report.checks[VERIFY_INVOICES].found > 0)
         done = err_set(err, ERR_DIFFERENCE, "%s does not follow from the evidence", name);

@@ -6,6 +6,7 @@
 #include "lib/config.h"
 #include "lib/json.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "rater/commands.h"
 #include "rater/stack.h"
 #include "rater/verify.h"
@@ -148,7 +149,7 @@ print_text(const VerifyReport *report, Err *err)
     puts("Not covered:");
     for (size_t i = 0; VERIFY_NOT_COVERED[i] != NULL; i++)
         printf("  %s\n", VERIFY_NOT_COVERED[i]);
-    return fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output");
+    return output_flush(err);
 }
 
 static bool

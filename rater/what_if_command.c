@@ -1,6 +1,7 @@
 /* rate --what-if: who would pay how much more or less */
 #include <stdio.h>
 
+#include "lib/output.h"
 #include "rater/commands.h"
 #include "rater/document.h"
 #include "rater/rate_book.h"
@@ -53,8 +54,7 @@ print_text(const WhatIf *request, const PriceBook *by, const BillChanges *change
     if (request->contract != NULL)
         printf(" under contract %s %s", request->contract->name, request->contract->version);
     printf("%s. Nothing is written.\n\n", request->free_tier ? "" : " without the free tier");
-    return bill_changes_print(changes, stdout, "Billed", "What if", false, err) &&
-           (fflush(stdout) == 0 || err_set(err, ERR_IO, "cannot write to standard output"));
+    return bill_changes_print(changes, stdout, "Billed", "What if", false, err) && output_flush(err);
 }
 
 static bool

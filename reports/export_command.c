@@ -13,6 +13,7 @@
 #include "lib/config.h"
 #include "lib/digest.h"
 #include "lib/options.h"
+#include "lib/output.h"
 #include "lib/text.h"
 #include "reports/commands.h"
 #include "reports/focus.h"
@@ -96,18 +97,29 @@ export_rows(Export *export, const ExportOptions *options, Err *err)
     focus_terms_free(&export->terms);
     db_free(&db);
     if (done && fflush(export->file.file) != 0)
-        done = err_set(err, ERR_IO, "cannot write the export: %s", strerror(errno));
+        done = output_failed(export->file.name, errno, err);
     return done;
 }
 
 /* ---- where to ---- */
+
+/* A device or pipe is written into and stays what it is. */
+static bool
+export_into(Export *export, const ExportOptions *options, Err *err)
+{
+    export->file.file = fopen(options->output, "we");
+    if (export->file.file == NULL)
+        return output_failed(options->output, errno, err);
+    bool done = export_rows(export, options, err);
+    return (fclose(export->file.file) == 0 || !done || output_failed(options->output, errno, err)) && done;
+}
 
 static bool
 finish_file(FILE *file, const char *part, const char *path, Err *err)
 {
     bool done = fchmod(fileno(file), FILE_MODE) == 0 && fsync(fileno(file)) == 0;
     done = fclose(file) == 0 && done && rename(part, path) == 0;
-    return done || err_set(err, ERR_IO, "cannot write '%s': %s", path, strerror(errno));
+    return done || output_failed(path, errno, err);
 }
 
 /* A file is whole or it is not there: written beside its place and moved at the end. */
@@ -115,19 +127,25 @@ static bool
 export_to_file(Export *export, const ExportOptions *options, Err *err)
 {
     char part[PATH_MAX];
-    if (snprintf(part, sizeof(part), "%s.XXXXXX", options->output) >= (int) sizeof(part))
+    OutputPlace place;
+    if (!output_place(options->output, &place, err))
+        return false;
+    export->file.name = options->output;
+    if (place.is_stream)
+        return export_into(export, options, err);
+    if (snprintf(part, sizeof(part), "%s.XXXXXX", place.path) >= (int) sizeof(part))
         return err_set(err, ERR_RANGE, "the path '%s' is too long", options->output);
     int descriptor = mkstemp(part);
     export->file.file = descriptor < 0 ? NULL : fdopen(descriptor, "w");
     if (export->file.file == NULL) {
-        err_set(err, ERR_IO, "cannot write '%s': %s", options->output, strerror(errno));
+        output_failed(options->output, errno, err);
         if (descriptor >= 0)
             close(descriptor);
         return false;
     }
     heed_interrupts();
     export->heeds = true;
-    if (export_rows(export, options, err) && finish_file(export->file.file, part, options->output, err))
+    if (export_rows(export, options, err) && finish_file(export->file.file, part, place.path, err))
         return true;
     if (access(part, F_OK) == 0)
         unlink(part);
@@ -161,7 +179,8 @@ run_focus(const ExportOptions *options, Err *err)
     }
     if (!config_load(options->data, &config, err))
         return false;
-    Export export = {.file = {.file = stdout, .exact = options->exact_names}, .issuer = config.brand_name};
+    Export export = {.file = {.file = stdout, .name = "to standard output", .exact = options->exact_names},
+                     .issuer = config.brand_name};
     bool done = to_file ? export_to_file(&export, options, err) && report(&export, options, err)
                         : export_rows(&export, options, err);
     buffer_free(&export.file.line);

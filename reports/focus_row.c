@@ -6,6 +6,7 @@
 
 #include "lib/decimal.h"
 #include "lib/harmless.h"
+#include "lib/output.h"
 
 enum { ROWS_BETWEEN_SIGNS = 1000 };
 
@@ -95,7 +96,7 @@ write_line(FocusFile *file, const char *const *cells, Err *err)
             return false;
     }
     return fwrite(file->line.data, 1, file->line.length, file->file) == file->line.length ||
-           err_set(err, ERR_IO, "cannot write the export: %s", strerror(errno));
+           output_failed(file->name, errno, err);
 }
 
 bool

@@ -92,7 +92,8 @@ typedef struct FocusRow {
 
 typedef struct FocusFile {
     FILE *file;
-    bool exact; /* names as they are, also those that a spreadsheet would run */
+    const char *name; /* in messages: "cannot write NAME" */
+    bool exact;       /* names as they are, also those that a spreadsheet would run */
     int64_t rows;
     Buffer line;
     Progress progress;
