@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,11 +87,25 @@ write_into(Text text, const char *path, Err *err)
     return close(fd) == 0 || output_failed(path, errno, err);
 }
 
+/* Who interrupts while the file is being written waits until it is whole: nothing may stay beside it. */
+static bool
+write_whole(Text text, const char *path, Err *err)
+{
+    sigset_t held, before;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &held, &before);
+    bool done = file_write(path, text.data, text.length, OUTPUT_MODE, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return done;
+}
+
 bool
 output_save(Text text, const char *path, Err *err)
 {
     OutputPlace place;
     return output_place(path, &place, err) &&
-           (place.is_stream ? write_into(text, place.path, err)
-                            : file_write(place.path, text.data, text.length, OUTPUT_MODE, err));
+           (place.is_stream ? write_into(text, place.path, err) : write_whole(text, place.path, err));
 }

@@ -22,7 +22,8 @@ typedef struct OutputPlace {
 /** Where a named file is really. ERR_RANGE: the path is too long. */
 MUST_CHECK bool output_place(const char *path, OutputPlace *out, Err *err);
 
-/** Write the file `path`, whole or not at all, with mode 0644. ERR_IO, ERR_RANGE. */
+/** Write the file `path`, whole or not at all, with mode 0644; an interruption (SIGINT, SIGTERM, SIGHUP) of the calling thread waits until it
+ *  is there. ERR_IO, ERR_RANGE. */
 MUST_CHECK bool output_save(Text text, const char *path, Err *err);
 
 /** Say that `path` could not be written because of `cause` (errno), and what to do then. Returns false. */
