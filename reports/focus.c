@@ -43,21 +43,26 @@ focus_all_costs(FocusBill *bill, FocusRow *row, const mpq_t cost, Err *err)
            focus_figure(row, FOCUS_CONTRACTED_COST, cost, err);
 }
 
+/* A price is never below 0: what is taken back at one has a quantity below 0. */
 bool
 focus_priced(FocusBill *bill, FocusRow *row, const mpq_t quantity, const char *unit, const mpq_t unit_price, Err *err)
 {
-    mpq_t price, cost;
-    mpq_inits(price, cost, NULL);
-    mpq_mul(price, unit_price, bill->rate);
-    mpq_mul(cost, price, quantity);
+    mpq_t list_price, number, price, cost;
+    mpq_inits(list_price, number, price, cost, NULL);
+    mpq_abs(list_price, unit_price);
+    mpq_set(number, quantity);
+    if (mpq_sgn(unit_price) < 0)
+        mpq_neg(number, number);
+    mpq_mul(price, list_price, bill->rate);
+    mpq_mul(cost, price, number);
     row->cells[FOCUS_PRICING_UNIT] = unit;
-    bool done = focus_figure(row, FOCUS_PRICING_QUANTITY, quantity, err) &&
+    bool done = focus_figure(row, FOCUS_PRICING_QUANTITY, number, err) &&
                 focus_figure(row, FOCUS_LIST_UNIT_PRICE, price, err) &&
                 focus_figure(row, FOCUS_CONTRACTED_UNIT_PRICE, price, err) &&
-                focus_figure(row, FOCUS_PRICING_CURRENCY_LIST_UNIT_PRICE, unit_price, err) &&
-                focus_figure(row, FOCUS_PRICING_CURRENCY_CONTRACTED_UNIT_PRICE, unit_price, err) &&
+                focus_figure(row, FOCUS_PRICING_CURRENCY_LIST_UNIT_PRICE, list_price, err) &&
+                focus_figure(row, FOCUS_PRICING_CURRENCY_CONTRACTED_UNIT_PRICE, list_price, err) &&
                 focus_figure(row, FOCUS_LIST_COST, cost, err) && focus_figure(row, FOCUS_CONTRACTED_COST, cost, err);
-    mpq_clears(price, cost, NULL);
+    mpq_clears(list_price, number, price, cost, NULL);
     return done;
 }
 

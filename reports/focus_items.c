@@ -53,10 +53,9 @@ set_commitment(FocusRow *row, const ItemKind *kind, Json *item, const mpq_t amou
     bool has_units = strcmp(kind->kind, "prepaid") == 0;
     focus_unit_name(document_member(item, "unit"), unit);
     row->cells[FOCUS_COMMITMENT_DISCOUNT_UNIT] = has_units ? unit : currency;
-    bool done = (spend       ? figure_read_optional(item, "rate", quantity, err)
-                 : has_units ? figure_read_optional(item, "quantity", quantity, err)
-                             : true) &&
-                focus_figure(row, FOCUS_COMMITMENT_DISCOUNT_QUANTITY, quantity, err);
+    const bool is_purchase = strcmp(kind->category, "Purchase") == 0; /* no other item has a quantity in FOCUS */
+    bool done = (!spend || figure_read_optional(item, "rate", quantity, err)) &&
+                (!is_purchase || focus_figure(row, FOCUS_COMMITMENT_DISCOUNT_QUANTITY, quantity, err));
     mpq_clear(quantity);
     return done;
 }
@@ -99,7 +98,7 @@ write_purchase(FocusBill *bill, FocusRow *row, Json *item, const mpq_t amount, c
     mpq_t one;
     mpq_init(one);
     mpq_set_ui(one, 1, 1);
-    row->cells[FOCUS_PRICING_CATEGORY] = "Committed";
+    row->cells[FOCUS_PRICING_CATEGORY] = "Standard"; /* what is under a commitment is Committed, buying one is not */
     bool done = focus_priced(bill, row, one, "Units", amount, err);
     if (done && strcmp(document_member(item, "kind"), "prepaid_fee") == 0 &&
         focus_terms_is_fee(bill->terms, bill->json, document_member(item, "name")))

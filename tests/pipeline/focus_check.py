@@ -160,18 +160,34 @@ def null_complaints(row):
     if category != "Usage":
         yield from must("ConsumedQuantity", True, category)
         yield from must("CommitmentDiscountStatus", True, category)
+    if category == "Tax":
+        for column in ("SkuId", "SkuPriceId", "CommitmentDiscountId"):
+            yield from must(column, True, "a tax")
+    if category not in ("Usage", "Purchase") and regular:
+        yield from must("CommitmentDiscountQuantity", True, category)
+    if row.get("CommitmentDiscountQuantity"):
+        yield from must("CommitmentDiscountUnit", False, "there is a CommitmentDiscountQuantity")
+    if row.get("PricingCategory") == "Committed" and (category == "Purchase" or not commitment):
+        yield "PricingCategory is Committed, and the charge is not one under a commitment: buying one is Standard"
+    for column, whole in (("SkuMeter", "SkuId"), ("SkuPriceDetails", "SkuPriceId"), ("CommitmentDiscountName", "CommitmentDiscountId"),
+                          ("ResourceName", "ResourceId"), ("SubAccountName", "SubAccountId"), ("RegionName", "RegionId")):
+        if row.get(whole) == "":
+            yield from must(column, True, f"{whole} is null")
     if category == "Purchase" and row.get("ChargeFrequency") == "Usage-Based":
         yield "ChargeFrequency of a purchase is Usage-Based"
     for column in ("CommitmentDiscountCategory", "CommitmentDiscountType"):
         yield from must(column, not commitment, "together with CommitmentDiscountId")
     for one, other in (("PricingQuantity", "PricingUnit"), ("ConsumedQuantity", "ConsumedUnit"), ("ResourceId", "ResourceType"),
-                       ("SubAccountId", "SubAccountType"), ("CommitmentDiscountQuantity", "CommitmentDiscountUnit")):
+                       ("SubAccountId", "SubAccountType"), ("RegionId", "RegionName")):
         if one in row and (row[one] == "") != (row[other] == ""):
             yield f"{one} and {other} are null together or not at all"
 
 
 def cost_complaints(row):
     number = {name: Decimal(text) for name, text in row.items() if NUMBER.fullmatch(text or "")}
+    for price in ("ListUnitPrice", "ContractedUnitPrice", "PricingCurrencyListUnitPrice", "PricingCurrencyContractedUnitPrice"):
+        if number.get(price, 0) < 0:
+            yield f"{price} is below 0: what is taken back has a quantity below 0"
     if row["ChargeClass"] != "Correction" and "PricingQuantity" in number:
         for cost, price in (("ListCost", "ListUnitPrice"), ("ContractedCost", "ContractedUnitPrice")):
             if price in number and number[cost] != number[price] * number["PricingQuantity"]:

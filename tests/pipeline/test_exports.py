@@ -35,6 +35,9 @@ TERMS = {
     # without an invoice of June, so that what is taken back of its late usage makes an invoice of August negative
     "guest": "name: guest\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: vat, percent: 20}]}\n",
     "free": "name: free\nversion: '1'\nlanguage: de\n" + PARTIES,
+    # taken back as a whole: what was bought has a quantity below 0, never a price
+    "back": "name: back\nversion: '1'\n" + PARTIES + "commitments: [{name: floor, minimum: 50}]\n"
+            "prepaid: [{name: block, sku: duration, units: 20000, fee: 3}]\ntax: {rates: [{name: vat, percent: 20}]}\n",
     "bare": "name: bare\nversion: '1'\nseller: {name: S}\nbuyer: {name: B, country: FR}\n",
     "twice": "name: twice\nversion: '1'\n" + PARTIES + "tax: {rates: [{name: one, percent: 5}, {name: two, percent: 7}]}\n",
 }
@@ -76,6 +79,7 @@ class Exports(unittest.TestCase):
         cls.usage(records("term", "2026-09", 0, 9))
         cls.rate("2026-09")
         cls.stack.run("invoice", "void", cls.number("left", "2026-06"), "--tenant", "left", "--reason", "wrong = price")
+        cls.stack.run("invoice", "void", cls.number("back", "2026-06"), "--tenant", "back", "--reason", "wrong contract")
         cls.text = cls.focus()
         cls.rows = focus_check.rows(cls.text)
 
@@ -123,6 +127,15 @@ class Exports(unittest.TestCase):
             wrong = list(focus_check.value_complaints(changed)) or [*focus_check.null_complaints(changed), *focus_check.cost_complaints(changed),
                                                                     *focus_check.period_complaints(changed)]
             self.assertTrue(wrong, (column, value))
+        credit = next(row for row in self.rows if row["ChargeCategory"] == "Credit" and row["CommitmentDiscountId"])
+        tax = next(row for row in self.rows if row["ChargeCategory"] == "Tax")
+        bought = next(row for row in self.rows if row["ChargeCategory"] == "Purchase" and row["CommitmentDiscountId"])
+        for row, column, value in ((usage, "ListUnitPrice", "-1"), (usage, "RegionName", ""), (usage, "PricingCategory", "Committed"), (usage, "SkuId", ""),
+                                   (credit, "CommitmentDiscountQuantity", "7"), (credit, "CommitmentDiscountType", ""), (tax, "SkuId", "requests"),
+                                   (tax, "PricingQuantity", "1"), (tax, "ListCost", "7.77"), (bought, "PricingCategory", "Committed"),
+                                   (bought, "CommitmentDiscountUnit", ""), (bought, "ChargeFrequency", "Usage-Based"), (bought, "ConsumedQuantity", "1")):
+            changed = {**row, column: value}
+            self.assertTrue([*focus_check.value_complaints(changed), *focus_check.null_complaints(changed), *focus_check.cost_complaints(changed)], (column, value))
         head, rest = self.text.split("\r\n", 1)
         self.assertTrue(focus_check.check(head.replace("ListCost", "Cost") + "\r\n" + rest))
 
@@ -179,6 +192,17 @@ class Exports(unittest.TestCase):
                              {("Correction", "2026-06-01T00:00:00Z", issued)}, kind)
             for row in rows:
                 self.assertEqual(row["x_RefersTo"], self.number(row["SubAccountId"], "2026-06"))
+
+    def test_what_was_bought_is_taken_back_by_its_quantity(self):
+        for name in ("floor", "block"):
+            bought, back = ([row for row in self.rows if row["SubAccountId"] == "back" and row["x_DocumentKind"] == kind and row["ChargeCategory"] == "Purchase" and row["ChargePeriodStart"][:7] == "2026-06"
+                             and row["CommitmentDiscountId"] == name] for kind in ("invoice", "void"))
+            self.assertEqual((len(bought), len(back)), (1, 1), name)
+            for row, sign in ((bought[0], 1), (back[0], -1)):
+                self.assertEqual(Decimal(row["PricingQuantity"]), sign, name)
+                self.assertGreater(Decimal(row["ListUnitPrice"]), 0, name)
+                self.assertEqual(Decimal(row["ListUnitPrice"]) * sign, Decimal(row["BilledCost"]), name)
+                self.assertEqual(row["PricingCategory"], "Standard", name)
 
     def test_a_fee_for_a_term_is_spread_over_its_time_and_comes_to_itself_exactly(self):
         rows = [row for row in self.rows if row["SubAccountId"] == "term"]
