@@ -77,6 +77,8 @@ class Views(StackCase):
             self.assertIn(panel["type"], PANELS, title)
             self.assertTrue(panel["fieldConfig"]["defaults"]["unit"], title)
             self.assertEqual(panel["datasource"], reference, title)
+            if "legend" in panel["options"]:  # all that VizLegendOptions of @grafana/schema asks for
+                self.assertLessEqual({"calcs", "displayMode", "placement", "showLegend"}, set(panel["options"]["legend"]), title)
             squares = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
             self.assertTrue(max(x for x, _ in squares) < 24 and not squares & taken, title)
             taken |= squares
